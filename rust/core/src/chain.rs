@@ -1,0 +1,64 @@
+//! What the sensor knows of the chain: the head, and its callees' code. Filled in the background, read in the hot path.
+
+use alloy_primitives::{Address, B256, Bytes};
+
+/// A new canonical head.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Head {
+    pub number: u64,
+    pub hash: B256,
+    pub parent: B256,
+    /// Seconds, as the block says.
+    pub timestamp: u64,
+    /// Wei per gas of this block; `None` before London.
+    pub base_fee: Option<u128>,
+    pub gas_used: u64,
+    pub gas_limit: u64,
+    /// When the sensor heard of it: Unix milliseconds.
+    pub seen_ms: u64,
+}
+
+impl Head {
+    /// Base fee of the next block in wei per gas, by EIP-1559 (elasticity 2, denominator 8); 0 before London.
+    pub fn next_base_fee(&self) -> u128 {
+        let Some(base) = self.base_fee else { return 0 };
+        let target = u128::from(self.gas_limit / 2);
+        if target == 0 {
+            return base;
+        }
+        let used = u128::from(self.gas_used);
+        if used >= target {
+            let delta = (base.saturating_mul(used - target) / target / 8).max(u128::from(used > target));
+            base.saturating_add(delta)
+        } else {
+            base - base.saturating_mul(target - used) / target / 8
+        }
+    }
+}
+
+/// A block's transactions, for following pending ones to their end.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct BlockContents {
+    pub number: u64,
+    pub hash: B256,
+    pub transactions: Vec<MinedTransaction>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MinedTransaction {
+    pub hash: B256,
+    pub from: Address,
+    pub nonce: u64,
+    /// True where `to` is null: creates the contract at CREATE(from, nonce).
+    pub creates: bool,
+}
+
+/// The answer of a background `eth_getCode`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CodeAnswer {
+    pub address: Address,
+    /// Empty for an account without code.
+    pub code: Bytes,
+    /// First block with this code, where it could be found.
+    pub created_at: Option<u64>,
+}

@@ -1,0 +1,183 @@
+//! What one sensor is told at start, once. Python validates the user's TOML and hands this over as JSON.
+
+use alloy_primitives::Address;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SensorConfig {
+    /// Name in every event.
+    pub sensor: String,
+    pub chain_id: u64,
+    pub source: SourceConfig,
+    #[serde(default)]
+    pub contracts: Vec<MonitoredContract>,
+    pub detection: DetectionConfig,
+    /// Absent: transactions are received and emitted, not judged (`MempoolMonitor`).
+    #[serde(default)]
+    pub model: Option<ModelConfig>,
+    #[serde(default)]
+    pub capture: Option<CaptureConfig>,
+    /// What becomes an event: alerts only, or a `tx` event for every transaction too.
+    #[serde(default)]
+    pub emit: Emit,
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+pub enum SourceConfig {
+    Live(LiveConfig),
+    Replay(ReplayConfig),
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LiveConfig {
+    pub websocket_urls: Vec<String>,
+    /// Background requests (code, blocks) go here; over the WebSocket where empty.
+    #[serde(default)]
+    pub rpc_urls: Vec<String>,
+    /// A connection silent for this long, ping unanswered, counts as lost.
+    #[serde(default = "defaults::stall_timeout_ms")]
+    pub stall_timeout_ms: u64,
+    /// First reconnect delay; doubles up to `max`, with full jitter; reset after a success.
+    #[serde(default = "defaults::reconnect_initial_ms")]
+    pub reconnect_initial_ms: u64,
+    #[serde(default = "defaults::reconnect_max_ms")]
+    pub reconnect_max_ms: u64,
+    /// Fetch `txpool_content` after a (re)connect.
+    #[serde(default = "defaults::yes")]
+    pub resync: bool,
+    /// Pending transactions not heard of for this long count as dropped.
+    #[serde(default = "defaults::drop_after_ms")]
+    pub drop_after_ms: u64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReplayConfig {
+    /// A capture folder, Parquet file(s), or JSON lines (`.jsonl`, `.json`, each also `.gz`).
+    pub paths: Vec<PathBuf>,
+    /// 0: as fast as possible; 1: recorded speed; 2: twice that.
+    #[serde(default)]
+    pub speed: f64,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MonitoredContract {
+    pub name: String,
+    pub address: Address,
+    /// The ABI's JSON text (a bare array or an artifact with an `abi` field).
+    #[serde(default)]
+    pub abi: Option<String>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DetectionConfig {
+    /// A detection is made where max(probability, signature score) reaches this.
+    pub threshold: f32,
+    /// Rule files' paths; "builtin" is the pack compiled in.
+    pub rules: Vec<String>,
+    /// Only transactions that touch a monitored contract.
+    #[serde(default)]
+    pub monitored_only: bool,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelConfig {
+    /// Folder with manifest.json.
+    pub dir: PathBuf,
+    /// ONNX Runtime's shared library, from the onnxruntime wheel.
+    pub onnxruntime: PathBuf,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CaptureConfig {
+    pub dir: PathBuf,
+    /// A new file after this many milliseconds, or rows.
+    #[serde(default = "defaults::rotate_ms")]
+    pub rotate_ms: u64,
+    #[serde(default = "defaults::rotate_rows")]
+    pub rotate_rows: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Emit {
+    #[default]
+    Alerts,
+    All,
+}
+
+/// Bounds of everything that input can make grow. Each is a count unless it says bytes.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Frames waiting for the pipeline.
+    pub queue_frames: usize,
+    pub queue_bytes: usize,
+    /// A single pending notification or JSON line.
+    pub frame_bytes: usize,
+    /// A whole WebSocket message (a `txpool_content` answer); above it the connection is closed.
+    pub message_bytes: usize,
+    /// Hashes remembered to drop duplicates (two generations of this many).
+    pub dedup: usize,
+    /// Pending transactions followed to their end.
+    pub tracked: usize,
+    /// Callee codes kept.
+    pub codes: usize,
+    /// Senders and targets remembered for features 20 and 21.
+    pub accounts: usize,
+    /// Events waiting for Python.
+    pub events: usize,
+    /// Transactions classified in one inference call at the most.
+    pub batch: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            queue_frames: 16_384,
+            queue_bytes: 64 << 20,
+            frame_bytes: 2 << 20,
+            message_bytes: 64 << 20,
+            dedup: 1 << 17,
+            tracked: 1 << 16,
+            codes: 1 << 14,
+            accounts: 1 << 16,
+            events: 1 << 14,
+            batch: 64,
+        }
+    }
+}
+
+mod defaults {
+    pub fn stall_timeout_ms() -> u64 {
+        30_000
+    }
+    pub fn reconnect_initial_ms() -> u64 {
+        250
+    }
+    pub fn reconnect_max_ms() -> u64 {
+        30_000
+    }
+    pub fn drop_after_ms() -> u64 {
+        3_600_000
+    }
+    pub fn rotate_ms() -> u64 {
+        3_600_000
+    }
+    pub fn rotate_rows() -> u64 {
+        1_000_000
+    }
+    pub fn yes() -> bool {
+        true
+    }
+}

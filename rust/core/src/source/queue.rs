@@ -1,0 +1,118 @@
+//! The one queue between a source and the pipeline: bounded in items and in bytes.
+
+use super::{Item, Raw};
+use crate::config::Limits;
+use crate::stats::Stats;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError, bounded};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Duration;
+
+/// A queue of `limits.queue_frames` items holding at most `limits.queue_bytes` of raw JSON.
+pub fn queue(limits: &Limits, stats: Arc<Stats>) -> (ItemSender, ItemReceiver) {
+    let (tx, rx) = bounded(limits.queue_frames);
+    let held = Arc::new(AtomicUsize::new(0));
+    let sender = ItemSender { tx, held: held.clone(), max_bytes: limits.queue_bytes, stats };
+    (sender, ItemReceiver { rx, held })
+}
+
+/// The pipeline has stopped: the source should too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Closed;
+
+#[derive(Clone)]
+pub struct ItemSender {
+    tx: Sender<Item>,
+    held: Arc<AtomicUsize>,
+    max_bytes: usize,
+    stats: Arc<Stats>,
+}
+
+impl ItemSender {
+    /// Waits for room. For replay, and for items that must not be lost (heads, code, anomalies, end).
+    pub fn send(&self, item: Item) -> Result<(), Closed> {
+        let len = weight(&item);
+        while self.held.load(Relaxed) > self.max_bytes {
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        self.held.fetch_add(len, Relaxed);
+        self.tx.send(item).map_err(|_| Closed)
+    }
+
+    /// Gives the item back where there is no room now, so that an async caller can wait without blocking its thread.
+    pub fn try_send(&self, item: Item) -> Result<Option<Item>, Closed> {
+        let len = weight(&item);
+        if self.held.load(Relaxed).saturating_add(len) > self.max_bytes && !self.tx.is_empty() {
+            return Ok(Some(item));
+        }
+        match self.tx.try_send(item) {
+            Ok(()) => {
+                self.held.fetch_add(len, Relaxed);
+                Ok(None)
+            }
+            Err(TrySendError::Full(item)) => Ok(Some(item)),
+            Err(TrySendError::Disconnected(_)) => Err(Closed),
+        }
+    }
+
+    /// For live sources: waits up to `patience` for room, yielding to other tasks, then drops the item and counts it.
+    pub async fn offer(&self, item: Item, patience: Duration) -> Result<(), Closed> {
+        let Some(mut item) = self.try_send(item)? else { return Ok(()) };
+        let deadline = tokio::time::Instant::now() + patience;
+        while tokio::time::Instant::now() < deadline {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            match self.try_send(item)? {
+                None => return Ok(()),
+                Some(back) => item = back,
+            }
+        }
+        self.stats.dropped_queue.add(1);
+        Ok(())
+    }
+}
+
+pub struct ItemReceiver {
+    rx: Receiver<Item>,
+    held: Arc<AtomicUsize>,
+}
+
+impl ItemReceiver {
+    /// `None` where nothing came in time; `Item::End` where every sender is gone.
+    pub fn recv_timeout(&self, timeout: Duration) -> Option<Item> {
+        match self.rx.recv_timeout(timeout) {
+            Ok(item) => Some(self.release(item)),
+            Err(RecvTimeoutError::Timeout) => None,
+            Err(RecvTimeoutError::Disconnected) => Some(Item::End),
+        }
+    }
+
+    pub fn try_recv(&self) -> Option<Item> {
+        match self.rx.try_recv() {
+            Ok(item) => Some(self.release(item)),
+            Err(TryRecvError::Empty) => None,
+            Err(TryRecvError::Disconnected) => Some(Item::End),
+        }
+    }
+
+    /// Items waiting now.
+    pub fn len(&self) -> usize {
+        self.rx.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.rx.is_empty()
+    }
+
+    fn release(&self, item: Item) -> Item {
+        self.held.fetch_sub(weight(&item), Relaxed);
+        item
+    }
+}
+
+fn weight(item: &Item) -> usize {
+    match item {
+        Item::Notification(Raw { bytes, .. }) | Item::Object(Raw { bytes, .. }) => bytes.len(),
+        Item::Transaction { tx, .. } => tx.input.len(),
+        _ => 0,
+    }
+}

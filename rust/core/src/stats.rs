@@ -1,0 +1,105 @@
+//! Counters. Each is incremented where the thing it counts happens.
+
+use crate::event::AnomalyKind;
+use serde::Serialize;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// A relaxed atomic counter.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    #[inline]
+    pub fn add(&self, n: u64) {
+        self.0.fetch_add(n, Relaxed);
+    }
+    #[inline]
+    pub fn get(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+    #[inline]
+    pub fn set(&self, n: u64) {
+        self.0.store(n, Relaxed);
+    }
+}
+
+/// Shared by all threads of one sensor.
+#[derive(Debug, Default)]
+pub struct Stats {
+    /// Frames (live), rows or lines (replay) received.
+    pub received: Counter,
+    /// Received, already seen by hash.
+    pub duplicates: Counter,
+    /// Lost because the pipeline's queue was full for too long.
+    pub dropped_queue: Counter,
+    /// Lost because Python did not pull `tx` lines in time (alerts are never dropped here).
+    pub dropped_lines: Counter,
+    /// Lost because the capture writer fell behind.
+    pub dropped_capture: Counter,
+    pub classified: Counter,
+    pub detections: Counter,
+    /// Re-scored when their callee's code arrived.
+    pub rescored: Counter,
+    pub mined: Counter,
+    pub replaced: Counter,
+    pub dropped: Counter,
+    pub reorgs: Counter,
+    pub heads: Counter,
+    pub reconnects: Counter,
+    /// Transactions recovered from `txpool_content` after a connection was lost.
+    pub recovered: Counter,
+    pub code_requests: Counter,
+    pub code_failures: Counter,
+    pub code_dropped: Counter,
+    pub reloads: Counter,
+    pub head_number: Counter,
+    pub next_base_fee_wei: Counter,
+    pub anomalies: Anomalies,
+}
+
+/// One counter per [`AnomalyKind`].
+#[derive(Debug, Default)]
+pub struct Anomalies([Counter; AnomalyKind::ALL.len()]);
+
+impl Anomalies {
+    #[inline]
+    pub fn add(&self, kind: AnomalyKind) {
+        self.0[kind as usize].add(1);
+    }
+    pub fn get(&self, kind: AnomalyKind) -> u64 {
+        self.0[kind as usize].get()
+    }
+}
+
+/// Counters of one endpoint.
+#[derive(Debug, Default)]
+pub struct EndpointStats {
+    /// Transactions this endpoint announced.
+    pub seen: Counter,
+    /// Of these, how many it announced before every other endpoint.
+    pub first: Counter,
+    /// Sum of microseconds by which it came after the first, and how often: mean lag = sum/count.
+    pub lag_sum_us: Counter,
+    pub lag_count: Counter,
+    pub connects: Counter,
+    pub disconnects: Counter,
+    pub messages: Counter,
+    pub bytes: Counter,
+    /// 1 while subscribed.
+    pub up: Counter,
+}
+
+/// A snapshot of one endpoint's counters.
+#[derive(Debug, Clone, Serialize)]
+pub struct EndpointSnapshot {
+    /// Redacted URL.
+    pub endpoint: String,
+    pub up: bool,
+    pub seen: u64,
+    pub first: u64,
+    pub mean_lag_us: f64,
+    pub connects: u64,
+    pub disconnects: u64,
+    pub messages: u64,
+    pub bytes: u64,
+}

@@ -1,0 +1,45 @@
+//! A transaction seen before inclusion.
+
+use alloy_primitives::{Address, B256, U256};
+
+/// A transaction seen before inclusion, as every stage reads it.
+///
+/// Fees are wei per gas. A legacy or EIP-2930 transaction has `max_fee_per_gas == max_priority_fee_per_gas == gasPrice`.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct PendingTransaction {
+    pub hash: B256,
+    pub from: Address,
+    /// `None` for a contract creation; `input` is then its init code.
+    pub to: Option<Address>,
+    /// Wei.
+    pub value: U256,
+    pub nonce: u64,
+    /// Gas limit.
+    pub gas: u64,
+    /// EIP-2718 type: 0 legacy, 1 access list, 2 dynamic fee, 3 blob, 4 set code.
+    pub tx_type: u8,
+    /// Absent in pre-EIP-155 legacy transactions.
+    pub chain_id: Option<u64>,
+    pub max_fee_per_gas: u128,
+    pub max_priority_fee_per_gas: u128,
+    pub input: Vec<u8>,
+    /// When the sensor received it: Unix milliseconds. Captures store this precision, so no stage may use a finer clock.
+    pub seen_ms: u64,
+}
+
+impl PendingTransaction {
+    /// The first four bytes of the calldata of a call; `None` for creations and shorter calldata.
+    #[inline]
+    pub fn selector(&self) -> Option<[u8; 4]> {
+        if self.to.is_none() {
+            return None;
+        }
+        self.input.first_chunk::<4>().copied()
+    }
+
+    /// Effective tip in wei per gas: min(max priority fee, max fee − base fee), 0 where the cap is below the base fee.
+    #[inline]
+    pub fn effective_tip(&self, base_fee: u128) -> u128 {
+        self.max_priority_fee_per_gas.min(self.max_fee_per_gas.saturating_sub(base_fee))
+    }
+}
