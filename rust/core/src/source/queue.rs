@@ -45,12 +45,14 @@ impl ItemSender {
         if self.held.load(Relaxed).saturating_add(len) > self.max_bytes && !self.tx.is_empty() {
             return Ok(Some(item));
         }
+        // Added before the receiver can subtract it.
+        self.held.fetch_add(len, Relaxed);
         match self.tx.try_send(item) {
-            Ok(()) => {
-                self.held.fetch_add(len, Relaxed);
-                Ok(None)
+            Ok(()) => Ok(None),
+            Err(TrySendError::Full(item)) => {
+                self.held.fetch_sub(len, Relaxed);
+                Ok(Some(item))
             }
-            Err(TrySendError::Full(item)) => Ok(Some(item)),
             Err(TrySendError::Disconnected(_)) => Err(Closed),
         }
     }
