@@ -7,6 +7,7 @@ use crate::features::FeatureVector;
 use crate::tx::PendingTransaction;
 use alloy_primitives::B256;
 use serde::Serialize;
+use std::time::Instant;
 
 /// One thing that happened.
 #[derive(Debug, Clone)]
@@ -30,6 +31,9 @@ pub struct TransactionRecord {
     pub tx: PendingTransaction,
     /// `None` where no model is loaded (`MempoolMonitor`).
     pub judged: Option<Judged>,
+    /// When its frame was read, and when the last stage was done with it.
+    pub arrived: Instant,
+    pub finished: Instant,
 }
 
 #[derive(Debug, Clone, Copy)]

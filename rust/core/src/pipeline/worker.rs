@@ -200,9 +200,9 @@ impl Worker {
         }
         self.tracker.pending(&slot.tx, &mut self.outcomes);
         if !self.stages.judges() {
-            let tx = slot.tx.clone();
-            self.records.push(TransactionRecord { tx, judged: None });
-            self.latency.record(slot.clock.arrived.elapsed());
+            let (arrived, finished) = (slot.clock.arrived, Instant::now());
+            self.records.push(TransactionRecord { tx: slot.tx.clone(), judged: None, arrived, finished });
+            self.latency.record(finished.saturating_duration_since(arrived));
             self.report_outcomes();
             return;
         }
@@ -314,8 +314,9 @@ impl Worker {
                 self.stats.classified.add(1);
                 self.latency.record(classified.saturating_duration_since(slot.clock.arrived));
                 if self.emit == Emit::All {
-                    let judged = Judged { features: slot.row, probability, score };
-                    self.records.push(TransactionRecord { tx: slot.tx.clone(), judged: Some(judged) });
+                    let judged = Some(Judged { features: slot.row, probability, score });
+                    let (tx, arrived) = (slot.tx.clone(), slot.clock.arrived);
+                    self.records.push(TransactionRecord { tx, judged, arrived, finished: classified });
                 }
             }
             if self.stages.is_detection(slot, score) {
