@@ -2,7 +2,7 @@
 
 use crate::detection::ThreatDetection;
 use alloy_primitives::{B256};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// One thing that happened.
 #[derive(Debug, Clone)]
@@ -86,7 +86,7 @@ impl AnomalyKind {
 }
 
 /// The canonical chain changed below `common_ancestor + 1`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reorg {
     pub at_ms: u64,
     /// Blocks that left the canonical chain.
