@@ -6,7 +6,7 @@ use crate::detection::ThreatDetection;
 use crate::features::FeatureVector;
 use crate::tx::PendingTransaction;
 use alloy_primitives::B256;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
 /// One thing that happened.
@@ -113,7 +113,7 @@ impl AnomalyKind {
 }
 
 /// The canonical chain changed below `common_ancestor + 1`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reorg {
     pub at_ms: u64,
     /// Blocks that left the canonical chain.
