@@ -12,6 +12,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub struct Contacts {
     names: Vec<Arc<str>>,
+    addresses: Vec<Address>,
     index: HashMap<Address, u16>,
     search: Option<AhoCorasick>,
 }
@@ -34,7 +35,17 @@ impl Contacts {
                     .map_err(|e| Error::Config(format!("contracts: {e}")))?,
             ),
         };
-        Ok(Self { names: contracts.iter().map(|c| c.name.as_str().into()).collect(), index, search })
+        Ok(Self {
+            names: contracts.iter().map(|c| c.name.as_str().into()).collect(),
+            addresses: contracts.iter().map(|c| c.address).collect(),
+            index,
+            search,
+        })
+    }
+
+    /// All monitored contracts, in the configuration's order.
+    pub fn addresses(&self) -> &[Address] {
+        &self.addresses
     }
 
     pub fn name(&self, index: u16) -> Arc<str> {

@@ -26,8 +26,7 @@ use crate::source::queue::queue;
 use crate::source::replay::ReplaySource;
 use crate::stats::Stats;
 use crate::tx::PendingTransaction;
-use alloy_json_abi::JsonAbi;
-use alloy_primitives::{Address, B256};
+use alloy_primitives::B256;
 use arc_swap::ArcSwapOption;
 use contact::Contacts;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
@@ -68,8 +67,7 @@ impl Sensor {
     pub fn new(config: SensorConfig) -> Result<Self> {
         let stats = Arc::new(Stats::default());
         let classifier = config.model.as_ref().map(Classifier::load).transpose()?;
-        let abis = parse_abis(&config.contracts)?;
-        let decoder = Arc::new(Decoder::new(&abis));
+        let decoder = Arc::new(Decoder::for_contracts(&config.contracts)?);
         let rules = Arc::new(RuleSet::load(&config.detection.rules)?);
         let known = classifier.as_ref().map_or_else(|| Arc::new(KnownSelectors::default()), Classifier::known_selectors);
         let contacts = Contacts::new(&config.contracts)?;
@@ -228,27 +226,6 @@ impl Drop for Sensor {
     }
 }
 
-/// The ABIs the user gave, with their callees.
-pub fn parse_abis(contracts: &[MonitoredContract]) -> Result<Vec<(Address, JsonAbi)>> {
-    let given = contracts.iter().filter_map(|contract| Some((contract, contract.abi.as_ref()?)));
-    given
-        .map(|(contract, text)| match parse_abi(text) {
-            Ok(abi) => Ok((contract.address, abi)),
-            Err(reason) => Err(Error::Abi { contract: contract.name.clone(), reason }),
-        })
-        .collect()
-}
-
-/// A bare array, or an artifact of a build tool with an `abi` field.
-fn parse_abi(text: &str) -> Result<JsonAbi, String> {
-    let value: serde_json::Value = serde_json::from_str(text).map_err(|e| e.to_string())?;
-    let abi = match value {
-        serde_json::Value::Object(mut artifact) => artifact.remove("abi").ok_or("no \"abi\" field and no array")?,
-        other => other,
-    };
-    serde_json::from_value(abi).map_err(|e| e.to_string())
-}
-
 /// What `rules` say of one transaction, outside a running sensor (`rules test`).
 pub fn match_one(
     rules: RuleSet,
@@ -258,12 +235,21 @@ pub fn match_one(
 ) -> Result<Vec<SignatureMatch>> {
     let contacts = Contacts::new(contracts)?;
     let mut decoded = Decoded::default();
-    Decoder::new(&parse_abis(contracts)?).decode(tx, &mut decoded);
+    Decoder::for_contracts(contracts)?.decode(tx, &mut decoded);
     let in_code = code.map(|code| contacts.in_bytes(code)).unwrap_or_default();
     let mut touches = Vec::new();
     contacts.of(tx, &in_code, &mut touches);
+    // A creation is judged by its init code.
+    let code = code.or(tx.to.is_none().then_some(tx.input.as_slice()));
     let facts = code.map(|code| CodeFacts::scan(code, None));
-    let subject = Subject { tx, decoded: &decoded, code: facts.as_ref(), touches: &touches };
+    let subject = Subject {
+        tx,
+        decoded: &decoded,
+        code: facts.as_ref(),
+        touches: &touches,
+        monitored: contacts.addresses(),
+        block_number: None,
+    };
     let mut matcher = Matcher::new(Arc::new(rules));
     let mut matched = Vec::new();
     matcher.evaluate(&subject, &mut matched);

@@ -1,13 +1,13 @@
 //! The stages of one transaction, in order: decode, features, signatures; then a batch is classified and detections are made.
 
-use super::codes::{Code, Codes};
+use super::codes::Codes;
 use super::contact::Contacts;
 use crate::classify::Classifier;
 use crate::config::SensorConfig;
 use crate::decode::{Decoded, Decoder};
 use crate::detection::{Classification, LatencyUs, ThreatDetection, ThreatLevel, alert_id};
 use crate::error::Result;
-use crate::features::{ChainView, Extractor, FEATURES, FeatureVector, KnownSelectors, MISSING};
+use crate::features::{ChainView, CodeFacts, Extractor, FEATURES, FeatureVector, KnownSelectors, MISSING};
 use crate::signatures::{Matcher, RuleSet, Subject};
 use crate::tx::PendingTransaction;
 use std::sync::Arc;
@@ -21,6 +21,8 @@ pub struct Slot {
     pub row: FeatureVector,
     /// Monitored contracts it touches, as indices.
     pub contacts: Vec<u16>,
+    /// What its init code tells, where it creates a contract.
+    created: Option<CodeFacts>,
     pub matched: Vec<u32>,
     pub signature_score: f32,
     pub clock: Clock,
@@ -64,6 +66,7 @@ impl Default for Slot {
             decoded: Decoded::default(),
             row: [MISSING; FEATURES],
             contacts: Vec::new(),
+            created: None,
             matched: Vec::new(),
             signature_score: 0.0,
             clock: Clock::new(Instant::now()),
@@ -141,8 +144,11 @@ impl Stages {
     fn match_signatures(&mut self, slot: &mut Slot) {
         let code = slot.tx.to.as_ref().and_then(|to| self.codes.get(to));
         self.contacts.of(&slot.tx, code.map_or(&[], |c| &c.contacts), &mut slot.contacts);
-        let subject = subject(&slot.tx, &slot.decoded, &slot.contacts, code);
-        slot.signature_score = self.matcher.evaluate(&subject, &mut slot.matched);
+        // A creation is judged by its init code: it holds the code that will be there.
+        slot.created = slot.tx.to.is_none().then(|| CodeFacts::scan(&slot.tx.input, None));
+        let mut matched = std::mem::take(&mut slot.matched);
+        slot.signature_score = self.matcher.evaluate(&subject(slot, &self.codes, &self.contacts, &self.chain), &mut matched);
+        slot.matched = matched;
         slot.clock.matched = Instant::now();
     }
 
@@ -172,9 +178,8 @@ impl Stages {
             threshold: self.threshold,
             factors: classifier.explain(&slot.row)?,
         };
-        let code = slot.tx.to.as_ref().and_then(|to| self.codes.get(to));
         let signatures =
-            self.matcher.report(&subject(&slot.tx, &slot.decoded, &slot.contacts, code), &slot.matched);
+            self.matcher.report(&subject(slot, &self.codes, &self.contacts, &self.chain), &slot.matched);
         let description = self.decoder.describe(&slot.tx);
         let score = combined(probability, slot.signature_score);
         Ok(Some(ThreatDetection {
@@ -202,11 +207,14 @@ pub fn combined(probability: f32, signature_score: f32) -> f32 {
     if probability.is_nan() { probability } else { probability.max(signature_score) }
 }
 
-fn subject<'a>(
-    tx: &'a PendingTransaction,
-    decoded: &'a Decoded,
-    touches: &'a [u16],
-    code: Option<&'a Code>,
-) -> Subject<'a> {
-    Subject { tx, decoded, code: code.map(|c| &c.facts), touches }
+fn subject<'a>(slot: &'a Slot, codes: &'a Codes, contacts: &'a Contacts, chain: &ChainView) -> Subject<'a> {
+    let callee = slot.tx.to.as_ref().and_then(|to| codes.get(to)).map(|code| &code.facts);
+    Subject {
+        tx: &slot.tx,
+        decoded: &slot.decoded,
+        code: callee.or(slot.created.as_ref()),
+        touches: &slot.contacts,
+        monitored: contacts.addresses(),
+        block_number: chain.block_number,
+    }
 }

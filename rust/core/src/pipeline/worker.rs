@@ -124,6 +124,9 @@ impl Worker {
     }
 
     fn take(&mut self, item: Item) {
+        if let (Some(capture), Some(entry)) = (&self.capture, ContextEntry::of(&item)) {
+            capture.offer_context(entry);
+        }
         match item {
             Item::Notification(raw) => self.raw(raw, true),
             Item::Object(raw) => self.raw(raw, false),
@@ -158,15 +161,18 @@ impl Worker {
 
     fn raw(&mut self, raw: Raw, notification: bool) {
         self.stats.received.add(1);
-        let slot = &mut self.slots[self.filled];
-        slot.clock = Clock::new(raw.at);
+        let clock = Clock::new(raw.at);
         let parsed = if notification {
-            frame::parse_notification_into(&raw.bytes, raw.unix_ms, &mut slot.tx)
+            frame::parse_notification(&raw.bytes, raw.unix_ms)
         } else {
-            frame::parse_object_into(&raw.bytes, raw.unix_ms, &mut slot.tx)
+            frame::parse_object(&raw.bytes, raw.unix_ms)
         };
         match parsed {
-            Ok(()) => self.transaction(raw.at, raw.endpoint, Some((&raw, notification))),
+            Ok(tx) => {
+                let slot = &mut self.slots[self.filled];
+                (slot.tx, slot.clock) = (tx, clock);
+                self.transaction(raw.at, raw.endpoint, Some((&raw, notification)));
+            }
             Err(error) => {
                 self.stats.unparsed.add(1);
                 self.anomaly(error.kind, self.label(raw.endpoint), error.reason.to_string(), raw.unix_ms);
@@ -264,15 +270,9 @@ impl Worker {
         self.stages.chain.block_number = Some(head.number);
         self.stages.chain.next_base_fee = Some(head.next_base_fee());
         self.stats.next_base_fee_wei.set(u64::try_from(head.next_base_fee()).unwrap_or(u64::MAX));
-        if let Some(capture) = &self.capture {
-            capture.offer_context(ContextEntry::Head(head.clone()));
-        }
     }
 
     fn code(&mut self, answer: &CodeAnswer) {
-        if let Some(capture) = &self.capture {
-            capture.offer_context(ContextEntry::Code(answer.clone()));
-        }
         let block = self.stages.chain.block_number.unwrap_or(0);
         let waited = self.stages.codes.insert(answer, &self.stages.contacts, block);
         // Without code there is no new evidence.
