@@ -91,6 +91,8 @@ pub(super) enum Test {
     /// Bits by [`method_bit`].
     DecodedBy(u8),
     CodeKnown(bool),
+    /// The code carries the sender's address: made for this caller.
+    CodeHoldsSender,
     Code(CodeTest),
 }
 
@@ -219,6 +221,7 @@ impl Test {
             Self::Creation(yes) => tx.to.is_none() == *yes,
             Self::DecodedBy(methods) => method_bit(decoded.method) & methods != 0,
             Self::CodeKnown(yes) => code.is_some() == *yes,
+            Self::CodeHoldsSender => code.is_some_and(|code| code.addresses.binary_search(&tx.from).is_ok()),
             Self::Code(test) => code.is_some_and(|code| test.holds(code, view.subject.block_number)),
         }
     }

@@ -113,7 +113,7 @@ fn needs(condition: &Condition) -> Facts {
             Test::TouchesNone => UNTOUCHED,
             Test::DecodedBy(methods) if methods.is_power_of_two() => Facts::from(*methods) << METHOD_SHIFT,
             Test::Depth(range) if range.min > 0 => NESTED,
-            Test::CodeKnown(true) => CODE,
+            Test::CodeKnown(true) | Test::CodeHoldsSender => CODE,
             Test::Code(CodeTest::Selectors(_)) => CODE | CODE_SELECTORS,
             Test::Code(CodeTest::Delegatecall(true)) => CODE | DELEGATECALL,
             Test::Code(_) => CODE,

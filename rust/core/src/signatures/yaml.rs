@@ -58,6 +58,7 @@ impl Node {
 pub(super) fn parse(text: &str) -> Result<Node, (Option<u32>, String)> {
     let options = serde_saphyr::options! {
         with_snippet: false,
+        non_finite_float_policy: serde_saphyr::options::NonFiniteFloatPolicy::AsString,
         merge_keys: serde_saphyr::options::MergeKeyPolicy::Error,
         alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: MAX_NODES, max_replay_stack_depth: 16 },
         budget: serde_saphyr::budget! {

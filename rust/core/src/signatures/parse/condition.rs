@@ -107,8 +107,8 @@ fn one(reader: &mut Reader, key: &str, node: &Node, depth: usize, left: &mut usi
         "any" => return Some(Condition::Any(list(reader, node, "any", depth, left)?)),
         "not" => return Some(Condition::Not(Box::new(mapping(reader, node, "not", depth - 1, left)?))),
         "code" => return code(reader, node),
-        "to" => return addressed(reader, node, key, Test::To, Test::ToMonitored),
-        "from" => return addressed(reader, node, key, Test::From, Test::FromMonitored),
+        "to" => return addresses(reader, node, key, &[("monitored", Test::ToMonitored)], Test::To),
+        "from" => return addresses(reader, node, key, &[("monitored", Test::FromMonitored)], Test::From),
         "touches" => touches(reader, node)?,
         "word" => word(reader, node)?,
         "selector" => Test::Selector(Set::new(reader.list(node, key, value::selector)?)),
@@ -146,25 +146,29 @@ fn list(reader: &mut Reader, node: &Node, key: &str, depth: usize, left: &mut us
     parts.into_iter().collect()
 }
 
-/// Addresses, `monitored`, or both.
-fn addressed(
+/// Addresses, words that stand for some (`monitored`), or both.
+fn addresses(
     reader: &mut Reader,
     node: &Node,
     key: &str,
+    words: &[(&str, Test)],
     among: fn(Set<Address>) -> Test,
-    monitored: Test,
 ) -> Option<Condition> {
-    let given = reader.list(node, key, |text| match text {
-        "monitored" => Ok(None),
-        text => value::address(text).map(Some).map_err(|message| format!("{message} (or write monitored)")),
+    let names: Vec<&str> = words.iter().map(|(name, _)| *name).collect();
+    let given = reader.list(node, key, |text| match words.iter().find(|(name, _)| *name == text) {
+        Some((_, test)) => Ok(Err(test.clone())),
+        None => value::address(text).map(Ok).map_err(|message| format!("{message}; or write {}", names.join(", "))),
     })?;
-    let mut either = Vec::with_capacity(2);
-    if given.contains(&None) {
-        either.push(Condition::Test(monitored));
+    let mut listed = Vec::new();
+    let mut either = Vec::new();
+    for item in given {
+        match item {
+            Ok(address) => listed.push(address),
+            Err(test) => either.push(Condition::Test(test)),
+        }
     }
-    let addresses: Vec<Address> = given.into_iter().flatten().collect();
-    if !addresses.is_empty() {
-        either.push(Condition::Test(among(Set::new(addresses))));
+    if !listed.is_empty() {
+        either.push(Condition::Test(among(Set::new(listed))));
     }
     match either.len() {
         1 => either.pop(),
@@ -238,10 +242,10 @@ fn code(reader: &mut Reader, node: &Node) -> Option<Condition> {
 fn code_test(reader: &mut Reader, key: &str, node: &Node) -> Option<Condition> {
     let test = match key {
         "known" => return Some(Condition::Test(Test::CodeKnown(reader.boolean(node, key)?))),
-        "addresses" if node.scalar() == Some("monitored") => {
-            return Some(Condition::Test(Test::Touches(Contact::CODE)));
+        "addresses" => {
+            let words = [("monitored", Test::Touches(Contact::CODE)), ("sender", Test::CodeHoldsSender)];
+            return addresses(reader, node, key, &words, |set| Test::Code(CodeTest::Addresses(set)));
         }
-        "addresses" => CodeTest::Addresses(Set::new(reader.list(node, key, value::address)?)),
         "selectors" => CodeTest::Selectors(Set::new(reader.list(node, key, value::function_or_selector)?)),
         "delegatecall" => CodeTest::Delegatecall(reader.boolean(node, key)?),
         "proxy" => CodeTest::Proxy(reader.boolean(node, key)?),

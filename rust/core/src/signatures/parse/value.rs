@@ -127,22 +127,7 @@ pub(super) fn function(text: &str) -> Result<[u8; 4], String> {
     let parsed = Function::parse(text).map_err(|_| {
         format!("'{text}' is no function signature: write its name and parameter types, like transfer(address,uint256)")
     })?;
-    let signature = parsed.signature();
-    match alias(&signature) {
-        Some((short, full)) => Err(format!("'{text}': '{short}' hashes to another selector; write '{full}'")),
-        None => Ok(parsed.selector().0),
-    }
-}
-
-/// Solidity's short names are never hashed.
-fn alias(signature: &str) -> Option<(&'static str, &'static str)> {
-    let mut types = signature.split(['(', ')', ',', '[', ']']).skip(1);
-    types.find_map(|name| match name {
-        "uint" => Some(("uint", "uint256")),
-        "int" => Some(("int", "int256")),
-        "byte" => Some(("byte", "bytes1")),
-        _ => None,
-    })
+    Ok(parsed.selector().0)
 }
 
 /// Either form.

@@ -1,6 +1,0 @@
-#[test]
-fn lint() {
-    for l in crate::signatures::RuleSet::lint(&["builtin".into()]) {
-        println!("{l}");
-    }
-}
