@@ -154,14 +154,18 @@ class AnvilOptions:
     #: The chain is read from this file if it exists and written to it when the node is stopped.
     state: Path | None = None
     chain_id: int = 31337
+    #: Unix seconds of the genesis block; None is now.
+    timestamp: int | None = None
 
     def arguments(self) -> list[str]:
         mining = ["--no-mining"] if self.block_time is None else ["--block-time", str(self.block_time)]
+        genesis = [] if self.timestamp is None else ["--timestamp", str(self.timestamp)]
         state = [] if self.state is None else ["--state", str(self.state)]
         return [
             *("--host", "127.0.0.1", "--port", str(self.port)),
             *("--accounts", str(self.accounts), "--chain-id", str(self.chain_id)),
             *mining,
+            *genesis,
             *state,
         ]
 
