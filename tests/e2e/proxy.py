@@ -15,7 +15,7 @@ class Mode(enum.Enum):
     STALL = "stall"
     #: A byte at a time, so slowly that no frame ever completes in time; not silent, so TCP sees life.
     DRIP = "drip"
-    #: New connections are closed at once with a reset.
+    #: New connections are closed at once with a reset; open ones go on.
     REFUSE = "refuse"
 
 
@@ -26,8 +26,8 @@ _DRIP_SECONDS = 0.5
 class Proxy:
     """Forwards 127.0.0.1:`port` to a target that may change (a restarted node has a new port).
 
-    Bytes held back by STALL and DRIP are not forwarded later: a healed network delivers them only to connections
-    that still live, and a test that counts on it would be testing the proxy.
+    Bytes held back by STALL and DRIP go on when the mode is PASS again, to connections that are still open, as TCP's
+    retransmissions do when a network heals.
     """
 
     def __init__(self, target_port: int) -> None:
