@@ -1,7 +1,7 @@
 """Checks that requirements-dev.txt locks what pyproject.toml asks for; with --write, resolves it anew.
 
-The check needs no network: every requirement must be pinned to a version that satisfies it, every pin have a hash, for
-each Python and platform that the markers tell apart.
+The check needs no network: every requirement must be pinned to a version that satisfies it, and every pin have a
+hash, for each Python and platform that the markers tell apart.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ else:
 
 ROOT = Path(__file__).resolve().parent.parent
 LOCK = ROOT / "requirements-dev.txt"
-HEADER = "# Written by `make lock` from pyproject.toml: all that development, tests and benches need, with hashes.\n"
+HEADER = (
+    "# Written by `make lock` from pyproject.toml: what development, tests and benches need, with hashes.\n"
+)
 PYTHONS = ("3.10", "3.11", "3.12", "3.13")
 PLATFORMS = (("linux", "Linux", "x86_64"), ("linux", "Linux", "aarch64"), ("darwin", "Darwin", "arm64"))
 
@@ -31,7 +33,11 @@ PLATFORMS = (("linux", "Linux", "x86_64"), ("linux", "Linux", "aarch64"), ("darw
 def wanted(project: dict[str, Any]) -> list[Requirement]:
     """Everything pyproject.toml asks for, all extras and the development group included."""
     table = project["project"]
-    lines = [*project["build-system"]["requires"], *table["dependencies"], *project["dependency-groups"]["dev"]]
+    lines = [
+        *project["build-system"]["requires"],
+        *table["dependencies"],
+        *project["dependency-groups"]["dev"],
+    ]
     for extra in table.get("optional-dependencies", {}).values():
         lines += extra
     return [Requirement(line) for line in lines]
@@ -39,7 +45,9 @@ def wanted(project: dict[str, Any]) -> list[Requirement]:
 
 def pinned(text: str) -> tuple[list[Requirement], list[str]]:
     """The pins, and the names of those without a hash."""
-    entries = re.findall(r"^(?P<pin>[A-Za-z0-9][^\n]*?)(?: \\)?\n(?P<rest>(?:[ #][^\n]*\n)*)", text, re.MULTILINE)
+    entries = re.findall(
+        r"^(?P<pin>[A-Za-z0-9][^\n]*?)(?: \\)?\n(?P<rest>(?:[ #][^\n]*\n)*)", text, re.MULTILINE
+    )
     bare = [pin for pin, rest in entries if "--hash=sha256:" not in rest]
     return [Requirement(pin) for pin, _ in entries], bare
 
@@ -48,12 +56,10 @@ def environments() -> list[dict[str, str]]:
     """The environments that users of this project have."""
     base = {key: str(value) for key, value in default_environment().items()}
     return [
-        {
-            **base,
-            **{"python_version": python, "python_full_version": f"{python}.9", "implementation_name": "cpython"},
-            **{"platform_python_implementation": "CPython", "os_name": "posix", "extra": ""},
-            **{"sys_platform": system, "platform_system": name, "platform_machine": machine},
-        }
+        base
+        | {"python_version": python, "python_full_version": f"{python}.9", "implementation_name": "cpython"}
+        | {"platform_python_implementation": "CPython", "os_name": "posix", "extra": ""}
+        | {"sys_platform": system, "platform_system": name, "platform_machine": machine}
         for python in PYTHONS
         for system, name, machine in PLATFORMS
     ]
@@ -82,11 +88,10 @@ def problems() -> list[str]:
 
 def write() -> None:
     """Resolves anew; pins that still fit stay."""
-    command = ["uv", "pip", "compile", "pyproject.toml", "--universal", "--python-version", PYTHONS[0]]
-    options = ["--all-extras", "--group", "dev", "--generate-hashes", "--no-header", "--no-annotate", "--quiet"]
-    subprocess.run(
-        [Path(sys.executable).with_name(command[0]), *command[1:], *options, "-o", LOCK], cwd=ROOT, check=True
-    )
+    uv = Path(sys.executable).with_name("uv")
+    options = "--all-extras --group dev --generate-hashes --no-header --no-annotate --quiet"
+    command = f"pip compile pyproject.toml --universal --python-version {PYTHONS[0]} {options}"
+    subprocess.run([uv, *command.split(), "-o", LOCK], cwd=ROOT, check=True)
     LOCK.write_text(HEADER + LOCK.read_text("utf-8").removeprefix(HEADER), "utf-8")
 
 

@@ -22,7 +22,9 @@ COMMAND = Path(sys.executable).with_name("mempool-ids")
 READY_SECONDS = 30.0
 
 
-def run(*arguments: str | Path, timeout: float = 60, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+def run(
+    *arguments: str | Path, timeout: float = 60, cwd: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     """Runs the command to its end."""
     return subprocess.run(
         [COMMAND, *map(str, arguments)],
@@ -79,10 +81,12 @@ class SensorProcess:
         await self.wait_for_stderr("sensor ready", READY_SECONDS)
 
     async def wait_for_stderr(self, text: str, seconds: float) -> None:
-        await self.until(lambda: any(text in line for line in self.stderr), f"stderr to say {text!r}", seconds)
+        await self.until(
+            lambda: any(text in line for line in self.stderr), f"stderr to say {text!r}", seconds
+        )
 
     async def until(self, condition: Callable[[], bool], what: str, seconds: float = 15.0) -> None:
-        """Waits for `condition`; fails with what the sensor said if it does not come true or the sensor ends."""
+        """Waits for `condition`; fails with what the sensor said if it stays false or the sensor ends."""
         deadline = time.monotonic() + seconds
         while not condition():
             ended = self._process.poll()

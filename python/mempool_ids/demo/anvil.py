@@ -1,10 +1,11 @@
-"""A real Ethereum node on this machine: finding or fetching anvil, and running it so that it never outlives us.
+"""A real Ethereum node on this machine: finding or fetching anvil, running it, and ending it with us.
 
 Used by the demo and by the end-to-end tests.
 """
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
@@ -24,7 +25,8 @@ ANVIL_VERSION = "1.7.1"
 
 #: What npm must report for the packages whose content we have seen. Others are pinned by version alone.
 _INTEGRITY = {
-    "linux-amd64": "sha512-+XmShybEaxfCrr0OUUZwYEy2OnYZt5pHH9TzBtLv3+VrK0O/ANuNSVEahqNhKHlgX7GRJ59383ofNhxkRWIYTg=="
+    "linux-amd64": "sha512-"
+    "+XmShybEaxfCrr0OUUZwYEy2OnYZt5pHH9TzBtLv3+VrK0O/ANuNSVEahqNhKHlgX7GRJ59383ofNhxkRWIYTg=="
 }
 _ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 _FETCH_SECONDS = 300
@@ -46,7 +48,7 @@ def cache_dir() -> Path:
 
 
 def find_anvil(say: Callable[[str], None] = lambda _text: None) -> Path:
-    """The anvil to run: `$ANVIL_PATH`, else `anvil` on PATH, else version 1.7.1 from the cache, fetched by npm once.
+    """The anvil to run: `$ANVIL_PATH`, else `anvil` on PATH, else one from the cache, fetched by npm once.
 
     `say` is told before something slow begins.
 
@@ -93,7 +95,7 @@ def _fetch(target: str, destination: Path) -> None:
             # An empty project of its own, so that npm looks no further up for one.
             Path(scratch, "package.json").write_text('{"private": true}')
             command = [npm, "install", "--ignore-scripts", "--no-audit", "--no-fund", "--save-exact"]
-            done = subprocess.run(
+            done = subprocess.run(  # noqa: S603  (npm, as the user's PATH has it)
                 [*command, f"{package}@{ANVIL_VERSION}"],
                 cwd=scratch,
                 stdin=subprocess.DEVNULL,
@@ -144,7 +146,7 @@ def _die_with_parent() -> Callable[[], None] | None:
 class AnvilOptions:
     """How to run the node.
 
-    `block_time` is in seconds; None mines only when asked to (`anvil_mine`), so that transactions stay pending.
+    `block_time` is in seconds; None mines only when asked to (`anvil_mine`): transactions stay pending.
     """
 
     block_time: int | None = None
@@ -213,45 +215,31 @@ class Anvil:
         self._log = Path(name)
         try:
             with os.fdopen(descriptor, "wb") as log:
-                self._process = subprocess.Popen(
+                self._process = subprocess.Popen(  # noqa: S603  (the node the user chose)
                     [str(self._binary), *self._options.arguments()],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
-                    # A group of its own: Ctrl-C reaches us alone, and a wrapper script is ended with its child.
+                    # A group of its own: Ctrl-C reaches us alone, and a wrapper script ends with its child.
                     start_new_session=True,
                     preexec_fn=_die_with_parent(),
                 )
-            self._await_listening()
+            self._await_listening(self._process, self._log)
         except BaseException:
             self.stop(kill=True)
             raise
 
-    def _await_listening(self) -> None:
-        assert self._process is not None
+    def _await_listening(self, process: subprocess.Popen[bytes], log: Path) -> None:
         deadline = time.monotonic() + _READY_SECONDS
         while time.monotonic() < deadline:
-            found = self._listening_port()
+            found = _listening_port(log)
             if found is not None:
                 self.port = found
                 return
-            if self._process.poll() is not None:
-                raise AnvilError(f"{self._binary} ended with code {self._process.returncode}: {self._tail()}")
+            if process.poll() is not None:
+                raise AnvilError(f"{self._binary} ended with code {process.returncode}: {_tail(log)}")
             time.sleep(0.02)
-        raise AnvilError(f"{self._binary} did not listen within {_READY_SECONDS:.0f} s: {self._tail()}")
-
-    def _listening_port(self) -> int | None:
-        for line in self._text().splitlines(keepends=True):
-            if line.startswith(_LISTENING) and line.endswith("\n"):
-                return int(line[len(_LISTENING) :])
-        return None
-
-    def _text(self) -> str:
-        assert self._log is not None
-        return self._log.read_text(errors="replace")
-
-    def _tail(self) -> str:
-        return " | ".join(line for line in self._text().splitlines() if line.strip())[-500:]
+        raise AnvilError(f"{self._binary} did not listen within {_READY_SECONDS:.0f} s: {_tail(log)}")
 
     def stop(self, *, kill: bool = False) -> None:
         """Ends the node and removes its log; with `kill` at once, so that no state is written. Idempotent."""
@@ -267,12 +255,18 @@ class Anvil:
 
     @staticmethod
     def _end(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, number)
-        except ProcessLookupError:
-            pass
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            pass
 
+
+def _listening_port(log: Path) -> int | None:
+    for line in log.read_text(errors="replace").splitlines(keepends=True):
+        if line.startswith(_LISTENING) and line.endswith("\n"):
+            return int(line[len(_LISTENING) :])
+    return None
+
+
+def _tail(log: Path) -> str:
+    return " | ".join(line for line in log.read_text(errors="replace").splitlines() if line.strip())[-500:]

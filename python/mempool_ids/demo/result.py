@@ -23,7 +23,7 @@ class Result:
 
     Attributes:
         alert: the event about the attack, None if there was none before its block.
-        pending_when_alerted: the node itself, asked after the alert arrived, said that no block had the attack yet.
+        pending_when_alerted: the node, asked after the alert arrived, said that no block had the attack yet.
         sent_to_alert_ms: from just before the attacker handed the attack to the node.
         alert_to_inclusion_ms: how long before its block the alert came.
         drained: the attack went through, so there was something to warn of.

@@ -73,9 +73,9 @@ class Rpc:
         max_fee: int = 50 * 10**9,
         nonce: int | None = None,
     ) -> str:
-        """Sends an EIP-1559 transaction; `to` None creates a contract. Returns its hash. Fees are wei per gas.
+        """Sends an EIP-1559 transaction; `to` None creates a contract. Returns its hash.
 
-        The gas limit is given, not estimated, because estimating would run on a state that the pool may change.
+        Fees are wei per gas. The gas limit is given, not estimated: the pool may change what an estimate ran on.
         """
         transaction = {
             "from": sender,

@@ -76,7 +76,9 @@ class Scene:
         scene = cls(rpc, cast, vault, router, token, random.Random(seed))  # noqa: S311  (a story, not a secret)
         for user in cast.users:
             amount = _TOKEN_SUPPLY // 100
-            await token.send(rpc, cast.deployer, "transfer(address,uint256)", user.address, amount, gas=80_000)
+            await token.send(
+                rpc, cast.deployer, "transfer(address,uint256)", user.address, amount, gas=80_000
+            )
             await scene._deposit(user, 8 * ETHER)
             await scene._enter(user, 2 * ETHER)
         for _ in range(_ROUNDS_OF_HISTORY):
@@ -91,7 +93,13 @@ class Scene:
         """One honest transaction, of this user or of any."""
         user = user or self.dice.choice(self.cast.users)
         amount = self.dice.randrange(1, 40) * ETHER // 20
-        choices = [self._deposit, self._enter, self._transfer_token, self._approve_token, self._transfer_ether]
+        choices = [
+            self._deposit,
+            self._enter,
+            self._transfer_token,
+            self._approve_token,
+            self._transfer_ether,
+        ]
         if user.in_vault >= amount:
             choices.append(self._withdraw)
         if user.in_router >= amount:
@@ -104,7 +112,9 @@ class Scene:
 
     async def _deposit(self, user: User, amount: int) -> Action:
         user.in_vault += amount
-        return await self._call(user, self.vault, "deposit()", text=_of("deposits", amount), value=amount, gas=95_000)
+        return await self._call(
+            user, self.vault, "deposit()", text=_of("deposits", amount), value=amount, gas=95_000
+        )
 
     async def _withdraw(self, user: User, amount: int) -> Action:
         user.in_vault -= amount

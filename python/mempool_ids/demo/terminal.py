@@ -10,7 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from mempool_ids.demo.result import Event, FalseAlert, Result
+from mempool_ids.demo.result import Event, Result
 from mempool_ids.demo.scene import ETHER, Action
 
 _STAGES = ("decode", "features", "signatures", "classify", "total")
@@ -40,13 +40,13 @@ class TerminalTeller:
     def attacker(self, text: str) -> None:
         self._line(f"attacker {text}", "bold magenta")
 
-    def alert(self, alert: Event, sent_to_alert_ms: float | None, pending: bool) -> None:
-        when = "" if sent_to_alert_ms is None else f", {sent_to_alert_ms:.1f} ms after the attacker sent it"
+    def alert(self, alert: Event, sent_to_alert_ms: float, pending: bool) -> None:
+        severity = alert["severity"].upper()
         state = "still pending" if pending else "already in a block"
         self._console.print(
             Panel(
                 _evidence(alert),
-                title=f"ALERT {alert['severity'].upper()}{when}",
+                title=f"ALERT {severity}, {sent_to_alert_ms:.1f} ms after the attacker sent it",
                 subtitle=f"the node says: {state}",
                 border_style="bold red",
                 title_align="left",
@@ -54,20 +54,25 @@ class TerminalTeller:
             )
         )
 
-    def false_alert(self, alert: FalseAlert) -> None:
-        self._line(f"FALSE ALERT: {alert.user} {alert.action}", "bold red")
+    def other_alert(self, alert: Event, who: str) -> None:
+        signatures = ", ".join(entry["name"] for entry in alert["signatures"]) or "no signature"
+        self._line(
+            f"alert {alert['severity']} about {who}: score {alert['score']:.3f}, {signatures}", "bold yellow"
+        )
 
-    def verdict(self, result: Result) -> None:
-        before, after = (f"{wei / ETHER:.2f} ETH" for wei in (result.vault_before, result.vault_after))
-        lines = [f"Block {result.block} includes the attack: the vault had {before} and has {after}."]
-        if result.preceded and result.alert_to_inclusion_ms is not None:
-            lines.append(f"The alert came {result.alert_to_inclusion_ms / 1000:.2f} s before that block.")
-        count = result.honest_transactions
-        lines.append(f"Honest users sent {count} transactions; {len(result.false_alerts)} raised an alert.")
-        lines += [f"Problem: {problem}" for problem in result.problems()]
-        style = "bold green" if result.passed else "bold red"
-        title = "seen before it happened" if result.passed else "FAILED"
-        self._console.print(Panel("\n".join(lines), title=title, border_style=style, title_align="left"))
+
+def verdict(result: Result) -> Panel:
+    """The end of a run: what happened, and whether it passed."""
+    before, after = (f"{wei / ETHER:.2f} ETH" for wei in (result.vault_before, result.vault_after))
+    lines = [f"Block {result.block} includes the attack: the vault had {before} and has {after}."]
+    if result.preceded and result.alert_to_inclusion_ms is not None:
+        lines.append(f"The alert came {result.alert_to_inclusion_ms / 1000:.2f} s before that block.")
+    count = result.honest_transactions
+    lines.append(f"Honest users sent {count} transactions; {len(result.false_alerts)} raised an alert.")
+    lines += [f"Problem: {problem}" for problem in result.problems()]
+    style = "bold green" if result.passed else "bold red"
+    title = "seen before it happened" if result.passed else "FAILED"
+    return Panel("\n".join(lines), title=title, border_style=style, title_align="left")
 
 
 def _evidence(alert: Event) -> Table:
@@ -77,7 +82,9 @@ def _evidence(alert: Event) -> Table:
     classification = alert["classification"]
     transaction = alert["tx"]
     called = transaction.get("function") or transaction.get("selector") or "a contract creation"
-    rows.add_row("transaction", f"{transaction['hash']}\n{called} to {transaction['to']} from {transaction['from']}")
+    rows.add_row(
+        "transaction", f"{transaction['hash']}\n{called} to {transaction['to']} from {transaction['from']}"
+    )
     rows.add_row("touches", ", ".join(alert["contracts"]) or "no monitored contract")
     rows.add_row(
         "probability",
@@ -111,6 +118,5 @@ class SilentTeller:
     def traffic(self, action: Action) -> None: ...
     def block(self, number: int, transactions: int) -> None: ...
     def attacker(self, text: str) -> None: ...
-    def alert(self, alert: Event, sent_to_alert_ms: float | None, pending: bool) -> None: ...
-    def false_alert(self, alert: FalseAlert) -> None: ...
-    def verdict(self, result: Result) -> None: ...
+    def alert(self, alert: Event, sent_to_alert_ms: float, pending: bool) -> None: ...
+    def other_alert(self, alert: Event, who: str) -> None: ...
