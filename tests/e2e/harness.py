@@ -113,7 +113,7 @@ class SensorProcess:
     def stored(self) -> list[str]:
         return stored_alert_ids(self.database)
 
-    def signal(self, number: signal.Signals) -> None:
+    def send_signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 
     async def terminate(self, number: signal.Signals = signal.SIGTERM, seconds: float = 15.0) -> int:

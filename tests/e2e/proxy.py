@@ -26,8 +26,8 @@ _DRIP_SECONDS = 0.5
 class Proxy:
     """Forwards 127.0.0.1:`port` to a target that may change (a restarted node has a new port).
 
-    Bytes held back by STALL and DRIP go on when the mode is PASS again, to connections that are still open, as
-    TCP's retransmissions do when a network heals.
+    Bytes held back by STALL and DRIP go on when the mode is PASS again, to connections that are still open,
+    as TCP's retransmissions do when a network heals.
     """
 
     def __init__(self, target_port: int) -> None:

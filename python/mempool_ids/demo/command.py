@@ -99,7 +99,7 @@ async def _play(node: Anvil, block_time: int, seed: int, teller: Teller, folder:
 
 
 def _config(node: Anvil, scene: Scene, folder: Path, log: Path) -> IDSConfig:
-    abi = resources.files("mempool_ids.demo").joinpath("artifacts", "Vault.json").read_text("utf-8")
+    abi = resources.files("mempool_ids.demo").joinpath("artifacts").joinpath("Vault.json").read_text("utf-8")
     abi_file = folder / "vault.abi.json"
     abi_file.write_text(abi, "utf-8")
     return IDSConfig(

@@ -44,7 +44,9 @@ def _word(argument: Word) -> str:
 @cache
 def artifact(name: str) -> Artifact:
     """Reads one artifact: `Vault`, `Attacker`, `Router` or `Token`."""
-    text = resources.files("mempool_ids.demo").joinpath("artifacts", f"{name}.json").read_text("utf-8")
+    text = (
+        resources.files("mempool_ids.demo").joinpath("artifacts").joinpath(f"{name}.json").read_text("utf-8")
+    )
     content = json.loads(text)
     return Artifact(name, content["abi"], content["bytecode"], content["selectors"])
 

@@ -75,7 +75,7 @@ class Rpc:
     ) -> str:
         """Sends an EIP-1559 transaction; `to` None creates a contract. Returns its hash.
 
-        Fees are wei per gas. The gas limit is given, not estimated: the pool may change what an estimate ran on.
+        Fees are wei per gas. The gas limit is given, not estimated: the pool may change what it ran on.
         """
         transaction = {
             "from": sender,
