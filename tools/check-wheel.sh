@@ -13,13 +13,13 @@ grep -E '^[A-Za-z0-9]' "$root/requirements-dev.txt" | sed 's/ \\$//' >"$scratch/
 "$scratch/venv/bin/python" -m pip install --quiet --disable-pip-version-check \
   --constraint "$scratch/constraints.txt" "$wheel"
 
-cp -r "$root/tests/data/demo-capture" "$scratch/capture"
+cp -r "$root/tests/data/demo" "$scratch/demo"
 cd "$scratch"
 run() { echo "+ mempool-ids $*" >&2; env -i HOME="$scratch" PATH=/usr/bin:/bin LANG=C.UTF-8 "$scratch/venv/bin/mempool-ids" "$@"; }
 run --version
 run rules list >rules.txt
 test -s rules.txt
-run replay capture --emit all >events.jsonl
+run replay demo/capture -c demo/ids.toml --emit all >events.jsonl
 "$scratch/venv/bin/python" - <<'PY'
 import json
 import pathlib

@@ -38,11 +38,13 @@ def run(
 
 
 def read_events(path: Path) -> list[Event]:
-    """All events of a log. A last line without its newline is still being written and is left out."""
-    if not path.exists():
-        return []
-    text = path.read_bytes()
-    return [json.loads(line) for line in text[: text.rfind(b"\n") + 1].splitlines()]
+    """All events of a log; none if it is not there yet."""
+    return parse(path.read_bytes()) if path.exists() else []
+
+
+def parse(lines: bytes) -> list[Event]:
+    """JSON lines. A last line without its newline is still being written and is left out."""
+    return [json.loads(line) for line in lines[: lines.rfind(b"\n") + 1].splitlines()]
 
 
 def alerts(events: Iterable[Event]) -> list[Event]:

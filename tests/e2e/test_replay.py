@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from mempool_ids.demo.contracts import artifact
 from mempool_ids.demo.rpc import Rpc
 from mempool_ids.demo.scene import ETHER, Scene
 from tests.e2e.conftest import CHAIN_ID, Sensors
-from tests.e2e.harness import Event, alerts, read_events, run
+from tests.e2e.harness import Event, alerts, parse, read_events, run
 
 _VOLATILE = ("timestamp", "latency_us")
 
@@ -57,10 +56,9 @@ async def test_a_capture_replayed_gives_the_same_detections(
     assert attack in {alert["tx"]["hash"] for alert in live}
     assert len(live) > 1, "honest deposits alert too, by the rule of these tests"
 
-    done = run("replay", "capture", "-c", config, "--set", "alerts.jsonl=replayed.jsonl",
-               "--set", "storage.url=sqlite:///replayed.db", cwd=tmp_path)  # fmt: skip
+    done = run("replay", "capture", "-c", config, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert essence(read_events(tmp_path / "replayed.jsonl")) == live
+    assert essence(parse(done.stdout.encode())) == live
 
 
 async def test_what_was_captured_is_what_was_sent(node: Anvil, sensors: Sensors, tmp_path: Path) -> None:
@@ -74,6 +72,6 @@ async def test_what_was_captured_is_what_was_sent(node: Anvil, sensors: Sensors,
     assert await sensor.terminate() == 0
     done = run("replay", "capture", "--emit", "all", "--set", f"chain.id={CHAIN_ID}", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
-    events = [json.loads(line) for line in done.stdout.splitlines()]
+    events = parse(done.stdout.encode())
     seen = [event["tx"]["hash"] for event in events if event["event_type"] == "tx"]
     assert sorted(seen) == sorted(sent)

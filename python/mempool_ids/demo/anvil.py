@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from mempool_ids.exceptions import NodeError
+
 ANVIL_VERSION = "1.7.1"
 
 #: What npm must report for the packages whose content we have seen. Others are pinned by version alone.
@@ -35,7 +37,7 @@ _STOP_SECONDS = 10.0
 _LISTENING = "Listening on 127.0.0.1:"
 
 
-class AnvilError(RuntimeError):
+class AnvilError(NodeError):
     """No node could be had, or it did not start; the message says what to do."""
 
 
