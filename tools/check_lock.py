@@ -1,7 +1,7 @@
 """Checks that requirements-dev.txt locks what pyproject.toml asks for; with --write, resolves it anew.
 
-The check needs no network: every requirement must be pinned to a version that satisfies it, and every pin have
-a hash, for each Python and platform that the markers tell apart.
+The check needs no network: every requirement must be pinned to a version that satisfies it, and every pin
+have a hash, for each Python and platform that the markers tell apart.
 """
 
 from __future__ import annotations
