@@ -1,0 +1,6 @@
+#[test]
+fn lint() {
+    for l in crate::signatures::RuleSet::lint(&["builtin".into()]) {
+        println!("{l}");
+    }
+}
