@@ -37,6 +37,7 @@ impl Dice {
     }
 }
 
+#[derive(Clone)]
 pub(crate) struct Signed {
     pub raw: Vec<u8>,
     pub from: Address,
