@@ -1,16 +1,35 @@
-//! Declarative rules that match attack patterns.
+//! Declarative rules that match attack patterns. The language is described in `docs/rules.md`.
+//!
+//! `parse` reads files, `load` checks them against each other, `index` finds the rules that can match, `matcher` evaluates.
+
+mod condition;
+mod index;
+mod lint;
+mod load;
+mod matcher;
+mod parse;
+#[cfg(test)]
+mod tests;
+mod threshold;
+mod yaml;
 
 use crate::decode::Decoded;
-use crate::detection::SignatureMatch;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::features::CodeFacts;
 use crate::tx::PendingTransaction;
+use alloy_primitives::Address;
+use load::Loaded;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Compiled rules, shared read-only; replaced as a whole on reload.
 #[derive(Debug, Default)]
-pub struct RuleSet {}
+pub struct RuleSet {
+    /// By ascending sid.
+    rules: Vec<Loaded>,
+    index: index::Index,
+}
 
 /// One rule, for `rules list`.
 #[derive(Debug, Clone, Serialize)]
@@ -22,8 +41,8 @@ pub struct RuleInfo {
     pub severity: u8,
     pub weight: f32,
     pub reference: Vec<String>,
-    pub metadata: std::collections::BTreeMap<String, String>,
-    /// File it came from, or "builtin".
+    pub metadata: BTreeMap<String, String>,
+    /// File it came from; "builtin/…" for the pack compiled in.
     pub file: String,
     pub enabled: bool,
 }
@@ -51,50 +70,86 @@ pub struct Lint {
 }
 
 impl RuleSet {
-    /// `rules`: paths, globs, or "builtin". Any lint error fails the load.
-    pub fn load(_rules: &[String]) -> Result<Self> {
-        todo!()
+    /// `rules`: paths, globs, or "builtin". Any lint error fails the load with [`Error::Rules`], which names the first.
+    pub fn load(rules: &[String]) -> Result<Self> {
+        let mut lints = lint::Lints::default();
+        let loaded = load::load(rules, &mut lints);
+        if lints.errors() == 0 {
+            return Ok(Self { index: index::Index::new(&loaded), rules: loaded });
+        }
+        let total = lints.errors();
+        let first = lints.into_vec().into_iter().find(|lint| lint.level == "error");
+        let first = first.map_or_else(String::new, |lint| lint.to_string());
+        let more = if total > 1 { format!(" ({} more errors; see `rules lint`)", total - 1) } else { String::new() };
+        Err(Error::Rules(first + &more))
     }
+
     /// All diagnostics, without stopping at the first.
-    pub fn lint(_rules: &[String]) -> Vec<Lint> {
-        todo!()
+    pub fn lint(rules: &[String]) -> Vec<Lint> {
+        let mut lints = lint::Lints::default();
+        load::load(rules, &mut lints);
+        lints.into_vec()
     }
+
+    /// By ascending sid, disabled ones too.
     pub fn list(&self) -> Vec<RuleInfo> {
-        todo!()
+        let info = |Loaded { rule, .. }: &Loaded| RuleInfo {
+            sid: rule.sid,
+            rev: rule.rev,
+            msg: rule.msg.to_string(),
+            classtype: rule.classtype.to_string(),
+            severity: rule.severity,
+            weight: rule.weight,
+            reference: rule.reference.clone(),
+            metadata: rule.metadata.clone(),
+            file: rule.file.to_string(),
+            enabled: rule.enabled,
+        };
+        self.rules.iter().map(info).collect()
+    }
+
+    /// A rule and its place.
+    fn get(&self, sid: u32) -> Option<(usize, &Loaded)> {
+        let place = self.rules.binary_search_by_key(&sid, |loaded| loaded.rule.sid).ok()?;
+        Some((place, &self.rules[place]))
+    }
+}
+
+impl std::fmt::Display for Lint {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        f.write_str(&self.file)?;
+        if let Some(line) = self.line {
+            write!(f, ":{line}")?;
+        }
+        if let Some(sid) = self.sid {
+            write!(f, ": sid {sid}")?;
+        }
+        write!(f, ": {}", self.message)
     }
 }
 
 /// What rules look at.
+#[derive(Debug, Clone, Copy)]
 pub struct Subject<'a> {
     pub tx: &'a PendingTransaction,
     pub decoded: &'a Decoded,
-    /// Absent until the background task has it.
+    /// The callee's; for a creation, the scan of its init code. Absent until the background task has it.
     pub code: Option<&'a CodeFacts>,
-    /// Indices of monitored contracts it touches.
+    /// Monitored contracts it touches, as indices into `monitored`.
     pub touches: &'a [u16],
+    /// All monitored contracts, in the configuration's order.
+    pub monitored: &'a [Address],
+    /// The latest block, for the age of code.
+    pub block_number: Option<u64>,
 }
 
 /// Evaluates a [`RuleSet`] and keeps the state of thresholds and the cost counters. One per pipeline.
 #[derive(Debug)]
-pub struct Matcher {}
-
-impl Matcher {
-    pub fn new(_rules: Arc<RuleSet>) -> Self {
-        todo!()
-    }
-    /// Keeps threshold state of rules that stay (same sid and rev).
-    pub fn reload(&mut self, _rules: Arc<RuleSet>) {
-        todo!()
-    }
-    /// Appends the matches to `out` (cleared first) and returns 1 − Π(1 − weight). Does not touch threshold state.
-    pub fn evaluate(&mut self, _subject: &Subject, _out: &mut Vec<u32>) -> f32 {
-        todo!()
-    }
-    /// For a detection: full records, with thresholds and suppressions applied (they mute, they never drop).
-    pub fn report(&mut self, _subject: &Subject, _matched: &[u32]) -> Vec<SignatureMatch> {
-        todo!()
-    }
-    pub fn costs(&self) -> Vec<RuleCost> {
-        todo!()
-    }
+pub struct Matcher {
+    rules: Arc<RuleSet>,
+    /// Of the rule at the same place.
+    counters: Vec<matcher::Counter>,
+    counts: threshold::Counts,
+    /// Transactions evaluated.
+    round: u64,
 }
