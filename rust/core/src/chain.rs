@@ -1,9 +1,10 @@
 //! What the sensor knows of the chain: the head, and its callees' code. Filled in the background, read in the hot path.
 
 use alloy_primitives::{Address, B256, Bytes};
+use serde::{Deserialize, Serialize};
 
 /// A new canonical head.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Head {
     pub number: u64,
     pub hash: B256,
@@ -37,14 +38,14 @@ impl Head {
 }
 
 /// A block's transactions, for following pending ones to their end.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BlockContents {
     pub number: u64,
     pub hash: B256,
     pub transactions: Vec<MinedTransaction>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MinedTransaction {
     pub hash: B256,
     pub from: Address,
@@ -54,7 +55,7 @@ pub struct MinedTransaction {
 }
 
 /// The answer of a background `eth_getCode`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CodeAnswer {
     pub address: Address,
     /// Empty for an account without code.

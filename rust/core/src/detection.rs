@@ -109,3 +109,8 @@ pub struct ThreatDetection {
     pub notify: bool,
     pub latency_us: LatencyUs,
 }
+
+/// The same transaction on the same chain always has the same id: a restart or a replay repeats no notification.
+pub fn alert_id(chain_id: u64, hash: &alloy_primitives::B256) -> String {
+    format!("{chain_id}-{}", alloy_primitives::hex::encode(hash))
+}

@@ -32,14 +32,18 @@ pub struct Stats {
     pub duplicates: Counter,
     /// Lost because the pipeline's queue was full for too long.
     pub dropped_queue: Counter,
-    /// Lost because Python did not pull `tx` lines in time (alerts are never dropped here).
-    pub dropped_lines: Counter,
     /// Lost because the capture writer fell behind.
     pub dropped_capture: Counter,
     pub classified: Counter,
     pub detections: Counter,
     /// Re-scored when their callee's code arrived.
     pub rescored: Counter,
+    /// Gave way to newer ones before their callee's code arrived: judged once, without it.
+    pub rescore_dropped: Counter,
+    /// Lost because Python did not pull events in time.
+    pub dropped_events: Counter,
+    /// Forgotten before their end because more were pending than are followed.
+    pub untracked: Counter,
     pub mined: Counter,
     pub replaced: Counter,
     pub dropped: Counter,
@@ -52,6 +56,8 @@ pub struct Stats {
     pub code_failures: Counter,
     pub code_dropped: Counter,
     pub reloads: Counter,
+    /// Received, but no transaction this version can read (each is an anomaly too).
+    pub unparsed: Counter,
     pub head_number: Counter,
     pub next_base_fee_wei: Counter,
     pub anomalies: Anomalies,
@@ -102,4 +108,45 @@ pub struct EndpointSnapshot {
     pub disconnects: u64,
     pub messages: u64,
     pub bytes: u64,
+}
+
+impl Stats {
+    /// All counters by name.
+    pub fn snapshot(&self) -> serde_json::Map<String, serde_json::Value> {
+        let anomalies: serde_json::Map<_, _> =
+            AnomalyKind::ALL.iter().map(|kind| (kind.name().to_owned(), self.anomalies.get(*kind).into())).collect();
+        let mut all: serde_json::Map<_, _> =
+            self.named().into_iter().map(|(name, counter)| (name.to_owned(), counter.get().into())).collect();
+        all.insert("anomalies".into(), anomalies.into());
+        all
+    }
+
+    fn named(&self) -> [(&'static str, &Counter); 24] {
+        [
+            ("received", &self.received),
+            ("duplicates", &self.duplicates),
+            ("dropped_queue", &self.dropped_queue),
+            ("dropped_events", &self.dropped_events),
+            ("dropped_capture", &self.dropped_capture),
+            ("classified", &self.classified),
+            ("detections", &self.detections),
+            ("rescored", &self.rescored),
+            ("rescore_dropped", &self.rescore_dropped),
+            ("mined", &self.mined),
+            ("replaced", &self.replaced),
+            ("dropped", &self.dropped),
+            ("untracked", &self.untracked),
+            ("reorgs", &self.reorgs),
+            ("heads", &self.heads),
+            ("reconnects", &self.reconnects),
+            ("recovered", &self.recovered),
+            ("code_requests", &self.code_requests),
+            ("code_failures", &self.code_failures),
+            ("code_dropped", &self.code_dropped),
+            ("reloads", &self.reloads),
+            ("head_number", &self.head_number),
+            ("next_base_fee_wei", &self.next_base_fee_wei),
+            ("unparsed", &self.unparsed),
+        ]
+    }
 }

@@ -1,1 +1,257 @@
-//! TODO
+//! The one place that knows every stage: a source, a thread that judges, a bounded channel of events.
+
+mod codes;
+mod contact;
+mod dedup;
+mod latency;
+mod output;
+mod stage;
+mod tracker;
+mod worker;
+#[cfg(test)]
+mod tests;
+
+use crate::classify::Classifier;
+use crate::config::{MonitoredContract, SensorConfig, SourceConfig};
+use crate::decode::{Decoded, Decoder};
+use crate::detection::SignatureMatch;
+use crate::error::{Error, Result};
+use crate::event::Event;
+use crate::event::wire::Origin;
+use crate::features::{CodeFacts, KnownSelectors};
+use crate::signatures::{Matcher, RuleSet, Subject};
+use crate::source::capture::CaptureWriter;
+use crate::source::live::LiveSource;
+use crate::source::queue::queue;
+use crate::source::replay::ReplaySource;
+use crate::stats::Stats;
+use crate::tx::PendingTransaction;
+use alloy_primitives::B256;
+use arc_swap::ArcSwapOption;
+use contact::Contacts;
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use output::Output;
+use stage::Stages;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use worker::{Published, Worker};
+
+/// A running sensor: start it, pull events until [`Event::End`].
+pub struct Sensor {
+    config: SensorConfig,
+    stats: Arc<Stats>,
+    /// Loaded at construction, so that a bad file fails there and not in the run; taken by `start`.
+    prepared: Option<(Stages, Output)>,
+    running: Option<Running>,
+    events: Events,
+    reload: Arc<ArcSwapOption<RuleSet>>,
+    published: Arc<Mutex<Published>>,
+}
+
+struct Running {
+    source: Source,
+    worker: Option<JoinHandle<()>>,
+}
+
+enum Source {
+    Live(Arc<LiveSource>),
+    Replay(ReplaySource),
+}
+
+impl Sensor {
+    /// Loads model, rules and ABIs.
+    ///
+    /// # Errors
+    /// [`Error::Config`], [`Error::Rules`], [`Error::Model`], [`Error::Abi`]: what the user must change.
+    pub fn new(config: SensorConfig) -> Result<Self> {
+        let stats = Arc::new(Stats::default());
+        let classifier = config.model.as_ref().map(Classifier::load).transpose()?;
+        let decoder = Arc::new(Decoder::for_contracts(&config.contracts)?);
+        let rules = Arc::new(RuleSet::load(&config.detection.rules)?);
+        let known = classifier.as_ref().map_or_else(|| Arc::new(KnownSelectors::default()), Classifier::known_selectors);
+        let contacts = Contacts::new(&config.contracts)?;
+        let stages = Stages::new(&config, decoder, known, rules, classifier, contacts);
+        let lossless = matches!(config.source, SourceConfig::Replay(_));
+        if lossless && config.capture.is_some() {
+            return Err(Error::Config("a replay cannot be captured: copy the capture instead".into()));
+        }
+        let (output, receiver) = Output::new(config.limits.events, lossless, stats.clone());
+        Ok(Self {
+            events: Events {
+                origin: Arc::new(Origin { sensor: config.sensor.clone(), chain_id: config.chain_id }),
+                receiver,
+            },
+            config,
+            stats,
+            prepared: Some((stages, output)),
+            running: None,
+            reload: Arc::default(),
+            published: Arc::default(),
+        })
+    }
+
+    /// Starts the source and the pipeline thread. A second call does nothing.
+    pub fn start(&mut self) -> Result<()> {
+        let Some((stages, output)) = self.prepared.take() else { return Ok(()) };
+        let capture =
+            self.config.capture.as_ref().map(|c| CaptureWriter::start(c, self.config.chain_id, self.stats.clone()));
+        let (items, inbox) = queue(&self.config.limits, self.stats.clone());
+        let (source, drop_after_ms) = match &self.config.source {
+            SourceConfig::Live(live) => {
+                let source =
+                    LiveSource::start(live, self.config.chain_id, &self.config.limits, self.stats.clone(), items)?;
+                (Source::Live(Arc::new(source)), live.drop_after_ms)
+            }
+            SourceConfig::Replay(replay) => {
+                let source =
+                    ReplaySource::start(replay, self.config.chain_id, &self.config.limits, self.stats.clone(), items)?;
+                (Source::Replay(source), u64::MAX)
+            }
+        };
+        let live = match &source {
+            Source::Live(live) => Some(live.clone()),
+            Source::Replay(_) => None,
+        };
+        // Known before the first transaction reaches them.
+        if let Some(live) = &live {
+            self.config.contracts.iter().for_each(|c| live.request_code(c.address));
+        }
+        let worker = Worker::new(
+            &self.config,
+            stages,
+            live,
+            capture.transpose()?,
+            output,
+            self.stats.clone(),
+            self.reload.clone(),
+            self.published.clone(),
+            drop_after_ms,
+        );
+        let worker = std::thread::Builder::new()
+            .name("ids-pipeline".into())
+            .spawn(move || worker.run(&inbox))
+            .map_err(|source| Error::Io { path: "thread ids-pipeline".into(), source })?;
+        self.running = Some(Running { source, worker: Some(worker) });
+        Ok(())
+    }
+
+    /// The receiving end, which can be read while another thread starts, stops or asks for figures.
+    pub fn events(&self) -> Events {
+        self.events.clone()
+    }
+
+    /// Replaces the rules between two batches; no transaction is lost. Keeps the old ones where the new do not load.
+    pub fn reload(&self, rules: &[String]) -> Result<()> {
+        self.reload.store(Some(Arc::new(RuleSet::load(rules)?)));
+        Ok(())
+    }
+
+    /// Asks the nodes for one transaction; it then arrives like any other. Nothing happens in a replay.
+    pub fn fetch(&self, hash: B256) {
+        if let Some(Running { source: Source::Live(live), .. }) = &self.running {
+            live.fetch(hash);
+        }
+    }
+
+    /// Counters, endpoints, rule costs and latency as JSON.
+    pub fn stats_json(&self) -> serde_json::Value {
+        let mut all = self.stats.snapshot();
+        let published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert("latency_us".into(), serde_json::to_value(published.latency).unwrap_or_default());
+        all.insert("rules".into(), serde_json::to_value(&published.rules).unwrap_or_default());
+        all.insert("tracked".into(), published.tracked.into());
+        all.insert("queue".into(), published.queued.into());
+        let endpoints = match &self.running {
+            Some(Running { source: Source::Live(live), .. }) => live.endpoints(),
+            _ => Vec::new(),
+        };
+        all.insert("endpoints".into(), serde_json::to_value(endpoints).unwrap_or_default());
+        all.into()
+    }
+
+    /// Asks the source to stop. What it had delivered is still judged; [`Event::End`] follows.
+    pub fn stop(&mut self) {
+        if let Some(running) = &mut self.running {
+            match &mut running.source {
+                Source::Live(live) => live.stop(),
+                Source::Replay(replay) => replay.stop(),
+            }
+        }
+    }
+}
+
+/// The receiving end of a sensor. Clones share one stream: each event goes to one of them.
+#[derive(Clone)]
+pub struct Events {
+    origin: Arc<Origin>,
+    receiver: Receiver<Event>,
+}
+
+impl Events {
+    /// Events in order: up to `limit`, as soon as there is one; empty where none came in time.
+    pub fn recv(&self, timeout: Duration, limit: usize) -> Vec<Event> {
+        let mut events = Vec::new();
+        match self.receiver.recv_timeout(timeout) {
+            Ok(event) => events.push(event),
+            Err(RecvTimeoutError::Timeout) => return events,
+            // The pipeline is gone: nothing follows, however often one asks.
+            Err(RecvTimeoutError::Disconnected) => return vec![Event::End],
+        }
+        while events.len() < limit
+            && let Ok(event) = self.receiver.try_recv()
+        {
+            events.push(event);
+        }
+        events
+    }
+
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+}
+
+impl Drop for Sensor {
+    fn drop(&mut self) {
+        self.stop();
+        // A lossless pipeline may be waiting for room in the channel: drain it until it ends.
+        let Some(worker) = self.running.as_mut().and_then(|running| running.worker.take()) else { return };
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while !worker.is_finished() && Instant::now() < deadline {
+            let _ = self.events.recv(Duration::from_millis(20), usize::MAX);
+        }
+        if worker.is_finished() {
+            let _ = worker.join();
+        }
+    }
+}
+
+/// What `rules` say of one transaction, outside a running sensor (`rules test`).
+pub fn match_one(
+    rules: RuleSet,
+    contracts: &[MonitoredContract],
+    tx: &PendingTransaction,
+    code: Option<&[u8]>,
+) -> Result<Vec<SignatureMatch>> {
+    let contacts = Contacts::new(contracts)?;
+    let mut decoded = Decoded::default();
+    Decoder::for_contracts(contracts)?.decode(tx, &mut decoded);
+    let in_code = code.map(|code| contacts.in_bytes(code)).unwrap_or_default();
+    let mut touches = Vec::new();
+    contacts.of(tx, &in_code, &mut touches);
+    // A creation is judged by its init code.
+    let code = code.or(tx.to.is_none().then_some(tx.input.as_slice()));
+    let facts = code.map(|code| CodeFacts::scan(code, None));
+    let subject = Subject {
+        tx,
+        decoded: &decoded,
+        code: facts.as_ref(),
+        touches: &touches,
+        monitored: contacts.addresses(),
+        block_number: None,
+    };
+    let mut matcher = Matcher::new(Arc::new(rules));
+    let mut matched = Vec::new();
+    matcher.evaluate(&subject, &mut matched);
+    Ok(matcher.report(&subject, &matched))
+}

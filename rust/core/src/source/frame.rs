@@ -1,1 +1,79 @@
-//! TODO
+//! From a node's JSON to a [`PendingTransaction`]: one pass over the bytes, borrowed fields, exact hex.
+//!
+//! Nodes are taken at their word about shape, never about size: quantities that do not fit are refused, leading zeros
+//! (which some nodes send) are not. Of a repeated key the first occurrence counts. Unknown keys are skipped; nesting
+//! deeper than a transaction needs is refused.
+
+mod fields;
+pub(crate) mod hex;
+pub(crate) mod skip;
+#[cfg(test)]
+mod tests;
+
+use crate::event::AnomalyKind;
+use crate::tx::PendingTransaction;
+use fields::{Fields, Notification};
+use std::borrow::Cow;
+
+/// Why bytes are no transaction. Counted and reported by the caller as an anomaly of this kind.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct FrameError {
+    pub kind: AnomalyKind,
+    /// Short, and free of the input's own text.
+    pub reason: Cow<'static, str>,
+}
+
+impl FrameError {
+    pub(crate) fn field(name: &str, problem: &str) -> Self {
+        Self {
+            kind: AnomalyKind::MalformedTransaction,
+            reason: format!("{name}: {problem}").into(),
+        }
+    }
+
+    fn json(what: &str, error: &sonic_rs::Error) -> Self {
+        Self {
+            kind: AnomalyKind::MalformedFrame,
+            reason: format!("{what} at byte {}", error.offset()).into(),
+        }
+    }
+}
+
+/// Parses a whole `eth_subscription` notification whose `params.result` is a transaction object.
+///
+/// `seen_ms` is when it was received, Unix milliseconds.
+pub fn parse_notification(frame: &[u8], seen_ms: u64) -> Result<PendingTransaction, FrameError> {
+    notification::<Fields>(frame)?.into_transaction(seen_ms)
+}
+
+/// Parses a transaction object as `eth_getTransactionByHash` returns it.
+///
+/// Its optional key `timestamp_ms` (an integer; recorded files have it) is the time of reception where the caller has
+/// no clock reading of its own, that is where `seen_ms` is 0. A node can therefore not choose when it was heard.
+pub fn parse_object(object: &[u8], seen_ms: u64) -> Result<PendingTransaction, FrameError> {
+    sonic_rs::from_slice::<Fields>(object)
+        .map_err(|e| FrameError::json("not a JSON object", &e))?
+        .into_transaction(seen_ms)
+}
+
+/// The text of `params.result`, for a capture that must keep the object itself. Only for a frame that
+/// [`parse_notification`] accepted: that bounds its depth.
+pub(crate) fn notification_object(frame: &[u8]) -> Result<Vec<u8>, FrameError> {
+    Ok(notification::<sonic_rs::LazyValue>(frame)?
+        .as_raw_str()
+        .into())
+}
+
+fn notification<'a, T: serde::Deserialize<'a>>(frame: &'a [u8]) -> Result<T, FrameError> {
+    let frame: Notification<T> = sonic_rs::from_slice(frame)
+        .map_err(|e| FrameError::json("not a JSON-RPC notification", &e))?;
+    let malformed = |reason: &'static str| FrameError {
+        kind: AnomalyKind::MalformedFrame,
+        reason: reason.into(),
+    };
+    if !frame.is_subscription {
+        return Err(malformed("method is not eth_subscription"));
+    }
+    frame.result.ok_or_else(|| malformed("no params.result"))
+}

@@ -5,15 +5,22 @@ use crate::config::Limits;
 use crate::stats::Stats;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError, bounded};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::time::Duration;
 
-/// A queue of `limits.queue_frames` items holding at most `limits.queue_bytes` of raw JSON.
+/// A queue of `limits.queue_frames` items holding at most `limits.queue_bytes` of raw JSON and calldata.
 pub fn queue(limits: &Limits, stats: Arc<Stats>) -> (ItemSender, ItemReceiver) {
     let (tx, rx) = bounded(limits.queue_frames);
-    let held = Arc::new(AtomicUsize::new(0));
-    let sender = ItemSender { tx, held: held.clone(), max_bytes: limits.queue_bytes, stats };
-    (sender, ItemReceiver { rx, held })
+    let level = Arc::new(Level::default());
+    let sender = ItemSender { tx, level: level.clone(), max_bytes: limits.queue_bytes, stats };
+    (sender, ItemReceiver { rx, level })
+}
+
+#[derive(Default)]
+struct Level {
+    bytes: AtomicUsize,
+    /// The receiver is gone: bytes will not go down any more.
+    closed: AtomicBool,
 }
 
 /// The pipeline has stopped: the source should too.
@@ -23,7 +30,7 @@ pub struct Closed;
 #[derive(Clone)]
 pub struct ItemSender {
     tx: Sender<Item>,
-    held: Arc<AtomicUsize>,
+    level: Arc<Level>,
     max_bytes: usize,
     stats: Arc<Stats>,
 }
@@ -32,25 +39,33 @@ impl ItemSender {
     /// Waits for room. For replay, and for items that must not be lost (heads, code, anomalies, end).
     pub fn send(&self, item: Item) -> Result<(), Closed> {
         let len = weight(&item);
-        while self.held.load(Relaxed) > self.max_bytes {
+        while self.is_over(len) {
+            if self.level.closed.load(Relaxed) {
+                return Err(Closed);
+            }
             std::thread::sleep(Duration::from_micros(200));
         }
-        self.held.fetch_add(len, Relaxed);
+        self.level.bytes.fetch_add(len, Relaxed);
         self.tx.send(item).map_err(|_| Closed)
+    }
+
+    /// Whether `len` more bytes exceed the bound. An item above the bound passes alone.
+    fn is_over(&self, len: usize) -> bool {
+        self.level.bytes.load(Relaxed).saturating_add(len) > self.max_bytes && !self.tx.is_empty()
     }
 
     /// Gives the item back where there is no room now, so that an async caller can wait without blocking its thread.
     pub fn try_send(&self, item: Item) -> Result<Option<Item>, Closed> {
         let len = weight(&item);
-        if self.held.load(Relaxed).saturating_add(len) > self.max_bytes && !self.tx.is_empty() {
-            return Ok(Some(item));
+        if self.is_over(len) {
+            return if self.level.closed.load(Relaxed) { Err(Closed) } else { Ok(Some(item)) };
         }
         // Added before the receiver can subtract it.
-        self.held.fetch_add(len, Relaxed);
+        self.level.bytes.fetch_add(len, Relaxed);
         match self.tx.try_send(item) {
             Ok(()) => Ok(None),
             Err(TrySendError::Full(item)) => {
-                self.held.fetch_sub(len, Relaxed);
+                self.level.bytes.fetch_sub(len, Relaxed);
                 Ok(Some(item))
             }
             Err(TrySendError::Disconnected(_)) => Err(Closed),
@@ -59,7 +74,9 @@ impl ItemSender {
 
     /// For live sources: waits up to `patience` for room, yielding to other tasks, then drops the item and counts it.
     pub async fn offer(&self, item: Item, patience: Duration) -> Result<(), Closed> {
-        let Some(mut item) = self.try_send(item)? else { return Ok(()) };
+        let Some(mut item) = self.try_send(item)? else {
+            return Ok(());
+        };
         let deadline = tokio::time::Instant::now() + patience;
         while tokio::time::Instant::now() < deadline {
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -75,7 +92,7 @@ impl ItemSender {
 
 pub struct ItemReceiver {
     rx: Receiver<Item>,
-    held: Arc<AtomicUsize>,
+    level: Arc<Level>,
 }
 
 impl ItemReceiver {
@@ -106,8 +123,14 @@ impl ItemReceiver {
     }
 
     fn release(&self, item: Item) -> Item {
-        self.held.fetch_sub(weight(&item), Relaxed);
+        self.level.bytes.fetch_sub(weight(&item), Relaxed);
         item
+    }
+}
+
+impl Drop for ItemReceiver {
+    fn drop(&mut self) {
+        self.level.closed.store(true, Relaxed);
     }
 }
 
@@ -118,3 +141,6 @@ fn weight(item: &Item) -> usize {
         _ => 0,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,13 @@
 //! What leaves the core, in the order it happened. Python pulls these; nothing else crosses the boundary.
 
+pub mod wire;
+
 use crate::detection::ThreatDetection;
-use alloy_primitives::{B256};
-use serde::Serialize;
+use crate::features::FeatureVector;
+use crate::tx::PendingTransaction;
+use alloy_primitives::B256;
+use serde::{Deserialize, Serialize};
+use std::time::Instant;
 
 /// One thing that happened.
 #[derive(Debug, Clone)]
@@ -14,10 +19,28 @@ pub enum Event {
     Reorg(Reorg),
     /// A detected transaction reached its end.
     Outcome(Outcome),
-    /// Finished JSON lines, one `tx` event each, newline-terminated (only with `emit = all`).
-    Lines { json: Vec<u8>, count: u32 },
+    /// Every transaction (only with `emit = all`), in batches.
+    Transactions(Vec<TransactionRecord>),
     /// The source ended (replay) or stopped; nothing follows.
     End,
+}
+
+/// One transaction as it was judged.
+#[derive(Debug, Clone)]
+pub struct TransactionRecord {
+    pub tx: PendingTransaction,
+    /// `None` where no model is loaded (`MempoolMonitor`).
+    pub judged: Option<Judged>,
+    /// When its frame was read, and when the last stage was done with it.
+    pub arrived: Instant,
+    pub finished: Instant,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub struct Judged {
+    pub features: FeatureVector,
+    pub probability: f32,
+    pub score: f32,
 }
 
 /// Malformed or impossible input: counted, reported at a bounded rate, never fatal.
@@ -55,10 +78,14 @@ pub enum AnomalyKind {
     NodeError,
     /// A row or file of a capture that cannot be read.
     MalformedCapture,
+    /// The model gave no answer: what it was asked about counts as detected.
+    Inference,
+    /// What was received could not be recorded.
+    CaptureFailed,
 }
 
 impl AnomalyKind {
-    pub const ALL: [AnomalyKind; 9] = [
+    pub const ALL: [AnomalyKind; 11] = [
         Self::MalformedFrame,
         Self::OversizedFrame,
         Self::MalformedTransaction,
@@ -68,6 +95,8 @@ impl AnomalyKind {
         Self::WrongChain,
         Self::NodeError,
         Self::MalformedCapture,
+        Self::Inference,
+        Self::CaptureFailed,
     ];
 
     pub fn name(self) -> &'static str {
@@ -81,12 +110,14 @@ impl AnomalyKind {
             Self::WrongChain => "wrong_chain",
             Self::NodeError => "node_error",
             Self::MalformedCapture => "malformed_capture",
+            Self::Inference => "inference",
+            Self::CaptureFailed => "capture_failed",
         }
     }
 }
 
 /// The canonical chain changed below `common_ancestor + 1`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reorg {
     pub at_ms: u64,
     /// Blocks that left the canonical chain.

@@ -1,0 +1,104 @@
+# Everything a developer or CI runs. Each step leaves a stamp, so that nothing is done twice.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules
+
+PYTHON ?= python3
+CARGO ?= cargo
+NPM ?= npm
+VENV := .venv
+BIN := $(VENV)/bin
+FUZZ_SECONDS ?= 60
+DEMO_ARGS ?=
+PYTEST_ARGS ?=
+export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+
+RUST_SOURCES := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name 'Cargo.toml' -o -name '*.yaml' -o -name '*.bin' | LC_ALL=C sort)
+INSTALLED := $(VENV)/.installed
+BUILT := $(VENV)/.built
+NODE_MODULES := contracts/node_modules/.installed
+
+.PHONY: help setup demo test lint format types test-rust test-python locks check-contracts contracts lock wheel \
+        check-wheel bench fuzz clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | while IFS=$$'\t' read -r name text; do \
+	  printf '  \033[1m%-16s\033[0m %s\n' "$$name" "$$text"; done
+
+setup: $(BUILT) ## virtual environment with all dependencies, and the Rust core built into it
+
+$(INSTALLED): requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "mempool-ids needs Python 3.10 or later; set PYTHON=")'
+	@command -v $(CARGO) >/dev/null || { echo "mempool-ids needs Rust: cargo is not on PATH" >&2; exit 1; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.txt
+	@touch $@
+
+$(BUILT): $(INSTALLED) pyproject.toml $(RUST_SOURCES)
+	$(BIN)/maturin develop --release --locked --quiet
+	@touch $@
+
+$(NODE_MODULES): contracts/package-lock.json contracts/package.json
+	cd contracts && $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+demo: $(BUILT) ## a real chain, a vault with a hole, an attacker, and the alert that comes before the block
+	$(BIN)/mempool-ids demo $(DEMO_ARGS)
+
+test: lint types locks check-contracts test-rust test-python ## every check and test
+
+lint: $(INSTALLED) ## formatting, clippy, ruff
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --locked --release --workspace --all-targets --quiet
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(INSTALLED) ## format Rust and Python in place
+	$(CARGO) fmt --all
+	$(BIN)/ruff check --fix --quiet .
+	$(BIN)/ruff format .
+
+types: $(BUILT) ## mypy --strict, and the stub against the module
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest mempool_ids._core
+
+test-rust: ## unit, property and integration tests of the core
+	$(CARGO) test --locked --release -p mempool-ids-core
+
+test-python: $(BUILT) ## unit tests, and end to end against a real node
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+locks: $(INSTALLED) ## the lock files fit what they lock
+	$(BIN)/python tools/check_lock.py
+	$(CARGO) metadata --locked --format-version 1 >/dev/null
+
+lock: $(INSTALLED) ## resolve requirements-dev.txt anew; versions that still fit stay
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	$(BIN)/python tools/check_lock.py --write
+
+check-contracts: $(NODE_MODULES) ## the compiled contracts are what the sources compile to
+	cd contracts && node build.mjs --check
+
+contracts: $(NODE_MODULES) ## compile the Solidity contracts
+	cd contracts && node build.mjs
+
+wheel: $(INSTALLED) ## the wheel to publish, in dist/
+	rm -rf dist
+	$(BIN)/maturin build --profile dist --locked --out dist
+
+check-wheel: wheel ## install the wheel in an empty environment elsewhere and use it
+	PYTHON=$(PYTHON) tools/check-wheel.sh dist/*.whl
+
+bench: $(BUILT) ## measure everything and write benches/REPORT.md and benches/report.json
+	$(CARGO) bench --locked --profile release -p mempool-ids-core
+	$(BIN)/python -m benches.report
+
+fuzz: ## fuzz each target for FUZZ_SECONDS (60)
+	for target in $$(cd fuzz && cargo fuzz list); do \
+	  (cd fuzz && cargo fuzz run --sanitizer none "$$target" -- -max_total_time=$(FUZZ_SECONDS)); done
+
+clean: ## remove what these targets made, but not downloads kept in the user's cache
+	rm -rf $(VENV) target dist contracts/node_modules fuzz/target .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find python -name '_core*.so' -delete

@@ -1,0 +1,78 @@
+// Compiles src/*.sol and writes one artifact a contract into the Python package, which is their only home.
+//   node build.mjs           write the artifacts
+//   node build.mjs --check   write nothing; fail if they are not what the sources compile to
+import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import solc from "solc";
+
+const here = dirname(fileURLToPath(import.meta.url));
+const sourceDir = join(here, "src");
+const artifactDir = join(here, "..", "python", "mempool_ids", "demo", "artifacts");
+
+function compile() {
+  const names = readdirSync(sourceDir).filter((name) => name.endsWith(".sol")).sort();
+  const input = {
+    language: "Solidity",
+    sources: Object.fromEntries(names.map((name) => [name, { content: readFileSync(join(sourceDir, name), "utf8") }])),
+    settings: {
+      evmVersion: "cancun",
+      optimizer: { enabled: true, runs: 200 },
+      outputSelection: {
+        "*": { "*": ["abi", "evm.bytecode.object", "evm.deployedBytecode.object", "evm.methodIdentifiers"] },
+      },
+    },
+  };
+  const output = JSON.parse(solc.compile(JSON.stringify(input)));
+  const problems = (output.errors ?? []).filter((problem) => problem.severity !== "info");
+  if (problems.length > 0) {
+    throw new Error(problems.map((problem) => problem.formattedMessage).join("\n"));
+  }
+  const artifacts = new Map();
+  for (const [source, contracts] of Object.entries(output.contracts)) {
+    for (const [name, contract] of Object.entries(contracts)) {
+      if (contract.evm.bytecode.object === "") continue; // an interface
+      const artifact = {
+        contract: name,
+        source: `contracts/src/${source}`,
+        compiler: solc.version(),
+        evmVersion: input.settings.evmVersion,
+        abi: contract.abi,
+        selectors: contract.evm.methodIdentifiers,
+        bytecode: `0x${contract.evm.bytecode.object}`,
+        deployedBytecode: `0x${contract.evm.deployedBytecode.object}`,
+      };
+      artifacts.set(`${name}.json`, `${JSON.stringify(artifact, null, 1)}\n`);
+    }
+  }
+  return artifacts;
+}
+
+function differences(artifacts) {
+  const present = new Set(readdirSync(artifactDir).filter((name) => name.endsWith(".json")));
+  const found = [];
+  for (const [name, text] of artifacts) {
+    if (!present.delete(name)) found.push(`${name}: missing`);
+    else if (readFileSync(join(artifactDir, name), "utf8") !== text) found.push(`${name}: differs from its source`);
+  }
+  return [...found, ...[...present].map((name) => `${name}: has no source`)];
+}
+
+function write(artifacts) {
+  rmSync(artifactDir, { recursive: true, force: true });
+  mkdirSync(artifactDir, { recursive: true });
+  for (const [name, text] of artifacts) writeFileSync(join(artifactDir, name), text);
+}
+
+const artifacts = compile();
+if (process.argv.includes("--check")) {
+  const found = differences(artifacts);
+  if (found.length > 0) {
+    console.error(`Contract artifacts are stale; run "make contracts":\n  ${found.join("\n  ")}`);
+    process.exit(1);
+  }
+  console.log(`${artifacts.size} contract artifacts match their sources`);
+} else {
+  write(artifacts);
+  console.log(`wrote ${[...artifacts.keys()].join(", ")}`);
+}

@@ -1,0 +1,88 @@
+"""Intrusion detection for EVM protocols: a sensor that sees an attack while its transaction is pending.
+
+The names below are the public interface. Each is imported when it is first used, so that `import mempool_ids` is
+fast and never needs scikit-learn.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mempool_ids._core import VERSION as __version__
+    from mempool_ids.analyzer import ExploitPattern, PayloadAnalyzer, PayloadFeatures
+    from mempool_ids.classifier import ClassificationResult, ExploitClassifier, ThreatLevel
+    from mempool_ids.config import IDSConfig, IDSMode
+    from mempool_ids.detection import ThreatDetection
+    from mempool_ids.engine import IDSEngine
+    from mempool_ids.exceptions import (
+        CaptureError,
+        ConfigError,
+        MempoolIdsError,
+        ModelError,
+        NodeError,
+        RulesError,
+    )
+    from mempool_ids.monitor import MempoolMonitor, MonitoringStats, PendingTransaction
+    from mempool_ids.statistics import IDSStatistics
+
+__all__ = [
+    "CaptureError",
+    "ClassificationResult",
+    "ConfigError",
+    "ExploitClassifier",
+    "ExploitPattern",
+    "IDSConfig",
+    "IDSEngine",
+    "IDSMode",
+    "IDSStatistics",
+    "MempoolIdsError",
+    "MempoolMonitor",
+    "ModelError",
+    "MonitoringStats",
+    "NodeError",
+    "PayloadAnalyzer",
+    "PayloadFeatures",
+    "PendingTransaction",
+    "RulesError",
+    "ThreatDetection",
+    "ThreatLevel",
+    "__version__",
+]
+
+_HOME = {
+    "CaptureError": "exceptions",
+    "ClassificationResult": "classifier",
+    "ConfigError": "exceptions",
+    "ExploitClassifier": "classifier",
+    "ExploitPattern": "analyzer",
+    "IDSConfig": "config",
+    "IDSEngine": "engine",
+    "IDSMode": "config",
+    "IDSStatistics": "statistics",
+    "MempoolIdsError": "exceptions",
+    "MempoolMonitor": "monitor",
+    "ModelError": "exceptions",
+    "MonitoringStats": "monitor",
+    "NodeError": "exceptions",
+    "PayloadAnalyzer": "analyzer",
+    "PayloadFeatures": "analyzer",
+    "PendingTransaction": "monitor",
+    "RulesError": "exceptions",
+    "ThreatDetection": "detection",
+    "ThreatLevel": "classifier",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        value = import_module("mempool_ids._core").VERSION
+    elif name in _HOME:
+        value = getattr(import_module(f"mempool_ids.{_HOME[name]}"), name)
+    else:
+        raise AttributeError(f"module 'mempool_ids' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,198 @@
+"""Webhooks: each alert as a signed POST, from a durable outbox.
+
+Headers of a request:
+
+- `Content-Type: application/json`; the body is the alert's event, the same bytes in every attempt.
+- `Idempotency-Key`: the alert's id. A receiver that knows it already answers 2xx and does nothing.
+- `X-Mempool-Ids-Timestamp`: Unix seconds of this attempt. Refuse what is older than some minutes.
+- `X-Mempool-Ids-Signature`: `v1=` and the hexadecimal HMAC-SHA256, by the shared secret, over the timestamp, a full
+  stop and the body.
+
+2xx is received. 400, 413 and 422 say that this alert is not wanted: given up. Everything else (redirects too, which
+are not followed) is tried again with exponential backoff and full jitter, until `max_age_h` has passed.
+"""
+
+import asyncio
+import contextlib
+import dataclasses
+import hashlib
+import hmac
+import logging
+import random
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
+
+import httpx
+
+from mempool_ids.config.models import Webhook
+from mempool_ids.exceptions import ConfigError
+from mempool_ids.storage.store import Delivery, Store, sink_id
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+TIMESTAMP_HEADER = "X-Mempool-Ids-Timestamp"
+SIGNATURE_HEADER = "X-Mempool-Ids-Signature"
+IN_FLIGHT = 8
+# Where the storage fails, alerts are sent from memory: so many are kept, and tried so often.
+UNSTORED = 1024
+UNSTORED_ATTEMPTS = 8
+BACKOFF_FIRST_S = 1.0
+BACKOFF_MAX_S = 300.0
+_UNWANTED = frozenset({400, 413, 422})
+
+
+def sign(secret: str, timestamp: str, body: bytes) -> str:
+    """The signature header's value: `v1=` and HMAC-SHA256 over timestamp, ".", body."""
+    message = timestamp.encode() + b"." + body
+    return "v1=" + hmac.new(secret.encode(), message, hashlib.sha256).hexdigest()
+
+
+def verify(secret: str, timestamp: str, body: bytes, signature: str, *, max_age_s: float = 300.0) -> bool:
+    """For receivers: whether the request is genuine and not older than `max_age_s` seconds."""
+    if not hmac.compare_digest(sign(secret, timestamp, body).encode(), signature.encode()):
+        return False
+    return timestamp.isdecimal() and abs(time.time() - int(timestamp)) <= max_age_s
+
+
+def backoff(attempts: int) -> float:
+    """Seconds until the next attempt after `attempts` failures (full jitter, at least half a second)."""
+    ceiling = min(BACKOFF_MAX_S, BACKOFF_FIRST_S * 2.0 ** min(attempts, 16))
+    return max(0.5, random.uniform(0.0, ceiling))  # noqa: S311  (jitter, not a secret)
+
+
+class InStorage(Protocol):
+    """Runs a function of the store on the storage's thread."""
+
+    def __call__(self, work: Callable[[], T], /) -> Awaitable[T]: ...
+
+
+class Outbox:
+    """Delivers one webhook's pending rows. The schedule is in the storage, so a restart goes on where this stopped.
+
+    Args:
+        hook: where to, and the secret.
+        store: through `in_storage` only.
+        in_storage: runs a function of the store on the storage's thread.
+        transport: instead of the network, for tests.
+    """
+
+    def __init__(
+        self,
+        hook: Webhook,
+        store: Store,
+        in_storage: InStorage,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._hook = hook
+        self._store = store
+        self._in_storage = in_storage
+        self._transport = transport
+        self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._unstored: deque[Delivery] = deque(maxlen=UNSTORED)
+        self.sink = sink_id(hook.url.full)
+        self.counts = {"delivered": 0, "retried": 0, "failed": 0}
+
+    def wake(self) -> None:
+        """There may be something due."""
+        self._idle.clear()
+        self._wake.set()
+
+    def send_unstored(self, alert_id: str, body: bytes) -> None:
+        """Sends an alert that could not be stored: an unwritable disk must not silence the sensor."""
+        self._unstored.append(Delivery(None, alert_id, 0, time.time(), body))
+        self.wake()
+
+    async def idle(self) -> None:
+        """Returns once every due delivery was attempted."""
+        await self._idle.wait()
+
+    async def run(self) -> None:
+        """Delivers until cancelled."""
+        timeout = httpx.Timeout(self._hook.timeout_s)
+        async with httpx.AsyncClient(
+            transport=self._transport, timeout=timeout, follow_redirects=False
+        ) as client:
+            while True:
+                try:
+                    await self._send_all_unstored(client)
+                    await self._round(client)
+                except Exception:
+                    # The storage failed (disk full, locked): the rows stay pending.
+                    log.exception("webhook %s: outbox", self._hook.url)
+                    await asyncio.sleep(BACKOFF_FIRST_S)
+
+    async def _send_all_unstored(self, client: httpx.AsyncClient) -> None:
+        waiting = list(self._unstored)
+        self._unstored.clear()
+        for delivery in waiting:
+            error, final = await self._attempt(client, delivery)
+            if error is None:
+                self.counts["delivered"] += 1
+            elif final or delivery.attempts >= UNSTORED_ATTEMPTS:
+                self.counts["failed"] += 1
+                log.error("webhook %s: alert %s given up: %s", self._hook.url, delivery.alert_id, error)
+            else:
+                self.counts["retried"] += 1
+                self._unstored.append(dataclasses.replace(delivery, attempts=delivery.attempts + 1))
+
+    async def _round(self, client: httpx.AsyncClient) -> None:
+        """Delivers what is due, else waits until something is."""
+        self._wake.clear()
+        due = await self._in_storage(lambda: self._store.due(self.sink, time.time(), IN_FLIGHT))
+        if due:
+            self._idle.clear()
+            await asyncio.gather(*(self._deliver(client, delivery) for delivery in due))
+            return
+        following = await self._in_storage(lambda: self._store.next_due(self.sink))
+        if self._wake.is_set():
+            return
+        wait = None if following is None else max(0.0, following - time.time())
+        if self._unstored:
+            wait = min(wait or BACKOFF_FIRST_S, BACKOFF_FIRST_S)
+        else:
+            self._idle.set()
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), wait)
+
+    async def _deliver(self, client: httpx.AsyncClient, delivery: Delivery) -> None:
+        error, final = await self._attempt(client, delivery)
+        now = time.time()
+        due = 0.0
+        if error is None:
+            state, count = "delivered", "delivered"
+        elif final or now - delivery.created > self._hook.max_age_h * 3600:
+            state, count = "failed", "failed"
+            log.error("webhook %s: alert %s given up: %s", self._hook.url, delivery.alert_id, error)
+        else:
+            state, count, due = "pending", "retried", now + backoff(delivery.attempts)
+            log.warning("webhook %s: %s; again in %.0f s", self._hook.url, error, due - now)
+        await self._in_storage(lambda: self._store.settle(delivery.id, state, due=due, error=error))
+        self.counts[count] += 1
+
+    async def _attempt(self, client: httpx.AsyncClient, delivery: Delivery) -> tuple[str | None, bool]:
+        """What went wrong (None: nothing), and whether another attempt is pointless."""
+        timestamp = str(int(time.time()))
+        try:
+            headers = {
+                "Content-Type": "application/json",
+                "Idempotency-Key": delivery.alert_id,
+                TIMESTAMP_HEADER: timestamp,
+                SIGNATURE_HEADER: sign(self._hook.secret.reveal(), timestamp, delivery.body),
+            }
+            # Only the head of the answer matters: its body is not read, however long.
+            async with client.stream(
+                "POST", self._hook.url.full, content=delivery.body, headers=headers
+            ) as answer:
+                status = answer.status_code
+        except ConfigError as error:
+            return str(error), False
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
+            return type(error).__name__, False
+        if 200 <= status < 300:
+            return None, False
+        return f"answered {status}", status in _UNWANTED

@@ -1,0 +1,68 @@
+"""`mempool-ids capture`: records a mempool."""
+
+import logging
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import orjson
+import typer
+
+from mempool_ids.cli.options import ConfigFile, Json, Overrides, configuration
+from mempool_ids.cli.pull import events, stopping, summary
+from mempool_ids.cli.terminal import log_to_stderr, say
+
+log = logging.getLogger("mempool_ids")
+
+
+def capture(
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="Folder for the Parquet files.", file_okay=False)
+    ],
+    duration: Annotated[
+        float | None, typer.Option(help="Stop after so many seconds.", min=0.1, show_default="until SIGINT")
+    ] = None,
+    rotate_minutes: Annotated[
+        float | None, typer.Option(help="A new file after so many minutes.", min=0.1)
+    ] = None,
+    rotate_rows: Annotated[int | None, typer.Option(help="A new file after so many rows.", min=1)] = None,
+    config: ConfigFile = None,
+    overrides: Overrides = None,
+    json: Json = False,
+) -> None:
+    """Records pending transactions as Parquet, in the schema of flashbots/mempool-dumpster, until SIGINT or SIGTERM.
+
+    Nothing is judged; `mempool-ids replay DIR` does that later, as often as wanted. To record while alerting, give
+    `run` a `[capture]` section.
+
+    **Example**
+
+        mempool-ids capture -o capture/ --set chain.websocket_urls=ws://127.0.0.1:8546
+    """
+    from mempool_ids import _core
+    from mempool_ids.config import sensor_config
+    from mempool_ids.config.models import Capture
+
+    settings = configuration(config, overrides)
+    log_to_stderr()
+    recorder = Capture(
+        dir=output.absolute(),
+        rotate_ms=round(rotate_minutes * 60_000) if rotate_minutes else None,
+        rotate_rows=rotate_rows,
+    )
+    sensor = _core.Sensor(sensor_config(settings, judge=False, capture=recorder))
+    started = time.monotonic()
+    with stopping(sensor):
+        sensor.start()
+        for kind, raw in events(sensor, "capture", started + duration if duration else None):
+            if kind == "ready":
+                say("sensor ready")
+            elif kind == "anomaly":
+                anomaly = orjson.loads(raw)
+                log.warning("%s from %s: %s", anomaly["kind"], anomaly["origin"], anomaly["reason"])
+    result = summary(orjson.loads(sensor.stats()), time.monotonic() - started)
+    if json:
+        sys.stdout.write(orjson.dumps(result, option=orjson.OPT_APPEND_NEWLINE).decode())
+    else:
+        say(f"{result['transactions']:,} transactions recorded in {output}, {result['dropped']:,} dropped")

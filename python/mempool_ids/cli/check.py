@@ -1,0 +1,45 @@
+"""`mempool-ids check`: can this configuration be relied on?"""
+
+import asyncio
+import dataclasses
+
+import orjson
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from mempool_ids.cli.options import ConfigFile, Json, Overrides, configuration
+from mempool_ids.cli.terminal import say
+
+_STYLE = {"ok": "green", "warning": "yellow", "failed": "bold red"}
+
+
+def check(config: ConfigFile = None, overrides: Overrides = None, json: Json = False) -> None:
+    """Checks configuration, nodes, contracts, model, rules and storage. Exit code 1 if something would not work.
+
+    **Example**
+
+        mempool-ids check -c ids.toml
+    """
+    from mempool_ids.diagnostics import Finding, Status, check_nodes, check_parts
+
+    settings = configuration(config, overrides)
+    findings = [Finding("configuration", "", Status.OK, "valid"), *check_parts(settings)]
+    findings += asyncio.run(check_nodes(settings))
+    if json:
+        typer.echo(orjson.dumps([dataclasses.asdict(finding) for finding in findings]).decode())
+    else:
+        console = Console(highlight=False)
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for column in ("", "check", "subject", "ms", "detail"):
+            table.add_column(column, justify="right" if column == "ms" else "left")
+        for finding in findings:
+            latency = "" if finding.latency_ms is None else f"{finding.latency_ms:.1f}"
+            status = Text(finding.status.value, style=_STYLE[finding.status.value])
+            table.add_row(status, finding.check, Text(finding.subject), latency, Text(finding.detail))
+        console.print(table, soft_wrap=not console.is_terminal)
+    failed = sum(finding.status is Status.FAILED for finding in findings)
+    if failed:
+        say(f"{failed} of {len(findings)} checks failed")
+        raise typer.Exit(1)

@@ -1,0 +1,88 @@
+"""`mempool-ids model`: train, evaluate, describe."""
+
+import enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    no_args_is_help=True, help="Train and evaluate classifiers. Needs `pip install mempool-ids[train]`."
+)
+
+
+class Kind(str, enum.Enum):
+    random_forest = "random_forest"
+    gradient_boosting = "gradient_boosting"
+
+
+ModelDir = Annotated[
+    Path | None,
+    typer.Argument(
+        help="Folder with manifest.json.", show_default="the package's own", exists=True, file_okay=False
+    ),
+]
+Data = Annotated[
+    Path | None,
+    typer.Option(help="Folder of labelled transactions.", exists=True, file_okay=False, show_default=False),
+]
+
+
+@app.command()
+def train(
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="Folder for the model and its manifest.", file_okay=False)
+    ],
+    data: Data = None,
+    synthetic: Annotated[int, typer.Option(help="So many rows of synthetic data, too.", min=0)] = 0,
+    kind: Annotated[Kind, typer.Option(help="Kind of model.")] = Kind.random_forest,
+    seed: Annotated[int, typer.Option(help="The same seed and data give the same model.")] = 0,
+) -> None:
+    """Trains a model and exports it, unless scikit-learn, onnxruntime and the sensor disagree on a row.
+
+    **Examples**
+
+        mempool-ids model train --data data/ -o mymodel/
+
+        mempool-ids model train --synthetic 20000 -o toy/
+    """
+    if data is None and not synthetic:
+        raise typer.BadParameter("give --data DIR, --synthetic ROWS or both")
+    from mempool_ids.training import commands
+
+    commands.train(data, synthetic, kind.value, output, seed)
+
+
+@app.command("eval")
+def evaluate(
+    model_dir: ModelDir = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder of labelled transactions.", exists=True, file_okay=False)
+    ] = None,
+) -> None:
+    """Measures a model on labelled transactions.
+
+    **Example**
+
+        mempool-ids model eval mymodel/ --data data/
+    """
+    if data is None:
+        raise typer.BadParameter("give --data DIR")
+    from mempool_ids.config import default_model_dir
+    from mempool_ids.training import commands
+
+    commands.evaluate(model_dir or default_model_dir(), data)
+
+
+@app.command()
+def card(model_dir: ModelDir = None) -> None:
+    """Prints the model card: what was measured, on what, and what it does not say.
+
+    **Example**
+
+        mempool-ids model card
+    """
+    from mempool_ids.config import default_model_dir
+    from mempool_ids.training import commands
+
+    typer.echo(commands.card(model_dir or default_model_dir()))

@@ -1,0 +1,21 @@
+"""Configuration: TOML file, environment (`MEMPOOL_IDS_…`), flags (`--set key=value`), in rising precedence."""
+
+from mempool_ids.config.core import default_model_dir, onnxruntime_library, sensor_config
+from mempool_ids.config.load import load
+from mempool_ids.config.models import Alerts, Contract, IDSConfig, IDSMode, Webhook
+from mempool_ids.config.values import Secret, Url, redact_url
+
+__all__ = [
+    "Alerts",
+    "Contract",
+    "IDSConfig",
+    "IDSMode",
+    "Secret",
+    "Url",
+    "Webhook",
+    "default_model_dir",
+    "load",
+    "onnxruntime_library",
+    "redact_url",
+    "sensor_config",
+]

@@ -1,0 +1,120 @@
+"""The configuration as the Rust core takes it (`SensorConfig` in rust/core/src/config.rs), and where artifacts are."""
+
+import importlib.util
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import orjson
+
+from mempool_ids.config.models import Capture, Contract, IDSConfig
+from mempool_ids.exceptions import ConfigError, ModelError
+
+
+def default_model_dir() -> Path:
+    """The model that comes with the package."""
+    return Path(__file__).resolve().parent.parent / "models"
+
+
+def onnxruntime_library() -> Path:
+    """ONNX Runtime's shared library, from the onnxruntime wheel, without importing the wheel.
+
+    Raises:
+        ModelError: onnxruntime is not installed, or has no such library.
+    """
+    spec = importlib.util.find_spec("onnxruntime")
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        capi = Path(folder, "capi")
+        for pattern in ("libonnxruntime.so.*", "libonnxruntime*.dylib"):
+            found = sorted(capi.glob(pattern))
+            if found:
+                return found[0]
+    raise ModelError("ONNX Runtime's library was not found: pip install 'onnxruntime>=1.22'")
+
+
+def contracts_json(contracts: Sequence[Contract]) -> list[dict[str, Any]]:
+    """The monitored contracts with their ABIs' texts.
+
+    Raises:
+        ConfigError: an ABI file cannot be read.
+    """
+    entries: list[dict[str, Any]] = []
+    for contract in contracts:
+        entry: dict[str, Any] = {"name": contract.name, "address": contract.address}
+        if contract.abi is not None:
+            try:
+                entry["abi"] = contract.abi.read_text(encoding="utf-8")
+            except OSError as error:
+                raise ConfigError(f"ABI of {contract.name}: {contract.abi}: {error.strerror}") from None
+            except UnicodeDecodeError:
+                raise ConfigError(f"ABI of {contract.name}: {contract.abi}: not UTF-8 text") from None
+        entries.append(entry)
+    return entries
+
+
+def _given(section: Any, *without: str) -> dict[str, Any]:
+    return dict(section.model_dump(mode="json", exclude_none=True, exclude=set(without)))
+
+
+def _live(config: IDSConfig) -> dict[str, Any]:
+    chain = config.chain
+    if not chain.websocket_urls:
+        raise ConfigError(
+            "chain.websocket_urls is empty: which node is to be watched? "
+            "For example --set chain.websocket_urls=ws://127.0.0.1:8546"
+        )
+    return {
+        "type": "live",
+        "websocket_urls": [url.full for url in chain.websocket_urls],
+        "rpc_urls": [url.full for url in chain.rpc_urls],
+        **_given(chain, "id", "websocket_urls", "rpc_urls"),
+    }
+
+
+def sensor_config(
+    config: IDSConfig,
+    *,
+    replay: Sequence[Path] = (),
+    speed: float = 0.0,
+    emit: Literal["alerts", "all"] = "alerts",
+    judge: bool = True,
+    capture: Capture | None = None,
+) -> str:
+    """`SensorConfig` as JSON.
+
+    Args:
+        config: the user's configuration.
+        replay: captures to read; empty is live, from the configured nodes.
+        speed: of a replay: 0 as fast as possible, 1 as recorded.
+        emit: alerts only, or a `tx` event for every transaction too.
+        judge: False leaves the model out: transactions are received and emitted only.
+        capture: where to record; None takes the configuration's own when live.
+
+    Raises:
+        ConfigError: no node is configured, or an ABI file cannot be read.
+        ModelError: ONNX Runtime's library is missing.
+    """
+    recorder = capture or (None if replay else config.capture)
+    core = {
+        "sensor": config.sensor,
+        "chain_id": config.chain.id,
+        "source": {"type": "replay", "paths": [str(path) for path in replay], "speed": speed}
+        if replay
+        else _live(config),
+        "contracts": contracts_json(config.contracts),
+        "detection": {
+            "threshold": config.detection.classification_threshold,
+            "rules": list(config.detection.rules) if judge else [],
+            "monitored_only": config.detection.monitored_only,
+        },
+        "model": {
+            "dir": str(config.detection.model or default_model_dir()),
+            "onnxruntime": str(onnxruntime_library()),
+        }
+        if judge
+        else None,
+        "capture": _given(recorder) if recorder else None,
+        "emit": emit,
+        "limits": _given(config.limits),
+    }
+    return orjson.dumps(core).decode()

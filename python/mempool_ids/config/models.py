@@ -1,0 +1,264 @@
+"""The configuration's sections, as in the TOML file. Unknown keys are errors."""
+
+import enum
+import re
+import socket
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from mempool_ids.config.values import (
+    Address,
+    ConfigPath,
+    HttpUrl,
+    Listed,
+    Secret,
+    WebSocketUrl,
+    resolve,
+)
+
+
+class IDSMode(str, enum.Enum):
+    """What follows a detection."""
+
+    MONITOR_ONLY = "monitor_only"
+    """Records (storage, event log), logs, and calls back; nothing leaves the machine."""
+    ALERT_ONLY = "alert_only"
+    """Also notifies by webhook."""
+    ACTIVE_DEFENSE = "active_defense"
+    """Also pauses contracts. Refused until the defense is part of this package."""
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, hide_input_in_errors=True)
+
+
+Positive = Annotated[int, Field(gt=0)]
+Probability = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class Chain(Section):
+    """The chain and the nodes that are asked. Times in milliseconds; None leaves the core's default."""
+
+    id: Positive = 1
+    websocket_urls: Annotated[tuple[WebSocketUrl, ...], Listed] = ()
+    rpc_urls: Annotated[tuple[HttpUrl, ...], Listed] = ()
+    stall_timeout_ms: Positive | None = None
+    reconnect_initial_ms: Positive | None = None
+    reconnect_max_ms: Positive | None = None
+    resync: bool | None = None
+    drop_after_ms: Positive | None = None
+
+
+class Pause(Section):
+    """How a contract is paused, for the defense. `gas` is the gas limit."""
+
+    call: str
+    check: str | None = None
+    gas: Positive = 80_000
+
+
+class Contract(Section):
+    """A contract the user protects."""
+
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+    address: Address
+    abi: ConfigPath | None = None
+    assets: tuple[Literal["native"] | Address, ...] = ()
+    pause: Pause | None = None
+
+
+def _rule(entry: str) -> str:
+    return entry if entry == "builtin" else str(resolve(entry))
+
+
+class Detection(Section):
+    """What is a detection, and what judges."""
+
+    classification_threshold: Probability = 0.7
+    threat_level_threshold: Literal["BENIGN", "LOW", "MEDIUM", "HIGH", "CRITICAL"] = "HIGH"
+    """The threat level from which active defense acts. Alerts go by the classification threshold."""
+    rules: Annotated[tuple[Annotated[str, AfterValidator(_rule)], ...], Listed] = ("builtin",)
+    monitored_only: bool = False
+    model: ConfigPath | None = None
+    """Folder with manifest.json; None is the model that comes with the package."""
+
+    @field_validator("threat_level_threshold", mode="before")
+    @classmethod
+    def _upper(cls, value: object) -> object:
+        return value.upper() if isinstance(value, str) else value
+
+
+class Simulation(Section):
+    deadline_ms: Positive = 250
+
+
+class Signer(Section):
+    type: Literal["keystore"]
+    path: ConfigPath
+    password: Secret
+
+
+class Gas(Section):
+    buffer_multiplier: Annotated[float, Field(ge=1.0)] = 1.5
+    max_fee_gwei: Annotated[float, Field(gt=0)] = 500.0
+    max_cost_eth: Annotated[float, Field(gt=0)] = 0.5
+    daily_budget_eth: Annotated[float, Field(gt=0)] = 2.0
+
+
+class Defense(Section):
+    signer: Signer | None = None
+    gas: Gas = Gas()
+
+
+class Webhook(Section):
+    """Receives each alert as a signed POST."""
+
+    url: HttpUrl
+    secret: Secret
+    timeout_s: Annotated[float, Field(gt=0, le=60)] = 10.0
+    max_age_h: Annotated[float, Field(gt=0)] = 24.0
+    """After so many hours of failures a delivery is given up (and counted)."""
+
+
+class Alerts(Section):
+    jsonl: ConfigPath | None = None
+    log: bool = True
+    webhooks: tuple[Webhook, ...] = ()
+    stats_interval_s: Annotated[float, Field(gt=0)] = 60.0
+
+    @field_validator("webhooks")
+    @classmethod
+    def _distinct(cls, hooks: tuple[Webhook, ...]) -> tuple[Webhook, ...]:
+        if len({hook.url for hook in hooks}) != len(hooks):
+            raise ValueError("two webhooks have the same url")
+        return hooks
+
+
+_SQLITE = "sqlite:///"
+
+
+class Storage(Section):
+    url: str = "sqlite:///mempool-ids.db"
+
+    @field_validator("url")
+    @classmethod
+    def _sqlite(cls, url: str) -> str:
+        if not url.startswith(_SQLITE) or len(url) == len(_SQLITE) or "?" in url:
+            # The value may hold a password: it must not appear in the message.
+            raise ValueError("this version stores in SQLite only: sqlite:///PATH")
+        path = url.removeprefix(_SQLITE)
+        if path == ":memory:":
+            raise ValueError("detections must survive the process: give a file, sqlite:///PATH")
+        return f"{_SQLITE}{resolve(path)}"
+
+    @property
+    def path(self) -> Path:
+        return Path(self.url.removeprefix(_SQLITE))
+
+
+class Server(Section):
+    listen: str = "127.0.0.1:9464"
+
+
+class Capture(Section):
+    """Recording of what the sensor receives. None leaves the core's default."""
+
+    dir: ConfigPath
+    rotate_ms: Positive | None = None
+    rotate_rows: Positive | None = None
+
+
+class Limits(Section):
+    """Bounds of what input can make grow; None leaves the core's default (rust/core/src/config.rs)."""
+
+    queue_frames: Positive | None = None
+    queue_bytes: Positive | None = None
+    frame_bytes: Positive | None = None
+    message_bytes: Positive | None = None
+    dedup: Positive | None = None
+    tracked: Positive | None = None
+    codes: Positive | None = None
+    accounts: Positive | None = None
+    events: Positive | None = None
+    batch: Positive | None = None
+
+
+def _default_sensor() -> str:
+    name = re.sub(r"[^A-Za-z0-9._-]", "-", socket.gethostname())[:64]
+    return name or "sensor"
+
+
+class IDSConfig(Section):
+    """The whole configuration.
+
+    In Python, `IDSConfig(websocket_url="ws://…", monitored_contracts=["0x…"])` does for the common case; any section
+    can be given as a mapping too. From a file: `IDSConfig.from_toml("ids.toml")`.
+
+    Raises:
+        ConfigError: from `from_toml`, naming the key, file and line. The constructor raises pydantic's
+            `ValidationError` (a `ValueError`).
+    """
+
+    operational_mode: IDSMode = IDSMode.MONITOR_ONLY
+    sensor: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,64}$", default_factory=_default_sensor)]
+    chain: Chain = Chain()
+    contracts: tuple[Contract, ...] = ()
+    detection: Detection = Detection()
+    simulation: Simulation = Simulation()
+    defense: Defense = Defense()
+    alerts: Alerts = Alerts()
+    storage: Storage = Field(default_factory=Storage)
+    server: Server = Server()
+    capture: Capture | None = None
+    limits: Limits = Limits()
+
+    def __init__(
+        self,
+        *,
+        websocket_url: str | None = None,
+        monitored_contracts: Iterable[str | Mapping[str, Any]] = (),
+        **sections: Any,
+    ) -> None:
+        if websocket_url is not None:
+            chain = sections.get("chain", {})
+            chain = chain.model_dump() if isinstance(chain, Chain) else dict(chain)
+            given = tuple(chain.get("websocket_urls") or ())
+            sections["chain"] = {**chain, "websocket_urls": (websocket_url, *given)}
+        contracts = [
+            {"name": entry, "address": entry} if isinstance(entry, str) else dict(entry)
+            for entry in monitored_contracts
+        ]
+        if contracts:
+            sections["contracts"] = (*sections.get("contracts", ()), *contracts)
+        super().__init__(**sections)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "IDSConfig":
+        for attribute in ("address", "name"):
+            seen: set[str] = set()
+            for contract in self.contracts:
+                value = getattr(contract, attribute)
+                if value in seen:
+                    raise ValueError(f"contracts: two have the {attribute} {value}")
+                seen.add(value)
+        return self
+
+    @classmethod
+    def from_toml(
+        cls,
+        path: str | Path | None = None,
+        overrides: Iterable[str] = (),
+        *,
+        environ: Mapping[str, str] | None = None,
+    ) -> "IDSConfig":
+        """The file's configuration, with environment variables and `key=value` overrides on top.
+
+        Raises:
+            ConfigError: unreadable, not TOML, or a key or value that is not valid.
+        """
+        from mempool_ids.config.load import load
+
+        return load(path, overrides, environ=environ)

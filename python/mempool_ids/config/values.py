@@ -1,0 +1,190 @@
+"""Types of single configuration values: paths, URLs and secrets that print redacted, addresses, lists."""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BeforeValidator, GetCoreSchemaHandler
+from pydantic_core import CoreSchema, core_schema
+
+from mempool_ids.exceptions import ConfigError
+
+_base: ContextVar[Path | None] = ContextVar("base", default=None)
+
+
+@contextmanager
+def relative_to(folder: Path) -> Iterator[None]:
+    """Within it, relative paths are validated as relative to `folder` (the configuration file's)."""
+    token = _base.set(folder)
+    try:
+        yield
+    finally:
+        _base.reset(token)
+
+
+def resolve(path: str | Path) -> Path:
+    """The path as given if absolute (after `~`), else below the configuration file's folder."""
+    expanded = Path(path).expanduser()
+    return Path(os.path.normpath((_base.get() or Path.cwd()) / expanded))
+
+
+ConfigPath = Annotated[Path, AfterValidator(resolve)]
+
+
+def _split(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+Listed = BeforeValidator(_split)
+"""Lets an environment variable or flag give a list as `a,b`."""
+
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
+
+
+def _address(value: str) -> str:
+    if not _ADDRESS.fullmatch(value):
+        raise ValueError("an address is 0x and 40 hexadecimal digits")
+    return value.lower()
+
+
+Address = Annotated[str, AfterValidator(_address)]
+"""Lower-case hexadecimal with 0x."""
+
+
+def redact_url(url: str) -> str:
+    """The URL without what may be a key: user info, long path segments, the query."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return "***"
+    if not parts.scheme:
+        return "***"
+    if ":" in host:
+        host = f"[{host}]"
+    user = "***@" if parts.username or parts.password else ""
+    path = "/".join("***" if len(part) >= 12 else part for part in parts.path.split("/"))
+    query = "?***" if parts.query else ""
+    return f"{parts.scheme}://{user}{host}{f':{port}' if port else ''}{path}{query}"
+
+
+class _Text:
+    """A text that is validated from a string and never printed whole."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = self._check(text)
+
+    @classmethod
+    def _check(cls, text: str) -> str:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Text) and type(other) is type(self) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._text))
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            cls._validate, serialization=core_schema.to_string_ser_schema()
+        )
+
+    @classmethod
+    def _validate(cls, value: object) -> "_Text":
+        if isinstance(value, cls):
+            return value
+        if not isinstance(value, str):
+            raise ValueError("must be a string")
+        return cls(value)
+
+
+class Url(_Text):
+    """A URL; `str` and `repr` show it redacted, `full` is the real one."""
+
+    __slots__ = ()
+
+    @classmethod
+    def _check(cls, text: str) -> str:
+        try:
+            parts = urlsplit(text)
+            _ = parts.port
+        except ValueError:
+            raise ValueError("not a URL") from None
+        if not parts.scheme or not parts.hostname:
+            raise ValueError("not a URL of the form scheme://host[:port][/path]")
+        return text
+
+    @property
+    def full(self) -> str:
+        return self._text
+
+    @property
+    def scheme(self) -> str:
+        return urlsplit(self._text).scheme
+
+    def __str__(self) -> str:
+        return redact_url(self._text)
+
+
+class Secret(_Text):
+    """Where a secret is (`env:NAME` or `file:PATH`); its value is read at use and never kept or printed."""
+
+    __slots__ = ()
+
+    @classmethod
+    def _check(cls, text: str) -> str:
+        kind, _, where = text.partition(":")
+        if kind not in ("env", "file") or not where:
+            # The text itself may be the secret: it must not appear in the message.
+            raise ValueError("secrets are given as env:NAME or file:PATH, never as such")
+        return text if kind == "env" else f"file:{resolve(where)}"
+
+    def reveal(self) -> str:
+        """The secret's value.
+
+        Raises:
+            ConfigError: the variable is not set, or the file is unreadable or empty.
+        """
+        kind, _, where = self._text.partition(":")
+        if kind == "env":
+            value = os.environ.get(where, "")
+        else:
+            try:
+                value = Path(where).read_text(encoding="utf-8").rstrip("\r\n")
+            except (OSError, UnicodeDecodeError) as error:
+                raise ConfigError(
+                    f"secret {self}: {getattr(error, 'strerror', None) or 'not text'}"
+                ) from None
+        if not value:
+            raise ConfigError(f"secret {self} is not set" if kind == "env" else f"secret {self} is empty")
+        return value
+
+    def __str__(self) -> str:
+        return self._text
+
+
+def _websocket(url: Url) -> Url:
+    if url.scheme not in ("ws", "wss"):
+        raise ValueError("must begin with ws:// or wss://")
+    return url
+
+
+def _http(url: Url) -> Url:
+    if url.scheme not in ("http", "https"):
+        raise ValueError("must begin with http:// or https://")
+    return url
+
+
+WebSocketUrl = Annotated[Url, AfterValidator(_websocket)]
+HttpUrl = Annotated[Url, AfterValidator(_http)]

@@ -1,0 +1,5 @@
+"""The demo: a real chain, a vault with a real hole, honest users, an attacker, an alert that comes first."""
+
+from mempool_ids.demo.command import run
+
+__all__ = ["run"]

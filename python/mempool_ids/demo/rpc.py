@@ -1,0 +1,116 @@
+"""JSON-RPC to a node with unlocked accounts: no private key is ever needed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from types import TracebackType
+from typing import Any
+
+import httpx
+
+_TIMEOUT_SECONDS = 10.0
+_POLL_SECONDS = 0.05
+
+
+class RpcError(RuntimeError):
+    """The node answered with an error."""
+
+
+class Rpc:
+    """One node's JSON-RPC over HTTP. Quantities are ints on this side, hex on the wire."""
+
+    def __init__(self, url: str) -> None:
+        # trust_env off: a proxy for the outside world has no business between us and loopback.
+        self._client = httpx.AsyncClient(base_url=url, timeout=_TIMEOUT_SECONDS, trust_env=False)
+        self._id = 0
+
+    async def __aenter__(self) -> Rpc:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def call(self, method: str, *params: Any) -> Any:
+        """The result as JSON.
+
+        Raises:
+            RpcError: the node refused.
+            httpx.HTTPError: the node could not be reached or did not answer in 10 s.
+        """
+        self._id += 1
+        body = {"jsonrpc": "2.0", "id": self._id, "method": method, "params": params}
+        answer = (await self._client.post("/", json=body)).raise_for_status().json()
+        if "error" in answer:
+            raise RpcError(f"{method}: {answer['error'].get('message', answer['error'])}")
+        return answer["result"]
+
+    async def accounts(self) -> list[str]:
+        """Unlocked accounts, lower-case."""
+        return [account.lower() for account in await self.call("eth_accounts")]
+
+    async def balance(self, address: str) -> int:
+        """Wei at the latest block."""
+        return int(await self.call("eth_getBalance", address, "latest"), 16)
+
+    async def block_number(self) -> int:
+        return int(await self.call("eth_blockNumber"), 16)
+
+    async def send(
+        self,
+        sender: str,
+        to: str | None,
+        data: str = "0x",
+        *,
+        value: int = 0,
+        gas: int = 1_000_000,
+        tip: int = 10**9,
+        max_fee: int = 50 * 10**9,
+        nonce: int | None = None,
+    ) -> str:
+        """Sends an EIP-1559 transaction; `to` None creates a contract. Returns its hash.
+
+        Fees are wei per gas. The gas limit is given, not estimated: the pool may change what it ran on.
+        """
+        transaction = {
+            "from": sender,
+            "data": data,
+            "value": hex(value),
+            "gas": hex(gas),
+            "maxPriorityFeePerGas": hex(tip),
+            "maxFeePerGas": hex(max_fee),
+        }
+        if to is not None:
+            transaction["to"] = to
+        if nonce is not None:
+            transaction["nonce"] = hex(nonce)
+        tx_hash: str = await self.call("eth_sendTransaction", transaction)
+        return tx_hash
+
+    async def mine(self, blocks: int = 1) -> None:
+        """Mines at once (anvil only)."""
+        await self.call("anvil_mine", hex(blocks))
+
+    async def is_pending(self, tx_hash: str) -> bool:
+        """Whether the node knows it and no block has it."""
+        found = await self.call("eth_getTransactionByHash", tx_hash)
+        return found is not None and found["blockNumber"] is None
+
+    async def receipt(self, tx_hash: str, seconds: float) -> dict[str, Any]:
+        """Waits for the receipt.
+
+        Raises:
+            TimeoutError: not mined within `seconds`.
+        """
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            found: dict[str, Any] | None = await self.call("eth_getTransactionReceipt", tx_hash)
+            if found is not None:
+                return found
+            await asyncio.sleep(_POLL_SECONDS)
+        raise TimeoutError(f"{tx_hash} was not mined within {seconds:.0f} s")

@@ -1,0 +1,7 @@
+"""What `check` finds out before a sensor is relied on."""
+
+from mempool_ids.diagnostics.findings import Finding, Status
+from mempool_ids.diagnostics.nodes import check_nodes
+from mempool_ids.diagnostics.parts import check_parts
+
+__all__ = ["Finding", "Status", "check_nodes", "check_parts"]

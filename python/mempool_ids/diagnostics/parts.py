@@ -1,0 +1,84 @@
+"""Checks of what is on this machine: model, rules, ABIs, storage, event log, secrets."""
+
+from collections.abc import Callable, Iterator
+
+import orjson
+
+from mempool_ids import _core
+from mempool_ids.alerts.event_log import EventLog
+from mempool_ids.config import IDSConfig, IDSMode, default_model_dir, onnxruntime_library
+from mempool_ids.config.core import contracts_json
+from mempool_ids.diagnostics.findings import Finding, Status
+from mempool_ids.exceptions import MempoolIdsError
+from mempool_ids.storage.store import Store
+
+
+def check_parts(config: IDSConfig) -> Iterator[Finding]:
+    """Every part in turn; none stops the others."""
+    yield _tried("model", str(config.detection.model or default_model_dir()), lambda: _model(config))
+    yield _tried("rules", ", ".join(config.detection.rules), lambda: _rules(config))
+    if config.contracts:
+        yield _tried("ABIs", f"{len(config.contracts)} contracts", lambda: _abis(config))
+    yield _tried("storage", str(config.storage.path), lambda: _storage(config))
+    if config.alerts.jsonl is not None:
+        yield _tried("event log", str(config.alerts.jsonl), lambda: _event_log(config))
+    for hook in config.alerts.webhooks:
+        reveal = hook.secret.reveal
+        yield _tried("webhook secret", str(hook.url), lambda reveal=reveal: f"{len(reveal())} characters")  # type: ignore[misc]
+    yield _mode(config)
+
+
+def _tried(check: str, subject: str, work: Callable[[], str]) -> Finding:
+    try:
+        return Finding(check, subject, Status.OK, work())
+    except (MempoolIdsError, OSError) as error:
+        return Finding(check, subject, Status.FAILED, str(error))
+
+
+def _model(config: IDSConfig) -> str:
+    folder = config.detection.model or default_model_dir()
+    model = _core.Model(str(folder), str(onnxruntime_library()))
+    # It must answer, not only load: four bytes a feature, all of them zero.
+    model.predict(bytes(4 * len(_core.FEATURE_NAMES)))
+    manifest = orjson.loads((folder / "manifest.json").read_bytes())
+    name = manifest["default"]
+    return f"{name} {manifest['models'][name]['version']} loads and answers"
+
+
+def _rules(config: IDSConfig) -> str:
+    rules = orjson.loads(_core.list_rules(list(config.detection.rules)))
+    return f"{sum(rule['enabled'] for rule in rules)} signatures load"
+
+
+def _abis(config: IDSConfig) -> str:
+    contracts = contracts_json(config.contracts)
+    _core.Analyzer(b"", orjson.dumps(contracts).decode())
+    return f"{sum('abi' in contract for contract in contracts)} load, {len(contracts)} contracts"
+
+
+def _storage(config: IDSConfig) -> str:
+    store = Store(config.storage.path)
+    try:
+        return f"{store.count():,} detections"
+    finally:
+        store.close()
+
+
+def _event_log(config: IDSConfig) -> str:
+    if config.alerts.jsonl is not None:
+        EventLog(config.alerts.jsonl).close()
+    return "can be appended"
+
+
+def _mode(config: IDSConfig) -> Finding:
+    mode = config.operational_mode
+    if mode is IDSMode.ACTIVE_DEFENSE:
+        detail = "this version cannot pause contracts: the sensor will not start; use alert_only"
+        return Finding("mode", mode.value, Status.FAILED, detail)
+    if mode is IDSMode.MONITOR_ONLY and config.alerts.webhooks:
+        return Finding(
+            "mode", mode.value, Status.WARNING, "webhooks are silent in this mode; alert_only uses them"
+        )
+    return Finding(
+        "mode", mode.value, Status.OK, "pause readiness is checked once this package has the defense"
+    )

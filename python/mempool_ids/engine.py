@@ -1,0 +1,282 @@
+"""The engine: runs a sensor, makes its detections durable, tells people and programs."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Any, TypeVar
+
+import httpx
+import orjson
+
+from mempool_ids import _core
+from mempool_ids.alerts.webhook import Outbox
+from mempool_ids.callbacks import Callback, Callbacks
+from mempool_ids.config import IDSConfig, IDSMode, sensor_config
+from mempool_ids.detection import ThreatDetection
+from mempool_ids.events import stats_event
+from mempool_ids.exceptions import ConfigError, MempoolIdsError
+from mempool_ids.export import export
+from mempool_ids.receiver import Batch, Receiver
+from mempool_ids.recorder import Recorder
+from mempool_ids.statistics import IDSStatistics, from_core
+from mempool_ids.storage.store import Store, sink_id
+
+__all__ = ["IDSConfig", "IDSEngine", "IDSMode", "IDSStatistics", "ThreatDetection"]
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+# How long `stop` waits for the core to hand over what it has, and then for callbacks and webhooks.
+DRAIN_S = 10.0
+FAREWELL_S = 3.0
+
+
+def refuse_defense(config: IDSConfig) -> None:
+    """Raises ConfigError where the configuration wants what does not exist yet."""
+    if config.operational_mode is IDSMode.ACTIVE_DEFENSE:
+        raise ConfigError(
+            'operational_mode = "active_defense": this version detects and alerts but cannot pause contracts yet. '
+            'It does not start, so that nobody relies on it. Use "alert_only".'
+        )
+
+
+class IDSEngine:
+    """Runs a sensor.
+
+        engine = IDSEngine(IDSConfig(websocket_url="ws://127.0.0.1:8546", monitored_contracts=["0x…"]))
+        engine.on_detection(print)
+        async with engine:
+            await engine.wait()
+
+    Args:
+        config: what to watch and whom to tell.
+        replay: captures to judge instead of live nodes.
+        speed: of a replay: 0 as fast as possible, 1 as recorded.
+        transport: instead of the network for webhooks, for tests.
+    """
+
+    def __init__(
+        self,
+        config: IDSConfig,
+        *,
+        replay: Sequence[str | Path] = (),
+        speed: float = 0.0,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.config = config
+        self._replay = [Path(path) for path in replay]
+        self._speed = speed
+        self._transport = transport
+        self._callbacks = Callbacks()
+        self._sensor: _core.Sensor | None = None
+        self._recorder: Recorder | None = None
+        self._outboxes: list[Outbox] = []
+        self._background: list[asyncio.Task[None]] = []
+        self._consumer: asyncio.Task[None] | None = None
+        self._receiver: Receiver | None = None
+        # Storage and event log are used from this one thread, in the order of submission.
+        self._thread = ThreadPoolExecutor(1, "ids-storage")
+        self._ready = asyncio.Event()
+        self._started_at = 0.0
+        self._final: IDSStatistics | None = None
+
+    def on_detection(self, callback: Callback) -> Callback:
+        """Calls `callback(detection)` for every new detection that is not muted; usable as a decorator.
+
+        Coroutine functions are awaited; others run on a thread. They are called after the detection is stored, one
+        at a time; what they raise is logged and counted.
+        """
+        self._callbacks.add(callback)
+        return callback
+
+    async def start(self) -> None:
+        """Loads model and rules, opens storage and event log, and begins to watch. Returns without waiting for nodes.
+
+        Raises:
+            ConfigError: active defense is wanted, or the configuration is not usable.
+            RulesError, ModelError: a rule or the model does not load.
+            MempoolIdsError: storage or event log cannot be opened, or it was started before.
+        """
+        if self._consumer is not None:
+            raise MempoolIdsError("an engine is started once; make another")
+        refuse_defense(self.config)
+        hooks = self.config.alerts.webhooks if self.config.operational_mode is IDSMode.ALERT_ONLY else ()
+        text = sensor_config(self.config, replay=self._replay, speed=self._speed)
+        sensor = await asyncio.to_thread(_core.Sensor, text)
+        recorder = await self._in_storage(
+            lambda: Recorder(self.config, [sink_id(hook.url.full) for hook in hooks])
+        )
+        self._outboxes = [Outbox(hook, recorder.store, self._in_storage, self._transport) for hook in hooks]
+        self._sensor, self._recorder = sensor, recorder
+        self._receiver = Receiver(sensor)
+        self._started_at = time.monotonic()
+        await asyncio.to_thread(sensor.start)
+        self._receiver.start()
+        self._consumer = asyncio.create_task(self._consume(self._receiver, recorder))
+        for work in (
+            self._callbacks.run(),
+            self._log_statistics(),
+            *(outbox.run() for outbox in self._outboxes),
+        ):
+            self._in_background(work)
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
+        self._background.append(asyncio.create_task(work))
+
+    async def _in_storage(self, work: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
+    async def _consume(self, receiver: Receiver, recorder: Recorder) -> None:
+        async for batch in receiver.batches():
+            await self._handle(batch, recorder)
+
+    async def _handle(self, batch: Batch, recorder: Recorder) -> None:
+        if any(kind == "ready" for kind, _ in batch):
+            self._ready.set()
+        recorded = await self._in_storage(lambda: recorder.record(batch))
+        for alert, raw in recorded.alerts:
+            if not alert["notify"]:
+                continue
+            self._callbacks.put(ThreatDetection.from_event(alert))
+            if not recorded.stored:
+                for outbox in self._outboxes:
+                    outbox.send_unstored(alert["alert_id"], raw)
+        if recorded.alerts:
+            for outbox in self._outboxes:
+                outbox.wake()
+
+    async def _log_statistics(self) -> None:
+        while True:
+            await asyncio.sleep(self.config.alerts.stats_interval_s)
+            await self._write_statistics()
+
+    async def _write_statistics(self) -> None:
+        recorder = self._recorder
+        if recorder is not None:
+            event = stats_event(self.config.sensor, self.config.chain.id, self.get_statistics().as_dict())
+            await self._in_storage(lambda: recorder.write_event(event))
+
+    async def wait_ready(self, timeout: float | None = None) -> bool:
+        """Whether the sensor is subscribed (or its capture open) within `timeout` seconds."""
+        try:
+            await asyncio.wait_for(self._ready.wait(), timeout)
+        except asyncio.TimeoutError:
+            return False
+        return True
+
+    async def wait(self) -> None:
+        """Until the replay has ended or the engine was stopped.
+
+        Raises:
+            Exception: what made the engine fail.
+        """
+        if self._consumer is not None:
+            await asyncio.shield(self._consumer)
+
+    async def reload(self) -> None:
+        """Reads the rules' files again, without losing a transaction.
+
+        Raises:
+            RulesError: a rule does not load; the old ones stay.
+        """
+        sensor = self._sensor
+        if sensor is not None:
+            await asyncio.to_thread(sensor.reload, list(self.config.detection.rules))
+
+    async def stop(self) -> None:
+        """Stops watching, handles every event that the core still has, and closes. Calling it again does nothing.
+
+        Raises:
+            Exception: what made the engine fail while it ran.
+        """
+        sensor, consumer, recorder = self._sensor, self._consumer, self._recorder
+        if sensor is None or consumer is None or recorder is None or self._final is not None:
+            return
+        await asyncio.to_thread(sensor.stop)
+        try:
+            await self._drain(consumer)
+        finally:
+            with contextlib.suppress(asyncio.TimeoutError):
+                idle = [self._callbacks.idle(), *(outbox.idle() for outbox in self._outboxes)]
+                await asyncio.wait_for(asyncio.gather(*idle), FAREWELL_S)
+            for task in self._background:
+                task.cancel()
+            await asyncio.gather(*self._background, return_exceptions=True)
+            await self._write_statistics()
+            self._final = self.get_statistics()
+            self._sensor = None
+            await self._in_storage(recorder.close)
+            self._thread.shutdown()
+
+    async def _drain(self, consumer: asyncio.Task[None]) -> None:
+        try:
+            await asyncio.wait_for(asyncio.shield(consumer), DRAIN_S)
+        except asyncio.TimeoutError:
+            log.error("the core did not end within %.0f s; its last events may be missing", DRAIN_S)
+            if self._receiver is not None:
+                self._receiver.abandon()
+            await consumer
+
+    async def __aenter__(self) -> "IDSEngine":
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    def core_statistics(self) -> dict[str, Any]:
+        """The core's own counters, as `Sensor.stats()` gives them.
+
+        Raises:
+            MempoolIdsError: the engine is not running.
+        """
+        if self._sensor is None:
+            raise MempoolIdsError("the engine is not running")
+        counters: dict[str, Any] = orjson.loads(self._sensor.stats())
+        return counters
+
+    def get_statistics(self) -> IDSStatistics:
+        """Figures as of now; after `stop`, the last ones."""
+        if self._final is not None:
+            return self._final
+        recorder = self._recorder
+        if self._sensor is None or recorder is None:
+            return IDSStatistics()
+        deliveries = {"delivered": 0, "retried": 0, "failed": 0}
+        for outbox in self._outboxes:
+            for state, count in outbox.counts.items():
+                deliveries[state] += count
+        return from_core(
+            self.core_statistics(),
+            uptime_s=time.monotonic() - self._started_at,
+            stored=recorder.stored,
+            repeated=recorder.repeated,
+            muted=recorder.muted,
+            storage_failures=recorder.storage_failures,
+            event_log_failures=recorder.event_log_failures,
+            callback_failures=self._callbacks.failures,
+            callbacks_dropped=self._callbacks.dropped,
+            deliveries=deliveries,
+        )
+
+    def export_detections(self, filepath: str | Path) -> int:
+        """Writes all stored detections with their outcomes, as `.json`, `.jsonl` or `.csv`; returns how many.
+
+        Raises:
+            ValueError: another suffix.
+            MempoolIdsError: the storage cannot be read.
+            OSError: the file cannot be written.
+        """
+        store = Store(self.config.storage.path)
+        try:
+            return export(store.events(), Path(filepath))
+        finally:
+            store.close()

@@ -1,0 +1,106 @@
+"""Pulls events out of the core on a thread of its own and hands them to the event loop in batches."""
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+Batch = list[tuple[str, bytes]]
+"""(kind, JSON) in the order the core emitted them."""
+
+POLL_S = 0.1
+BATCH = 1024
+
+# Bound of what waits for the event loop. A live core counts what finds no room after that (`dropped_events`); a
+# replay waits for room.
+BACKLOG_EVENTS = 1 << 17
+BACKLOG_BYTES = 256 << 20
+
+
+class Source(Protocol):
+    """What a receiver needs of a `_core.Sensor`."""
+
+    def recv(self, timeout: float, limit: int = ..., /) -> Batch: ...
+
+
+class Receiver:
+    """Iterate `batches()` on the loop that made it; it ends after the sensor's `end`.
+
+    The thread takes events whatever the loop is doing, so that a busy loop does not fill the core's channel.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._loop = asyncio.get_running_loop()
+        self._arrived = asyncio.Event()
+        self._room = threading.Condition()
+        self._waiting: deque[Batch] = deque()
+        self._events = 0
+        self._bytes = 0
+        self._over = False
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._pull, name="ids-receiver", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def _pull(self) -> None:
+        try:
+            while not self._over:
+                batch = self._source.recv(POLL_S, BATCH)
+                if batch:
+                    self._hand_over(batch)
+                    if batch[-1][0] == "end":
+                        break
+        except BaseException as error:  # it must reach the loop, whatever it is
+            self._error = error
+        finally:
+            self._over = True
+            self._notify()
+
+    def _hand_over(self, batch: Batch) -> None:
+        with self._room:
+            self._room.wait_for(self._has_room)
+            self._waiting.append(batch)
+            self._events += len(batch)
+            self._bytes += sum(len(raw) for _, raw in batch)
+        self._notify()
+
+    def _has_room(self) -> bool:
+        return self._over or (self._events < BACKLOG_EVENTS and self._bytes < BACKLOG_BYTES)
+
+    def _notify(self) -> None:
+        try:
+            self._loop.call_soon_threadsafe(self._arrived.set)
+        except RuntimeError:
+            self._over = True  # the loop is closed: nobody is left to read
+
+    def _take(self) -> list[Batch]:
+        with self._room:
+            taken = list(self._waiting)
+            self._waiting.clear()
+            self._events = self._bytes = 0
+            self._room.notify()
+        return taken
+
+    async def batches(self) -> AsyncIterator[Batch]:
+        """Batches in order, without the final `end`."""
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            over = self._over
+            for batch in self._take():
+                events = [event for event in batch if event[0] != "end"]
+                if events:
+                    yield events
+            if over:
+                break
+        if self._error is not None:
+            raise self._error
+
+    def abandon(self) -> None:
+        """Stops pulling; what is left in the core is dropped with it."""
+        with self._room:
+            self._over = True
+            self._room.notify()

@@ -1,0 +1,109 @@
+"""Figures of a running sensor."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """Microseconds from a frame's arrival to its classification, over all transactions."""
+
+    count: int = 0
+    p50: float = 0.0
+    p90: float = 0.0
+    p99: float = 0.0
+    p999: float = 0.0
+    max: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One node's connection. `first` of `seen` transactions came from it before any other."""
+
+    endpoint: str
+    up: bool
+    seen: int
+    first: int
+    mean_lag_us: float
+    connects: int
+    disconnects: int
+    messages: int
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class IDSStatistics:
+    """A snapshot. Counters since the start, times in seconds."""
+
+    uptime_s: float = 0.0
+    received: int = 0
+    """Transactions that arrived, duplicates included."""
+    duplicates: int = 0
+    unparsed: int = 0
+    classified: int = 0
+    detections: int = 0
+    """Alerts that the core raised."""
+    stored: int = 0
+    """Of these, committed for the first time."""
+    repeated: int = 0
+    """Of these, known from before (a restart, for example): stored once, notified once."""
+    muted: int = 0
+    """Of those stored, muted by thresholds or suppressions."""
+    dropped: int = 0
+    """Events and transactions lost for want of room: anywhere above 0, the sensor was blind for a moment."""
+    storage_failures: int = 0
+    event_log_failures: int = 0
+    callback_failures: int = 0
+    callbacks_dropped: int = 0
+    outcomes: Mapping[str, int] = field(default_factory=dict)
+    """Ends of transactions: mined, replaced, dropped."""
+    reorgs: int = 0
+    reconnects: int = 0
+    recovered: int = 0
+    head_number: int = 0
+    next_base_fee_wei: int = 0
+    tracked: int = 0
+    anomalies: Mapping[str, int] = field(default_factory=dict)
+    deliveries: Mapping[str, int] = field(default_factory=dict)
+    """Webhook deliveries in the storage, by state: pending, delivered, failed."""
+    latency_us: Latency = Latency()
+    endpoints: tuple[Endpoint, ...] = ()
+    rules: tuple[Mapping[str, Any], ...] = ()
+    """Cost and use of each signature: sid, evaluated, matched, muted, mean_ns."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return asdict(self)
+
+
+def dropped(core: Mapping[str, Any]) -> int:
+    """What the core lost for want of room, of all kinds."""
+    return int(core["dropped_queue"] + core["dropped_events"] + core["dropped_capture"])
+
+
+def from_core(core: Mapping[str, Any], **engine: Any) -> IDSStatistics:
+    """The core's counters (`Sensor.stats()`) with the engine's own."""
+    names = (
+        "received",
+        "duplicates",
+        "unparsed",
+        "classified",
+        "detections",
+        "reorgs",
+        "reconnects",
+        "recovered",
+    )
+    return IDSStatistics(
+        **{name: core[name] for name in names},
+        head_number=core["head_number"],
+        next_base_fee_wei=core["next_base_fee_wei"],
+        tracked=core["tracked"],
+        dropped=dropped(core),
+        outcomes={name: core[name] for name in ("mined", "replaced", "dropped")},
+        anomalies=core["anomalies"],
+        latency_us=Latency(**core["latency_us"]),
+        endpoints=tuple(Endpoint(**endpoint) for endpoint in core["endpoints"]),
+        rules=tuple(core["rules"]),
+        **engine,
+    )

@@ -1,0 +1,169 @@
+"""Real transactions as a feature matrix, by the extractor that the sensor runs."""
+
+import csv
+import gzip
+import hashlib
+import os
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mempool_ids._core import Analyzer, MempoolIdsError
+from mempool_ids.training.columns import FEATURES
+from mempool_ids.training.extra import needs
+
+DATA_VARIABLE = "MEMPOOL_IDS_DATA"
+TRANSACTIONS = "transactions/train.parquet"
+SELECTORS = "signatures/selectors.csv.gz"
+# 1024 rows of calldata at once: the extractor needs them all in memory.
+BATCH = 1024
+
+
+class DataError(MempoolIdsError):
+    """Training data is absent, or not in the form that `training.data` reads."""
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Labelled transactions. All arrays have one entry a row."""
+
+    features: NDArray[np.float32]
+    """(n, 22), in the order of the feature schema."""
+    labels: NDArray[np.int64]
+    """1 = exploit, 0 = benign."""
+    groups: NDArray[np.str_]
+    """What must stay whole within a fold: the incident of an exploit, the block of a benign transaction."""
+    times: NDArray[np.float64]
+    """Unix seconds; benign rows without a timestamp have their block's, interpolated. NaN = unknown."""
+    sources: NDArray[np.str_]
+    """The collection and chain, as `mainnet-blocks/eth`."""
+    hashes: dict[str, str]
+    """sha256 of each file that was read, by its name in the data folder."""
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def rows(self, index: NDArray[Any]) -> "Dataset":
+        """The rows `index` selects (positions or a boolean mask)."""
+        return Dataset(
+            self.features[index],
+            self.labels[index],
+            self.groups[index],
+            self.times[index],
+            self.sources[index],
+            self.hashes,
+        )
+
+
+def data_folder() -> Path:
+    """Where the training data is: `$MEMPOOL_IDS_DATA`, else `../shared/data`. It may be absent."""
+    return Path(os.environ.get(DATA_VARIABLE, "../shared/data"))
+
+
+def sha256(path: Path) -> str:
+    """Hex digest of a file's bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def read_selectors(path: Path) -> bytes:
+    """The known-selector set of `path` (a gzipped CSV with a `selector` column): sorted, unique, 4 big-endian bytes each.
+
+    Raises `DataError`.
+    """
+    if not path.exists():
+        raise DataError(f"{path}: no such file")
+    with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
+        try:
+            selectors = {int(row["selector"], 16) for row in csv.DictReader(file)}
+        except (KeyError, ValueError, TypeError) as error:
+            raise DataError(f"{path}: not a table of selectors: {error!r}") from error
+    if not selectors or max(selectors) >= 2**32:
+        raise DataError(f"{path}: not a table of 4-byte selectors")
+    return np.array(sorted(selectors), dtype=">u4").tobytes()
+
+
+def load_transactions(data: Path, selectors: bytes) -> Dataset:
+    """The labelled transactions under `data`: a Parquet file, or a folder with `transactions/*.parquet`.
+
+    `selectors`: the known-selector set, as `read_selectors` gives it.
+    Raises `DataError` if there is no such file or a column is missing.
+    """
+    if data.is_file():
+        files = {data.name: data}
+    else:
+        files = {f"transactions/{path.name}": path for path in sorted(data.glob("transactions/*.parquet"))}
+    if not files:
+        raise DataError(f"{data}: neither a Parquet file nor a folder with {TRANSACTIONS} (set {DATA_VARIABLE})")
+    parquet = needs("pyarrow.parquet")
+    analyzer = Analyzer(selectors)
+    parts: list[NDArray[np.float32]] = []
+    rows: list[dict[str, Any]] = []
+    for path in files.values():
+        try:
+            for batch in parquet.ParquetFile(path).iter_batches(batch_size=BATCH):
+                records = batch.to_pylist()
+                parts.append(extract(analyzer, records))
+                rows.extend({key: value for key, value in r.items() if key != "input"} for r in records)
+        except (OSError, KeyError, ValueError) as error:
+            raise DataError(f"{path}: {error!r}") from error
+    return Dataset(
+        features=np.concatenate(parts) if parts else np.empty((0, FEATURES), np.float32),
+        labels=np.array([row["label"] == "exploit" for row in rows], dtype=np.int64),
+        groups=np.array([_group(row) for row in rows], dtype=np.str_),
+        times=_times(rows),
+        sources=np.array([f"{row['source']}/{row['chain']}" for row in rows], dtype=np.str_),
+        hashes={name: sha256(path) for name, path in files.items()},
+    )
+
+
+def extract(analyzer: Analyzer, records: list[dict[str, Any]]) -> NDArray[np.float32]:
+    """Features (n, 22) of transactions as the data set stores them; absent numbers count as 0."""
+
+    def numbers(key: str, other: str | None = None) -> list[int]:
+        return [int(r[key] or (other and r[other]) or 0) for r in records]
+
+    matrix = analyzer.matrix(
+        to=[bytes.fromhex(r["to"][2:]) if r["to"] else None for r in records],
+        from_=[bytes.fromhex(r["from"][2:]) for r in records],
+        value=[int(r["value"] or 0).to_bytes(32, "big") for r in records],
+        nonce=numbers("nonce"),
+        gas=numbers("gas"),
+        max_fee=numbers("max_fee_per_gas", "gas_price"),
+        max_priority_fee=numbers("max_priority_fee_per_gas", "gas_price"),
+        input=[bytes(r["input"]) for r in records],
+    )
+    return np.frombuffer(matrix, dtype=np.float32).reshape(len(records), FEATURES)
+
+
+def _group(row: dict[str, Any]) -> str:
+    if row["label"] == "exploit":
+        return f"incident {row['incident'] or row['hash']}"
+    return f"{row['chain']} block {row['block']}"
+
+
+def _times(rows: list[dict[str, Any]]) -> NDArray[np.float64]:
+    """Unix seconds of each row: its timestamp, its incident's date, or its block's time by interpolation."""
+    known: dict[str, dict[int, int]] = {}
+    for row in rows:
+        if row["block"] is not None and row["timestamp"] is not None:
+            known.setdefault(row["chain"], {})[row["block"]] = row["timestamp"]
+    anchors = {chain: sorted(times.items()) for chain, times in known.items()}
+    times = np.full(len(rows), np.nan)
+    for i, row in enumerate(rows):
+        if row["timestamp"] is not None:
+            times[i] = row["timestamp"]
+        elif row["date"]:
+            year, month, day = (int(part) for part in row["date"].replace("-", "/").split("/"))
+            times[i] = datetime(year, month, day, tzinfo=timezone.utc).timestamp()
+        elif row["block"] is not None and row["chain"] in anchors:
+            blocks, seconds = zip(*anchors[row["chain"]], strict=True)
+            times[i] = np.interp(row["block"], blocks, seconds)
+    return times

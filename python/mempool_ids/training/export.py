@@ -1,0 +1,191 @@
+"""A fitted model as one small ONNX graph, and the probe that it must pass before it is written.
+
+skl2onnx converts the trees. The scaler is then moved into their thresholds and the calibration into their leaves, so
+that what runs for each transaction is one tree node and a few scalar operations.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mempool_ids._core import ModelError
+from mempool_ids.training.columns import FEATURES
+from mempool_ids.training.extra import needs
+from mempool_ids.training.model import VOTE_FLOOR, CalibratedModel
+
+INPUT, OUTPUT = "features", "probability"
+OPSET, ML_OPSET, IR_VERSION = 17, 3, 8
+
+# All runners take the same branches (the thresholds are exact), so what differs is rounding: 100 leaves added in
+# float32 and a power or sigmoid of the sum, against float64 in scikit-learn. The sum's error is a few 2^-24 of its
+# size (at most about 10 in log-odds), a probability's slope in log-odds at most 1/4.
+TOLERANCE = 1e-6
+
+Runner = Callable[[NDArray[np.float32]], NDArray[np.float32]]
+
+
+def to_onnx(model: CalibratedModel) -> bytes:
+    """The graph: `features` float32 (N, 22) to `probability` float32 (N, 1)."""
+    onnx = needs("onnx")
+    attributes = _converted_trees(model.trees)
+    values = np.array(attributes["nodes_values"], dtype=np.float32)
+    columns = np.array(attributes["nodes_featureids"])
+    splits = np.array([mode != b"LEAF" for mode in attributes["nodes_modes"]])
+    values[splits] = unscaled_thresholds(values[splits], columns[splits], model.scaler)
+    weights = np.array(attributes["class_weights"], dtype=np.float64)
+    base, nodes, constants = _calibration(model, float(attributes.get("base_values", [0.0])[0]))
+    scale = base.pop("scale")
+    helper = onnx.helper
+    tree = helper.make_node(
+        "TreeEnsembleRegressor",
+        [INPUT],
+        [nodes[0].input[0]],
+        name="trees",
+        domain="ai.onnx.ml",
+        n_targets=1,
+        aggregate_function="SUM",
+        post_transform="NONE",
+        base_values=[base["offset"]],
+        nodes_values=[float(v) for v in values],
+        target_ids=[0] * len(weights),
+        target_nodeids=attributes["class_nodeids"],
+        target_treeids=attributes["class_treeids"],
+        target_weights=[float(w) for w in weights * scale],
+        **{name: attributes[name] for name in _STRUCTURE},
+    )
+    graph = helper.make_graph(
+        [tree, *nodes],
+        model.recipe.kind,
+        [helper.make_tensor_value_info(INPUT, onnx.TensorProto.FLOAT, ["N", FEATURES])],
+        [helper.make_tensor_value_info(OUTPUT, onnx.TensorProto.FLOAT, ["N", 1])],
+        [helper.make_tensor(name, onnx.TensorProto.FLOAT, [1], [value]) for name, value in constants.items()],
+    )
+    result = helper.make_model(
+        graph,
+        producer_name="mempool-ids",
+        ir_version=IR_VERSION,
+        opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML_OPSET)],
+    )
+    onnx.checker.check_model(result)
+    return bytes(result.SerializeToString())
+
+
+_STRUCTURE = (
+    "nodes_falsenodeids",
+    "nodes_featureids",
+    "nodes_missing_value_tracks_true",
+    "nodes_modes",
+    "nodes_nodeids",
+    "nodes_treeids",
+    "nodes_truenodeids",
+)
+
+
+def _converted_trees(trees: Any) -> dict[str, Any]:
+    """Attributes of the tree node that skl2onnx makes of a binary ensemble: one weight a leaf, for the exploit class."""
+    types = needs("skl2onnx.common.data_types")
+    converted = needs("skl2onnx").convert_sklearn(
+        trees,
+        initial_types=[(INPUT, types.FloatTensorType([None, FEATURES]))],
+        options={id(trees): {"zipmap": False}},
+        target_opset={"": OPSET, "ai.onnx.ml": ML_OPSET},
+    )
+    get = needs("onnx").helper.get_attribute_value
+    attributes = {a.name: get(a) for a in converted.graph.node[0].attribute}
+    if set(attributes["class_ids"]) != {0}:
+        raise ModelError("skl2onnx made another form of tree ensemble than this export understands")
+    return attributes
+
+
+def unscaled_thresholds(
+    thresholds: NDArray[np.float32], columns: NDArray[np.int64], scaler: Any
+) -> NDArray[np.float32]:
+    """For each threshold t on a scaled column the largest float32 x with scale(x) ≤ t.
+
+    So `x ≤ result` holds for exactly the float32 values x for which scikit-learn's `scale(x) ≤ t` does.
+    """
+    mean, scale = scaler.mean_[columns], scaler.scale_[columns]
+
+    def at(position: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The float32 at a place in the order of all float32 values; 0 is zero."""
+        bits = np.where(position >= 0, position, -position | 0x8000_0000)
+        return bits.astype(np.uint32).view(np.float32)
+
+    largest = int(np.float32(np.finfo(np.float32).max).view(np.uint32))
+    low = np.full(thresholds.shape, -largest, dtype=np.int64)
+    high = np.full(thresholds.shape, largest, dtype=np.int64)
+    while (low < high).any():
+        middle = (low + high + 1) // 2
+        with np.errstate(over="ignore"):
+            below = ((at(middle) - mean).astype(np.float32) / scale).astype(np.float32) <= thresholds
+        low, high = np.where(below, middle, low), np.where(below, high, middle - 1)
+    return at(low)
+
+
+def _calibration(model: CalibratedModel, tree_base: float) -> tuple[dict[str, float], list[Any], dict[str, float]]:
+    """What the tree node adds and multiplies, the nodes that follow it, and their constants."""
+    node = needs("onnx").helper.make_node
+    a, b = model.slope, model.intercept
+    if model.recipe.kind == "gradient_boosting":
+        # sigmoid(a·s + b), a and b in leaves and base.
+        return {"offset": a * tree_base + b, "scale": a}, [node("Sigmoid", ["logit"], [OUTPUT])], {}
+    # sigmoid(a·ln(t / (T − t)) + b) with t = vote + floor, T = 1 + 2·floor, is 1 / (1 + (k·T/t − k)^a) with
+    # k = e^(−b/a); the tree node yields t / (k·T).
+    if a <= 0:
+        raise ModelError(f"the calibration has slope {a:.3g}: the forest's votes do not rank the training data")
+    k = float(np.exp(-b / a))
+    whole = k * (1 + 2 * VOTE_FLOOR)
+    nodes = [
+        node("Reciprocal", ["vote"], ["inverse"]),
+        node("Sub", ["inverse", "k"], ["ratio"]),
+        node("Pow", ["ratio", "slope"], ["odds_against"]),
+        node("Add", ["odds_against", "one"], ["total"]),
+        node("Reciprocal", ["total"], [OUTPUT]),
+    ]
+    return {"offset": VOTE_FLOOR / whole, "scale": 1 / whole}, nodes, {"k": k, "slope": a, "one": 1.0}
+
+
+def probe_rows(model: CalibratedModel) -> NDArray[np.float32]:
+    """Rows that are most likely to reveal a disagreement: training rows, and some on both sides of every split."""
+    rng, features = np.random.default_rng(model.recipe.seed), model.sample
+    attributes = _converted_trees(model.trees)
+    splits = np.array([mode != b"LEAF" for mode in attributes["nodes_modes"]])
+    columns = np.array(attributes["nodes_featureids"])[splits]
+    thresholds = unscaled_thresholds(
+        np.array(attributes["nodes_values"], dtype=np.float32)[splits], columns, model.scaler
+    )
+    edges = np.unique(np.column_stack([columns, thresholds]), axis=0)
+    column, threshold = edges[:, 0].astype(int), edges[:, 1].astype(np.float32)
+    near = [features]
+    for value in (threshold, np.nextafter(threshold, np.float32(-np.inf)), np.nextafter(threshold, np.float32(np.inf))):
+        rows = features[rng.integers(len(features), size=len(edges))]
+        rows[np.arange(len(edges)), column] = value
+        near.append(rows)
+    extremes = np.array([np.full(FEATURES, v) for v in (-1, 0, 1, 16, 78, 1e30, -1e30)], dtype=np.float32)
+    return np.ascontiguousarray(np.concatenate([*near, extremes]), dtype=np.float32)
+
+
+def refuse_disagreement(rows: NDArray[np.float32], runners: Mapping[str, Runner]) -> float:
+    """The largest difference between any two runners' probabilities on any row.
+
+    Raises `ModelError` with the runners, the row and both answers if it exceeds `TOLERANCE`.
+    """
+    answers = {name: np.asarray(run(rows), dtype=np.float64).reshape(-1) for name, run in runners.items()}
+    reference, expected = next(iter(answers.items()))
+    if len(expected) != len(rows) or not np.isfinite(expected).all():
+        raise ModelError(f"{reference} gives no finite probability for each of {len(rows)} probe rows")
+    worst = 0.0
+    for name, answer in answers.items():
+        if len(answer) != len(rows):
+            raise ModelError(f"{name} answers {len(answer)} of {len(rows)} probe rows")
+        difference = np.abs(answer - expected)
+        row = int(np.argmax(np.nan_to_num(difference, nan=np.inf)))
+        if not difference[row] <= TOLERANCE:
+            raise ModelError(
+                f"export refused: {reference} gives {expected[row]:.9g} and {name} {answer[row]:.9g} for probe row"
+                f" {row} of {len(rows)}, {rows[row].tolist()} (tolerance {TOLERANCE:g})"
+            )
+        worst = max(worst, float(difference[row]))
+    return worst

@@ -1,0 +1,155 @@
+"""Writes a model folder: the graph, the known-selector set and the manifest, once all runners agree."""
+
+import hashlib
+import importlib.util
+import json
+import os
+import tempfile
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mempool_ids import manifest
+from mempool_ids._core import FEATURE_NAMES, FEATURE_SCHEMA, Model, ModelError
+from mempool_ids.inference import OnnxModel
+from mempool_ids.training.export import INPUT, OUTPUT, probe_rows, refuse_disagreement, to_onnx
+from mempool_ids.training.metrics import TARGET_FPRS, measure, threshold_at
+from mempool_ids.training.model import CalibratedModel
+
+SELECTORS = "selectors.bin"
+
+
+def save(
+    folder: Path,
+    model: CalibratedModel,
+    threshold: float,
+    selectors: bytes,
+    training: dict[str, Any],
+    *,
+    default: bool = True,
+) -> str:
+    """Writes `model` into `folder`, beside the models that are there, and returns its version.
+
+    `selectors`: the known-selector set its features were computed with. `training`: where it comes from.
+    Raises `ModelError`, and changes nothing, if scikit-learn, ONNX Runtime and the Rust path disagree on a probe row, or
+    if the folder's other models were trained with other known selectors.
+    """
+    name = model.recipe.kind
+    graph = to_onnx(model)
+    version = f"{date.today():%Y.%m.%d}"
+    document = _document(folder, selectors)
+    document["models"][name] = _entry(model, graph, version, threshold, training)
+    if default or "default" not in document:
+        document["default"] = name
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".probe-") as scratch:
+        probe = Path(scratch)
+        (probe / f"{name}.onnx").write_bytes(graph)
+        (probe / SELECTORS).write_bytes(selectors)
+        _write_json(probe / manifest.NAME, {**document, "default": name, "models": {name: document["models"][name]}})
+        document["models"][name]["probe"] = agreement(probe, model)
+        for file in (f"{name}.onnx", SELECTORS):
+            os.replace(probe / file, folder / file)
+    write_manifest(folder, document)
+    return version
+
+
+def agreement(folder: Path, model: CalibratedModel) -> dict[str, Any]:
+    """Runs scikit-learn, ONNX Runtime (in batch and row by row) and the Rust path on the probe rows.
+
+    Raises `ModelError` if any two differ on any row.
+    """
+    entry = manifest.entry(manifest.read(folder))
+    onnx, core = OnnxModel(folder, entry), Model(str(folder), str(onnxruntime_library()))
+    rows = probe_rows(model)
+
+    def one_by_one(batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.concatenate([onnx.probability(batch[i : i + 1]) for i in range(len(batch))])
+
+    def rust(batch: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.frombuffer(core.predict(batch.tobytes()), dtype=np.float32)
+
+    runners = {
+        "scikit-learn": model.probability,
+        "onnxruntime": onnx.probability,
+        "onnxruntime row by row": one_by_one,
+        "rust": rust,
+    }
+    worst = refuse_disagreement(rows, runners)
+    return {"rows": len(rows), "runners": list(runners), "largest_difference": worst}
+
+
+def onnxruntime_library() -> Path:
+    """ONNX Runtime's shared library in its wheel, which the sensor loads. Raises `ModelError` if it is not installed."""
+    spec = importlib.util.find_spec("onnxruntime")
+    if spec is None or not spec.submodule_search_locations:
+        raise ModelError("onnxruntime is not installed")
+    folder = Path(spec.submodule_search_locations[0], "capi")
+    found = sorted([*folder.glob("libonnxruntime.so.*"), *folder.glob("libonnxruntime*.dylib")])
+    if not found:
+        raise ModelError(f"{folder}: no ONNX Runtime library")
+    return found[0]
+
+
+def write_manifest(folder: Path, document: dict[str, Any]) -> None:
+    """Replaces the folder's manifest in one step."""
+    temporary = folder / f".{manifest.NAME}.new"
+    _write_json(temporary, document)
+    os.replace(temporary, folder / manifest.NAME)
+
+
+def _document(folder: Path, selectors: bytes) -> dict[str, Any]:
+    """The folder's manifest, or a new one, for these selectors."""
+    digest = hashlib.sha256(selectors).hexdigest()
+    fields = {"file": SELECTORS, "sha256": digest, "count": len(selectors) // 4}
+    if not (folder / manifest.NAME).exists():
+        return {"format": manifest.FORMAT, "selectors": fields, "models": {}}
+    document = manifest.read(folder)
+    if document["selectors"]["sha256"] != digest:
+        raise ModelError(
+            f"{folder}: its models were trained with other known selectors; save to an empty folder"
+        )
+    return document
+
+
+def _entry(
+    model: CalibratedModel, graph: bytes, version: str, threshold: float, training: dict[str, Any]
+) -> dict[str, Any]:
+    p, labels = model.out_of_fold, model.labels
+    measured = measure(labels, p, threshold)
+    return {
+        "file": f"{model.recipe.kind}.onnx",
+        "sha256": hashlib.sha256(graph).hexdigest(),
+        "version": version,
+        "kind": model.recipe.kind,
+        "feature_schema": {"version": FEATURE_SCHEMA, "names": list(FEATURE_NAMES)},
+        "input": INPUT,
+        "output": OUTPUT,
+        "threshold": threshold,
+        "thresholds": {str(fpr): threshold_at(labels, p, fpr) for fpr in TARGET_FPRS},
+        "baseline": [float(value) for value in model.baseline],
+        "calibration": {
+            "prevalence": model.recipe.prevalence,
+            "slope": model.slope,
+            "intercept": model.intercept,
+        },
+        "training": {**training, "importance": model.importance()},
+        "metrics": {
+            "what": "training rows, each by a calibration fold's model that had not seen its group",
+            "average_precision": measured.average_precision,
+            "auc": measured.auc,
+            "recall": measured.recall,
+            "false_positive_rate": measured.false_positive_rate,
+        },
+    }
+
+
+def _write_json(path: Path, document: dict[str, Any]) -> None:
+    text = json.dumps(document, indent=1, sort_keys=False, allow_nan=False)
+    with path.open("w", encoding="utf-8") as file:
+        file.write(text + "\n")
+        file.flush()
+        os.fsync(file.fileno())

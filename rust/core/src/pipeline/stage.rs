@@ -1,0 +1,220 @@
+//! The stages of one transaction, in order: decode, features, signatures; then a batch is classified and detections are made.
+
+use super::codes::Codes;
+use super::contact::Contacts;
+use crate::classify::Classifier;
+use crate::config::SensorConfig;
+use crate::decode::{Decoded, Decoder};
+use crate::detection::{Classification, LatencyUs, ThreatDetection, ThreatLevel, alert_id};
+use crate::error::Result;
+use crate::features::{ChainView, CodeFacts, Extractor, FEATURES, FeatureVector, KnownSelectors, MISSING};
+use crate::signatures::{Matcher, RuleSet, Subject};
+use crate::tx::PendingTransaction;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// One transaction on its way through the stages. Slots are reused: once warm, nothing here allocates.
+#[derive(Debug)]
+pub struct Slot {
+    pub tx: PendingTransaction,
+    pub decoded: Decoded,
+    pub row: FeatureVector,
+    /// Monitored contracts it touches, as indices.
+    pub contacts: Vec<u16>,
+    /// What its init code tells, where it creates a contract.
+    created: Option<CodeFacts>,
+    pub matched: Vec<u32>,
+    pub signature_score: f32,
+    pub clock: Clock,
+    /// Judged again because its callee's code arrived.
+    pub again: bool,
+}
+
+/// When each stage was done.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock {
+    pub arrived: Instant,
+    pub started: Instant,
+    pub decoded: Instant,
+    pub featured: Instant,
+    pub matched: Instant,
+}
+
+impl Clock {
+    pub fn new(arrived: Instant) -> Self {
+        let started = Instant::now();
+        Self { arrived, started, decoded: started, featured: started, matched: started }
+    }
+
+    fn latency(&self, classified: Instant) -> LatencyUs {
+        let us = |d: Duration| d.as_nanos() as f64 / 1000.0;
+        LatencyUs {
+            decode: us(self.decoded - self.started),
+            features: us(self.featured - self.decoded),
+            signatures: us(self.matched - self.featured),
+            classify: us(classified - self.matched),
+            simulate: None,
+            total: us(classified - self.arrived),
+        }
+    }
+}
+
+impl Default for Slot {
+    fn default() -> Self {
+        Self {
+            tx: PendingTransaction::default(),
+            decoded: Decoded::default(),
+            row: [MISSING; FEATURES],
+            contacts: Vec::new(),
+            created: None,
+            matched: Vec::new(),
+            signature_score: 0.0,
+            clock: Clock::new(Instant::now()),
+            again: false,
+        }
+    }
+}
+
+/// All that judges, and all it remembers. Changed by items alone, never by the wall clock.
+pub struct Stages {
+    decoder: Arc<Decoder>,
+    extractor: Extractor,
+    pub matcher: Matcher,
+    classifier: Option<Classifier>,
+    pub contacts: Contacts,
+    pub codes: Codes,
+    pub chain: ChainView,
+    chain_id: u64,
+    threshold: f32,
+    monitored_only: bool,
+    rows: Vec<FeatureVector>,
+}
+
+impl Stages {
+    pub fn new(
+        config: &SensorConfig,
+        decoder: Arc<Decoder>,
+        known: Arc<KnownSelectors>,
+        rules: Arc<RuleSet>,
+        classifier: Option<Classifier>,
+        contacts: Contacts,
+    ) -> Self {
+        let monitored: Vec<_> = config.contracts.iter().map(|c| c.address).collect();
+        Self {
+            extractor: Extractor::new(decoder.clone(), known, &monitored, config.limits.accounts),
+            decoder,
+            matcher: Matcher::new(rules),
+            classifier,
+            contacts,
+            codes: Codes::new(config.limits.codes),
+            chain: ChainView::default(),
+            chain_id: config.chain_id,
+            threshold: config.detection.threshold,
+            monitored_only: config.detection.monitored_only,
+            rows: Vec::new(),
+        }
+    }
+
+    /// Whether transactions are judged at all (`MempoolMonitor` only receives them).
+    pub fn judges(&self) -> bool {
+        self.classifier.is_some()
+    }
+
+    /// Decode, features and signatures of `slot.tx`.
+    pub fn examine(&mut self, slot: &mut Slot) {
+        self.decoder.decode(&slot.tx, &mut slot.decoded);
+        slot.clock.decoded = Instant::now();
+        let code = slot.tx.to.as_ref().and_then(|to| self.codes.get(to));
+        slot.row = self.extractor.extract(&slot.tx, &slot.decoded, code.map(|c| &c.facts), &self.chain);
+        slot.clock.featured = Instant::now();
+        self.match_signatures(slot);
+    }
+
+    /// The same for a transaction judged before, now that its callee's code is known. `slot.row` holds its features.
+    pub fn examine_again(&mut self, slot: &mut Slot) {
+        self.decoder.decode(&slot.tx, &mut slot.decoded);
+        slot.clock.decoded = Instant::now();
+        if let Some(code) = slot.tx.to.as_ref().and_then(|to| self.codes.get(to)) {
+            self.extractor.refresh_code(&mut slot.row, &slot.tx, &slot.decoded, &code.facts, &self.chain);
+        }
+        slot.clock.featured = Instant::now();
+        self.match_signatures(slot);
+    }
+
+    fn match_signatures(&mut self, slot: &mut Slot) {
+        let code = slot.tx.to.as_ref().and_then(|to| self.codes.get(to));
+        self.contacts.of(&slot.tx, code.map_or(&[], |c| &c.contacts), &mut slot.contacts);
+        // A creation is judged by its init code: it holds the code that will be there.
+        slot.created = slot.tx.to.is_none().then(|| CodeFacts::scan(&slot.tx.input, None));
+        let mut matched = std::mem::take(&mut slot.matched);
+        slot.signature_score = self.matcher.evaluate(&subject(slot, &self.codes, &self.contacts, &self.chain), &mut matched);
+        slot.matched = matched;
+        slot.clock.matched = Instant::now();
+    }
+
+    /// Probabilities of `slots`, in order, into `out`.
+    pub fn classify(&mut self, slots: &[Slot], out: &mut Vec<f32>) -> Result<()> {
+        let Some(classifier) = &mut self.classifier else {
+            out.clear();
+            return Ok(());
+        };
+        self.rows.clear();
+        self.rows.extend(slots.iter().map(|slot| slot.row));
+        classifier.classify(&self.rows, out)
+    }
+
+    pub fn is_detection(&self, slot: &Slot, score: f32) -> bool {
+        // Written so that a NaN score is a detection.
+        !(score < self.threshold) && !(self.monitored_only && slot.contacts.is_empty())
+    }
+
+    /// The record with all evidence. Off the hot path: few transactions get here.
+    pub fn detect(&mut self, slot: &Slot, probability: f32, classified: Instant) -> Result<Option<ThreatDetection>> {
+        let Some(classifier) = &mut self.classifier else { return Ok(None) };
+        let classification = Classification {
+            model: classifier.name().clone(),
+            version: classifier.version().clone(),
+            probability,
+            threshold: self.threshold,
+            factors: classifier.explain(&slot.row)?,
+        };
+        let signatures =
+            self.matcher.report(&subject(slot, &self.codes, &self.contacts, &self.chain), &slot.matched);
+        let description = self.decoder.describe(&slot.tx);
+        let score = combined(probability, slot.signature_score);
+        Ok(Some(ThreatDetection {
+            alert_id: alert_id(self.chain_id, &slot.tx.hash),
+            chain_id: self.chain_id,
+            tx: slot.tx.clone(),
+            function: description.function,
+            arguments: description.arguments,
+            contracts: slot.contacts.iter().map(|i| self.contacts.name(*i)).collect(),
+            score,
+            threat_level: ThreatLevel::of(score),
+            classification,
+            // A detection the model made alone has no rule that could mute it.
+            notify: signatures.is_empty() || probability >= self.threshold || signatures.iter().any(|s| s.notify),
+            signatures,
+            signature_score: slot.signature_score,
+            features: slot.row,
+            latency_us: slot.clock.latency(classified),
+        }))
+    }
+}
+
+/// What decides: the stronger of the two opinions.
+pub fn combined(probability: f32, signature_score: f32) -> f32 {
+    if probability.is_nan() { probability } else { probability.max(signature_score) }
+}
+
+fn subject<'a>(slot: &'a Slot, codes: &'a Codes, contacts: &'a Contacts, chain: &ChainView) -> Subject<'a> {
+    let callee = slot.tx.to.as_ref().and_then(|to| codes.get(to)).map(|code| &code.facts);
+    Subject {
+        tx: &slot.tx,
+        decoded: &slot.decoded,
+        code: callee.or(slot.created.as_ref()),
+        touches: &slot.contacts,
+        monitored: contacts.addresses(),
+        block_number: chain.block_number,
+    }
+}

@@ -1,0 +1,174 @@
+use super::contact::Contacts;
+use super::dedup::{Dedup, FirstSeen};
+use super::tracker::Tracker;
+use crate::chain::{BlockContents, Head, MinedTransaction};
+use crate::config::MonitoredContract;
+use crate::event::{Fate, Outcome};
+use crate::stats::Stats;
+use crate::tx::PendingTransaction;
+use alloy_primitives::{Address, B256};
+use std::sync::Arc;
+use std::time::Instant;
+
+fn hash(n: u64) -> B256 {
+    B256::from(alloy_primitives::U256::from(n))
+}
+
+fn tx(n: u64, from: u8, nonce: u64) -> PendingTransaction {
+    PendingTransaction { hash: hash(n), from: Address::repeat_byte(from), nonce, seen_ms: n, ..Default::default() }
+}
+
+fn seen(endpoint: u16) -> FirstSeen {
+    FirstSeen { endpoint, at: Instant::now() }
+}
+
+#[test]
+fn the_first_endpoint_to_announce_a_hash_is_remembered() {
+    let mut dedup = Dedup::new(8);
+    assert!(dedup.insert(hash(1), seen(3)).is_none());
+    assert_eq!(dedup.insert(hash(1), seen(4)).map(|first| first.endpoint), Some(3));
+}
+
+#[test]
+fn a_hash_is_remembered_for_at_least_the_capacity_and_memory_is_bounded() {
+    let mut dedup = Dedup::new(100);
+    for n in 0..10_000 {
+        assert!(dedup.insert(hash(n), seen(0)).is_none(), "{n} is new");
+        let oldest = n.saturating_sub(99);
+        assert!(dedup.insert(hash(oldest), seen(1)).is_some(), "{oldest} forgotten at {n}");
+    }
+    assert!(dedup.insert(hash(0), seen(0)).is_none(), "ancient hashes are forgotten");
+}
+
+struct Following {
+    tracker: Tracker,
+    stats: Arc<Stats>,
+    outcomes: Vec<Outcome>,
+}
+
+impl Following {
+    fn new(capacity: usize, drop_after_ms: u64) -> Self {
+        let stats = Arc::new(Stats::default());
+        Self { tracker: Tracker::new(capacity, drop_after_ms, stats.clone()), stats, outcomes: Vec::new() }
+    }
+
+    fn detected(&mut self, tx: &PendingTransaction) {
+        self.tracker.pending(tx, &mut self.outcomes);
+        self.tracker.follow(&tx.hash);
+    }
+
+    fn mine(&mut self, number: u64, txs: &[&PendingTransaction]) {
+        let transactions =
+            txs.iter().map(|t| MinedTransaction { hash: t.hash, from: t.from, nonce: t.nonce, creates: false }).collect();
+        let block = BlockContents { number, hash: hash(1_000_000 + number), transactions };
+        self.tracker.block(&block, 0, &mut self.outcomes);
+    }
+
+    fn fates(&mut self) -> Vec<Fate> {
+        self.outcomes.drain(..).map(|outcome| outcome.fate).collect()
+    }
+}
+
+#[test]
+fn a_mined_transaction_ends_and_only_detected_ones_are_reported() {
+    let mut f = Following::new(10, 1000);
+    let (watched, other) = (tx(1, 1, 0), tx(2, 2, 0));
+    f.detected(&watched);
+    f.tracker.pending(&other, &mut f.outcomes);
+    f.mine(7, &[&watched, &other]);
+    assert_eq!(f.fates(), [Fate::Mined { block: 7 }]);
+    assert_eq!((f.stats.mined.get(), f.tracker.len()), (2, 0));
+}
+
+#[test]
+fn the_same_sender_and_nonce_replaces_whether_pending_or_mined() {
+    let mut f = Following::new(10, 1000);
+    let (first, second, third) = (tx(1, 1, 5), tx(2, 1, 5), tx(3, 1, 5));
+    f.detected(&first);
+    f.detected(&second);
+    assert_eq!(f.fates(), [Fate::Replaced { by: second.hash }]);
+    f.mine(1, &[&third]);
+    assert_eq!(f.fates(), [Fate::Replaced { by: third.hash }]);
+    assert_eq!(f.stats.replaced.get(), 2);
+}
+
+#[test]
+fn a_reorg_returns_what_the_lost_blocks_held_and_it_can_be_mined_again() {
+    let mut f = Following::new(10, 1000);
+    let (kept, undone) = (tx(1, 1, 0), tx(2, 2, 0));
+    f.detected(&kept);
+    f.detected(&undone);
+    f.mine(1, &[&kept]);
+    f.mine(2, &[&undone]);
+    f.fates();
+    f.tracker.reorg(1, 0, &mut f.outcomes);
+    assert_eq!(f.fates(), [Fate::Reorged]);
+    f.mine(2, &[&undone]);
+    assert_eq!(f.fates(), [Fate::Mined { block: 2 }]);
+}
+
+#[test]
+fn what_is_not_heard_of_for_the_tracking_time_is_dropped() {
+    let mut f = Following::new(10, 1000);
+    let old = tx(1, 1, 0);
+    f.detected(&old);
+    f.tracker.expire(1000, &mut f.outcomes);
+    assert!(f.fates().is_empty());
+    f.tracker.expire(1001, &mut f.outcomes);
+    assert_eq!(f.fates(), [Fate::Dropped]);
+}
+
+#[test]
+fn a_flood_of_pending_transactions_forgets_the_oldest_and_counts_it() {
+    let mut f = Following::new(100, u64::MAX);
+    for n in 0..1_000 {
+        f.tracker.pending(&tx(n, 1, n), &mut f.outcomes);
+    }
+    assert_eq!((f.tracker.len(), f.stats.untracked.get()), (100, 900));
+}
+
+fn contract(name: &str, byte: u8) -> MonitoredContract {
+    MonitoredContract { name: name.into(), address: Address::repeat_byte(byte), abi: None }
+}
+
+#[test]
+fn contact_is_found_as_callee_anywhere_in_calldata_and_in_code() {
+    let contacts = Contacts::new(&[contract("a", 0xaa), contract("b", 0xbb), contract("c", 0xcc)]).unwrap();
+    let mut input = vec![1, 2, 3];
+    input.extend([0xbb; 20]);
+    let tx = PendingTransaction { to: Some(Address::repeat_byte(0xaa)), input, ..Default::default() };
+    let in_code = contacts.in_bytes(&[&[0x73][..], &[0xcc; 20], &[0x00]].concat());
+    let mut touches = Vec::new();
+    contacts.of(&tx, &in_code, &mut touches);
+    assert_eq!(touches, [0, 1, 2]);
+    contacts.of(&PendingTransaction::default(), &[], &mut touches);
+    assert!(touches.is_empty());
+}
+
+#[test]
+fn a_contract_listed_twice_is_refused() {
+    assert!(Contacts::new(&[contract("a", 1), contract("b", 1)]).unwrap_err().to_string().contains("listed twice"));
+}
+
+fn head(gas_used: u64, gas_limit: u64, base_fee: u128) -> Head {
+    Head {
+        number: 1,
+        hash: B256::ZERO,
+        parent: B256::ZERO,
+        timestamp: 0,
+        base_fee: Some(base_fee),
+        gas_used,
+        gas_limit,
+        seen_ms: 0,
+    }
+}
+
+/// By hand from the formula of EIP-1559 (elasticity 2, denominator 8).
+#[test]
+fn the_next_base_fee_follows_eip_1559() {
+    assert_eq!(head(15_000_000, 30_000_000, 1_000_000_000).next_base_fee(), 1_000_000_000);
+    assert_eq!(head(30_000_000, 30_000_000, 1_000_000_000).next_base_fee(), 1_125_000_000);
+    assert_eq!(head(0, 30_000_000, 1_000_000_000).next_base_fee(), 875_000_000);
+    assert_eq!(head(15_000_001, 30_000_000, 7).next_base_fee(), 8, "rises by one wei at least");
+    assert_eq!(Head { base_fee: None, ..head(0, 0, 0) }.next_base_fee(), 0);
+}

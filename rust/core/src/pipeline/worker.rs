@@ -1,0 +1,391 @@
+//! The pipeline thread: takes items in order, judges transactions in small batches, emits events.
+
+use super::codes::{Lookup, Waiting};
+use super::dedup::{Dedup, FirstSeen};
+use super::latency::{Latency, LatencySnapshot};
+use super::output::Output;
+use super::stage::{Clock, Slot, Stages, combined};
+use super::tracker::Tracker;
+use crate::chain::{CodeAnswer, Head};
+use crate::config::{Emit, SensorConfig};
+use crate::event::{Anomaly, AnomalyKind, Event, Judged, Outcome, TransactionRecord};
+use crate::signatures::{RuleCost, RuleSet};
+use crate::source::capture::CaptureWriter;
+use crate::source::context::ContextEntry;
+use crate::source::live::LiveSource;
+use crate::source::queue::ItemReceiver;
+use crate::source::{Item, Raw, frame};
+use crate::stats::Stats;
+use arc_swap::ArcSwapOption;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// How often expiry runs and figures are published.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Detections remembered, so that none is made twice.
+const DETECTED: usize = 1 << 14;
+
+/// Figures that live on the pipeline thread, published every tick.
+#[derive(Debug, Default)]
+pub struct Published {
+    pub latency: LatencySnapshot,
+    pub rules: Vec<RuleCost>,
+    pub tracked: usize,
+    pub queued: usize,
+}
+
+pub struct Worker {
+    stages: Stages,
+    /// Absent in a replay: a capture answers all questions itself.
+    live: Option<Arc<LiveSource>>,
+    /// Redacted URLs of the endpoints.
+    labels: Vec<String>,
+    capture: Option<CaptureWriter>,
+    output: Output,
+    stats: Arc<Stats>,
+    reload: Arc<ArcSwapOption<RuleSet>>,
+    published: Arc<Mutex<Published>>,
+    dedup: Dedup,
+    detected: Dedup,
+    tracker: Tracker,
+    latency: Latency,
+    outcomes: Vec<Outcome>,
+    /// The batch: the first `filled` slots are in use.
+    slots: Vec<Slot>,
+    filled: usize,
+    probabilities: Vec<f32>,
+    records: Vec<TransactionRecord>,
+    emit: Emit,
+    chain_id: u64,
+    last_tick: Instant,
+}
+
+impl Worker {
+    #[allow(clippy::too_many_arguments)] // One caller, which owns them all; a struct would only repeat the names.
+    pub fn new(
+        config: &SensorConfig,
+        stages: Stages,
+        live: Option<Arc<LiveSource>>,
+        capture: Option<CaptureWriter>,
+        output: Output,
+        stats: Arc<Stats>,
+        reload: Arc<ArcSwapOption<RuleSet>>,
+        published: Arc<Mutex<Published>>,
+        drop_after_ms: u64,
+    ) -> Self {
+        Self {
+            stages,
+            labels: live.iter().flat_map(|live| live.endpoints()).map(|e| e.endpoint).collect(),
+            live,
+            capture,
+            output,
+            reload,
+            published,
+            dedup: Dedup::new(config.limits.dedup),
+            detected: Dedup::new(DETECTED),
+            tracker: Tracker::new(config.limits.tracked, drop_after_ms, stats.clone()),
+            latency: Latency::default(),
+            outcomes: Vec::new(),
+            slots: (0..config.limits.batch.max(1)).map(|_| Slot::default()).collect(),
+            filled: 0,
+            probabilities: Vec::new(),
+            records: Vec::new(),
+            emit: config.emit,
+            chain_id: config.chain_id,
+            stats,
+            last_tick: Instant::now(),
+        }
+    }
+
+    pub fn run(mut self, inbox: &ItemReceiver) {
+        loop {
+            let first = inbox.recv_timeout(TICK);
+            let mut next = first;
+            let mut ended = false;
+            while let Some(item) = next {
+                ended = matches!(item, Item::End);
+                self.take(item);
+                if ended || self.filled == self.slots.len() {
+                    break;
+                }
+                next = inbox.try_recv();
+            }
+            self.judge();
+            self.flush_records();
+            if self.last_tick.elapsed() >= TICK || ended {
+                self.tick(inbox);
+            }
+            if ended {
+                break;
+            }
+        }
+        if let Some(Err(error)) = self.capture.take().map(CaptureWriter::finish) {
+            self.anomaly(AnomalyKind::CaptureFailed, "capture".into(), error.to_string(), now_ms());
+        }
+        self.output.end();
+    }
+
+    fn take(&mut self, item: Item) {
+        if let (Some(capture), Some(entry)) = (&self.capture, ContextEntry::of(&item)) {
+            capture.offer_context(entry);
+        }
+        match item {
+            Item::Notification(raw) => self.raw(raw, true),
+            Item::Object(raw) => self.raw(raw, false),
+            Item::Transaction { tx, at } => {
+                self.slots[self.filled].tx = *tx;
+                self.transaction(at, 0, None);
+            }
+            // What follows changes what is known: transactions before it are judged with what was known before.
+            Item::Head(head) => self.after_batch(|worker| worker.head(&head)),
+            Item::Code(answer) => self.after_batch(|worker| worker.code(&answer)),
+            Item::Block(block) => self.after_batch(|worker| {
+                worker.tracker.block(&block, now_ms(), &mut worker.outcomes);
+                worker.report_outcomes();
+            }),
+            Item::Reorg(reorg) => self.after_batch(|worker| {
+                worker.stats.reorgs.add(1);
+                worker.tracker.reorg(reorg.depth, reorg.at_ms, &mut worker.outcomes);
+                worker.output.send(Event::Reorg(reorg));
+                worker.report_outcomes();
+            }),
+            Item::Anomaly(anomaly) => self.output.anomaly(anomaly),
+            Item::Ready => self.output.send(Event::Ready),
+            Item::End => {}
+        }
+    }
+
+    fn after_batch(&mut self, change: impl FnOnce(&mut Self)) {
+        self.judge();
+        change(self);
+    }
+
+    fn raw(&mut self, raw: Raw, notification: bool) {
+        let clock = Clock::new(raw.at);
+        let parsed = if notification {
+            frame::parse_notification(&raw.bytes, raw.unix_ms)
+        } else {
+            frame::parse_object(&raw.bytes, raw.unix_ms)
+        };
+        match parsed {
+            Ok(tx) => {
+                let slot = &mut self.slots[self.filled];
+                (slot.tx, slot.clock) = (tx, clock);
+                self.transaction(raw.at, raw.endpoint, Some((&raw, notification)));
+            }
+            Err(error) => {
+                self.stats.unparsed.add(1);
+                self.anomaly(error.kind, label(&self.labels, raw.endpoint).to_owned(), error.reason.to_string(), raw.unix_ms);
+            }
+        }
+    }
+
+    /// The transaction in the next free slot: drops duplicates and other chains' transactions, then examines it.
+    fn transaction(&mut self, at: Instant, endpoint: u16, raw: Option<(&Raw, bool)>) {
+        let slot = &mut self.slots[self.filled];
+        if raw.is_none() {
+            slot.clock = Clock::new(at);
+        }
+        slot.again = false;
+        let seen = self.dedup.insert(slot.tx.hash, FirstSeen { endpoint, at });
+        self.count_endpoint(endpoint, at, seen);
+        if seen.is_some() {
+            self.stats.duplicates.add(1);
+            return;
+        }
+        let slot = &mut self.slots[self.filled];
+        if let Some(chain_id) = slot.tx.chain_id.filter(|id| *id != self.chain_id) {
+            let (origin, at_ms) = (slot.tx.hash.to_string(), slot.tx.seen_ms);
+            let reason = format!("signed for chain {chain_id}, this sensor watches {}", self.chain_id);
+            self.anomaly(AnomalyKind::WrongChain, origin, reason, at_ms);
+            return;
+        }
+        if let (Some(capture), Some((raw, notification))) = (&self.capture, raw) {
+            capture.offer_raw(raw, notification, &slot.tx, label(&self.labels, endpoint));
+        }
+        self.tracker.pending(&slot.tx, &mut self.outcomes);
+        if !self.stages.judges() {
+            let (arrived, finished) = (slot.clock.arrived, Instant::now());
+            self.records.push(TransactionRecord { tx: slot.tx.clone(), judged: None, arrived, finished });
+            self.latency.record(finished.saturating_duration_since(arrived));
+            self.report_outcomes();
+            return;
+        }
+        self.stages.examine(slot);
+        if let Some(reason) = slot.decoded.anomaly {
+            let (origin, at_ms) = (slot.tx.hash, slot.tx.seen_ms);
+            self.stats.anomalies.add(AnomalyKind::MalformedCalldata);
+            self.output.anomaly(Anomaly {
+                at_ms,
+                kind: AnomalyKind::MalformedCalldata,
+                origin: origin.to_string(),
+                reason: reason.into(),
+            });
+        }
+        self.ask_for_code();
+        self.filled += 1;
+        self.report_outcomes();
+    }
+
+    fn count_endpoint(&self, endpoint: u16, at: Instant, seen: Option<FirstSeen>) {
+        let Some(stats) = self.live.as_ref().and_then(|live| live.endpoint_stats().get(usize::from(endpoint))) else {
+            return;
+        };
+        match seen {
+            None => {
+                stats.seen.add(1);
+                stats.first.add(1);
+            }
+            Some(first) if first.endpoint != endpoint => {
+                stats.seen.add(1);
+                stats.lag_sum_us.add(at.saturating_duration_since(first.at).as_micros() as u64);
+                stats.lag_count.add(1);
+            }
+            // Repeated by the same endpoint: says nothing about who is faster.
+            Some(_) => {}
+        }
+    }
+
+    /// Asks for the callee's code where it is not known, and remembers the transaction for when it is.
+    fn ask_for_code(&mut self) {
+        let slot = &self.slots[self.filled];
+        let Some(callee) = slot.tx.to else { return };
+        match self.stages.codes.lookup(&callee, self.stages.chain.block_number.unwrap_or(0)) {
+            Lookup::Known => return,
+            Lookup::Stale => {}
+            Lookup::Unknown => {
+                let waiting = Waiting { tx: slot.tx.clone(), row: slot.row };
+                self.stats.rescore_dropped.add(self.stages.codes.wait(callee, waiting));
+            }
+        }
+        if let Some(live) = &self.live {
+            live.request_code(callee);
+        }
+    }
+
+    fn head(&mut self, head: &Head) {
+        self.stats.heads.add(1);
+        self.stats.head_number.set(head.number);
+        self.stages.chain.block_number = Some(head.number);
+        self.stages.chain.next_base_fee = Some(head.next_base_fee());
+        self.stats.next_base_fee_wei.set(u64::try_from(head.next_base_fee()).unwrap_or(u64::MAX));
+    }
+
+    fn code(&mut self, answer: &CodeAnswer) {
+        let block = self.stages.chain.block_number.unwrap_or(0);
+        let waited = self.stages.codes.insert(answer, &self.stages.contacts, block);
+        // Without code there is no new evidence.
+        if answer.code.is_empty() {
+            return;
+        }
+        for Waiting { tx, row } in waited {
+            let slot = &mut self.slots[self.filled];
+            slot.clock = Clock::new(Instant::now());
+            (slot.tx, slot.row, slot.again) = (tx, row, true);
+            self.stages.examine_again(slot);
+            self.stats.rescored.add(1);
+            self.filled += 1;
+            if self.filled == self.slots.len() {
+                self.judge();
+            }
+        }
+        self.judge();
+    }
+
+    /// Classifies the batch and emits what it found.
+    fn judge(&mut self) {
+        let batch = std::mem::take(&mut self.filled);
+        if batch == 0 {
+            return;
+        }
+        let mut probabilities = std::mem::take(&mut self.probabilities);
+        if let Err(error) = self.stages.classify(&self.slots[..batch], &mut probabilities) {
+            // No answer must not pass as harmless: NaN is a detection of the highest level.
+            self.anomaly(AnomalyKind::Inference, "classifier".into(), error.to_string(), now_ms());
+            probabilities.clear();
+            probabilities.resize(batch, f32::NAN);
+        }
+        let classified = Instant::now();
+        for (i, probability) in probabilities.iter().copied().enumerate() {
+            let slot = &self.slots[i];
+            let score = combined(probability, slot.signature_score);
+            if !slot.again {
+                self.stats.classified.add(1);
+                self.latency.record(classified.saturating_duration_since(slot.clock.arrived));
+                if self.emit == Emit::All {
+                    let judged = Some(Judged { features: slot.row, probability, score });
+                    let (tx, arrived) = (slot.tx.clone(), slot.clock.arrived);
+                    self.records.push(TransactionRecord { tx, judged, arrived, finished: classified });
+                }
+            }
+            if self.stages.is_detection(slot, score) {
+                self.detection(i, probability, classified);
+            }
+        }
+        self.probabilities = probabilities;
+    }
+
+    fn detection(&mut self, slot: usize, probability: f32, classified: Instant) {
+        let slot = &self.slots[slot];
+        // One detection a transaction: the second judgement may find one that the first did not.
+        if self.detected.insert(slot.tx.hash, FirstSeen { endpoint: 0, at: classified }).is_some() {
+            return;
+        }
+        self.tracker.follow(&slot.tx.hash);
+        match self.stages.detect(slot, probability, classified) {
+            Ok(Some(detection)) => {
+                self.stats.detections.add(1);
+                self.output.send(Event::Detection(Box::new(detection)));
+            }
+            Ok(None) => {}
+            Err(error) => {
+                self.anomaly(AnomalyKind::Inference, "classifier".into(), error.to_string(), now_ms());
+            }
+        }
+    }
+
+    fn flush_records(&mut self) {
+        if !self.records.is_empty() {
+            self.output.send(Event::Transactions(std::mem::take(&mut self.records)));
+        }
+    }
+
+    fn report_outcomes(&mut self) {
+        for outcome in self.outcomes.drain(..) {
+            self.output.send(Event::Outcome(outcome));
+        }
+    }
+
+    fn tick(&mut self, inbox: &ItemReceiver) {
+        self.last_tick = Instant::now();
+        if let Some(rules) = self.reload.swap(None) {
+            self.stages.matcher.reload(rules);
+            self.stats.reloads.add(1);
+        }
+        if self.live.is_some() {
+            self.tracker.expire(now_ms(), &mut self.outcomes);
+            self.report_outcomes();
+        }
+        let mut published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
+        *published = Published {
+            latency: self.latency.snapshot(),
+            rules: self.stages.matcher.costs(),
+            tracked: self.tracker.len(),
+            queued: inbox.len(),
+        };
+    }
+
+    fn anomaly(&mut self, kind: AnomalyKind, origin: String, reason: String, at_ms: u64) {
+        self.stats.anomalies.add(kind);
+        self.output.anomaly(Anomaly { at_ms, kind, origin, reason });
+    }
+}
+
+fn label(labels: &[String], endpoint: u16) -> &str {
+    labels.get(usize::from(endpoint)).map_or("replay", String::as_str)
+}
+
+fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64)
+}

@@ -1,0 +1,201 @@
+//! Callee code, fetched in the background with the block that created it.
+
+use super::Shared;
+use super::json;
+use super::report::{Reporter, emit};
+use super::rpc::RpcError;
+use crate::chain::CodeAnswer;
+use crate::event::AnomalyKind;
+use crate::source::Item;
+use crate::stats::Stats;
+use alloy_primitives::{Address, Bytes};
+use std::collections::HashSet;
+use std::pin::pin;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Semaphore, mpsc};
+
+/// Addresses that wait.
+const WAITING: usize = 4096;
+/// Addresses under way.
+const CONCURRENT: usize = 16;
+/// The code is not held back longer than this for the creation block; that comes in a second answer then.
+const CREATION_PATIENCE: Duration = Duration::from_millis(250);
+/// A full node keeps the state of the last 128 blocks: what was created within these can be dated by any node.
+const RECENT: u64 = 100;
+
+/// The pipeline's end: never blocks.
+pub struct CodeRequests {
+    sender: mpsc::Sender<Address>,
+    in_flight: Arc<Mutex<HashSet<Address>>>,
+    stats: Arc<Stats>,
+}
+
+/// The source's end.
+pub struct CodeQueue {
+    receiver: mpsc::Receiver<Address>,
+    in_flight: Arc<Mutex<HashSet<Address>>>,
+}
+
+pub fn queue(stats: Arc<Stats>) -> (CodeRequests, CodeQueue) {
+    let (sender, receiver) = mpsc::channel(WAITING);
+    let in_flight = Arc::new(Mutex::new(HashSet::new()));
+    (
+        CodeRequests {
+            sender,
+            in_flight: in_flight.clone(),
+            stats,
+        },
+        CodeQueue {
+            receiver,
+            in_flight,
+        },
+    )
+}
+
+impl CodeRequests {
+    /// Asks for the code of `address`, unless that is under way. Without room it is dropped and counted.
+    pub fn request(&self, address: Address) {
+        let mut in_flight = self
+            .in_flight
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if !in_flight.insert(address) {
+            return;
+        }
+        match self.sender.try_send(address) {
+            Ok(()) => self.stats.code_requests.add(1),
+            Err(_) => {
+                in_flight.remove(&address);
+                self.stats.code_dropped.add(1);
+            }
+        }
+    }
+}
+
+/// Answers until nobody can ask any more.
+pub async fn serve(shared: Rc<Shared>, mut queue: CodeQueue, reporter: Reporter) {
+    let reporter = Rc::new(reporter);
+    let room = Arc::new(Semaphore::new(CONCURRENT));
+    while let Ok(permit) = room.clone().acquire_owned().await
+        && let Some(address) = queue.receiver.recv().await
+    {
+        let (shared, reporter, in_flight) =
+            (shared.clone(), reporter.clone(), queue.in_flight.clone());
+        tokio::task::spawn_local(async move {
+            if let Err(reason) = answer(&shared, address).await {
+                shared.stats.code_failures.add(1);
+                reporter.report(
+                    AnomalyKind::NodeError,
+                    &format!("eth_getCode {address}: {reason}"),
+                );
+            }
+            in_flight
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .remove(&address);
+            drop(permit);
+        });
+    }
+}
+
+async fn answer(shared: &Shared, address: Address) -> Result<(), String> {
+    let code = code_at(shared, address, "latest").await?;
+    let mut dated = pin!(created_at(shared, address, &code));
+    let dated_in_time = tokio::time::timeout(CREATION_PATIENCE, dated.as_mut())
+        .await
+        .ok();
+    let first = CodeAnswer {
+        address,
+        code: code.clone(),
+        created_at: dated_in_time.flatten(),
+    };
+    // A pipeline that is gone needs no answer.
+    emit(&shared.items, Item::Code(first)).await.ok();
+    if dated_in_time.is_none()
+        && let Some(block) = dated.await
+    {
+        let second = CodeAnswer {
+            address,
+            code: code.clone(),
+            created_at: Some(block),
+        };
+        emit(&shared.items, Item::Code(second)).await.ok();
+    }
+    Ok(())
+}
+
+async fn code_at(shared: &Shared, address: Address, block: &str) -> Result<Bytes, String> {
+    let params = format!(r#"["{address}","{block}"]"#);
+    let answer = shared
+        .routes
+        .ask(None, "eth_getCode", &params)
+        .await
+        .map_err(|error| error.to_string())?;
+    json::code(answer.text()).ok_or_else(|| "not code".into())
+}
+
+/// The first block with code, by binary search over historical `eth_getCode`; `None` where the node has no such state.
+///
+/// At most 65 questions. Of a contract destroyed and created again, one of its creations.
+async fn created_at(shared: &Shared, address: Address, code: &Bytes) -> Option<u64> {
+    if code.is_empty() {
+        return None;
+    }
+    let head = head(shared).await.ok()?;
+    let recent = head.saturating_sub(RECENT);
+    // Invariant: no code at `without`, code at `with`.
+    let (mut without, mut with) = match exists(shared, address, recent).await? {
+        false => (recent, head),
+        true if recent == 0 || exists(shared, address, 0).await? => return Some(0),
+        true => (0, recent),
+    };
+    while with - without > 1 {
+        let middle = without + (with - without) / 2;
+        match exists(shared, address, middle).await? {
+            true => with = middle,
+            false => without = middle,
+        }
+    }
+    Some(with)
+}
+
+async fn exists(shared: &Shared, address: Address, block: u64) -> Option<bool> {
+    let code = code_at(shared, address, &format!("{block:#x}"))
+        .await
+        .ok()?;
+    Some(!code.is_empty())
+}
+
+async fn head(shared: &Shared) -> Result<u64, RpcError> {
+    match shared.head.get() {
+        0 => {
+            let answer = shared.routes.ask(None, "eth_blockNumber", "[]").await?;
+            Ok(json::string(answer.text())
+                .and_then(json::quantity)
+                .unwrap_or(0))
+        }
+        head => Ok(head),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_are_bounded_and_asked_once() {
+        let stats = Arc::new(Stats::default());
+        let (requests, mut queue) = queue(stats.clone());
+        for n in 0..2 * WAITING as u64 {
+            requests.request(Address::left_padding_from(&n.to_be_bytes()));
+            requests.request(Address::ZERO);
+        }
+        assert_eq!(stats.code_requests.get(), WAITING as u64);
+        assert_eq!(stats.code_dropped.get(), WAITING as u64);
+        assert_eq!(queue.receiver.try_recv(), Ok(Address::ZERO));
+        requests.request(Address::ZERO);
+        assert_eq!(stats.code_requests.get(), WAITING as u64, "still under way");
+    }
+}

@@ -1,0 +1,338 @@
+//! Slices out of JSON that nobody has looked at yet.
+//!
+//! The parser validates and skips by recursion without a bound, so nothing is given to it before [`nests_within`] has
+//! answered: brackets are cheap to send and a stack is finite.
+
+use alloy_primitives::{Address, B256, Bytes as Code, hex};
+use bytes::Bytes;
+use std::borrow::Cow;
+
+use crate::chain::{BlockContents, Head, MinedTransaction};
+use serde::Deserialize;
+
+/// Deeper than any answer of a node: `txpool_content` with an access list has seven levels.
+pub const MAX_NESTING: usize = 32;
+
+/// Whether no value lies deeper than `max` arrays and objects. Linear, without recursion; strings are jumped over.
+pub fn nests_within(json: &[u8], max: usize) -> bool {
+    let mut depth = 0usize;
+    let mut at = 0;
+    while let Some(byte) = json.get(at) {
+        at += 1;
+        match byte {
+            b'"' => loop {
+                match memchr::memchr2(b'"', b'\\', &json[at..]) {
+                    None => return true,
+                    Some(n) if json[at + n] == b'"' => {
+                        at += n + 1;
+                        break;
+                    }
+                    // An escape and the byte it escapes; past the end where the text is cut off.
+                    Some(n) => at = (at + n + 2).min(json.len()),
+                }
+            },
+            b'{' | b'[' => {
+                depth += 1;
+                if depth > max {
+                    return false;
+                }
+            }
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    true
+}
+
+/// The members of a JSON-RPC message, each as raw JSON.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Envelope<'a> {
+    pub id: Option<&'a str>,
+    pub method: Option<&'a str>,
+    pub params: Option<&'a str>,
+    pub result: Option<&'a str>,
+    pub error: Option<&'a str>,
+}
+
+impl<'a> Envelope<'a> {
+    /// `None` where `text` is no object. Members of other names are ignored; of equal names, the last counts.
+    pub fn parse(text: &'a str) -> Option<Self> {
+        let mut envelope = Self::default();
+        for member in members(text) {
+            let (name, value) = member?;
+            let slot = match &*name {
+                "id" => &mut envelope.id,
+                "method" => &mut envelope.method,
+                "params" => &mut envelope.params,
+                "result" => &mut envelope.result,
+                "error" => &mut envelope.error,
+                _ => continue,
+            };
+            *slot = Some(value);
+        }
+        Some(envelope)
+    }
+}
+
+/// The members of an object, values as raw JSON; a last `None` where it is no valid object.
+pub fn members(text: &str) -> impl Iterator<Item = Option<(Cow<'_, str>, &str)>> {
+    sonic_rs::to_object_iter(text).map(|member| {
+        let (name, value) = member.ok()?;
+        Some((name, borrowed(&value)?))
+    })
+}
+
+/// The elements of an array as raw JSON; a last `None` where it is no valid array.
+pub fn elements(text: &str) -> impl Iterator<Item = Option<&str>> {
+    sonic_rs::to_array_iter(text).map(|element| borrowed(&element.ok()?))
+}
+
+fn borrowed<'a>(value: &sonic_rs::LazyValue<'a>) -> Option<&'a str> {
+    match value.as_raw_cow() {
+        Cow::Borrowed(raw) => Some(raw),
+        Cow::Owned(_) => None,
+    }
+}
+
+/// The part of `whole` that `part` borrows, sharing its memory.
+pub fn share(whole: &Bytes, part: &str) -> Bytes {
+    whole.slice_ref(part.as_bytes())
+}
+
+/// `text` of raw JSON: a string without escapes.
+pub fn string(raw: &str) -> Option<&str> {
+    raw.strip_prefix('"')?
+        .strip_suffix('"')
+        .filter(|text| !text.contains(['"', '\\']))
+}
+
+/// A quantity: `0x` and 1 to 16 hex digits. Leading zeros pass, since nodes send them.
+pub fn quantity(text: &str) -> Option<u64> {
+    u64::try_from(big_quantity(text)?).ok()
+}
+
+/// The same up to 128 bits.
+pub fn big_quantity(text: &str) -> Option<u128> {
+    let digits = text.strip_prefix("0x")?;
+    let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_hexdigit());
+    plain
+        .then(|| u128::from_str_radix(digits, 16).ok())
+        .flatten()
+}
+
+/// The first bytes of a hash, for people.
+pub fn short(hash: &B256) -> String {
+    format!("0x{}…", hex::encode(&hash[..6]))
+}
+
+/// A 32-byte hash with its prefix.
+pub fn hash(text: &str) -> Option<B256> {
+    text.strip_prefix("0x")
+        .and_then(|digits| digits.parse().ok())
+}
+
+fn address(text: &str) -> Option<Address> {
+    text.strip_prefix("0x")
+        .and_then(|digits| digits.parse().ok())
+}
+
+/// The answer of `eth_getCode`, raw.
+pub fn code(raw: &str) -> Option<Code> {
+    hex::decode(string(raw)?.strip_prefix("0x")?)
+        .ok()
+        .map(Code::from)
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct HeadJson<'a> {
+    number: &'a str,
+    hash: &'a str,
+    parent_hash: &'a str,
+    timestamp: &'a str,
+    #[serde(default, borrow)]
+    base_fee_per_gas: Option<&'a str>,
+    gas_used: &'a str,
+    gas_limit: &'a str,
+}
+
+/// A block header, of `newHeads` or `eth_getBlockBy…`. The text must have passed [`nests_within`].
+pub fn head(raw: &str, seen_ms: u64) -> Option<Head> {
+    let json: HeadJson<'_> = sonic_rs::from_str(raw).ok()?;
+    Some(Head {
+        number: quantity(json.number)?,
+        hash: hash(json.hash)?,
+        parent: hash(json.parent_hash)?,
+        timestamp: quantity(json.timestamp)?,
+        base_fee: match json.base_fee_per_gas {
+            Some(fee) => Some(big_quantity(fee)?),
+            None => None,
+        },
+        gas_used: quantity(json.gas_used)?,
+        gas_limit: quantity(json.gas_limit)?,
+        seen_ms,
+    })
+}
+
+#[derive(Deserialize)]
+struct MinedJson<'a> {
+    hash: &'a str,
+    from: &'a str,
+    nonce: &'a str,
+    #[serde(default, borrow)]
+    to: Option<&'a str>,
+}
+
+fn mined(raw: &str) -> Option<MinedTransaction> {
+    let json: MinedJson<'_> = sonic_rs::from_str(raw).ok()?;
+    Some(MinedTransaction {
+        hash: hash(json.hash)?,
+        from: address(json.from)?,
+        nonce: quantity(json.nonce)?,
+        creates: json.to.is_none(),
+    })
+}
+
+/// A block with its transaction objects, each raw too, and how many of them could not be read.
+pub struct FullBlock<'a> {
+    pub contents: BlockContents,
+    pub objects: Vec<&'a str>,
+    pub unreadable: usize,
+}
+
+/// `eth_getBlockBy…(…, true)`. The text must have passed [`nests_within`].
+pub fn full_block(raw: &str) -> Option<FullBlock<'_>> {
+    let (mut number, mut block_hash, mut list) = (None, None, None);
+    for member in members(raw) {
+        let (name, value) = member?;
+        match &*name {
+            "number" => number = string(value).and_then(quantity),
+            "hash" => block_hash = string(value).and_then(hash),
+            "transactions" => list = Some(value),
+            _ => {}
+        }
+    }
+    let objects = elements(list?).collect::<Option<Vec<_>>>()?;
+    let transactions: Vec<_> = objects.iter().filter_map(|raw| mined(raw)).collect();
+    let unreadable = objects.len() - transactions.len();
+    let contents = BlockContents {
+        number: number?,
+        hash: block_hash?,
+        transactions,
+    };
+    Some(FullBlock {
+        contents,
+        objects,
+        unreadable,
+    })
+}
+
+/// The transaction objects of a block, where its other fields are of no interest (`pending` has no hash).
+pub fn block_objects(raw: &str) -> Option<Vec<&str>> {
+    let list = members(raw).find_map(|member| match member {
+        None => Some(None),
+        Some((name, value)) => (name == "transactions").then_some(Some(value)),
+    })??;
+    elements(list).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nesting_is_measured_outside_strings() {
+        assert!(nests_within(br#"{"a":[1,{"b":"[[[[[\"[[[["}]}"#, 3));
+        assert!(!nests_within(br#"{"a":[1,{"b":2}]}"#, 2));
+        assert!(nests_within("[]".repeat(10_000).as_bytes(), 1));
+        for cut in [&b"\"abc"[..], b"\"abc\\", b"{\"a\\", b"", b"]]]]["] {
+            assert!(nests_within(cut, 4));
+        }
+    }
+
+    #[test]
+    fn ten_megabytes_of_brackets_are_refused_at_once() {
+        assert!(!nests_within(&vec![b'['; 10 << 20], MAX_NESTING));
+        assert!(!nests_within(
+            "{\"a\":".repeat(2 << 20).as_bytes(),
+            MAX_NESTING
+        ));
+    }
+
+    #[test]
+    fn the_deepest_that_passes_is_parsed_without_harm() {
+        let deep = format!(
+            "{{\"id\":1,\"result\":{}1{}}}",
+            "[".repeat(MAX_NESTING - 1),
+            "]".repeat(MAX_NESTING - 1)
+        );
+        assert!(nests_within(deep.as_bytes(), MAX_NESTING));
+        assert_eq!(Envelope::parse(&deep).unwrap().id, Some("1"));
+    }
+
+    #[test]
+    fn an_envelope_is_its_raw_members() {
+        let text = r#" {"jsonrpc":"2.0", "result": {"a" : [1]} ,"id":7} "#;
+        let envelope = Envelope::parse(text).unwrap();
+        assert_eq!(
+            (envelope.id, envelope.result, envelope.error),
+            (Some("7"), Some(r#"{"a" : [1]}"#), None)
+        );
+        for garbage in ["", "7", "[1]", "{", r#"{"id":}"#, r#"{"id":1"#, "\"x\""] {
+            assert_eq!(Envelope::parse(garbage), None, "{garbage}");
+        }
+    }
+
+    #[test]
+    fn quantities_are_hex_with_prefix() {
+        assert_eq!(quantity("0x0"), Some(0));
+        assert_eq!(quantity("0xffffffffffffffff"), Some(u64::MAX));
+        for bad in [
+            "",
+            "0x",
+            "12",
+            "0x10000000000000000",
+            "0x-1",
+            "0x+1",
+            "0xg",
+            "0X1",
+        ] {
+            assert_eq!(quantity(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_header_needs_its_fields() {
+        let zero = B256::ZERO;
+        let text = format!(
+            r#"{{"number":"0x10","hash":"{zero}","parentHash":"{zero}","timestamp":"0x5","gasUsed":"0x1","gasLimit":"0x2","baseFeePerGas":"0x7","logsBloom":"0x00"}}"#
+        );
+        let head = head(&text, 9).unwrap();
+        assert_eq!((head.number, head.base_fee, head.seen_ms), (16, Some(7), 9));
+        for (field, broken) in [("0x10", "16"), ("0x5", ""), ("0x2", "0xzz"), ("0x7", "7")] {
+            let text = text.replace(&format!("\"{field}\""), &format!("\"{broken}\""));
+            assert_eq!(super::head(&text, 0), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn one_unreadable_transaction_does_not_lose_the_block() {
+        let hash = B256::repeat_byte(1);
+        let from = Address::repeat_byte(2);
+        let good = format!(r#"{{"hash":"{hash}","from":"{from}","nonce":"0x3","to":null}}"#);
+        let text =
+            format!(r#"{{"hash":"{hash}","number":"0x1","transactions":[{good},{{"hash":7}}]}}"#);
+        let block = full_block(&text).unwrap();
+        assert_eq!(
+            (
+                block.contents.transactions.len(),
+                block.objects.len(),
+                block.unreadable
+            ),
+            (1, 2, 1)
+        );
+        assert!(block.contents.transactions[0].creates);
+        assert_eq!(block_objects(&text).unwrap().len(), 2);
+        assert!(full_block(r#"{"hash":"0x","number":"0x1"}"#).is_none());
+    }
+}

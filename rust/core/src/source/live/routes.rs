@@ -1,0 +1,191 @@
+//! Background questions: over HTTP where the user gave RPC URLs, else over a WebSocket connection that is up.
+
+use super::json::{self, Envelope, MAX_NESTING, nests_within};
+use super::redact::SecretUrl;
+use super::report::Reporter;
+use super::rpc::{Answer, RpcError, TIMEOUT, WsRpc, refusal, request};
+use super::transport::Arrival;
+use crate::event::AnomalyKind;
+use bytes::{Bytes, BytesMut};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// Nodes asked for one answer at the most.
+const MAX_ROUTES: usize = 4;
+
+pub struct Routes {
+    http: Vec<HttpNode>,
+    ws: RefCell<BTreeMap<u16, Rc<WsRpc>>>,
+}
+
+impl Routes {
+    pub fn new(http: Vec<HttpNode>) -> Self {
+        Self {
+            http,
+            ws: RefCell::default(),
+        }
+    }
+
+    pub fn add(&self, endpoint: u16, rpc: Rc<WsRpc>) {
+        self.ws.borrow_mut().insert(endpoint, rpc);
+    }
+
+    pub fn remove(&self, endpoint: u16) {
+        self.ws.borrow_mut().remove(&endpoint);
+    }
+
+    /// Whether an endpoint besides this one is up.
+    pub fn others_up(&self, endpoint: u16) -> bool {
+        self.ws.borrow().keys().any(|up| *up != endpoint)
+    }
+
+    /// Asks one node after another until one answers with something else than `null`; among the WebSocket connections
+    /// `prefer` is the first.
+    ///
+    /// # Errors
+    /// What the last node said.
+    pub async fn ask(
+        &self,
+        prefer: Option<u16>,
+        method: &str,
+        params: &str,
+    ) -> Result<Answer, RpcError> {
+        let mut last = RpcError::Transport("no node is connected".into());
+        for node in self.http.iter().take(MAX_ROUTES) {
+            match node.call(method, params).await {
+                Ok(answer) if answer.is_null() => last = RpcError::Null,
+                Ok(answer) => return Ok(answer),
+                Err(error) => last = error,
+            }
+        }
+        let mut up: Vec<_> = self
+            .ws
+            .borrow()
+            .iter()
+            .map(|(endpoint, rpc)| (*endpoint, rpc.clone()))
+            .collect();
+        up.sort_by_key(|(endpoint, _)| Some(*endpoint) != prefer);
+        for (_, rpc) in up.into_iter().take(MAX_ROUTES) {
+            match rpc.call(method, params, TIMEOUT).await {
+                Ok(answer) if answer.is_null() => last = RpcError::Null,
+                Ok(answer) => return Ok(answer),
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Standing {
+    Unknown,
+    Right,
+    Wrong,
+}
+
+/// One RPC URL. Its chain is checked before its first answer is believed.
+pub struct HttpNode {
+    url: SecretUrl,
+    client: reqwest::Client,
+    chain_id: u64,
+    /// Of one answer.
+    max_bytes: usize,
+    standing: Cell<Standing>,
+    reporter: Reporter,
+}
+
+impl HttpNode {
+    pub fn new(
+        url: SecretUrl,
+        client: reqwest::Client,
+        chain_id: u64,
+        max_bytes: usize,
+        reporter: Reporter,
+    ) -> Self {
+        Self {
+            url,
+            client,
+            chain_id,
+            max_bytes,
+            standing: Cell::new(Standing::Unknown),
+            reporter,
+        }
+    }
+
+    async fn call(&self, method: &str, params: &str) -> Result<Answer, RpcError> {
+        if self.standing.get() == Standing::Unknown {
+            self.check_chain().await?;
+        }
+        match self.standing.get() {
+            Standing::Wrong => Err(RpcError::Transport(format!(
+                "{} serves another chain",
+                self.url
+            ))),
+            _ => self.post(method, params).await,
+        }
+    }
+
+    async fn check_chain(&self) -> Result<(), RpcError> {
+        let answer = self.post("eth_chainId", "[]").await?;
+        let id = json::string(answer.text()).and_then(json::quantity);
+        let id = id.ok_or_else(|| RpcError::Transport("eth_chainId: not a quantity".into()))?;
+        if id == self.chain_id {
+            self.standing.set(Standing::Right);
+        } else if self.standing.replace(Standing::Wrong) != Standing::Wrong {
+            let reason = format!("serves chain {id}, not {}: not used", self.chain_id);
+            self.reporter.tell(AnomalyKind::WrongChain, reason);
+        }
+        Ok(())
+    }
+
+    async fn post(&self, method: &str, params: &str) -> Result<Answer, RpcError> {
+        let failed = |error: reqwest::Error| {
+            // The cause says more than the error itself ("error sending request"), and neither may show the URL.
+            let error = error.without_url();
+            let cause = std::error::Error::source(&error)
+                .map(ToString::to_string)
+                .unwrap_or_default();
+            RpcError::Transport(self.url.scrub(&format!("{}: {error} {cause}", self.url)))
+        };
+        let request = self
+            .client
+            .post(self.url.expose().clone())
+            .header(reqwest::header::CONTENT_TYPE, "application/json")
+            .body(request(1, method, params));
+        let mut response = request.send().await.map_err(failed)?;
+        let mut body = BytesMut::new();
+        while let Some(chunk) = response.chunk().await.map_err(failed)? {
+            if body.len() + chunk.len() > self.max_bytes {
+                return Err(RpcError::Transport(format!(
+                    "{}: an answer above {} bytes",
+                    self.url, self.max_bytes
+                )));
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let body = body.freeze();
+        answer_of(&body).unwrap_or_else(|| {
+            Err(RpcError::Transport(format!(
+                "{}: status {}, no JSON-RPC answer",
+                self.url,
+                response.status().as_u16()
+            )))
+        })
+    }
+}
+
+fn answer_of(body: &Bytes) -> Option<Result<Answer, RpcError>> {
+    let text = std::str::from_utf8(body).ok()?;
+    let envelope = nests_within(body, MAX_NESTING)
+        .then(|| Envelope::parse(text))
+        .flatten()?;
+    match (envelope.result, envelope.error) {
+        (_, Some(error)) if error != "null" => Some(Err(refusal(error))),
+        (Some(result), _) => Some(Ok(Answer {
+            raw: json::share(body, result),
+            arrival: Arrival::now(),
+        })),
+        _ => None,
+    }
+}
