@@ -80,10 +80,12 @@ pub enum AnomalyKind {
     MalformedCapture,
     /// The model gave no answer: what it was asked about counts as detected.
     Inference,
+    /// What was received could not be recorded.
+    CaptureFailed,
 }
 
 impl AnomalyKind {
-    pub const ALL: [AnomalyKind; 10] = [
+    pub const ALL: [AnomalyKind; 11] = [
         Self::MalformedFrame,
         Self::OversizedFrame,
         Self::MalformedTransaction,
@@ -94,6 +96,7 @@ impl AnomalyKind {
         Self::NodeError,
         Self::MalformedCapture,
         Self::Inference,
+        Self::CaptureFailed,
     ];
 
     pub fn name(self) -> &'static str {
@@ -108,6 +111,7 @@ impl AnomalyKind {
             Self::NodeError => "node_error",
             Self::MalformedCapture => "malformed_capture",
             Self::Inference => "inference",
+            Self::CaptureFailed => "capture_failed",
         }
     }
 }

@@ -39,6 +39,8 @@ pub struct Worker {
     stages: Stages,
     /// Absent in a replay: a capture answers all questions itself.
     live: Option<Arc<LiveSource>>,
+    /// Redacted URLs of the endpoints.
+    labels: Vec<String>,
     capture: Option<CaptureWriter>,
     output: Output,
     stats: Arc<Stats>,
@@ -74,6 +76,7 @@ impl Worker {
     ) -> Self {
         Self {
             stages,
+            labels: live.iter().flat_map(|live| live.endpoints()).map(|e| e.endpoint).collect(),
             live,
             capture,
             output,
@@ -117,8 +120,8 @@ impl Worker {
                 break;
             }
         }
-        if let Some(capture) = self.capture.take() {
-            capture.finish();
+        if let Some(Err(error)) = self.capture.take().map(CaptureWriter::finish) {
+            self.anomaly(AnomalyKind::CaptureFailed, "capture".into(), error.to_string(), now_ms());
         }
         self.output.end();
     }
@@ -131,7 +134,6 @@ impl Worker {
             Item::Notification(raw) => self.raw(raw, true),
             Item::Object(raw) => self.raw(raw, false),
             Item::Transaction { tx, at } => {
-                self.stats.received.add(1);
                 self.slots[self.filled].tx = *tx;
                 self.transaction(at, 0, None);
             }
@@ -160,7 +162,6 @@ impl Worker {
     }
 
     fn raw(&mut self, raw: Raw, notification: bool) {
-        self.stats.received.add(1);
         let clock = Clock::new(raw.at);
         let parsed = if notification {
             frame::parse_notification(&raw.bytes, raw.unix_ms)
@@ -175,7 +176,7 @@ impl Worker {
             }
             Err(error) => {
                 self.stats.unparsed.add(1);
-                self.anomaly(error.kind, self.label(raw.endpoint), error.reason.to_string(), raw.unix_ms);
+                self.anomaly(error.kind, label(&self.labels, raw.endpoint).to_owned(), error.reason.to_string(), raw.unix_ms);
             }
         }
     }
@@ -201,8 +202,7 @@ impl Worker {
             return;
         }
         if let (Some(capture), Some((raw, notification))) = (&self.capture, raw) {
-            let label = self.live.as_ref().map_or("", |live| live.label(endpoint));
-            capture.offer_raw(raw, notification, &slot.tx, label);
+            capture.offer_raw(raw, notification, &slot.tx, label(&self.labels, endpoint));
         }
         self.tracker.pending(&slot.tx, &mut self.outcomes);
         if !self.stages.judges() {
@@ -380,10 +380,10 @@ impl Worker {
         self.stats.anomalies.add(kind);
         self.output.anomaly(Anomaly { at_ms, kind, origin, reason });
     }
+}
 
-    fn label(&self, endpoint: u16) -> String {
-        self.live.as_ref().map_or_else(|| "replay".into(), |live| live.label(endpoint).to_owned())
-    }
+fn label(labels: &[String], endpoint: u16) -> &str {
+    labels.get(usize::from(endpoint)).map_or("replay", String::as_str)
 }
 
 fn now_ms() -> u64 {

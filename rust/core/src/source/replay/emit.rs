@@ -81,6 +81,7 @@ impl Emitter {
     }
 
     pub(super) fn anomaly(&mut self, kind: AnomalyKind, origin: String, mut reason: String) -> Result<(), Stopped> {
+        self.stats.anomalies.add(kind);
         reason.truncate(reason.floor_char_boundary(200));
         self.item(Item::Anomaly(Anomaly { at_ms: self.recorded_ms, kind, origin, reason }))
     }
