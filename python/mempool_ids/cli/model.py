@@ -4,7 +4,10 @@ import enum
 from pathlib import Path
 from typing import Annotated
 
+import orjson
 import typer
+
+from mempool_ids.cli.terminal import say
 
 app = typer.Typer(
     no_args_is_help=True, help="Train and evaluate classifiers. Needs `pip install mempool-ids[train]`."
@@ -14,6 +17,7 @@ app = typer.Typer(
 class Kind(str, enum.Enum):
     random_forest = "random_forest"
     gradient_boosting = "gradient_boosting"
+    all = "all"
 
 
 ModelDir = Annotated[
@@ -35,10 +39,14 @@ def train(
     ],
     data: Data = None,
     synthetic: Annotated[int, typer.Option(help="So many rows of synthetic data, too.", min=0)] = 0,
-    kind: Annotated[Kind, typer.Option(help="Kind of model.")] = Kind.random_forest,
+    kind: Annotated[
+        Kind, typer.Option(help="Kind of model; all makes the better one the default.")
+    ] = Kind.all,
     seed: Annotated[int, typer.Option(help="The same seed and data give the same model.")] = 0,
 ) -> None:
     """Trains a model and exports it, unless scikit-learn, onnxruntime and the sensor disagree on a row.
+
+    Figures go to stdout as JSON, and into the folder's manifest and MODEL_CARD.md.
 
     **Examples**
 
@@ -50,7 +58,7 @@ def train(
         raise typer.BadParameter("give --data DIR, --synthetic ROWS or both")
     from mempool_ids.training import commands
 
-    commands.train(data, synthetic, kind.value, output, seed)
+    _print(commands.train(data, synthetic, kind.value, output, seed, say))
 
 
 @app.command("eval")
@@ -60,7 +68,7 @@ def evaluate(
         Path | None, typer.Option(help="Folder of labelled transactions.", exists=True, file_okay=False)
     ] = None,
 ) -> None:
-    """Measures a model on labelled transactions.
+    """Measures a folder's models on labelled transactions; figures go to stdout as JSON.
 
     **Example**
 
@@ -71,7 +79,7 @@ def evaluate(
     from mempool_ids.config import default_model_dir
     from mempool_ids.training import commands
 
-    commands.evaluate(model_dir or default_model_dir(), data)
+    _print(commands.evaluate(model_dir or default_model_dir(), data, say))
 
 
 @app.command()
@@ -86,3 +94,7 @@ def card(model_dir: ModelDir = None) -> None:
     from mempool_ids.training import commands
 
     typer.echo(commands.card(model_dir or default_model_dir()))
+
+
+def _print(figures: object) -> None:
+    typer.echo(orjson.dumps(figures, option=orjson.OPT_INDENT_2 | orjson.OPT_SERIALIZE_NUMPY).decode())
