@@ -171,8 +171,8 @@ class Outbox:
         else:
             state, count, due = "pending", "retried", now + backoff(delivery.attempts)
             log.warning("webhook %s: %s; again in %.0f s", self._hook.url, error, due - now)
-        self.counts[count] += 1
         await self._in_storage(lambda: self._store.settle(delivery.id, state, due=due, error=error))
+        self.counts[count] += 1
 
     async def _attempt(self, client: httpx.AsyncClient, delivery: Delivery) -> tuple[str | None, bool]:
         """What went wrong (None: nothing), and whether another attempt is pointless."""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mempool_ids.cli import capture, check, demo, model, replay, rules, run
+from mempool_ids.cli import bench, capture, check, demo, model, replay, rules, run
 from mempool_ids.cli.terminal import fail
 from mempool_ids.exceptions import ConfigError, MempoolIdsError
 
@@ -47,6 +47,7 @@ app.command("replay")(replay.replay)
 app.command("capture")(capture.capture)
 app.command("demo")(demo.demo)
 app.command("check")(check.check)
+app.command("bench")(bench.bench)
 app.add_typer(rules.app, name="rules")
 app.add_typer(model.app, name="model")
 

@@ -91,8 +91,8 @@ def _parse(text: str, file: Path | None) -> dict[str, Any]:
 
 
 def _value(text: str) -> Any:
-    """As TOML (`5`, `true`, `["a"]`), else the text itself."""
-    if "\n" not in text:
+    """As TOML (`5`, `true`, `["a"]`), else the text itself; `0x…` is text, an address and no number."""
+    if "\n" not in text and not text.startswith("0x"):
         try:
             return tomllib.loads(f"value = {text}")["value"]
         except (tomllib.TOMLDecodeError, RecursionError):

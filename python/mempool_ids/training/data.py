@@ -74,7 +74,7 @@ def sha256(path: Path) -> str:
 
 
 def read_selectors(path: Path) -> bytes:
-    """The known-selector set of `path` (a gzipped CSV with a `selector` column): sorted, unique, 4 big-endian bytes each.
+    """The known-selector set of `path`, a gzipped CSV with a `selector` column: sorted, 4 big-endian bytes each.
 
     Raises `DataError`.
     """
@@ -101,7 +101,9 @@ def load_transactions(data: Path, selectors: bytes) -> Dataset:
     else:
         files = {f"transactions/{path.name}": path for path in sorted(data.glob("transactions/*.parquet"))}
     if not files:
-        raise DataError(f"{data}: neither a Parquet file nor a folder with {TRANSACTIONS} (set {DATA_VARIABLE})")
+        raise DataError(
+            f"{data}: neither a Parquet file nor a folder with {TRANSACTIONS} (set {DATA_VARIABLE})"
+        )
     parquet = needs("pyarrow.parquet")
     analyzer = Analyzer(selectors)
     parts: list[NDArray[np.float32]] = []

@@ -129,7 +129,10 @@ def operating_point(
 
 
 def rates_by_source(
-    labels: NDArray[np.int64], probability: NDArray[np.float32], sources: NDArray[Any], thresholds: Iterable[float]
+    labels: NDArray[np.int64],
+    probability: NDArray[np.float32],
+    sources: NDArray[Any],
+    thresholds: Iterable[float],
 ) -> dict[str, Any]:
     """For each collection and chain the share of its rows that would be alarms at each threshold."""
     levels = [np.float32(t) for t in thresholds]

@@ -6,7 +6,6 @@ use alloy_primitives::{Address, U256, hex};
 use mempool_ids_core::analyzer;
 use mempool_ids_core::decode::Decoded;
 use mempool_ids_core::features::{CodeFacts, KnownSelectors};
-use mempool_ids_core::pipeline::parse_abis;
 use mempool_ids_core::tx::PendingTransaction;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
@@ -24,10 +23,8 @@ impl Analyzer {
     #[pyo3(signature = (known_selectors, contracts_json = "[]"))]
     fn new(known_selectors: &[u8], contracts_json: &str) -> PyResult<Self> {
         let known = KnownSelectors::from_bytes(known_selectors).map_err(to_py)?;
-        let contracts = contracts(contracts_json)?;
-        let abis = parse_abis(&contracts).map_err(to_py)?;
-        let addresses: Vec<_> = contracts.iter().map(|c| c.address).collect();
-        Ok(Self { inner: analyzer::Analyzer::new(Arc::new(known), &abis, &addresses) })
+        let inner = analyzer::Analyzer::new(Arc::new(known), &contracts(contracts_json)?).map_err(to_py)?;
+        Ok(Self { inner })
     }
 
     #[pyo3(signature = (tx_json, code = None))]
@@ -35,7 +32,7 @@ impl Analyzer {
         let tx = transaction(tx_json)?;
         let code = code.map(|code| CodeFacts::scan(code, None));
         let mut decoded = Decoded::default();
-        let features = self.inner.features(&tx, code.as_ref(), &mut decoded);
+        let features = self.inner.features_with(&tx, code.as_ref(), &mut decoded);
         let description = self.inner.describe(&tx);
         let report = json!({
             "features": features.to_vec(),
@@ -82,7 +79,7 @@ impl Analyzer {
                 (tx.nonce, tx.gas, tx.input) = (nonce[i], gas[i], input);
                 (tx.max_fee_per_gas, tx.max_priority_fee_per_gas) = (max_fee[i], max_priority_fee[i]);
                 let code = code.as_ref().and_then(|code| code[i].as_deref()).map(|code| CodeFacts::scan(code, None));
-                matrix.extend_from_slice(&self.inner.features(&tx, code.as_ref(), &mut decoded));
+                matrix.extend_from_slice(&self.inner.features_with(&tx, code.as_ref(), &mut decoded));
             }
             Ok(matrix)
         })?;

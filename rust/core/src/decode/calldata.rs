@@ -224,7 +224,7 @@ impl<'a> Walker<'a> {
     fn embedded(&mut self, data: &[u8], depth: u8) {
         if self.is_call(data) {
             self.call(data, depth + 1);
-        } else if data.len() >= 32 && data.len() % 32 == 0 {
+        } else if data.len() >= 32 && data.len().is_multiple_of(32) {
             self.scan(data, depth);
         }
     }

@@ -195,5 +195,5 @@ impl Decoder {
 
 fn has_zero_word(arguments: &[u8]) -> bool {
     let (words, rest) = arguments.as_chunks::<32>();
-    words.iter().any(|w| *w == [0; 32]) || (!rest.is_empty() && rest.iter().all(|b| *b == 0))
+    words.contains(&[0; 32]) || (!rest.is_empty() && rest.iter().all(|b| *b == 0))
 }

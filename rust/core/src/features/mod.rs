@@ -1,9 +1,43 @@
 //! The 22 transaction features. Order is the schema.
+//!
+//! wᵢ are the 32-byte words after the selector, the last one padded with zeros as the EVM reads it; n is their count and L
+//! the calldata's length in bytes. Words beyond [`MAX_WORDS`] and bytes beyond [`MAX_BYTES`] are not looked at: no
+//! transaction of the public pool is longer. [`MISSING`] (−1) stands for what cannot be known:
+//!
+//! | # | feature | what the formula leaves open | missing |
+//! |---|---|---|---|
+//! | 1 | selector_entropy | | creation, L < 4 |
+//! | 2 | unknown_function | the built-in table counts as known; L < 4 = 0 | creation |
+//! | 3 | zero_address_param | embedded calls of known functions count; n = 0 = 0 | creation |
+//! | 4 | max_uint_param | n = 0 = 0 | creation |
+//! | 5, 6 | small, large_value_ratio | left-aligned: first byte not 0, last byte 0, not a power of two | creation, n = 0 |
+//! | 7 | param_count | of a creation: its init code | never |
+//! | 8 | param_complexity | entropy of all L bytes; an offset is valid if it is a multiple of 32, points to a later word, and that word is no more than the bytes after it; none in a creation | L = 0 |
+//! | 9 | value_log | clipped at 30 | never |
+//! | 10, 11 | tip_percentile, tip_anomaly | base fee 0 before the first head; the window excludes the transaction itself; ε = 10⁻⁹ | fewer than 32 transactions before it; isolated |
+//! | 12 | gas_limit_log | clipped at 1 | gas = 0 |
+//! | 13 | call_depth | a creation = 0 | never |
+//! | 14–16 | delegatecall, external_calls, state_change | of a creation: its init code; no code, or no site = 0 | callee's code unknown |
+//! | 17–19 | …_match | see [`patterns`]; what the code would add is 0 while it is unknown | never |
+//! | 20 | new_sender | "first seen" counts once memory reaches back 24 h (nonce 0: at once); isolated: nonce alone | never |
+//! | 21 | timing_anomaly | Δt in ms, at least 1; μ, σ over the last 256 or so | creation, isolated, fewer than 8 Δt |
+//! | 22 | callee_age | | creation block or head unknown |
 
-use crate::decode::{Decoded, Decoder};
-use crate::tx::PendingTransaction;
-use alloy_primitives::Address;
-use std::sync::Arc;
+mod accounts;
+mod code;
+mod extract;
+mod fees;
+mod known;
+mod patterns;
+mod payload;
+#[cfg(test)]
+mod tests;
+
+pub use code::CodeFacts;
+pub use extract::Extractor;
+pub use known::KnownSelectors;
+pub use patterns::Roles;
+pub use payload::{MAX_BYTES, MAX_WORDS};
 
 pub const FEATURES: usize = 22;
 /// Raise it whenever a formula, the order or a built-in pattern set behind a feature changes.
@@ -37,69 +71,10 @@ pub const NAMES: [&str; FEATURES] = [
     "callee_age",
 ];
 
-/// What one scan of a contract's runtime code tells. Push data is never read as opcodes.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct CodeFacts {
-    pub size: u32,
-    pub delegatecall: bool,
-    pub known_proxy: bool,
-    pub call_sites: u32,
-    pub sload_sites: u32,
-    pub sstore_sites: u32,
-    /// PUSH4 constants, sorted, bounded.
-    pub selectors: Vec<[u8; 4]>,
-    /// PUSH20 constants (and PUSH32 with 12 zero bytes), sorted, bounded.
-    pub addresses: Vec<Address>,
-    pub created_at: Option<u64>,
-}
-
-impl CodeFacts {
-    pub fn scan(_code: &[u8], _created_at: Option<u64>) -> Self {
-        todo!()
-    }
-}
-
-/// Four-byte selectors seen in public signature collections: part of the model's artifacts.
-#[derive(Debug, Default)]
-pub struct KnownSelectors {}
-
-impl KnownSelectors {
-    /// Little-endian-free format: sorted big-endian u32, 4 bytes each.
-    pub fn from_bytes(_bytes: &[u8]) -> crate::error::Result<Self> {
-        todo!()
-    }
-    pub fn contains(&self, _selector: [u8; 4]) -> bool {
-        todo!()
-    }
-}
-
 /// The chain as the features see it.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct ChainView {
     /// Wei per gas; `None` before the first head (tip features then use a base fee of 0).
     pub next_base_fee: Option<u128>,
     pub block_number: Option<u64>,
-}
-
-/// Holds what features remember between transactions (fees, senders, targets): bounded, single-threaded, deterministic.
-#[derive(Debug)]
-pub struct Extractor {}
-
-impl Extractor {
-    /// `accounts` bounds the senders and targets remembered. `known_addresses`: monitored contracts, added to the built-in ones.
-    pub fn new(_decoder: Arc<Decoder>, _known: Arc<KnownSelectors>, _known_addresses: &[Address], _accounts: usize) -> Self {
-        todo!()
-    }
-    /// Features of `tx`, then remembers it.
-    pub fn extract(&mut self, _tx: &PendingTransaction, _decoded: &Decoded, _code: Option<&CodeFacts>, _chain: &ChainView) -> FeatureVector {
-        todo!()
-    }
-    /// Recomputes what depends on the callee's code when that arrives after the transaction.
-    pub fn refresh_code(&self, _row: &mut FeatureVector, _tx: &PendingTransaction, _decoded: &Decoded, _code: &CodeFacts, _chain: &ChainView) {
-        todo!()
-    }
-    /// Without memory: features 10, 11, 21 are MISSING, 20 by nonce alone. For training rows, which are no sequence.
-    pub fn extract_isolated(&self, _tx: &PendingTransaction, _decoded: &Decoded, _code: Option<&CodeFacts>, _chain: &ChainView) -> FeatureVector {
-        todo!()
-    }
 }

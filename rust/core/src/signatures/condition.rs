@@ -53,10 +53,16 @@ impl<T: Ord> Set<T> {
         &self.0
     }
 
-    /// Whether a sorted slice holds any of these.
+    /// Whether a sorted slice holds any of these. Each search starts where the one before ended.
     #[inline]
-    fn meets(&self, sorted: &[T]) -> bool {
-        self.0.iter().any(|item| sorted.binary_search(item).is_ok())
+    fn meets(&self, mut sorted: &[T]) -> bool {
+        for item in &self.0 {
+            match sorted.binary_search(item) {
+                Ok(_) => return true,
+                Err(at) => sorted = &sorted[at..],
+            }
+        }
+        false
     }
 }
 
@@ -153,12 +159,19 @@ pub(super) struct View<'a> {
 impl<'a> View<'a> {
     #[inline]
     pub fn new(subject: &'a Subject<'a>) -> Self {
-        Self { subject, selector: subject.tx.selector(), contact: contact(subject) }
+        Self {
+            subject,
+            selector: subject.tx.selector(),
+            contact: contact(subject),
+        }
     }
 
     fn monitored_touched(&self) -> impl Iterator<Item = &'a Address> {
         let monitored = self.subject.monitored;
-        self.subject.touches.iter().filter_map(move |&i| monitored.get(usize::from(i)))
+        self.subject
+            .touches
+            .iter()
+            .filter_map(move |&i| monitored.get(usize::from(i)))
     }
 }
 
@@ -168,14 +181,21 @@ fn contact(subject: &Subject) -> u8 {
         return 0;
     }
     let mut bits = Contact::ANY;
-    for address in subject.touches.iter().filter_map(|&i| subject.monitored.get(usize::from(i))) {
+    for address in subject
+        .touches
+        .iter()
+        .filter_map(|&i| subject.monitored.get(usize::from(i)))
+    {
         if subject.tx.to.as_ref() == Some(address) {
             bits |= Contact::CALLEE;
         }
         if subject.decoded.addresses.contains(address) {
             bits |= Contact::CALLDATA;
         }
-        if subject.code.is_some_and(|code| code.addresses.binary_search(address).is_ok()) {
+        if subject
+            .code
+            .is_some_and(|code| code.addresses.binary_search(address).is_ok())
+        {
             bits |= Contact::CODE;
         }
     }
@@ -183,6 +203,32 @@ fn contact(subject: &Subject) -> u8 {
 }
 
 impl Condition {
+    /// All of these, the cheapest first: evaluation stops at the first that fails.
+    pub fn all(mut parts: Vec<Condition>) -> Self {
+        parts.sort_by_key(Self::cost);
+        match parts.pop() {
+            Some(only) if parts.is_empty() => only,
+            last => {
+                parts.extend(last);
+                Self::All(parts)
+            }
+        }
+    }
+
+    /// Comparisons that it may take, about.
+    fn cost(&self) -> usize {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().map(Self::cost).sum(),
+            Self::Not(part) => part.cost(),
+            Self::Test(Test::Code(CodeTest::Selectors(set))) => 8 * set.items().len(),
+            Self::Test(Test::Code(CodeTest::Addresses(set))) => 8 * set.items().len(),
+            Self::Test(Test::CodeHoldsSender) => 8,
+            Self::Test(Test::Calls(_) | Test::Mentions(_) | Test::FromMonitored) => 16,
+            Self::Test(Test::Word { at: None, .. }) => MAX_WORDS,
+            Self::Test(_) => 1,
+        }
+    }
+
     /// Recursion is bounded by the parser's limit on nesting.
     pub fn holds(&self, view: &View) -> bool {
         match self {
@@ -197,11 +243,18 @@ impl Condition {
 impl Test {
     #[inline]
     fn holds(&self, view: &View) -> bool {
-        let Subject { tx, decoded, code, monitored, .. } = *view.subject;
+        let Subject {
+            tx,
+            decoded,
+            code,
+            monitored,
+            ..
+        } = *view.subject;
         match self {
             Self::Selector(set) => view.selector.is_some_and(|s| set.contains(&s)),
             Self::Calls(set) => {
-                view.selector.is_some_and(|s| set.contains(&s)) || decoded.selectors.iter().any(|s| set.contains(s))
+                view.selector.is_some_and(|s| set.contains(&s))
+                    || decoded.selectors.iter().any(|s| set.contains(s))
             }
             Self::To(set) => tx.to.is_some_and(|to| set.contains(&to)),
             Self::ToMonitored => view.contact & Contact::CALLEE != 0,
@@ -221,8 +274,12 @@ impl Test {
             Self::Creation(yes) => tx.to.is_none() == *yes,
             Self::DecodedBy(methods) => method_bit(decoded.method) & methods != 0,
             Self::CodeKnown(yes) => code.is_some() == *yes,
-            Self::CodeHoldsSender => code.is_some_and(|code| code.addresses.binary_search(&tx.from).is_ok()),
-            Self::Code(test) => code.is_some_and(|code| test.holds(code, view.subject.block_number)),
+            Self::CodeHoldsSender => {
+                code.is_some_and(|code| code.addresses.binary_search(&tx.from).is_ok())
+            }
+            Self::Code(test) => {
+                code.is_some_and(|code| test.holds(code, view.subject.block_number))
+            }
         }
     }
 }
@@ -260,8 +317,13 @@ fn word(view: &View, at: Option<usize>, is: &[WordTest]) -> bool {
     }
     let words = view.subject.tx.input[4..].as_chunks::<32>().0;
     match at {
-        Some(index) => words.get(index).is_some_and(|word| is.iter().any(|test| test.holds(word, view))),
-        None => words.iter().take(MAX_WORDS).any(|word| is.iter().any(|test| test.holds(word, view))),
+        Some(index) => words
+            .get(index)
+            .is_some_and(|word| is.iter().any(|test| test.holds(word, view))),
+        None => words
+            .iter()
+            .take(MAX_WORDS)
+            .any(|word| is.iter().any(|test| test.holds(word, view))),
     }
 }
 
@@ -272,7 +334,9 @@ impl WordTest {
             Self::Range(range) => range.contains(&U256::from_be_bytes(*word)),
             Self::Sender => is_address(word, &view.subject.tx.from),
             Self::Callee => view.subject.tx.to.is_some_and(|to| is_address(word, &to)),
-            Self::Monitored => view.monitored_touched().any(|address| is_address(word, address)),
+            Self::Monitored => view
+                .monitored_touched()
+                .any(|address| is_address(word, address)),
             Self::MaxUint => {
                 let value = U256::from_be_bytes(*word);
                 value.count_zeros() + value.trailing_ones() == 256

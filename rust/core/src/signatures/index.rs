@@ -33,8 +33,15 @@ pub(super) struct Index {
 impl Index {
     pub fn new(rules: &[Loaded]) -> Self {
         let mut index = Self::default();
-        for (i, loaded) in rules.iter().enumerate().filter(|(_, loaded)| loaded.rule.enabled) {
-            let gate = Gate { rule: i as u32, needs: needs(&loaded.rule.condition) };
+        for (i, loaded) in rules
+            .iter()
+            .enumerate()
+            .filter(|(_, loaded)| loaded.rule.enabled)
+        {
+            let gate = Gate {
+                rule: i as u32,
+                needs: needs(&loaded.rule.condition),
+            };
             match selectors(&loaded.rule.condition) {
                 Some(set) => {
                     for &selector in set.items() {
@@ -59,7 +66,10 @@ impl Index {
             }
         };
         if !self.by_selector.is_empty() {
-            if let Some(gates) = view.selector.and_then(|selector| self.by_selector.get(&selector)) {
+            if let Some(gates) = view
+                .selector
+                .and_then(|selector| self.by_selector.get(&selector))
+            {
                 pass(gates);
             }
             for selector in &view.subject.decoded.selectors {
@@ -77,8 +87,13 @@ impl Index {
 #[inline]
 fn facts(view: &View) -> Facts {
     let subject = view.subject;
-    let mut have = Facts::from(view.contact) | Facts::from(method_bit(subject.decoded.method)) << METHOD_SHIFT;
-    have |= if subject.tx.to.is_some() { CALL } else { CREATION };
+    let mut have =
+        Facts::from(view.contact) | Facts::from(method_bit(subject.decoded.method)) << METHOD_SHIFT;
+    have |= if subject.tx.to.is_some() {
+        CALL
+    } else {
+        CREATION
+    };
     if view.contact == 0 {
         have |= UNTOUCHED;
     }
@@ -111,7 +126,9 @@ fn needs(condition: &Condition) -> Facts {
             Test::Touches(ways) if ways.is_power_of_two() => Facts::from(*ways | Contact::ANY),
             Test::Touches(_) => Facts::from(Contact::ANY),
             Test::TouchesNone => UNTOUCHED,
-            Test::DecodedBy(methods) if methods.is_power_of_two() => Facts::from(*methods) << METHOD_SHIFT,
+            Test::DecodedBy(methods) if methods.is_power_of_two() => {
+                Facts::from(*methods) << METHOD_SHIFT
+            }
             Test::Depth(range) if range.min > 0 => NESTED,
             Test::CodeKnown(true) | Test::CodeHoldsSender => CODE,
             Test::Code(CodeTest::Selectors(_)) => CODE | CODE_SELECTORS,
@@ -125,10 +142,18 @@ fn needs(condition: &Condition) -> Facts {
 /// Selectors of which the transaction must hold one, its own or a nested call's. The fewest that the condition allows.
 fn selectors(condition: &Condition) -> Option<Set<[u8; 4]>> {
     match condition {
-        Condition::All(parts) => parts.iter().filter_map(selectors).min_by_key(|set| set.items().len()),
+        Condition::All(parts) => parts
+            .iter()
+            .filter_map(selectors)
+            .min_by_key(|set| set.items().len()),
         Condition::Any(parts) => {
             let sets: Option<Vec<_>> = parts.iter().map(selectors).collect();
-            Some(Set::new(sets?.iter().flat_map(|set| set.items().iter().copied()).collect()))
+            Some(Set::new(
+                sets?
+                    .iter()
+                    .flat_map(|set| set.items().iter().copied())
+                    .collect(),
+            ))
         }
         Condition::Test(Test::Selector(set) | Test::Calls(set)) => Some(set.clone()),
         Condition::Not(_) | Condition::Test(_) => None,

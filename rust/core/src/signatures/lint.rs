@@ -35,7 +35,13 @@ impl Lints {
             _ => {}
         }
         let line = (line > 0).then_some(line);
-        self.found.push(Lint { file: self.file.clone(), line, sid, level, message });
+        self.found.push(Lint {
+            file: self.file.clone(),
+            line,
+            sid,
+            level,
+            message,
+        });
     }
 
     /// How many errors so far, in all files.

@@ -14,13 +14,34 @@ const MAX_FILES: usize = 1_000;
 
 /// The pack that is compiled in.
 pub(super) const BUILTIN: &[(&str, &str)] = &[
-    ("builtin/attack_contract.yaml", include_str!("../../rules/attack_contract.yaml")),
-    ("builtin/reentrancy.yaml", include_str!("../../rules/reentrancy.yaml")),
-    ("builtin/flash_loan.yaml", include_str!("../../rules/flash_loan.yaml")),
-    ("builtin/price_manipulation.yaml", include_str!("../../rules/price_manipulation.yaml")),
-    ("builtin/access_takeover.yaml", include_str!("../../rules/access_takeover.yaml")),
-    ("builtin/approval_drain.yaml", include_str!("../../rules/approval_drain.yaml")),
-    ("builtin/governance.yaml", include_str!("../../rules/governance.yaml")),
+    (
+        "builtin/attack_contract.yaml",
+        include_str!("../../rules/attack_contract.yaml"),
+    ),
+    (
+        "builtin/reentrancy.yaml",
+        include_str!("../../rules/reentrancy.yaml"),
+    ),
+    (
+        "builtin/flash_loan.yaml",
+        include_str!("../../rules/flash_loan.yaml"),
+    ),
+    (
+        "builtin/price_manipulation.yaml",
+        include_str!("../../rules/price_manipulation.yaml"),
+    ),
+    (
+        "builtin/access_takeover.yaml",
+        include_str!("../../rules/access_takeover.yaml"),
+    ),
+    (
+        "builtin/approval_drain.yaml",
+        include_str!("../../rules/approval_drain.yaml"),
+    ),
+    (
+        "builtin/governance.yaml",
+        include_str!("../../rules/governance.yaml"),
+    ),
 ];
 
 /// A rule with what was said of it in any file.
@@ -54,7 +75,11 @@ pub(super) fn load(sources: &[String], lints: &mut Lints) -> Vec<Loaded> {
             let name = path.display().to_string();
             lints.enter(&name);
             if seen.len() > MAX_FILES {
-                lints.error(0, None, format!("more than {MAX_FILES} rule files; merge some"));
+                lints.error(
+                    0,
+                    None,
+                    format!("more than {MAX_FILES} rule files; merge some"),
+                );
                 break;
             }
             match read(&path) {
@@ -90,22 +115,29 @@ fn resolve(source: &str, lints: &mut Lints) -> Vec<PathBuf> {
         }
     }
     if files.is_empty() && lints.errors() == errors_before {
-        lints.error(0, None, "no file matches this pattern; correct it or remove it from `rules`");
+        lints.error(
+            0,
+            None,
+            "no file matches this pattern; correct it or remove it from `rules`",
+        );
     }
     files.sort();
     files
 }
 
 fn read(path: &Path) -> Result<String, String> {
-    let about = fs::metadata(path)
-        .map_err(|error| format!("cannot be read: {error}; give a path, a pattern, or \"builtin\""))?;
+    let about = fs::metadata(path).map_err(|error| {
+        format!("cannot be read: {error}; give a path, a pattern, or \"builtin\"")
+    })?;
     // A pipe would block and a device never end.
     if !about.is_file() {
         return Err("not a regular file; for a folder write folder/*.yaml".to_owned());
     }
     let mut bytes = Vec::new();
     let file = fs::File::open(path).map_err(|error| format!("cannot be read: {error}"))?;
-    file.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes).map_err(|error| format!("cannot be read: {error}"))?;
+    file.take(MAX_FILE_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| format!("cannot be read: {error}"))?;
     if bytes.len() as u64 > MAX_FILE_BYTES {
         return Err(format!("larger than {MAX_FILE_BYTES} bytes; split it"));
     }
@@ -121,7 +153,14 @@ fn assemble(parsed: Parsed, lints: &mut Lints) -> Vec<Loaded> {
         lints.enter(&rule.file);
         if let Some(&first) = by_sid.get(&rule.sid) {
             let place = format!("{}:{}", rules[first].rule.file, lines[first]);
-            lints.error(line, Some(rule.sid), format!("sid {} is taken by {place}; give this rule another", rule.sid));
+            lints.error(
+                line,
+                Some(rule.sid),
+                format!(
+                    "sid {} is taken by {place}; give this rule another",
+                    rule.sid
+                ),
+            );
             continue;
         }
         if BUILTIN_SIDS.contains(&rule.sid) && !rule.file.starts_with("builtin/") {
@@ -130,7 +169,11 @@ fn assemble(parsed: Parsed, lints: &mut Lints) -> Vec<Loaded> {
         }
         by_sid.insert(rule.sid, rules.len());
         lines.push(line);
-        rules.push(Loaded { rule, threshold: None, suppressions: Vec::new() });
+        rules.push(Loaded {
+            rule,
+            threshold: None,
+            suppressions: Vec::new(),
+        });
     }
     for named in parsed.disabled {
         if let Some(i) = find(&by_sid, &named, "disable", lints) {
@@ -138,13 +181,19 @@ fn assemble(parsed: Parsed, lints: &mut Lints) -> Vec<Loaded> {
         }
     }
     for named in parsed.thresholds {
-        let Some(i) = find(&by_sid, &named, "threshold", lints) else { continue };
+        let Some(i) = find(&by_sid, &named, "threshold", lints) else {
+            continue;
+        };
         if rules[i].threshold.is_some() {
             let message = "a second threshold for this sid; keep one";
             lints.error(named.line, Some(named.sid), message);
         }
         if !rules[i].rule.enabled {
-            lints.warning(named.line, Some(named.sid), "a threshold for a disabled rule has no effect; remove it");
+            lints.warning(
+                named.line,
+                Some(named.sid),
+                "a threshold for a disabled rule has no effect; remove it",
+            );
         }
         rules[i].threshold = Some(named.what);
     }
@@ -157,11 +206,19 @@ fn assemble(parsed: Parsed, lints: &mut Lints) -> Vec<Loaded> {
     rules
 }
 
-fn find<T>(by_sid: &HashMap<u32, usize>, named: &Named<T>, what: &str, lints: &mut Lints) -> Option<usize> {
+fn find<T>(
+    by_sid: &HashMap<u32, usize>,
+    named: &Named<T>,
+    what: &str,
+    lints: &mut Lints,
+) -> Option<usize> {
     lints.enter(&named.file);
     let found = by_sid.get(&named.sid).copied();
     if found.is_none() {
-        let message = format!("{what} for sid {}, which no loaded rule has; correct the sid or load its file", named.sid);
+        let message = format!(
+            "{what} for sid {}, which no loaded rule has; correct the sid or load its file",
+            named.sid
+        );
         lints.error(named.line, Some(named.sid), message);
     }
     found

@@ -25,20 +25,35 @@ pub(super) struct Counter {
 impl Matcher {
     pub fn new(rules: Arc<RuleSet>) -> Self {
         let counters = vec![Counter::default(); rules.rules.len()];
-        Self { rules, counters, counts: Counts::default(), round: 0 }
+        Self {
+            rules,
+            counters,
+            counts: Counts::default(),
+            round: 0,
+        }
     }
 
     /// Replaces the rules. Cost counters stay for a rule with the same sid and rev, threshold state if its threshold is the
     /// same too.
     pub fn reload(&mut self, rules: Arc<RuleSet>) {
         let (old, new) = (&self.rules, &rules);
-        self.counts.retain(|sid| match (old.get(sid), new.get(sid)) {
-            (Some((_, a)), Some((_, b))) => a.rule.rev == b.rule.rev && a.threshold == b.threshold,
-            _ => false,
-        });
-        let kept = |(sid, rev)| old.get(sid).filter(|(_, a)| a.rule.rev == rev).map(|(i, _)| self.counters[i]);
-        let counters =
-            rules.rules.iter().map(|loaded| kept((loaded.rule.sid, loaded.rule.rev)).unwrap_or_default()).collect();
+        self.counts
+            .retain(|sid| match (old.get(sid), new.get(sid)) {
+                (Some((_, a)), Some((_, b))) => {
+                    a.rule.rev == b.rule.rev && a.threshold == b.threshold
+                }
+                _ => false,
+            });
+        let kept = |(sid, rev)| {
+            old.get(sid)
+                .filter(|(_, a)| a.rule.rev == rev)
+                .map(|(i, _)| self.counters[i])
+        };
+        let counters = rules
+            .rules
+            .iter()
+            .map(|loaded| kept((loaded.rule.sid, loaded.rule.rev)).unwrap_or_default())
+            .collect();
         self.counters = counters;
         self.rules = rules;
     }
@@ -46,14 +61,23 @@ impl Matcher {
     /// Puts the sids of the rules that match into `out` (cleared first), ascending, and returns 1 − Π(1 − weight), 0 to 1.
     /// Does not touch threshold state. Allocates nothing once `out` has grown.
     pub fn evaluate(&mut self, subject: &Subject, out: &mut Vec<u32>) -> f32 {
-        if self.round.is_multiple_of(SAMPLE) { self.run::<true>(subject, out) } else { self.run::<false>(subject, out) }
+        if self.round.is_multiple_of(SAMPLE) {
+            self.run::<true>(subject, out)
+        } else {
+            self.run::<false>(subject, out)
+        }
     }
 
     fn run<const TIMED: bool>(&mut self, subject: &Subject, out: &mut Vec<u32>) -> f32 {
         out.clear();
         // From 1, so that a fresh counter's 0 is no round.
         self.round += 1;
-        let Self { rules, counters, round, .. } = self;
+        let Self {
+            rules,
+            counters,
+            round,
+            ..
+        } = self;
         let view = View::new(subject);
         rules.index.candidates(&view, |i| {
             let counter = &mut counters[i as usize];
@@ -87,19 +111,28 @@ impl Matcher {
     /// For a detection: full records of the sids that [`evaluate`](Self::evaluate) gave, thresholds and suppressions
     /// applied (they mute, they never drop). Counts towards thresholds, so call it once per detection.
     pub fn report(&mut self, subject: &Subject, matched: &[u32]) -> Vec<SignatureMatch> {
-        let Self { rules, counters, counts, .. } = self;
+        let Self {
+            rules,
+            counters,
+            counts,
+            ..
+        } = self;
         let tx = subject.tx;
         let mut records = Vec::with_capacity(matched.len());
         for &sid in matched {
             // A reload may have taken the rule away since.
-            let Some((i, loaded)) = rules.get(sid) else { continue };
-            let suppressed = loaded.suppressions.iter().any(|s| s.mutes(&tx.from, tx.to.as_ref()));
+            let Some((i, loaded)) = rules.get(sid) else {
+                continue;
+            };
+            let suppressed = loaded
+                .suppressions
+                .iter()
+                .any(|s| s.mutes(&tx.from, tx.to.as_ref()));
             // As in Suricata, what is suppressed does not count.
             let notify = !suppressed
-                && loaded
-                    .threshold
-                    .as_ref()
-                    .is_none_or(|threshold| counts.notify(sid, threshold, &tx.from, tx.to.as_ref(), tx.seen_ms));
+                && loaded.threshold.as_ref().is_none_or(|threshold| {
+                    counts.notify(sid, threshold, &tx.from, tx.to.as_ref(), tx.seen_ms)
+                });
             counters[i].muted += u64::from(!notify);
             let rule = &loaded.rule;
             records.push(SignatureMatch {
@@ -117,14 +150,23 @@ impl Matcher {
 
     /// Of enabled rules, by sid.
     pub fn costs(&self) -> Vec<RuleCost> {
-        let enabled = self.rules.rules.iter().zip(&self.counters).filter(|(loaded, _)| loaded.rule.enabled);
+        let enabled = self
+            .rules
+            .rules
+            .iter()
+            .zip(&self.counters)
+            .filter(|(loaded, _)| loaded.rule.enabled);
         enabled
             .map(|(loaded, counter)| RuleCost {
                 sid: loaded.rule.sid,
                 evaluated: counter.evaluated,
                 matched: counter.matched,
                 muted: counter.muted,
-                mean_ns: if counter.timed == 0 { 0.0 } else { counter.nanoseconds as f64 / counter.timed as f64 },
+                mean_ns: if counter.timed == 0 {
+                    0.0
+                } else {
+                    counter.nanoseconds as f64 / counter.timed as f64
+                },
             })
             .collect()
     }

@@ -75,12 +75,22 @@ impl RuleSet {
         let mut lints = lint::Lints::default();
         let loaded = load::load(rules, &mut lints);
         if lints.errors() == 0 {
-            return Ok(Self { index: index::Index::new(&loaded), rules: loaded });
+            return Ok(Self {
+                index: index::Index::new(&loaded),
+                rules: loaded,
+            });
         }
         let total = lints.errors();
-        let first = lints.into_vec().into_iter().find(|lint| lint.level == "error");
+        let first = lints
+            .into_vec()
+            .into_iter()
+            .find(|lint| lint.level == "error");
         let first = first.map_or_else(String::new, |lint| lint.to_string());
-        let more = if total > 1 { format!(" ({} more errors; see `rules lint`)", total - 1) } else { String::new() };
+        let more = if total > 1 {
+            format!(" ({} more errors; see `rules lint`)", total - 1)
+        } else {
+            String::new()
+        };
         Err(Error::Rules(first + &more))
     }
 
@@ -110,7 +120,10 @@ impl RuleSet {
 
     /// A rule and its place.
     fn get(&self, sid: u32) -> Option<(usize, &Loaded)> {
-        let place = self.rules.binary_search_by_key(&sid, |loaded| loaded.rule.sid).ok()?;
+        let place = self
+            .rules
+            .binary_search_by_key(&sid, |loaded| loaded.rule.sid)
+            .ok()?;
         Some((place, &self.rules[place]))
     }
 }

@@ -91,10 +91,16 @@ impl Counts {
             if self.young.len() >= GENERATION {
                 self.old = std::mem::take(&mut self.young);
             }
-            let window = self.old.remove(&key).unwrap_or(Window { start_ms: now_ms, count: 0 });
+            let window = self.old.remove(&key).unwrap_or(Window {
+                start_ms: now_ms,
+                count: 0,
+            });
             self.young.insert(key, window);
         }
-        self.young.entry(key).or_insert(Window { start_ms: now_ms, count: 0 })
+        self.young.entry(key).or_insert(Window {
+            start_ms: now_ms,
+            count: 0,
+        })
     }
 
     /// Forgets the counts of rules that `keep` refuses.
@@ -113,7 +119,10 @@ impl Threshold {
     /// Suricata's rules (detect-engine-threshold.c): a window opens with its first match, not on the clock.
     fn step(&self, window: &mut Window, now_ms: u64) -> bool {
         if now_ms.saturating_sub(window.start_ms) >= self.window_ms {
-            *window = Window { start_ms: now_ms, count: 0 };
+            *window = Window {
+                start_ms: now_ms,
+                count: 0,
+            };
         }
         window.count = window.count.saturating_add(1);
         match self.kind {

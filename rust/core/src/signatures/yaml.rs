@@ -76,12 +76,20 @@ pub(super) fn parse(text: &str) -> Result<Node, (Option<u32>, String)> {
 }
 
 fn line(location: Option<&Location>) -> Option<u32> {
-    location.map(|l| l.line()).filter(|&l| l > 0).and_then(|l| u32::try_from(l).ok())
+    location
+        .map(|l| l.line())
+        .filter(|&l| l > 0)
+        .and_then(|l| u32::try_from(l).ok())
 }
 
 fn first_line(error: &Error) -> String {
     let text = error.without_snippet().to_string();
-    text.lines().next().unwrap_or("not valid YAML").chars().take(200).collect()
+    text.lines()
+        .next()
+        .unwrap_or("not valid YAML")
+        .chars()
+        .take(200)
+        .collect()
 }
 
 /// What the deserializer makes of a node. `Typed` scalars (numbers, booleans) are read again from the source.
@@ -106,7 +114,10 @@ fn node(raw: Spanned<Raw>, source: &str) -> Node {
                 .collect(),
         ),
     };
-    Node { line: line(Some(&raw.referenced)).unwrap_or(0), value }
+    Node {
+        line: line(Some(&raw.referenced)).unwrap_or(0),
+        value,
+    }
 }
 
 fn written(location: &Location, source: &str) -> Option<String> {

@@ -3,7 +3,9 @@
 use super::fields::{Reader, one_of};
 use super::value;
 use crate::decode::Method;
-use crate::signatures::condition::{CodeTest, Condition, Contact, Range, Set, Test, WordTest, method_bit};
+use crate::signatures::condition::{
+    CodeTest, Condition, Contact, Range, Set, Test, WordTest, method_bit,
+};
 use crate::signatures::yaml::{Node, Value};
 use alloy_primitives::{Address, U256};
 
@@ -48,8 +50,12 @@ const CODE_KEYS: &[&str] = &[
     "age",
 ];
 const WORD_KEYS: &[&str] = &["at", "is"];
-const WAYS: &[(&str, u8)] =
-    &[("monitored", Contact::ANY), ("callee", Contact::CALLEE), ("calldata", Contact::CALLDATA), ("code", Contact::CODE)];
+const WAYS: &[(&str, u8)] = &[
+    ("monitored", Contact::ANY),
+    ("callee", Contact::CALLEE),
+    ("calldata", Contact::CALLDATA),
+    ("code", Contact::CODE),
+];
 const METHODS: &[(&str, Method)] = &[
     ("empty", Method::Empty),
     ("creation", Method::Creation),
@@ -65,22 +71,39 @@ pub(super) fn condition(reader: &mut Reader, node: &Node) -> Option<Condition> {
 }
 
 /// The keys of one mapping all hold.
-fn mapping(reader: &mut Reader, node: &Node, what: &str, depth: usize, left: &mut usize) -> Option<Condition> {
+fn mapping(
+    reader: &mut Reader,
+    node: &Node,
+    what: &str,
+    depth: usize,
+    left: &mut usize,
+) -> Option<Condition> {
     if depth == 0 {
-        reader.error(node, format!("conditions are nested more than {MAX_DEPTH} deep; split the rule"));
+        reader.error(
+            node,
+            format!("conditions are nested more than {MAX_DEPTH} deep; split the rule"),
+        );
         return None;
     }
     let fields = reader.fields(node, what, KEYS)?;
-    let Value::Map(entries) = &node.value else { return None };
+    let Value::Map(entries) = &node.value else {
+        return None;
+    };
     if entries.is_empty() {
-        reader.error(node, format!("'{what}' is empty and would match every transaction; add a condition"));
+        reader.error(
+            node,
+            format!("'{what}' is empty and would match every transaction; add a condition"),
+        );
         return None;
     }
     let mut sound = fields.0.len() == entries.len();
     let mut parts = Vec::with_capacity(entries.len());
     for (key, _, value) in fields.0 {
         let Some(rest) = left.checked_sub(1) else {
-            reader.error(value, format!("a rule has at most {MAX_CONDITIONS} conditions; split it"));
+            reader.error(
+                value,
+                format!("a rule has at most {MAX_CONDITIONS} conditions; split it"),
+            );
             return None;
         };
         *left = rest;
@@ -89,31 +112,56 @@ fn mapping(reader: &mut Reader, node: &Node, what: &str, depth: usize, left: &mu
             None => sound = false,
         }
     }
-    sound.then(|| flat(parts))
+    sound.then(|| Condition::all(parts))
 }
 
-fn flat(mut parts: Vec<Condition>) -> Condition {
-    if parts.len() == 1
-        && let Some(only) = parts.pop()
-    {
-        return only;
-    }
-    Condition::All(parts)
-}
-
-fn one(reader: &mut Reader, key: &str, node: &Node, depth: usize, left: &mut usize) -> Option<Condition> {
+fn one(
+    reader: &mut Reader,
+    key: &str,
+    node: &Node,
+    depth: usize,
+    left: &mut usize,
+) -> Option<Condition> {
     let test = match key {
-        "all" => return Some(Condition::All(list(reader, node, "all", depth, left)?)),
+        "all" => return Some(Condition::all(list(reader, node, "all", depth, left)?)),
         "any" => return Some(Condition::Any(list(reader, node, "any", depth, left)?)),
-        "not" => return Some(Condition::Not(Box::new(mapping(reader, node, "not", depth - 1, left)?))),
+        "not" => {
+            return Some(Condition::Not(Box::new(mapping(
+                reader,
+                node,
+                "not",
+                depth - 1,
+                left,
+            )?)));
+        }
         "code" => return code(reader, node),
-        "to" => return addresses(reader, node, key, &[("monitored", Test::ToMonitored)], Test::To),
-        "from" => return addresses(reader, node, key, &[("monitored", Test::FromMonitored)], Test::From),
+        "to" => {
+            return addresses(
+                reader,
+                node,
+                key,
+                &[("monitored", Test::ToMonitored)],
+                Test::To,
+            );
+        }
+        "from" => {
+            return addresses(
+                reader,
+                node,
+                key,
+                &[("monitored", Test::FromMonitored)],
+                Test::From,
+            );
+        }
         "touches" => touches(reader, node)?,
         "word" => word(reader, node)?,
         "selector" => Test::Selector(Set::new(reader.list(node, key, value::selector)?)),
         "function" => Test::Selector(Set::new(reader.list(node, key, value::function)?)),
-        "calls" => Test::Calls(Set::new(reader.list(node, key, value::function_or_selector)?)),
+        "calls" => Test::Calls(Set::new(reader.list(
+            node,
+            key,
+            value::function_or_selector,
+        )?)),
         "mentions" => Test::Mentions(Set::new(reader.list(node, key, value::address)?)),
         "value" => Test::Value(reader.value(node, key, value::comparison)?),
         "gas" => Test::Gas(reader.value(node, key, value::comparison_u64)?),
@@ -125,24 +173,47 @@ fn one(reader: &mut Reader, key: &str, node: &Node, depth: usize, left: &mut usi
         "creation" => Test::Creation(reader.boolean(node, key)?),
         _ => {
             let methods = reader.list(node, key, |text| one_of(text, METHODS))?;
-            Test::DecodedBy(methods.into_iter().fold(0, |bits, method| bits | method_bit(method)))
+            Test::DecodedBy(
+                methods
+                    .into_iter()
+                    .fold(0, |bits, method| bits | method_bit(method)),
+            )
         }
     };
     Some(Condition::Test(test))
 }
 
 /// The list under `all` or `any`.
-fn list(reader: &mut Reader, node: &Node, key: &str, depth: usize, left: &mut usize) -> Option<Vec<Condition>> {
+fn list(
+    reader: &mut Reader,
+    node: &Node,
+    key: &str,
+    depth: usize,
+    left: &mut usize,
+) -> Option<Vec<Condition>> {
     let Value::List(items) = &node.value else {
-        reader.error(node, format!("'{key}' needs a list of conditions, not {}", node.kind()));
+        reader.error(
+            node,
+            format!("'{key}' needs a list of conditions, not {}", node.kind()),
+        );
         return None;
     };
     if items.is_empty() {
-        let effect = if key == "any" { "can never hold" } else { "always holds" };
-        reader.error(node, format!("'{key}' is empty and {effect}; add a condition or remove it"));
+        let effect = if key == "any" {
+            "can never hold"
+        } else {
+            "always holds"
+        };
+        reader.error(
+            node,
+            format!("'{key}' is empty and {effect}; add a condition or remove it"),
+        );
         return None;
     }
-    let parts: Vec<_> = items.iter().map(|item| mapping(reader, item, key, depth - 1, left)).collect();
+    let parts: Vec<_> = items
+        .iter()
+        .map(|item| mapping(reader, item, key, depth - 1, left))
+        .collect();
     parts.into_iter().collect()
 }
 
@@ -155,9 +226,13 @@ fn addresses(
     among: fn(Set<Address>) -> Test,
 ) -> Option<Condition> {
     let names: Vec<&str> = words.iter().map(|(name, _)| *name).collect();
-    let given = reader.list(node, key, |text| match words.iter().find(|(name, _)| *name == text) {
-        Some((_, test)) => Ok(Err(test.clone())),
-        None => value::address(text).map(Ok).map_err(|message| format!("{message}; or write {}", names.join(", "))),
+    let given = reader.list(node, key, |text| {
+        match words.iter().find(|(name, _)| *name == text) {
+            Some((_, test)) => Ok(Err(test.clone())),
+            None => value::address(text)
+                .map(Ok)
+                .map_err(|message| format!("{message}; or write {}", names.join(", "))),
+        }
     })?;
     let mut listed = Vec::new();
     let mut either = Vec::new();
@@ -184,10 +259,15 @@ fn touches(reader: &mut Reader, node: &Node) -> Option<Test> {
     choices.push(("none", 0));
     let ways = reader.list(node, "touches", |text| one_of(text, &choices))?;
     if ways.contains(&0) {
-        reader.error(node, "touches: 'none' stands alone; use `any:` to combine it");
+        reader.error(
+            node,
+            "touches: 'none' stands alone; use `any:` to combine it",
+        );
         return None;
     }
-    Some(Test::Touches(ways.into_iter().fold(0, |bits, way| bits | way)))
+    Some(Test::Touches(
+        ways.into_iter().fold(0, |bits, way| bits | way),
+    ))
 }
 
 fn word(reader: &mut Reader, node: &Node) -> Option<Test> {
@@ -197,7 +277,10 @@ fn word(reader: &mut Reader, node: &Node) -> Option<Test> {
         None => None,
     };
     let Some(is) = fields.get("is") else {
-        reader.error(node, "'word' needs 'is': a comparison, an address, sender, callee, monitored or max_uint");
+        reader.error(
+            node,
+            "'word' needs 'is': a comparison, an address, sender, callee, monitored or max_uint",
+        );
         return None;
     };
     let is = reader.list(is, "is", word_test)?;
@@ -211,10 +294,15 @@ fn word_test(text: &str) -> Result<WordTest, String> {
         "monitored" => Ok(WordTest::Monitored),
         "max_uint" => Ok(WordTest::MaxUint),
         // An address is a number too, but one with a checksum.
-        other if other.len() == 42 && other.starts_with("0x") => value::address(other).map(|address| {
-            let number = U256::from_be_slice(address.as_slice());
-            WordTest::Range(Range { min: number, max: number })
-        }),
+        other if other.len() == 42 && other.starts_with("0x") => {
+            value::address(other).map(|address| {
+                let number = U256::from_be_slice(address.as_slice());
+                WordTest::Range(Range {
+                    min: number,
+                    max: number,
+                })
+            })
+        }
         other => value::comparison(other)
             .map(WordTest::Range)
             .map_err(|message| format!("{message}; or sender, callee, monitored, max_uint")),
@@ -223,9 +311,14 @@ fn word_test(text: &str) -> Result<WordTest, String> {
 
 fn code(reader: &mut Reader, node: &Node) -> Option<Condition> {
     let fields = reader.fields(node, "code", CODE_KEYS)?;
-    let Value::Map(entries) = &node.value else { return None };
+    let Value::Map(entries) = &node.value else {
+        return None;
+    };
     if entries.is_empty() {
-        reader.error(node, "'code' is empty; write `code: {known: true}` for any known code");
+        reader.error(
+            node,
+            "'code' is empty; write `code: {known: true}` for any known code",
+        );
         return None;
     }
     let mut sound = fields.0.len() == entries.len();
@@ -236,17 +329,26 @@ fn code(reader: &mut Reader, node: &Node) -> Option<Condition> {
             None => sound = false,
         }
     }
-    sound.then(|| flat(parts))
+    sound.then(|| Condition::all(parts))
 }
 
 fn code_test(reader: &mut Reader, key: &str, node: &Node) -> Option<Condition> {
     let test = match key {
         "known" => return Some(Condition::Test(Test::CodeKnown(reader.boolean(node, key)?))),
         "addresses" => {
-            let words = [("monitored", Test::Touches(Contact::CODE)), ("sender", Test::CodeHoldsSender)];
-            return addresses(reader, node, key, &words, |set| Test::Code(CodeTest::Addresses(set)));
+            let words = [
+                ("monitored", Test::Touches(Contact::CODE)),
+                ("sender", Test::CodeHoldsSender),
+            ];
+            return addresses(reader, node, key, &words, |set| {
+                Test::Code(CodeTest::Addresses(set))
+            });
         }
-        "selectors" => CodeTest::Selectors(Set::new(reader.list(node, key, value::function_or_selector)?)),
+        "selectors" => CodeTest::Selectors(Set::new(reader.list(
+            node,
+            key,
+            value::function_or_selector,
+        )?)),
         "delegatecall" => CodeTest::Delegatecall(reader.boolean(node, key)?),
         "proxy" => CodeTest::Proxy(reader.boolean(node, key)?),
         "size" => CodeTest::Size(reader.value(node, key, value::comparison_u64)?),
@@ -256,50 +358,4 @@ fn code_test(reader: &mut Reader, key: &str, node: &Node) -> Option<Condition> {
         _ => CodeTest::Age(reader.value(node, key, value::comparison_u64)?),
     };
     Some(Condition::Test(Test::Code(test)))
-}
-
-/// Whether it can only match a transaction that touches a monitored contract or goes to named addresses.
-pub(super) fn is_targeted(condition: &Condition) -> bool {
-    match condition {
-        Condition::All(parts) => parts.iter().any(is_targeted),
-        Condition::Any(parts) => parts.iter().all(is_targeted),
-        Condition::Not(_) => false,
-        Condition::Test(test) => matches!(
-            test,
-            Test::Touches(_)
-                | Test::ToMonitored
-                | Test::To(_)
-                | Test::From(_)
-                | Test::FromMonitored
-                | Test::Mentions(_)
-                | Test::Code(CodeTest::Addresses(_))
-        ),
-    }
-}
-
-/// Whether no transaction can match, as far as single tests tell: a condition and its opposite side by side.
-pub(super) fn contradiction(condition: &Condition) -> Option<&'static str> {
-    let Condition::All(parts) = condition else { return None };
-    let has = |wanted: &dyn Fn(&Test) -> bool| parts.iter().any(|p| matches!(p, Condition::Test(t) if wanted(t)));
-    let creation = has(&|t| *t == Test::Creation(true));
-    let called = has(&|t| matches!(t, Test::Selector(_) | Test::To(_) | Test::ToMonitored | Test::Word { .. }));
-    if creation && called {
-        return Some("a creation has no callee, selector or argument words; remove one of the conditions");
-    }
-    let touches = has(&|t| matches!(t, Test::Touches(_) | Test::ToMonitored));
-    if touches && has(&|t| *t == Test::TouchesNone) {
-        return Some("`touches: none` beside a condition that needs a monitored contract can never hold");
-    }
-    let mut value = (U256::ZERO, U256::MAX);
-    for part in parts {
-        match part {
-            Condition::Test(Test::Value(range)) => value = (value.0.max(range.min), value.1.min(range.max)),
-            other => {
-                if let Some(inner) = contradiction(other) {
-                    return Some(inner);
-                }
-            }
-        }
-    }
-    (value.0 > value.1).then_some("the conditions on 'value' exclude each other")
 }

@@ -28,7 +28,14 @@ impl Reader<'_> {
     /// The entries of a mapping whose keys are all in `valid`; the others are reported. `None`: no mapping.
     pub fn fields<'n>(&mut self, node: &'n Node, what: &str, valid: &[&str]) -> Option<Fields<'n>> {
         let Value::Map(entries) = &node.value else {
-            self.error(node, format!("{what} is {}; write a mapping with {}", node.kind(), valid.join(", ")));
+            self.error(
+                node,
+                format!(
+                    "{what} is {}; write a mapping with {}",
+                    node.kind(),
+                    valid.join(", ")
+                ),
+            );
             return None;
         };
         let mut known = Vec::with_capacity(entries.len());
@@ -37,9 +44,15 @@ impl Reader<'_> {
                 Some(name) if valid.contains(&name) => known.push((name, key, value)),
                 Some(name) => {
                     let shown: String = name.chars().take(64).collect();
-                    self.error(key, format!("unknown key '{shown}' in {what}{}", suggestion(name, valid)));
+                    self.error(
+                        key,
+                        format!("unknown key '{shown}' in {what}{}", suggestion(name, valid)),
+                    );
                 }
-                None => self.error(key, format!("a key of {what} must be a word, not {}", key.kind())),
+                None => self.error(
+                    key,
+                    format!("a key of {what} must be a word, not {}", key.kind()),
+                ),
             }
         }
         Some(Fields(known))
@@ -49,7 +62,10 @@ impl Reader<'_> {
         match node.scalar() {
             Some(text) => Some(text),
             None => {
-                self.error(node, format!("'{key}' needs a single value, not {}", node.kind()));
+                self.error(
+                    node,
+                    format!("'{key}' needs a single value, not {}", node.kind()),
+                );
                 None
             }
         }
@@ -73,7 +89,12 @@ impl Reader<'_> {
     }
 
     /// Parses a value or a non-empty list, `$NAME` standing for a list of `vars:`.
-    pub fn list<T>(&mut self, node: &Node, key: &str, parse: impl Fn(&str) -> Result<T, String>) -> Option<Vec<T>> {
+    pub fn list<T>(
+        &mut self,
+        node: &Node,
+        key: &str,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<Vec<T>> {
         let mut values = Vec::new();
         let mut sound = true;
         for item in node.items() {
@@ -83,14 +104,23 @@ impl Reader<'_> {
                     Some(items) => items.as_slice(),
                     None => {
                         let names: Vec<&str> = self.vars.keys().map(String::as_str).collect();
-                        self.error(item, format!("{key}: no variable '${name}' in this file{}", suggestion(name, &names)));
+                        self.error(
+                            item,
+                            format!(
+                                "{key}: no variable '${name}' in this file{}",
+                                suggestion(name, &names)
+                            ),
+                        );
                         sound = false;
                         continue;
                     }
                 },
             };
             if values.len() + expanded.len() > MAX_ITEMS {
-                self.error(item, format!("{key}: more than {MAX_ITEMS} items; split the rule"));
+                self.error(
+                    item,
+                    format!("{key}: more than {MAX_ITEMS} items; split the rule"),
+                );
                 return None;
             }
             for node in expanded {
@@ -101,7 +131,12 @@ impl Reader<'_> {
             }
         }
         if sound && values.is_empty() {
-            self.error(node, format!("{key}: the list is empty, so it can never hold; add an item or remove the key"));
+            self.error(
+                node,
+                format!(
+                    "{key}: the list is empty, so it can never hold; add an item or remove the key"
+                ),
+            );
             return None;
         }
         sound.then_some(values)
@@ -115,10 +150,19 @@ impl Reader<'_> {
         })
     }
 
-    pub fn number(&mut self, node: &Node, key: &str, range: std::ops::RangeInclusive<u32>) -> Option<u32> {
+    pub fn number(
+        &mut self,
+        node: &Node,
+        key: &str,
+        range: std::ops::RangeInclusive<u32>,
+    ) -> Option<u32> {
         self.value(node, key, |text| match text.parse::<u32>() {
             Ok(number) if range.contains(&number) => Ok(number),
-            _ => Err(format!("'{text}' is no whole number from {} to {}", range.start(), range.end())),
+            _ => Err(format!(
+                "'{text}' is no whole number from {} to {}",
+                range.start(),
+                range.end()
+            )),
         })
     }
 
@@ -134,7 +178,10 @@ pub(super) fn one_of<T: Copy>(text: &str, choices: &[(&str, T)]) -> Result<T, St
     }
     let names: Vec<&str> = choices.iter().map(|(name, _)| *name).collect();
     let shown: String = text.chars().take(64).collect();
-    Err(format!("unknown value '{shown}'{}", suggestion(text, &names)))
+    Err(format!(
+        "unknown value '{shown}'{}",
+        suggestion(text, &names)
+    ))
 }
 
 /// (name, key node, value node), in the file's order.
@@ -142,6 +189,9 @@ pub(super) struct Fields<'n>(pub Vec<(&'n str, &'n Node, &'n Node)>);
 
 impl<'n> Fields<'n> {
     pub fn get(&self, name: &str) -> Option<&'n Node> {
-        self.0.iter().find(|(key, _, _)| *key == name).map(|(_, _, value)| *value)
+        self.0
+            .iter()
+            .find(|(key, _, _)| *key == name)
+            .map(|(_, _, value)| *value)
     }
 }

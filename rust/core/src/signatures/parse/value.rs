@@ -11,21 +11,42 @@ pub(super) fn comparison(text: &str) -> Result<Range<U256>, String> {
     if let Some((from, to)) = text.split_once("..") {
         let (min, max) = (amount(from)?, amount(to)?);
         if min > max {
-            return Err(format!("the range '{text}' is empty: write the smaller bound first"));
+            return Err(format!(
+                "the range '{text}' is empty: write the smaller bound first"
+            ));
         }
         return Ok(Range { min, max });
     }
-    let digits = text.find(|c: char| !matches!(c, '<' | '>' | '=' | '!')).unwrap_or(text.len());
+    let digits = text
+        .find(|c: char| !matches!(c, '<' | '>' | '=' | '!'))
+        .unwrap_or(text.len());
     let (operator, rest) = text.split_at(digits);
     let value = amount(rest)?;
     let never = || format!("'{text}' can never hold for an unsigned 256-bit number");
     match operator {
-        "" | "=" | "==" => Ok(Range { min: value, max: value }),
-        ">=" => Ok(Range { min: value, max: U256::MAX }),
-        "<=" => Ok(Range { min: U256::ZERO, max: value }),
-        ">" => Ok(Range { min: value.checked_add(U256::ONE).ok_or_else(never)?, max: U256::MAX }),
-        "<" => Ok(Range { min: U256::ZERO, max: value.checked_sub(U256::ONE).ok_or_else(never)? }),
-        _ => Err(format!("'{operator}' is no comparison: use <, <=, =, >=, >, a range 'a .. b', or `not:` around it")),
+        "" | "=" | "==" => Ok(Range {
+            min: value,
+            max: value,
+        }),
+        ">=" => Ok(Range {
+            min: value,
+            max: U256::MAX,
+        }),
+        "<=" => Ok(Range {
+            min: U256::ZERO,
+            max: value,
+        }),
+        ">" => Ok(Range {
+            min: value.checked_add(U256::ONE).ok_or_else(never)?,
+            max: U256::MAX,
+        }),
+        "<" => Ok(Range {
+            min: U256::ZERO,
+            max: value.checked_sub(U256::ONE).ok_or_else(never)?,
+        }),
+        _ => Err(format!(
+            "'{operator}' is no comparison: use <, <=, =, >=, >, a range 'a .. b', or `not:` around it"
+        )),
     }
 }
 
@@ -33,16 +54,24 @@ pub(super) fn comparison(text: &str) -> Result<Range<U256>, String> {
 pub(super) fn comparison_u64(text: &str) -> Result<Range<u64>, String> {
     let wide = comparison(text)?;
     let Ok(min) = u64::try_from(wide.min) else {
-        return Err(format!("'{}' can never hold for a 64-bit number", text.trim()));
+        return Err(format!(
+            "'{}' can never hold for a 64-bit number",
+            text.trim()
+        ));
     };
-    Ok(Range { min, max: u64::try_from(wide.max).unwrap_or(u64::MAX) })
+    Ok(Range {
+        min,
+        max: u64::try_from(wide.max).unwrap_or(u64::MAX),
+    })
 }
 
 /// `10`, `1_000`, `0x1f`, `1.5 ether`, `1e18`, `max`.
 fn amount(text: &str) -> Result<U256, String> {
     let text = text.trim();
     let bad = || {
-        format!("'{text}' is no amount: write a whole number, 0x…, 1e18, max, or a number and a unit (wei, gwei, ether)")
+        format!(
+            "'{text}' is no amount: write a whole number, 0x…, 1e18, max, or a number and a unit (wei, gwei, ether)"
+        )
     };
     if text == "max" {
         return Ok(U256::MAX);
@@ -54,7 +83,9 @@ fn amount(text: &str) -> Result<U256, String> {
         }
         return U256::from_str_radix(&digits, 16).map_err(|_| bad());
     }
-    let unit = text.find(|c: char| c.is_ascii_alphabetic() && c != 'e').unwrap_or(text.len());
+    let unit = text
+        .find(|c: char| c.is_ascii_alphabetic() && c != 'e')
+        .unwrap_or(text.len());
     // `1 ether` starts its unit with the letter of an exponent.
     let unit = text.find(" e").map_or(unit, |i| i.min(unit));
     let (number, unit) = text.split_at(unit);
@@ -78,7 +109,8 @@ fn decimal(text: &str, decimals: usize) -> Option<U256> {
     let zeros = (decimals + exponent).checked_sub(fraction.len())?;
     let digits = format!("{whole}{fraction}");
     // U256 has at most 78 decimal digits.
-    if whole.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) || digits.len() + zeros > 78 {
+    if whole.is_empty() || !digits.bytes().all(|b| b.is_ascii_digit()) || digits.len() + zeros > 78
+    {
         return None;
     }
     U256::from_str(&format!("{digits}{}", "0".repeat(zeros))).ok()
@@ -87,14 +119,23 @@ fn decimal(text: &str, decimals: usize) -> Option<U256> {
 /// Twenty bytes as hex; where it has mixed case, its EIP-55 checksum must be right.
 pub(super) fn address(text: &str) -> Result<Address, String> {
     let text = text.trim();
-    let digits = text.strip_prefix("0x").ok_or_else(|| format!("'{text}' is no address: it starts with 0x"))?;
+    let digits = text
+        .strip_prefix("0x")
+        .ok_or_else(|| format!("'{text}' is no address: it starts with 0x"))?;
     if digits.len() != 40 {
-        return Err(format!("'{text}' is no address: it has {} hex digits instead of 40", digits.len()));
+        return Err(format!(
+            "'{text}' is no address: it has {} hex digits instead of 40",
+            digits.len()
+        ));
     }
-    let address = Address::from_str(text).map_err(|_| format!("'{text}' is no address: it is not hexadecimal"))?;
-    let mixed = digits.bytes().any(|b| b.is_ascii_lowercase()) && digits.bytes().any(|b| b.is_ascii_uppercase());
+    let address = Address::from_str(text)
+        .map_err(|_| format!("'{text}' is no address: it is not hexadecimal"))?;
+    let mixed = digits.bytes().any(|b| b.is_ascii_lowercase())
+        && digits.bytes().any(|b| b.is_ascii_uppercase());
     if mixed && Address::parse_checksummed(text, None).is_err() {
-        return Err(format!("'{text}' has a wrong checksum: check it for a typo, or write it in lower case"));
+        return Err(format!(
+            "'{text}' has a wrong checksum: check it for a typo, or write it in lower case"
+        ));
     }
     Ok(address)
 }
@@ -109,7 +150,9 @@ pub(super) fn selector(text: &str) -> Result<[u8; 4], String> {
     {
         return Ok(selector);
     }
-    Err(format!("'{text}' is no selector: write 0x and eight hex digits, or use `function:` with a text signature"))
+    Err(format!(
+        "'{text}' is no selector: write 0x and eight hex digits, or use `function:` with a text signature"
+    ))
 }
 
 /// `withdraw(uint256)`, by the hash of its canonical form.
@@ -122,7 +165,9 @@ pub(super) fn function(text: &str) -> Result<[u8; 4], String> {
         return Err(format!("'{text}' is a selector: use `selector:` for it"));
     }
     if !text.contains('(') {
-        return Err(format!("'{text}' has no parameter types: write for example {text}(uint256), or {text}()"));
+        return Err(format!(
+            "'{text}' has no parameter types: write for example {text}(uint256), or {text}()"
+        ));
     }
     let parsed = Function::parse(text).map_err(|_| {
         format!("'{text}' is no function signature: write its name and parameter types, like transfer(address,uint256)")
@@ -132,5 +177,9 @@ pub(super) fn function(text: &str) -> Result<[u8; 4], String> {
 
 /// Either form.
 pub(super) fn function_or_selector(text: &str) -> Result<[u8; 4], String> {
-    if text.trim().starts_with("0x") { selector(text) } else { function(text) }
+    if text.trim().starts_with("0x") {
+        selector(text)
+    } else {
+        function(text)
+    }
 }

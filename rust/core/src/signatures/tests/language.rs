@@ -35,8 +35,14 @@ rules:
     let list = set.list();
     assert_eq!(list.iter().map(|r| r.sid).collect::<Vec<_>>(), [5, 7]);
     let rule = &list[1];
-    assert_eq!((rule.rev, rule.msg.as_str(), rule.severity, rule.weight), (3, "Vault drained", 1, 0.25));
-    assert_eq!(rule.reference, ["https://example.org/a", "https://example.org/b"]);
+    assert_eq!(
+        (rule.rev, rule.msg.as_str(), rule.severity, rule.weight),
+        (3, "Vault drained", 1, 0.25)
+    );
+    assert_eq!(
+        rule.reference,
+        ["https://example.org/a", "https://example.org/b"]
+    );
     assert_eq!(rule.metadata["year"], "2024");
     assert!(rule.enabled && !list[0].enabled);
     assert_eq!((list[0].rev, list[0].severity), (1, 4));
@@ -47,7 +53,10 @@ fn a_misspelt_key_is_reported_with_line_sid_and_nearest_key() {
     let text = "rules:\n  - sid: 42\n    msg: m\n    classtype: other\n    wieght: 0.5\n    weight: 0.5\n    match: {creation: true}\n";
     let (line, sid, level, message) = only(text);
     assert_eq!((line, sid, level), (Some(5), Some(42), "error"));
-    assert!(message.contains("'wieght'") && message.contains("did you mean 'weight'"), "{message}");
+    assert!(
+        message.contains("'wieght'") && message.contains("did you mean 'weight'"),
+        "{message}"
+    );
     assert!(error("{selectr: '0x12345678'}").contains("did you mean 'selector'"));
     assert!(error("{code: {sizes: '1'}}").contains("did you mean 'size'"));
     assert!(only("rulse: []").3.contains("did you mean 'rules'"));
@@ -55,8 +64,13 @@ fn a_misspelt_key_is_reported_with_line_sid_and_nearest_key() {
 
 #[test]
 fn unknown_words_name_what_is_valid() {
-    let (_, _, _, message) = only("rules: [{sid: 1, msg: m, classtype: re-entrancy, weight: 0, match: {creation: true}}]");
-    assert!(message.contains("unknown classtype") && message.contains("did you mean 'reentrancy'"), "{message}");
+    let (_, _, _, message) = only(
+        "rules: [{sid: 1, msg: m, classtype: re-entrancy, weight: 0, match: {creation: true}}]",
+    );
+    assert!(
+        message.contains("unknown classtype") && message.contains("did you mean 'reentrancy'"),
+        "{message}"
+    );
     assert!(error("{touches: everything}").contains("monitored, callee, calldata, code, none"));
     assert!(error("{decoded_by: wordscan}").contains("did you mean 'word_scan'"));
     assert!(error("{creation: maybe}").contains("neither true nor false"));
@@ -70,7 +84,10 @@ fn numbers_out_of_range_are_errors() {
         only(&format!("{head}{field}}}\n")).3
     };
     for weight in ["1.01", "-0.1", "nan", ".inf", "x"] {
-        assert!(with(&format!("sid: 1, weight: {weight}")).contains("from 0 to 1"), "{weight}");
+        assert!(
+            with(&format!("sid: 1, weight: {weight}")).contains("from 0 to 1"),
+            "{weight}"
+        );
     }
     assert!(with("sid: 0, weight: 0").contains("from 1 to 4294967295"));
     assert!(with("sid: 4294967296, weight: 0").contains("from 1 to"));
@@ -103,7 +120,10 @@ fn what_can_never_match_is_an_error() {
 fn malformed_values_say_what_to_write() {
     let cases = [
         ("{to: '0x11'}", "has 2 hex digits instead of 40"),
-        ("{to: '0xC02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc3'}", "wrong checksum"),
+        (
+            "{to: '0xC02aaA39b223FE8D0A0e5C4F27eAD9083C756Cc3'}",
+            "wrong checksum",
+        ),
         ("{selector: '0x1234567'}", "eight hex digits"),
         ("{selector: withdraw()}", "use `function:`"),
         ("{function: withdraw}", "withdraw(uint256)"),
@@ -131,7 +151,11 @@ fn a_rule_without_its_parts_says_which() {
     let lints = lint("rules: [{sid: 3}]");
     let all: Vec<_> = lints.iter().map(|l| (l.sid, l.message.as_str())).collect();
     for key in ["msg", "classtype", "weight", "match"] {
-        assert!(all.iter().any(|(sid, m)| *sid == Some(3) && m.contains(&format!("no '{key}'"))), "{all:?}");
+        assert!(
+            all.iter()
+                .any(|(sid, m)| *sid == Some(3) && m.contains(&format!("no '{key}'"))),
+            "{all:?}"
+        );
     }
 }
 
@@ -144,11 +168,18 @@ fn sids_are_unique_over_all_files_and_both_places_are_named() {
     let pattern = vec![format!("{}/*.yaml", folder.path().display())];
     let lints = RuleSet::lint(&pattern);
     assert_eq!(lints.len(), 1, "{lints:?}");
-    assert!(lints[0].file.ends_with("b.yaml") && lints[0].message.contains("a.yaml:2"), "{:?}", lints[0]);
+    assert!(
+        lints[0].file.ends_with("b.yaml") && lints[0].message.contains("a.yaml:2"),
+        "{:?}",
+        lints[0]
+    );
     let error = RuleSet::load(&pattern).expect_err("refused").to_string();
     assert!(error.contains("b.yaml:2: sid 1: sid 1 is taken"), "{error}");
     // A file that two patterns name is read once.
-    let twice = vec![format!("{}/a.yaml", folder.path().display()), format!("{}/a*.yaml", folder.path().display())];
+    let twice = vec![
+        format!("{}/a.yaml", folder.path().display()),
+        format!("{}/a*.yaml", folder.path().display()),
+    ];
     assert_eq!(RuleSet::load(&twice).expect("loads").list().len(), 1);
 }
 
@@ -157,11 +188,23 @@ fn thresholds_suppressions_and_disabling_need_their_rule() {
     let extra = "thresholds: [{sid: 9, type: limit, track: by_src, count: 1, seconds: 1}]\nsuppress: [{sid: 8}]\ndisable: [7]\n";
     let lints = lint(rule("{creation: true}") + extra);
     let found: Vec<_> = lints.iter().map(|l| (l.line, l.sid, l.level)).collect();
-    assert_eq!(found, [(Some(5), Some(7), "error"), (Some(3), Some(9), "error"), (Some(4), Some(8), "error")]);
-    let (line, sid, _, message) = only("thresholds:\n- {sid: 9, type: limits, track: by_src, count: 1, seconds: 1}");
+    assert_eq!(
+        found,
+        [
+            (Some(5), Some(7), "error"),
+            (Some(3), Some(9), "error"),
+            (Some(4), Some(8), "error")
+        ]
+    );
+    let (line, sid, _, message) =
+        only("thresholds:\n- {sid: 9, type: limits, track: by_src, count: 1, seconds: 1}");
     assert_eq!((line, sid), (Some(2), Some(9)));
     assert!(message.contains("did you mean 'limit'"), "{message}");
-    assert!(only("suppress: [{sid: 9, track: by_src}]").3.contains("go together"));
+    assert!(
+        only("suppress: [{sid: 9, track: by_src}]")
+            .3
+            .contains("go together")
+    );
 }
 
 #[test]
@@ -175,7 +218,8 @@ fn the_files_of_another_pack_can_tune_the_built_in_one() {
 
 #[test]
 fn suspicious_rules_are_warned_of_and_load() {
-    let alone = "rules: [{sid: 1, msg: m, classtype: other, weight: 0.9, match: {value: '> 1 ether'}}]";
+    let alone =
+        "rules: [{sid: 1, msg: m, classtype: other, weight: 0.9, match: {value: '> 1 ether'}}]";
     let (_, _, level, message) = only(alone);
     assert_eq!(level, "warning");
     assert!(message.contains("touches: monitored"), "{message}");
@@ -209,8 +253,14 @@ fn bombs_and_garbage_are_diagnosed_in_bounded_time() {
         billion_laughs += &format!("a{i}: &a{i} [{references}]\n");
     }
     let deep_flow = format!("rules: {}1{}", "[".repeat(5_000), "]".repeat(5_000));
-    let deep_block: String = (0..2_000).map(|i| format!("{}a:\n", " ".repeat(i))).collect();
-    let nested_not = rule(&format!("{}creation: true{}", "{not: ".repeat(20) + "{", "}".repeat(21)));
+    let deep_block: String = (0..2_000)
+        .map(|i| format!("{}a:\n", " ".repeat(i)))
+        .collect();
+    let nested_not = rule(&format!(
+        "{}creation: true{}",
+        "{not: ".repeat(20) + "{",
+        "}".repeat(21)
+    ));
     let many = rule(&format!("{{all: [{}]}}", "{creation: true}, ".repeat(600)));
     let merge = "a: &a {sid: 1}\nrules: [{<<: *a}]\n";
     let cases = [
@@ -255,7 +305,11 @@ fn error_of(text: &str) -> String {
 fn complaints_are_bounded() {
     let many = format!("rules: [{}]", "{}, ".repeat(5_000));
     let lints = lint(&many);
-    assert!(lints.len() < 600 && lints.last().expect("some").message.contains("too many"), "{}", lints.len());
+    assert!(
+        lints.len() < 600 && lints.last().expect("some").message.contains("too many"),
+        "{}",
+        lints.len()
+    );
 }
 
 #[test]
@@ -264,7 +318,17 @@ fn the_built_in_pack_has_no_diagnostics() {
     assert_eq!(RuleSet::lint(&builtin), []);
     let list = RuleSet::load(&builtin).expect("loads").list();
     assert!(list.iter().all(|r| r.file.starts_with("builtin/")));
-    for class in ["reentrancy", "flash-loan", "price-manipulation", "access-takeover", "approval-drain", "governance"] {
-        assert!(list.iter().filter(|r| r.classtype == class).count() >= 3, "{class}");
+    for class in [
+        "reentrancy",
+        "flash-loan",
+        "price-manipulation",
+        "access-takeover",
+        "approval-drain",
+        "governance",
+    ] {
+        assert!(
+            list.iter().filter(|r| r.classtype == class).count() >= 3,
+            "{class}"
+        );
     }
 }

@@ -36,7 +36,13 @@ fn functions_and_selectors_are_the_calls_own_and_calls_are_nested_ones_too() {
             "{depth: '1', nested_calls: '1'}",
             "{nested_calls: '>= 1'}",
         ],
-        &["{function: withdraw(uint256)}", "{selector: 0x2e1a7d4d}", "{calls: 'deposit()'}", "{depth: '> 1'}", "{nested_calls: '0'}"],
+        &[
+            "{function: withdraw(uint256)}",
+            "{selector: 0x2e1a7d4d}",
+            "{calls: 'deposit()'}",
+            "{depth: '> 1'}",
+            "{nested_calls: '0'}",
+        ],
     );
 }
 
@@ -56,14 +62,24 @@ fn amounts_have_units_and_comparisons_are_exact() {
             "{value: '<= max'}",
             "{gas: 300000, nonce: '<= 100', tx_type: 0, calldata_size: 4}",
         ],
-        &["{value: '> 1.5 ether'}", "{value: '< 1.5 ether'}", "{value: '0 .. 1 ether'}", "{gas: '< 300000'}", "{nonce: '> 100'}"],
+        &[
+            "{value: '> 1.5 ether'}",
+            "{value: '< 1.5 ether'}",
+            "{value: '0 .. 1 ether'}",
+            "{gas: '< 300000'}",
+            "{nonce: '> 100'}",
+        ],
     );
 }
 
 #[test]
 fn words_are_compared_at_an_index_or_anywhere() {
     let unlimited = (U256::ONE << 160) - U256::ONE;
-    let scene = Scene::call(OTHER, "a(address,uint256,uint256)", &[word_of(SENDER), U256::from(7), unlimited]);
+    let scene = Scene::call(
+        OTHER,
+        "a(address,uint256,uint256)",
+        &[word_of(SENDER), U256::from(7), unlimited],
+    );
     all(
         &scene,
         &[
@@ -85,7 +101,10 @@ fn words_are_compared_at_an_index_or_anywhere() {
         ],
     );
     let mut deposit = Scene::call(OTHER, "depositFor(address)", &[word_of(VAULT)]);
-    assert!(!deposit.holds("{word: {is: monitored}}"), "it is not said to touch the vault");
+    assert!(
+        !deposit.holds("{word: {is: monitored}}"),
+        "it is not said to touch the vault"
+    );
     deposit.touches = vec![0];
     assert!(deposit.holds("{word: {is: monitored}}"));
     // Trailing bytes are no word, and a creation's bytes are code.
@@ -103,22 +122,44 @@ fn contact_with_a_monitored_contract_is_told_by_its_way() {
     let direct = Scene::call(VAULT, "a()", &[]);
     all(
         &direct,
-        &["{to: monitored}", "{touches: monitored}", "{touches: callee}", "{touches: [code, callee]}"],
-        &["{touches: code}", "{touches: calldata}", "{touches: none}", "{from: monitored}"],
+        &[
+            "{to: monitored}",
+            "{touches: monitored}",
+            "{touches: callee}",
+            "{touches: [code, callee]}",
+        ],
+        &[
+            "{touches: code}",
+            "{touches: calldata}",
+            "{touches: none}",
+            "{from: monitored}",
+        ],
     );
     let mut by_data = Scene::call(OTHER, "a()", &[]);
     by_data.touches = vec![0];
     by_data.decoded.addresses = vec![VAULT];
-    all(&by_data, &["{touches: calldata}", "{touches: monitored}"], &["{to: monitored}", "{touches: [callee, code]}"]);
+    all(
+        &by_data,
+        &["{touches: calldata}", "{touches: monitored}"],
+        &["{to: monitored}", "{touches: [callee, code]}"],
+    );
     let mut by_code = Scene::call(OTHER, "a()", &[]);
     by_code.touches = vec![0];
     by_code.code = Some(code(&[], &[VAULT]));
-    all(&by_code, &["{touches: code}", "{code: {addresses: monitored}}"], &["{touches: calldata}", "{code: {addresses: sender}}"]);
+    all(
+        &by_code,
+        &["{touches: code}", "{code: {addresses: monitored}}"],
+        &["{touches: calldata}", "{code: {addresses: sender}}"],
+    );
     let none = Scene::call(OTHER, "a()", &[]);
     all(&none, &["{touches: none}"], &["{touches: monitored}"]);
     let mut broken = Scene::call(OTHER, "a()", &[]);
     broken.touches = vec![9];
-    all(&broken, &["{touches: monitored}"], &["{to: monitored}", "{word: {is: monitored}}"]);
+    all(
+        &broken,
+        &["{touches: monitored}"],
+        &["{to: monitored}", "{word: {is: monitored}}"],
+    );
 }
 
 #[test]
@@ -134,14 +175,26 @@ fn addresses_are_matched_in_lists() {
             &format!("{{from: '{SENDER}'}}"),
             &format!("{{mentions: '{}'}}", address(0x33)),
         ],
-        &[&format!("{{to: [monitored, {b}]}}"), &format!("{{mentions: {a}}}"), &format!("{{from: {a}}}")],
+        &[
+            &format!("{{to: [monitored, {b}]}}"),
+            &format!("{{mentions: {a}}}"),
+            &format!("{{from: {a}}}"),
+        ],
     );
 }
 
 #[test]
 fn code_conditions_are_false_without_code_and_age_without_a_block() {
     let mut scene = Scene::call(OTHER, "a()", &[]);
-    all(&scene, &["{code: {known: false}}"], &["{code: {size: '>= 0'}}", "{code: {delegatecall: false}}", "{code: {known: true}}"]);
+    all(
+        &scene,
+        &["{code: {known: false}}"],
+        &[
+            "{code: {size: '>= 0'}}",
+            "{code: {delegatecall: false}}",
+            "{code: {known: true}}",
+        ],
+    );
     let mut facts = code(&["swap()", "borrow(uint256)"], &[SENDER, OTHER]);
     facts.created_at = Some(999_990);
     facts.delegatecall = true;
@@ -159,7 +212,12 @@ fn code_conditions_are_false_without_code_and_age_without_a_block() {
             "{code: {age: 10}}",
             &with_address,
         ],
-        &["{code: {selectors: mint()}}", "{code: {age: '> 10'}}", "{code: {proxy: true}}", "{code: {addresses: monitored}}"],
+        &[
+            "{code: {selectors: mint()}}",
+            "{code: {age: '> 10'}}",
+            "{code: {proxy: true}}",
+            "{code: {addresses: monitored}}",
+        ],
     );
     scene.block_number = None;
     all(&scene, &[], &["{code: {age: '>= 0'}}"]);
@@ -168,11 +226,27 @@ fn code_conditions_are_false_without_code_and_age_without_a_block() {
 #[test]
 fn creations_and_ways_of_decoding_are_told_apart() {
     let mut scene = Scene::call(OTHER, "a()", &[]);
-    all(&scene, &["{creation: false}", "{decoded_by: word_scan}", "{decoded_by: [abi, word_scan]}"], &["{creation: true}", "{decoded_by: empty}"]);
+    all(
+        &scene,
+        &[
+            "{creation: false}",
+            "{decoded_by: word_scan}",
+            "{decoded_by: [abi, word_scan]}",
+        ],
+        &["{creation: true}", "{decoded_by: empty}"],
+    );
     scene.tx.to = None;
     scene.decoded.method = Method::Creation;
     scene.decoded.selectors.clear();
-    all(&scene, &["{creation: true}", "{decoded_by: creation}", "{nested_calls: 0}"], &["{selector: 0x00000000}", "{function: a()}"]);
+    all(
+        &scene,
+        &[
+            "{creation: true}",
+            "{decoded_by: creation}",
+            "{nested_calls: 0}",
+        ],
+        &["{selector: 0x00000000}", "{function: a()}"],
+    );
 }
 
 #[test]
@@ -185,16 +259,28 @@ fn the_keys_of_one_mapping_are_all_needed_and_groups_nest() {
             "{not: {value: 1, function: a()}}",
             "{all: [{function: a()}, {any: [{value: 1}, {not: {value: 1}}]}]}",
         ],
-        &["{function: a(), value: 1}", "{not: {any: [{function: a()}]}}", "{all: [{function: a()}, {value: 1}]}"],
+        &[
+            "{function: a(), value: 1}",
+            "{not: {any: [{function: a()}]}}",
+            "{all: [{function: a()}, {value: 1}]}",
+        ],
     );
 }
 
 #[test]
 fn weights_combine_as_independent_evidence_in_the_order_of_sids() {
     let rule = |sid: u32, weight: f32, function: &str| {
-        format!("- {{sid: {sid}, msg: m, classtype: other, weight: {weight}, match: {{function: {function}}}}}\n")
+        format!(
+            "- {{sid: {sid}, msg: m, classtype: other, weight: {weight}, match: {{function: {function}}}}}\n"
+        )
     };
-    let text = format!("rules:\n{}{}{}{}", rule(9, 0.5, "a()"), rule(3, 0.4, "a()"), rule(5, 0.9, "b()"), rule(4, 0.0, "a()"));
+    let text = format!(
+        "rules:\n{}{}{}{}",
+        rule(9, 0.5, "a()"),
+        rule(3, 0.4, "a()"),
+        rule(5, 0.9, "b()"),
+        rule(4, 0.0, "a()")
+    );
     let scene = Scene::call(OTHER, "a()", &[]);
     let (sids, score) = scene.evaluate(load(&text));
     assert_eq!(sids, [3, 4, 9]);
@@ -217,7 +303,10 @@ fn disabled_rules_never_match_and_a_rule_matches_once() {
     assert_eq!(out, [1]);
     let costs = matcher.costs();
     assert_eq!(costs.len(), 1);
-    assert_eq!((costs[0].sid, costs[0].evaluated, costs[0].matched), (1, 1, 1));
+    assert_eq!(
+        (costs[0].sid, costs[0].evaluated, costs[0].matched),
+        (1, 1, 1)
+    );
     assert!(costs[0].mean_ns > 0.0, "the first transaction is timed");
 }
 
@@ -228,9 +317,14 @@ fn a_reload_keeps_the_costs_of_rules_that_stay() {
     let mut matcher = Matcher::new(Arc::new(load(text)));
     let mut out = Vec::new();
     matcher.evaluate(&scene.subject(), &mut out);
-    let newer = text.replace("sid: 2,", "sid: 2, rev: 2,") + "- {sid: 3, msg: m, classtype: other, weight: 0.5, match: {calls: a()}}\n";
+    let newer = text.replace("sid: 2,", "sid: 2, rev: 2,")
+        + "- {sid: 3, msg: m, classtype: other, weight: 0.5, match: {calls: a()}}\n";
     matcher.reload(Arc::new(load(&newer)));
-    let costs: Vec<_> = matcher.costs().iter().map(|c| (c.sid, c.evaluated)).collect();
+    let costs: Vec<_> = matcher
+        .costs()
+        .iter()
+        .map(|c| (c.sid, c.evaluated))
+        .collect();
     assert_eq!(costs, [(1, 1), (2, 0), (3, 0)]);
     matcher.evaluate(&scene.subject(), &mut out);
     assert_eq!(out, [1, 2, 3]);

@@ -16,7 +16,10 @@ use std::sync::Arc;
 
 /// A rule file that is removed with the value.
 pub(super) fn file(text: &[u8]) -> (tempfile::NamedTempFile, Vec<String>) {
-    let mut file = tempfile::Builder::new().suffix(".yaml").tempfile().expect("temporary file");
+    let mut file = tempfile::Builder::new()
+        .suffix(".yaml")
+        .tempfile()
+        .expect("temporary file");
     file.write_all(text).expect("written");
     let rules = vec![file.path().display().to_string()];
     (file, rules)
@@ -77,9 +80,20 @@ impl Scene {
             seen_ms: 1_000,
             ..Default::default()
         };
-        let decoded = Decoded { method: Method::WordScan, selectors: vec![own], ..Default::default() };
+        let decoded = Decoded {
+            method: Method::WordScan,
+            selectors: vec![own],
+            ..Default::default()
+        };
         let touches = if to == VAULT { vec![0] } else { vec![] };
-        Self { tx, decoded, code: None, touches, monitored: vec![VAULT], block_number: Some(1_000_000) }
+        Self {
+            tx,
+            decoded,
+            code: None,
+            touches,
+            monitored: vec![VAULT],
+            block_number: Some(1_000_000),
+        }
     }
 
     pub fn subject(&self) -> Subject<'_> {

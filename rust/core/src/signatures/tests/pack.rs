@@ -29,14 +29,34 @@ fn quiet(scene: &Scene) {
 /// The facts of the demo's attacker, as its compiled runtime has them.
 fn attacker() -> CodeFacts {
     let mut facts = code(&["withdraw(uint256)", "attack()", "deposit()"], &[VAULT]);
-    (facts.size, facts.call_sites, facts.sload_sites, facts.sstore_sites) = (682, 4, 1, 1);
+    (
+        facts.size,
+        facts.call_sites,
+        facts.sload_sites,
+        facts.sstore_sites,
+    ) = (682, 4, 1, 1);
     facts
 }
 
 /// The facts of an honest contract that deposits in the vault for its users.
 fn router() -> CodeFacts {
-    let mut facts = code(&["withdraw(uint256)", "deposit()", "enter()", "exit(uint256)", "sharesOf(address)", "vault()"], &[VAULT]);
-    (facts.size, facts.call_sites, facts.sload_sites, facts.sstore_sites) = (1_083, 3, 3, 2);
+    let mut facts = code(
+        &[
+            "withdraw(uint256)",
+            "deposit()",
+            "enter()",
+            "exit(uint256)",
+            "sharesOf(address)",
+            "vault()",
+        ],
+        &[VAULT],
+    );
+    (
+        facts.size,
+        facts.call_sites,
+        facts.sload_sites,
+        facts.sstore_sites,
+    ) = (1_083, 3, 3, 2);
     facts
 }
 
@@ -51,20 +71,38 @@ fn through(facts: CodeFacts, signature: &str, words: &[U256]) -> Scene {
 #[test]
 fn a_reentrancy_attack_on_the_vault_is_detected_whoever_may_call_it_and_whether_its_age_is_known() {
     let sids = detected(&through(attacker(), "attack()", &[]));
-    assert!(sids.contains(&1_000_107) && sids.contains(&1_000_002), "{sids:?}");
-    let mut young = through(CodeFacts { created_at: Some(999_998), ..attacker() }, "attack()", &[]);
+    assert!(
+        sids.contains(&1_000_107) && sids.contains(&1_000_002),
+        "{sids:?}"
+    );
+    let mut young = through(
+        CodeFacts {
+            created_at: Some(999_998),
+            ..attacker()
+        },
+        "attack()",
+        &[],
+    );
     young.tx.nonce = 1;
     detected(&young);
     let mut owned = attacker();
     owned.addresses = vec![VAULT, SENDER];
     assert!(detected(&through(owned.clone(), "attack()", &[])).contains(&1_000_008));
     // With arguments, it is made for its sender alone.
-    detected(&through(owned, "attack(uint256,address)", &[U256::ONE, U256::ONE]));
+    detected(&through(
+        owned,
+        "attack(uint256,address)",
+        &[U256::ONE, U256::ONE],
+    ));
 }
 
 #[test]
 fn honest_use_of_the_vault_is_no_detection() {
-    for (signature, words) in [("deposit()", &[][..]), ("withdraw(uint256)", &[U256::from(5)]), ("withdraw()", &[])] {
+    for (signature, words) in [
+        ("deposit()", &[][..]),
+        ("withdraw(uint256)", &[U256::from(5)]),
+        ("withdraw()", &[]),
+    ] {
         for nonce in [0, 5, 1_000] {
             for method in [Method::Abi, Method::Builtin, Method::WordScan] {
                 let mut direct = Scene::call(VAULT, signature, words);
@@ -87,7 +125,14 @@ fn honest_use_of_the_vault_is_no_detection() {
 fn an_honest_router_is_no_detection_even_where_all_is_new() {
     for (signature, words) in [("enter()", &[][..]), ("exit(uint256)", &[U256::from(5)])] {
         for created_at in [None, Some(999_999), Some(10)] {
-            let mut scene = through(CodeFacts { created_at, ..router() }, signature, words);
+            let mut scene = through(
+                CodeFacts {
+                    created_at,
+                    ..router()
+                },
+                signature,
+                words,
+            );
             scene.tx.nonce = 0;
             quiet(&scene);
         }
@@ -96,7 +141,14 @@ fn an_honest_router_is_no_detection_even_where_all_is_new() {
 
 #[test]
 fn an_old_integration_without_books_is_left_alone() {
-    quiet(&through(CodeFacts { created_at: Some(10), ..attacker() }, "rebalance()", &[]));
+    quiet(&through(
+        CodeFacts {
+            created_at: Some(10),
+            ..attacker()
+        },
+        "rebalance()",
+        &[],
+    ));
 }
 
 #[test]
@@ -105,18 +157,30 @@ fn deploying_an_integration_is_no_detection() {
     scene.tx.to = None;
     scene.tx.nonce = 0;
     scene.tx.gas = 6_000_000;
-    scene.decoded = crate::decode::Decoded { method: Method::Creation, ..Default::default() };
+    scene.decoded = crate::decode::Decoded {
+        method: Method::Creation,
+        ..Default::default()
+    };
     quiet(&scene);
 }
 
 #[test]
 fn arbitrage_through_a_monitored_pool_is_no_detection() {
     let mut bot = code(
-        &["uniswapV2Call(address,uint256,uint256,bytes)", "swap(uint256,uint256,address,bytes)", "transfer(address,uint256)", "getReserves()"],
+        &[
+            "uniswapV2Call(address,uint256,uint256,bytes)",
+            "swap(uint256,uint256,address,bytes)",
+            "transfer(address,uint256)",
+            "getReserves()",
+        ],
         &[VAULT, SENDER],
     );
     bot.size = 5_000;
-    let mut scene = through(bot, "arb(uint256,uint256)", &[U256::from(1_000_000), U256::from(3)]);
+    let mut scene = through(
+        bot,
+        "arb(uint256,uint256)",
+        &[U256::from(1_000_000), U256::from(3)],
+    );
     scene.tx.nonce = 40_000;
     quiet(&scene);
 }
@@ -124,7 +188,12 @@ fn arbitrage_through_a_monitored_pool_is_no_detection() {
 #[test]
 fn a_flash_loan_attack_on_share_price_is_detected() {
     let mut facts = code(
-        &["uniswapV2Call(address,uint256,uint256,bytes)", "deposit(uint256)", "withdraw(uint256)", "exchange_underlying(int128,int128,uint256,uint256)"],
+        &[
+            "uniswapV2Call(address,uint256,uint256,bytes)",
+            "deposit(uint256)",
+            "withdraw(uint256)",
+            "exchange_underlying(int128,int128,uint256,uint256)",
+        ],
         &[VAULT, SENDER],
     );
     facts.created_at = Some(999_000);
@@ -134,7 +203,12 @@ fn a_flash_loan_attack_on_share_price_is_detected() {
 #[test]
 fn a_price_manipulation_of_a_lending_market_is_detected() {
     let mut facts = code(
-        &["onFlashLoan(address,address,uint256,uint256,bytes)", "swap(uint256,uint256,address,bytes)", "enterMarkets(address[])", "borrow(uint256)"],
+        &[
+            "onFlashLoan(address,address,uint256,uint256,bytes)",
+            "swap(uint256,uint256,address,bytes)",
+            "enterMarkets(address[])",
+            "borrow(uint256)",
+        ],
         &[VAULT],
     );
     facts.size = 6_000;
@@ -144,7 +218,11 @@ fn a_price_manipulation_of_a_lending_market_is_detected() {
 #[test]
 fn flash_governance_is_detected() {
     let facts = code(
-        &["executeOperation(address[],uint256[],uint256[],address,bytes)", "vote(uint32)", "emergencyCommit(uint32)"],
+        &[
+            "executeOperation(address[],uint256[],uint256[],address,bytes)",
+            "vote(uint32)",
+            "emergencyCommit(uint32)",
+        ],
         &[VAULT],
     );
     assert!(detected(&through(facts, "go(uint256)", &[U256::from(3)])).contains(&1_000_601));
@@ -154,26 +232,58 @@ fn flash_governance_is_detected() {
 fn taking_over_a_monitored_contract_is_detected_and_an_owners_hand_over_alone_is_not() {
     let word = |address: Address| U256::from_be_slice(address.as_slice());
     detected(&Scene::call(VAULT, "initialize(address)", &[word(SENDER)]));
-    detected(&Scene::call(VAULT, "transferOwnership(address)", &[word(SENDER)]));
+    detected(&Scene::call(
+        VAULT,
+        "transferOwnership(address)",
+        &[word(SENDER)],
+    ));
     detected(&Scene::call(VAULT, "kill()", &[]));
-    quiet(&Scene::call(VAULT, "transferOwnership(address)", &[word(OTHER)]));
-    quiet(&Scene::call(OTHER, "transferOwnership(address)", &[word(SENDER)]));
+    quiet(&Scene::call(
+        VAULT,
+        "transferOwnership(address)",
+        &[word(OTHER)],
+    ));
+    quiet(&Scene::call(
+        OTHER,
+        "transferOwnership(address)",
+        &[word(SENDER)],
+    ));
     let mut deployer = Scene::call(VAULT, "initialize(address)", &[word(OTHER)]);
-    deployer.code = Some(CodeFacts { created_at: Some(999_990), ..Default::default() });
+    deployer.code = Some(CodeFacts {
+        created_at: Some(999_990),
+        ..Default::default()
+    });
     quiet(&deployer);
 }
 
 #[test]
 fn spending_others_allowances_through_a_monitored_contract_is_detected() {
     let mut scene = Scene::call(VAULT, "callBytes(address,bytes)", &[U256::MAX]);
-    scene.decoded.selectors.push(selector("transferFrom(address,address,uint256)"));
-    scene.decoded.selectors.push(selector("approve(address,uint256)"));
+    scene
+        .decoded
+        .selectors
+        .push(selector("transferFrom(address,address,uint256)"));
+    scene
+        .decoded
+        .selectors
+        .push(selector("approve(address,uint256)"));
     scene.decoded.depth = 1;
     let sids = detected(&scene);
-    assert!(sids.contains(&1_000_501) && sids.contains(&1_000_502), "{sids:?}");
+    assert!(
+        sids.contains(&1_000_501) && sids.contains(&1_000_502),
+        "{sids:?}"
+    );
     // An ordinary approval of, and transfer by, a monitored token.
-    for signature in ["approve(address,uint256)", "transferFrom(address,address,uint256)", "transfer(address,uint256)"] {
-        let mut scene = Scene::call(VAULT, signature, &[U256::from_be_slice(OTHER.as_slice()), U256::MAX]);
+    for signature in [
+        "approve(address,uint256)",
+        "transferFrom(address,address,uint256)",
+        "transfer(address,uint256)",
+    ] {
+        let mut scene = Scene::call(
+            VAULT,
+            signature,
+            &[U256::from_be_slice(OTHER.as_slice()), U256::MAX],
+        );
         scene.decoded.method = Method::Builtin;
         quiet(&scene);
     }

@@ -53,8 +53,20 @@ fn addr(n: u8) -> Address {
 
 fn yaml(spec: &Spec) -> String {
     let list = |specs: &[Spec]| specs.iter().map(yaml).collect::<Vec<_>>().join(", ");
-    let hex = |bytes: &[u8]| bytes.iter().map(|n| format!("0x{}", format!("{n:02x}").repeat(4))).collect::<Vec<_>>().join(", ");
-    let addrs = |bytes: &[u8]| bytes.iter().map(|&n| format!("'{:#x}'", addr(n))).collect::<Vec<_>>().join(", ");
+    let hex = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .map(|n| format!("0x{}", format!("{n:02x}").repeat(4)))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
+    let addrs = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .map(|&n| format!("'{:#x}'", addr(n)))
+            .collect::<Vec<_>>()
+            .join(", ")
+    };
     match spec {
         Spec::All(s) => format!("{{all: [{}]}}", list(s)),
         Spec::Any(s) => format!("{{any: [{}]}}", list(s)),
@@ -94,36 +106,60 @@ fn quantity(s: &Subject, key: &str) -> u64 {
 }
 
 fn touched<'a>(s: &'a Subject) -> Vec<&'a Address> {
-    s.touches.iter().filter_map(|&i| s.monitored.get(i as usize)).collect()
+    s.touches
+        .iter()
+        .filter_map(|&i| s.monitored.get(i as usize))
+        .collect()
 }
 
 fn naive(spec: &Spec, s: &Subject) -> bool {
-    let own: Option<&[u8]> = if s.tx.to.is_some() { s.tx.input.get(..4) } else { None };
+    let own: Option<&[u8]> = if s.tx.to.is_some() {
+        s.tx.input.get(..4)
+    } else {
+        None
+    };
     let is = |n: &u8, selector: &[u8]| selector == [*n; 4];
-    let words = || if own.is_some() { s.tx.input[4..].chunks_exact(32).collect::<Vec<_>>() } else { vec![] };
+    let words = || {
+        if own.is_some() {
+            s.tx.input[4..].chunks_exact(32).collect::<Vec<_>>()
+        } else {
+            vec![]
+        }
+    };
     match spec {
         Spec::All(specs) => specs.iter().filter(|x| naive(x, s)).count() == specs.len(),
         Spec::Any(specs) => specs.iter().filter(|x| naive(x, s)).count() > 0,
         Spec::Not(x) => !naive(x, s),
         Spec::Selector(set) => own.is_some_and(|o| set.iter().any(|n| is(n, o))),
         Spec::Calls(set) => {
-            own.is_some_and(|o| set.iter().any(|n| is(n, o))) || s.decoded.selectors.iter().any(|o| set.iter().any(|n| is(n, o)))
+            own.is_some_and(|o| set.iter().any(|n| is(n, o)))
+                || s.decoded
+                    .selectors
+                    .iter()
+                    .any(|o| set.iter().any(|n| is(n, o)))
         }
         Spec::To(set) => set.iter().any(|&n| s.tx.to == Some(addr(n))),
         Spec::ToMonitored => touched(s).iter().any(|a| s.tx.to.as_ref() == Some(*a)),
-        Spec::FromMonitored => s.monitored.iter().any(|a| *a == s.tx.from),
-        Spec::Mentions(n) => s.decoded.addresses.iter().any(|a| *a == addr(*n)),
+        Spec::FromMonitored => s.monitored.contains(&s.tx.from),
+        Spec::Mentions(n) => s.decoded.addresses.contains(&addr(*n)),
         Spec::Touches(way) => match *way {
             "none" => s.touches.is_empty(),
             "monitored" => !s.touches.is_empty(),
-            "calldata" => touched(s).iter().any(|a| s.decoded.addresses.iter().any(|b| b == *a)),
-            "code" => touched(s).iter().any(|a| s.code.is_some_and(|c| c.addresses.iter().any(|b| b == *a))),
+            "calldata" => touched(s).iter().any(|a| s.decoded.addresses.contains(a)),
+            "code" => touched(s)
+                .iter()
+                .any(|a| s.code.is_some_and(|c| c.addresses.contains(a))),
             _ => naive(&Spec::ToMonitored, s),
         },
         Spec::AtLeast(key, n) => quantity(s, key) >= *n,
         Spec::Below(key, n) => quantity(s, key) <= *n,
-        Spec::Word(at, n) => words().iter().enumerate().any(|(i, w)| at.is_none_or(|at| at == i) && U256::from_be_slice(w) == U256::from(*n)),
-        Spec::WordSender => words().iter().any(|w| w[..12] == [0; 12] && w[12..] == s.tx.from[..]),
+        Spec::Word(at, n) => words()
+            .iter()
+            .enumerate()
+            .any(|(i, w)| at.is_none_or(|at| at == i) && U256::from_be_slice(w) == U256::from(*n)),
+        Spec::WordSender => words()
+            .iter()
+            .any(|w| w[..12] == [0; 12] && w[12..] == s.tx.from[..]),
         Spec::Creation(yes) => s.tx.to.is_none() == *yes,
         Spec::DecodedBy(method) => s.decoded.method == *method,
         Spec::CodeKnown(yes) => s.code.is_some() == *yes,
@@ -131,11 +167,16 @@ fn naive(spec: &Spec, s: &Subject) -> bool {
         Spec::CodeAtLeast(key, n) => s.code.is_some_and(|c| match *key {
             "size" => u64::from(c.size) >= *n,
             "call_sites" => u64::from(c.call_sites) >= *n,
-            _ => s.block_number.is_some_and(|now| c.created_at.is_some_and(|then| now.saturating_sub(then) >= *n)),
+            _ => s.block_number.is_some_and(|now| {
+                c.created_at
+                    .is_some_and(|then| now.saturating_sub(then) >= *n)
+            }),
         }),
-        Spec::CodeSelectors(set) => s.code.is_some_and(|c| c.selectors.iter().any(|o| set.iter().any(|n| is(n, o)))),
-        Spec::CodeAddress(n) => s.code.is_some_and(|c| c.addresses.iter().any(|a| *a == addr(*n))),
-        Spec::CodeSender => s.code.is_some_and(|c| c.addresses.iter().any(|a| *a == s.tx.from)),
+        Spec::CodeSelectors(set) => s
+            .code
+            .is_some_and(|c| c.selectors.iter().any(|o| set.iter().any(|n| is(n, o)))),
+        Spec::CodeAddress(n) => s.code.is_some_and(|c| c.addresses.contains(&addr(*n))),
+        Spec::CodeSender => s.code.is_some_and(|c| c.addresses.contains(&s.tx.from)),
     }
 }
 
@@ -144,7 +185,13 @@ fn few() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn method() -> impl Strategy<Value = Method> {
-    prop::sample::select(vec![Method::Empty, Method::Creation, Method::Abi, Method::Builtin, Method::WordScan])
+    prop::sample::select(vec![
+        Method::Empty,
+        Method::Creation,
+        Method::Abi,
+        Method::Builtin,
+        Method::WordScan,
+    ])
 }
 
 fn spec() -> impl Strategy<Value = Spec> {
@@ -179,7 +226,14 @@ fn spec() -> impl Strategy<Value = Spec> {
     })
 }
 
-type Parts = (PendingTransaction, Decoded, Option<CodeFacts>, Vec<u16>, Vec<Address>, Option<u64>);
+type Parts = (
+    PendingTransaction,
+    Decoded,
+    Option<CodeFacts>,
+    Vec<u16>,
+    Vec<Address>,
+    Option<u64>,
+);
 
 fn subject_parts() -> impl Strategy<Value = Parts> {
     let input = prop_oneof![
@@ -192,8 +246,15 @@ fn subject_parts() -> impl Strategy<Value = Parts> {
                 input
             }),
     ];
-    let tx = (0_u8..5, prop::option::weighted(0.8, 0_u8..5), 0_u64..80, 0_u64..80, 0_u64..80, input).prop_map(
-        |(from, to, value, nonce, gas, input)| PendingTransaction {
+    let tx = (
+        0_u8..5,
+        prop::option::weighted(0.8, 0_u8..5),
+        0_u64..80,
+        0_u64..80,
+        0_u64..80,
+        input,
+    )
+        .prop_map(|(from, to, value, nonce, gas, input)| PendingTransaction {
             from: addr(from),
             to: to.map(addr),
             value: U256::from(value),
@@ -201,40 +262,67 @@ fn subject_parts() -> impl Strategy<Value = Parts> {
             gas,
             input,
             ..Default::default()
-        },
-    );
-    let decoded = (method(), few(), few(), 0_u8..3).prop_map(|(method, selectors, addresses, depth)| Decoded {
-        method,
-        selectors: selectors.into_iter().map(|n| [n; 4]).collect(),
-        addresses: addresses.into_iter().map(addr).collect(),
-        depth,
-        ..Default::default()
-    });
-    let code = (0_u32..4, any::<bool>(), 0_u32..4, vec(0_u8..5, 0..4), vec(0_u8..5, 0..4), prop::option::of(0_u64..6)).prop_map(
-        |(size, delegatecall, call_sites, mut selectors, mut addresses, created_at)| {
-            selectors.sort_unstable();
-            addresses.sort_unstable();
-            CodeFacts {
-                size,
-                delegatecall,
-                call_sites,
+        });
+    let decoded =
+        (method(), few(), few(), 0_u8..3).prop_map(|(method, selectors, addresses, depth)| {
+            Decoded {
+                method,
                 selectors: selectors.into_iter().map(|n| [n; 4]).collect(),
                 addresses: addresses.into_iter().map(addr).collect(),
-                created_at,
+                depth,
                 ..Default::default()
             }
-        },
-    );
+        });
+    let code = (
+        0_u32..4,
+        any::<bool>(),
+        0_u32..4,
+        vec(0_u8..5, 0..4),
+        vec(0_u8..5, 0..4),
+        prop::option::of(0_u64..6),
+    )
+        .prop_map(
+            |(size, delegatecall, call_sites, mut selectors, mut addresses, created_at)| {
+                selectors.sort_unstable();
+                addresses.sort_unstable();
+                CodeFacts {
+                    size,
+                    delegatecall,
+                    call_sites,
+                    selectors: selectors.into_iter().map(|n| [n; 4]).collect(),
+                    addresses: addresses.into_iter().map(addr).collect(),
+                    created_at,
+                    ..Default::default()
+                }
+            },
+        );
     let monitored = vec((0_u8..5).prop_map(addr), 0..4);
-    (tx, decoded, prop::option::weighted(0.7, code), vec(0_u16..5, 0..3), monitored, prop::option::of(0_u64..6))
+    (
+        tx,
+        decoded,
+        prop::option::weighted(0.7, code),
+        vec(0_u16..5, 0..3),
+        monitored,
+        prop::option::of(0_u64..6),
+    )
 }
 
 fn subject<'a>((tx, decoded, code, touches, monitored, block_number): &'a Parts) -> Subject<'a> {
-    Subject { tx, decoded, code: code.as_ref(), touches, monitored, block_number: *block_number }
+    Subject {
+        tx,
+        decoded,
+        code: code.as_ref(),
+        touches,
+        monitored,
+        block_number: *block_number,
+    }
 }
 
 fn rule(sid: usize, spec: &Spec) -> String {
-    format!("- {{sid: {sid}, msg: m, classtype: other, weight: 0.25, match: {}}}\n", yaml(spec))
+    format!(
+        "- {{sid: {sid}, msg: m, classtype: other, weight: 0.25, match: {}}}\n",
+        yaml(spec)
+    )
 }
 
 proptest! {

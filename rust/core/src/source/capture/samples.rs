@@ -37,6 +37,7 @@ impl Dice {
     }
 }
 
+#[derive(Clone)]
 pub(crate) struct Signed {
     pub raw: Vec<u8>,
     pub from: Address,
@@ -105,7 +106,7 @@ pub(crate) fn context(dice: &mut Dice) -> ContextEntry {
             gas_limit: dice.below(1 << 30),
             seen_ms: dice.below(1 << 41),
         }),
-        1 => ContextEntry::Code(CodeAnswer { address: dice.address(), code: dice.bytes(24_576), created_at: Some(1) }),
+        1 => ContextEntry::Code(CodeAnswer { address: dice.address(), code: dice.bytes(1_500), created_at: Some(1) }),
         2 => ContextEntry::Reorg(Reorg { at_ms: 3, depth: 2, old_head: dice.hash(), new_head: dice.hash(), number: 8 }),
         _ => {
             let mined = MinedTransaction { hash: dice.hash(), from: dice.address(), nonce: 3, creates: false };

@@ -1,0 +1,146 @@
+//! Transactions to measure on: real ones where the data folder is there, else a few made by this project.
+
+use alloy_dyn_abi::{DynSolValue, JsonAbiExt};
+use alloy_json_abi::Function;
+use alloy_primitives::{Address, U256, address};
+use mempool_ids_core::tx::PendingTransaction;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::record::{Field, Row};
+use std::fs::File;
+use std::path::PathBuf;
+use std::time::Instant;
+
+pub const ALICE: Address = address!("a11ce00000000000000000000000000000000001");
+
+/// Folder of the real data: `MEMPOOL_IDS_DATA`, else `../shared/data` beside the repository.
+fn data() -> PathBuf {
+    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data");
+    std::env::var_os("MEMPOOL_IDS_DATA").map_or_else(|| beside.into(), PathBuf::from)
+}
+
+/// What is measured on, and its name for the report.
+pub fn load() -> (&'static str, Vec<PendingTransaction>) {
+    let path = data().join("transactions/train.parquet");
+    match File::open(&path) {
+        Ok(file) => {
+            let reader = SerializedFileReader::new(file).expect("a Parquet file");
+            let rows = reader.get_row_iter(None).expect("rows");
+            let transactions: Vec<_> = rows
+                .enumerate()
+                .map(|(i, row)| transaction(i, &row.expect("a row")))
+                .collect();
+            eprintln!("{} transactions of {}", transactions.len(), path.display());
+            ("real", transactions)
+        }
+        Err(reason) => {
+            eprintln!("made-up transactions: {}: {reason}", path.display());
+            ("made_up", made_up())
+        }
+    }
+}
+
+fn transaction(position: usize, row: &Row) -> PendingTransaction {
+    // Arrivals 80 ms apart, as on mainnet.
+    let mut tx = PendingTransaction {
+        seen_ms: 1_700_000_000_000 + position as u64 * 80,
+        ..Default::default()
+    };
+    let mut gas_price = 0;
+    for (name, field) in row.get_column_iter() {
+        match (name.as_str(), field) {
+            ("to", Field::Str(text)) => tx.to = text.parse().ok(),
+            ("from", Field::Str(text)) => tx.from = text.parse().unwrap_or_default(),
+            ("value", Field::Str(text)) => tx.value = text.parse().unwrap_or_default(),
+            ("nonce", Field::Long(v)) => tx.nonce = *v as u64,
+            ("gas", Field::Long(v)) => tx.gas = *v as u64,
+            ("gas_price", Field::Long(v)) => gas_price = *v as u128,
+            ("max_fee_per_gas", Field::Long(v)) => tx.max_fee_per_gas = *v as u128,
+            ("max_priority_fee_per_gas", Field::Long(v)) => {
+                tx.max_priority_fee_per_gas = *v as u128
+            }
+            ("input", Field::Bytes(bytes)) => tx.input = bytes.data().to_vec(),
+            _ => {}
+        }
+    }
+    if tx.max_fee_per_gas == 0 {
+        tx.max_fee_per_gas = gas_price;
+        tx.max_priority_fee_per_gas = gas_price;
+    }
+    tx
+}
+
+fn encode(signature: &str, values: &[DynSolValue]) -> Vec<u8> {
+    Function::parse(signature)
+        .expect("a signature")
+        .abi_encode_input(values)
+        .expect("arguments that fit")
+}
+
+fn call(input: Vec<u8>) -> PendingTransaction {
+    let to = address!("a0b86991c6218b36c1d19d4a2e9eb0ce3606eb48");
+    PendingTransaction {
+        to: Some(to),
+        gas: 100_000,
+        nonce: 9,
+        input,
+        ..Default::default()
+    }
+}
+
+fn uint(v: u64) -> DynSolValue {
+    DynSolValue::Uint(U256::from(v), 256)
+}
+
+pub fn transfer() -> PendingTransaction {
+    call(encode(
+        "transfer(address,uint256)",
+        &[ALICE.into(), uint(5)],
+    ))
+}
+
+fn made_up() -> Vec<PendingTransaction> {
+    let path = DynSolValue::Array(vec![ALICE.into(), Address::repeat_byte(0xbe).into()]);
+    let swap = "swapExactTokensForTokens(uint256,uint256,address[],address,uint256)";
+    let swap = encode(
+        swap,
+        &[uint(1000), uint(1), path, ALICE.into(), uint(1_700_000_000)],
+    );
+    let calls = [transfer().input, swap.clone()]
+        .map(DynSolValue::Bytes)
+        .to_vec();
+    let unknown = [&[0xde, 0xad, 0xbe, 0xef], &swap[4..]].concat();
+    vec![
+        call(vec![]),
+        transfer(),
+        call(swap),
+        call(encode("multicall(bytes[])", &[DynSolValue::Array(calls)])),
+        call(unknown),
+    ]
+}
+
+/// Prints p50, p90 and p99 of the time of one transaction, in nanoseconds: each is the mean of a few runs in a row, so
+/// that the clock's own cost does not count.
+pub fn print_percentiles(
+    name: &str,
+    transactions: &[PendingTransaction],
+    mut run: impl FnMut(&PendingTransaction),
+) {
+    const RUNS: u32 = 16;
+    let mut nanoseconds: Vec<u128> = transactions
+        .iter()
+        .map(|tx| {
+            let start = Instant::now();
+            (0..RUNS).for_each(|_| run(tx));
+            start.elapsed().as_nanos() / u128::from(RUNS)
+        })
+        .collect();
+    nanoseconds.sort_unstable();
+    let at = |q: usize| nanoseconds[(nanoseconds.len() - 1) * q / 100];
+    eprintln!(
+        "{name}: per transaction p50 {} ns, p90 {} ns, p99 {} ns, max {} ns",
+        at(50),
+        at(90),
+        at(99),
+        at(100)
+    );
+}

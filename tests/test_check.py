@@ -1,0 +1,66 @@
+import pytest
+
+from mempool_ids.config import IDSConfig
+from mempool_ids.diagnostics import Finding, check_nodes, check_parts
+from tests.support import VAULT, Node, running
+
+
+async def findings(node: Node, chain_id: int = 1) -> dict[str, Finding]:
+    config = IDSConfig(websocket_url=node.url, monitored_contracts=[VAULT], chain={"id": chain_id})
+    return {finding.check: finding for finding in await check_nodes(config)}
+
+
+async def test_a_good_node_passes_with_its_latency() -> None:
+    async with running(Node()) as node:
+        found = await findings(node)
+    # The test's block is of 1970.
+    assert {check: finding.status.value for check, finding in found.items()} == {
+        "websocket": "ok",
+        "chain id": "ok",
+        "head": "warning",
+        "pending transactions": "ok",
+        "heads": "ok",
+        "txpool": "ok",
+        "contract": "ok",
+    }
+    assert found["chain id"].latency_ms is not None
+
+
+async def test_hashes_only_is_a_warning_and_a_wrong_chain_or_no_code_a_failure() -> None:
+    async with running(Node(chain_id=5, whole=False, code="0x")) as node:
+        found = await findings(node)
+    assert found["pending transactions"].status.value == "warning"
+    assert found["chain id"].status.value == "failed"
+    assert "chain is 5, the configuration's 1" in found["chain id"].detail
+    assert found["contract"].status.value == "failed"
+
+
+async def test_a_node_that_is_not_there_fails_without_its_key() -> None:
+    config = IDSConfig(
+        websocket_url="ws://127.0.0.1:9/v3/0123456789abcdef", chain={"rpc_urls": ["http://127.0.0.1:9"]}
+    )
+    found = await check_nodes(config)
+    assert [finding.status.value for finding in found] == ["failed", "failed"]
+    assert "0123456789abcdef" not in repr(found)
+
+
+def test_parts_are_checked_one_by_one(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_SUCH_SECRET", raising=False)
+    config = IDSConfig(
+        operational_mode="active_defense",
+        detection={"rules": [str(tmp_path / "none.yaml")]},
+        alerts={
+            "jsonl": tmp_path / "e.jsonl",
+            "webhooks": [{"url": "https://h.test/", "secret": "env:NO_SUCH_SECRET"}],
+        },
+        storage={"url": f"sqlite:///{tmp_path}/ids.db"},
+    )
+    found = {finding.check: finding.status.value for finding in check_parts(config)}
+    assert found == {
+        "model": "ok",
+        "rules": "failed",
+        "storage": "ok",
+        "event log": "ok",
+        "webhook secret": "failed",
+        "mode": "failed",
+    }

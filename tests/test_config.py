@@ -1,0 +1,239 @@
+import json
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from mempool_ids.config import IDSConfig, IDSMode, Secret, Url, load, redact_url, sensor_config
+from mempool_ids.config.load import locate
+from mempool_ids.exceptions import ConfigError
+
+DESIGN = """
+operational_mode = "monitor_only"
+[chain]
+id = 1
+websocket_urls = ["ws://127.0.0.1:8546"]
+rpc_urls = ["http://127.0.0.1:8545"]
+[[contracts]]
+name = "Vault"
+address = "0x5F5f5F5F5f5f5F5f5f5F5f5f5f5f5f5f5F5F5f5F"
+abi = "vault.abi.json"
+assets = ["native", "0x6b175474e89094c44da98b954eedeac495271d0f"]
+pause = { call = "pause()", check = "paused()", gas = 80000 }
+[detection]
+classification_threshold = 0.7
+threat_level_threshold = "HIGH"
+rules = ["builtin", "rules/*.yaml"]
+[simulation]
+deadline_ms = 250
+[defense]
+signer = { type = "keystore", path = "guardian.json", password = "env:GUARDIAN_PASSWORD" }
+gas = { buffer_multiplier = 1.5, max_fee_gwei = 500, max_cost_eth = 0.5, daily_budget_eth = 2.0 }
+[alerts]
+jsonl = "alerts.jsonl"
+webhooks = [{ url = "https://hooks.example/services/T0000000000/B", secret = "env:HOOK_SECRET" }]
+[storage]
+url = "sqlite:///mempool-ids.db"
+[server]
+listen = "127.0.0.1:9464"
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "conf" / "ids.toml"
+    path.parent.mkdir()
+    path.write_text(DESIGN)
+    return path
+
+
+def problem(path: Path | None, *overrides: str, **environ: str) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load(path, overrides, environ=environ)
+    return str(caught.value)
+
+
+def test_the_designs_example_is_valid_and_paths_are_relative_to_the_file(file: Path) -> None:
+    config = load(file, environ={})
+    folder = file.parent
+    assert config.operational_mode is IDSMode.MONITOR_ONLY
+    assert config.contracts[0].abi == folder / "vault.abi.json"
+    assert config.contracts[0].address == "0x" + "5f" * 20
+    assert config.detection.rules == ("builtin", str(folder / "rules/*.yaml"))
+    assert config.alerts.jsonl == folder / "alerts.jsonl"
+    assert config.storage.path == folder / "mempool-ids.db"
+    assert config.defense.signer is not None
+    assert config.defense.signer.path == folder / "guardian.json"
+
+
+def test_flag_wins_over_environment_over_file(file: Path) -> None:
+    environ = {"MEMPOOL_IDS_CHAIN__ID": "5", "MEMPOOL_IDS_DETECTION_CLASSIFICATION_THRESHOLD": "0.5"}
+    config = load(file, ["chain.id=7"], environ=environ)
+    assert config.chain.id == 7
+    assert config.detection.classification_threshold == 0.5
+    assert load(file, environ=environ).chain.id == 5
+
+
+def test_lists_can_be_given_as_comma_separated_text(file: Path) -> None:
+    config = load(file, ["chain.websocket_urls=ws://a:1, ws://b:2"], environ={})
+    assert [url.full for url in config.chain.websocket_urls] == ["ws://a:1", "ws://b:2"]
+    config = load(file, ['chain.websocket_urls=["ws://c:3"]', "contracts.0.name=Bank"], environ={})
+    assert config.chain.websocket_urls[0].full == "ws://c:3"
+    assert config.contracts[0].name == "Bank"
+
+
+def test_a_misspelt_key_is_an_error_with_its_line_and_the_nearest_key(file: Path) -> None:
+    file.write_text(DESIGN.replace("websocket_urls", "websoket_urls"))
+    message = problem(file)
+    assert message == f"{file}:5: chain.websoket_urls: unknown key; did you mean chain.websocket_urls?"
+
+
+def test_misspelt_keys_are_named_wherever_they_are(file: Path) -> None:
+    file.write_text(DESIGN.replace("[storage]", "[storrage]").replace("check =", "chek ="))
+    message = problem(file)
+    assert f"{file}:25: storrage: unknown key; did you mean storage?" in message
+    assert f"{file}:12: contracts.0.pause.chek: unknown key; did you mean contracts.pause.check?" in message
+
+
+def test_a_key_in_the_wrong_section_is_pointed_to_the_right_one() -> None:
+    assert "did you mean detection.classification_threshold?" in problem(
+        None, "chain.classification_threshold=0.5"
+    )
+
+
+def test_a_misspelt_environment_variable_is_an_error_and_a_foreign_one_is_not() -> None:
+    assert "did you mean MEMPOOL_IDS_CHAIN_ID?" in problem(None, MEMPOOL_IDS_CHAIN__IDD="1")
+    assert "MEMPOOL_IDS_CHAIN_NONSENSE" in problem(None, MEMPOOL_IDS_CHAIN_NONSENSE="1")
+    load(None, environ={"MEMPOOL_IDS_XYZZY": "1", "PATH": "/"})
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("chain.id=zero", "--set chain.id: chain.id"),
+        ("chain.id=0", "greater than 0"),
+        ("chain", "expected key=value"),
+        ("chain.id.sub=1", "no keys of its own"),
+        ("contracts.3.name=x", "there is no entry 3"),
+        ("detection.classification_threshold=1.5", "less than or equal to 1"),
+        ("chain.websocket_urls=http://a", "must begin with ws:// or wss://"),
+        ("chain.websocket_urls=nonsense", "not a URL"),
+        ("operational_mode=watch", "'monitor_only', 'alert_only' or 'active_defense'"),
+        ("storage.url=postgresql://user:hunter2@db/x", "SQLite only"),
+        ("storage.url=sqlite:///:memory:", "must survive"),
+        ("contracts.0.address=0x12", "40 hexadecimal digits"),
+        ("sensor=a b", "String should match"),
+        ("monitored_contracts=0x12", "did you mean contracts?"),
+    ],
+)
+def test_wrong_values_are_refused_with_the_key(file: Path, override: str, expected: str) -> None:
+    assert expected in problem(file, override)
+
+
+def test_errors_do_not_repeat_values_that_may_be_secret(file: Path) -> None:
+    for override in (
+        'alerts.webhooks=[{url="https://h/x", secret="hunter2"}]',
+        "storage.url=postgresql://user:hunter2@db/x",
+        "chain.websocket_urls=http://user:hunter2@a",
+    ):
+        assert "hunter2" not in problem(file, override)
+
+
+@pytest.mark.parametrize("text", ["a = [", "a = 1\na = 2", "[" * 5000])
+def test_a_file_that_is_no_toml_is_refused_with_its_name(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "ids.toml"
+    path.write_text(text)
+    assert problem(path).startswith(str(path))
+
+
+def test_a_missing_or_binary_file_is_refused(tmp_path: Path) -> None:
+    assert "No such file" in problem(tmp_path / "none.toml")
+    binary = tmp_path / "ids.toml"
+    binary.write_bytes(b"\xff\xfe")
+    assert "not UTF-8" in problem(binary)
+
+
+def test_two_contracts_with_one_address_or_name_are_refused() -> None:
+    address = "0x" + "11" * 20
+    with pytest.raises(ValidationError, match="two have the address"):
+        IDSConfig(monitored_contracts=[{"name": "a", "address": address}, {"name": "b", "address": address}])
+
+
+def test_the_short_form_for_python() -> None:
+    address = "0x" + "Ab" * 20
+    config = IDSConfig(websocket_url="ws://127.0.0.1:8546", monitored_contracts=[address], chain={"id": 5})
+    assert config.chain.id == 5
+    assert config.chain.websocket_urls == (Url("ws://127.0.0.1:8546"),)
+    assert config.contracts[0].address == address.lower()
+    with pytest.raises(ValidationError):
+        IDSConfig(websocket_urls=["ws://a"])
+
+
+def test_secrets_are_read_at_use_and_never_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = Secret("env:MY_HOOK_SECRET")
+    monkeypatch.delenv("MY_HOOK_SECRET", raising=False)
+    with pytest.raises(ConfigError, match="env:MY_HOOK_SECRET is not set"):
+        secret.reveal()
+    monkeypatch.setenv("MY_HOOK_SECRET", "hunter2")
+    assert secret.reveal() == "hunter2"
+    path = tmp_path / "secret"
+    path.write_text("correct horse\n")
+    assert Secret(f"file:{path}").reveal() == "correct horse"
+    assert "hunter2" not in repr(secret) + str(secret)
+    with pytest.raises(ConfigError, match="No such file"):
+        Secret(f"file:{tmp_path}/none").reveal()
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("wss://mainnet.infura.io/ws/v3/0123456789abcdef0123", "wss://mainnet.infura.io/ws/v3/***"),
+        ("https://user:pw@h:8545/x?key=1", "https://***@h:8545/x?***"),
+        ("ws://[::1]:8546", "ws://[::1]:8546"),
+        ("ws://h:99999999", "***"),
+        ("nonsense", "***"),
+    ],
+)
+def test_urls_are_shown_without_keys(url: str, shown: str) -> None:
+    assert redact_url(url) == shown
+
+
+def test_no_key_shows_in_the_configurations_repr(file: Path) -> None:
+    config = load(file, ["chain.websocket_urls=wss://n/v3/abcdefabcdefabcdef"], environ={})
+    assert "abcdefabcdefabcdef" not in repr(config)
+    assert "abcdefabcdefabcdef" in sensor_config(config.model_copy(update={"contracts": ()}))
+
+
+def test_the_cores_configuration_has_only_what_was_set(file: Path) -> None:
+    (file.parent / "vault.abi.json").write_text("[]")
+    config = load(file, ["chain.stall_timeout_ms=5000", "limits.batch=8", "capture.dir=cap"], environ={})
+    core = json.loads(sensor_config(config))
+    assert core["source"] == {
+        "type": "live",
+        "websocket_urls": ["ws://127.0.0.1:8546"],
+        "rpc_urls": ["http://127.0.0.1:8545"],
+        "stall_timeout_ms": 5000,
+    }
+    assert core["contracts"] == [{"name": "Vault", "address": "0x" + "5f" * 20, "abi": "[]"}]
+    assert core["limits"] == {"batch": 8}
+    assert core["capture"] == {"dir": str(file.parent / "cap")}
+    assert core["model"]["onnxruntime"].rpartition("/")[2].startswith("libonnxruntime")
+    replayed = json.loads(sensor_config(config, replay=[file], speed=2.0, emit="all", judge=False))
+    assert replayed["source"] == {"type": "replay", "paths": [str(file)], "speed": 2.0}
+    assert replayed["model"] is None
+    assert replayed["capture"] is None
+
+
+def test_without_a_node_or_an_abi_the_message_says_what_to_do(file: Path) -> None:
+    with pytest.raises(ConfigError, match=r"chain\.websocket_urls is empty"):
+        sensor_config(IDSConfig())
+    with pytest.raises(ConfigError, match=r"ABI of Vault: .*vault.abi.json: No such file"):
+        sensor_config(load(file, environ={}))
+
+
+def test_lines_are_found_in_tables_arrays_and_dotted_keys() -> None:
+    text = "a.b = 1\n[[c]]\nx = 1\n[[c]]\n# x = 2\nx = 2\n[d.e]\n'f' = 1\n"
+    assert locate(text, ("a", "b")) == 1
+    assert locate(text, ("c", 1, "x")) == 6
+    assert locate(text, ("d", "e", "f", "g")) == 8
+    assert locate(text, ("nowhere",)) is None

@@ -1,0 +1,279 @@
+import asyncio
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from mempool_ids import (
+    ConfigError,
+    IDSConfig,
+    IDSEngine,
+    MempoolIdsError,
+    RulesError,
+    ThreatDetection,
+    ThreatLevel,
+)
+from mempool_ids.storage import Store
+from tests.support import VAULT, write_capture
+
+
+@pytest.fixture
+def capture(tmp_path: Path) -> Path:
+    return write_capture(tmp_path / "capture.jsonl", 20)
+
+
+def settings(tmp_path: Path, **sections: Any) -> IDSConfig:
+    """A threshold of 0 makes every transaction a detection: what follows a detection is under test here."""
+    return IDSConfig(
+        sensor="test",
+        monitored_contracts=[{"name": "Vault", "address": VAULT}],
+        **{
+            "detection": {"classification_threshold": 0.0},
+            "alerts": {"jsonl": tmp_path / "events.jsonl", **sections.pop("alerts", {})},
+            "storage": {"url": f"sqlite:///{tmp_path}/ids.db"},
+            **sections,
+        },
+    )
+
+
+def logged(tmp_path: Path, event_type: str = "alert") -> list[dict[str, Any]]:
+    events = [orjson.loads(line) for line in (tmp_path / "events.jsonl").read_bytes().splitlines()]
+    return [event for event in events if event["event_type"] == event_type]
+
+
+async def play(engine: IDSEngine) -> None:
+    async with engine:
+        await asyncio.wait_for(engine.wait(), 30)
+
+
+async def test_every_detection_is_stored_logged_and_called_back_in_order(
+    tmp_path: Path, capture: Path
+) -> None:
+    engine = IDSEngine(settings(tmp_path), replay=[capture])
+    seen: list[ThreatDetection] = []
+    awaited: list[str] = []
+    threads: set[str] = set()
+
+    def sync(detection: ThreatDetection) -> None:
+        threads.add(threading.current_thread().name)
+        seen.append(detection)
+
+    @engine.on_detection
+    async def later(detection: ThreatDetection) -> None:
+        awaited.append(detection.tx_hash)
+
+    engine.on_detection(sync)
+    await play(engine)
+    expected = [f"0x{number:064x}" for number in range(1, 21)]
+    assert [event["tx"]["hash"] for event in logged(tmp_path)] == expected
+    assert [detection.tx_hash for detection in seen] == expected
+    assert awaited == expected
+    assert threading.current_thread().name not in threads
+    first = seen[0]
+    assert isinstance(first.threat_level, ThreatLevel)
+    assert first.tx.nonce == 1
+    assert 0.0 <= first.classification.probability <= 1.0
+    assert first.event["response"] == {"mode": "monitor_only", "action_id": None}
+    statistics = engine.get_statistics()
+    assert (statistics.received, statistics.stored, statistics.repeated, statistics.dropped) == (20, 20, 0, 0)
+
+
+async def test_a_second_run_over_the_same_transactions_alerts_nobody_again(
+    tmp_path: Path, capture: Path
+) -> None:
+    await play(IDSEngine(settings(tmp_path), replay=[capture]))
+    engine = IDSEngine(settings(tmp_path), replay=[capture])
+    seen: list[ThreatDetection] = []
+    engine.on_detection(seen.append)
+    await play(engine)
+    assert seen == []
+    assert engine.get_statistics().repeated == 20
+    assert len(logged(tmp_path)) == 20
+
+
+async def test_lines_that_a_crash_kept_from_the_event_log_are_written_at_the_next_start(
+    tmp_path: Path, capture: Path
+) -> None:
+    await play(IDSEngine(settings(tmp_path), replay=[capture]))
+    log = tmp_path / "events.jsonl"
+    lines = [line for line in log.read_bytes().splitlines() if b'"alert"' in line]
+    # As if the process had been killed after the commit: three alerts unmarked, the last of them half written.
+    log.write_bytes(b"\n".join(lines[:18]) + b"\n" + lines[18][:50])
+    store = Store(tmp_path / "ids.db")
+    with store._connection.begin():
+        store._connection.exec_driver_sql("UPDATE detections SET logged = 0 WHERE seq > 17")
+    store.close()
+    await play(IDSEngine(settings(tmp_path), replay=[write_capture(tmp_path / "none.jsonl", 0)]))
+    written = []
+    for line in log.read_bytes().splitlines():
+        try:
+            event = orjson.loads(line)
+        except orjson.JSONDecodeError:
+            continue
+        if event["event_type"] == "alert":
+            written.append(event["tx"]["hash"])
+    assert written == [f"0x{number:064x}" for number in range(1, 21)]
+
+
+async def test_failing_and_slow_callbacks_hold_up_nothing_else(tmp_path: Path, capture: Path) -> None:
+    engine = IDSEngine(settings(tmp_path), replay=[capture])
+    release = threading.Event()
+
+    def broken(detection: ThreatDetection) -> None:
+        raise ValueError(detection.tx_hash)
+
+    def stuck(_detection: ThreatDetection) -> None:
+        release.wait(10)
+
+    engine.on_detection(broken)
+    engine.on_detection(stuck)
+    async with engine:
+        await asyncio.wait_for(engine.wait(), 30)
+        assert len(logged(tmp_path)) == 20
+        release.set()
+    assert engine.get_statistics().callback_failures == 20
+
+
+class Hook(httpx.AsyncBaseTransport):
+    def __init__(self, delay: float = 0.0) -> None:
+        self.keys: list[str] = []
+        self.delay = delay
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(self.delay)
+        self.keys.append(request.headers["Idempotency-Key"])
+        return httpx.Response(200)
+
+
+HOOKS = {"webhooks": [{"url": "https://hooks.test/", "secret": "env:HOOK_SECRET"}]}
+
+
+@pytest.mark.parametrize(("mode", "expected"), [("monitor_only", 0), ("alert_only", 20)])
+async def test_webhooks_are_used_in_alert_only_mode(
+    tmp_path: Path, capture: Path, monkeypatch: pytest.MonkeyPatch, mode: str, expected: int
+) -> None:
+    monkeypatch.setenv("HOOK_SECRET", "s")
+    hook = Hook()
+    engine = IDSEngine(
+        settings(tmp_path, operational_mode=mode, alerts=HOOKS), replay=[capture], transport=hook
+    )
+    await play(engine)
+    assert len(set(hook.keys)) == len(hook.keys) == expected
+    assert engine.get_statistics().deliveries["delivered"] == expected
+    assert len(logged(tmp_path)) == 20
+
+
+async def test_a_dead_webhook_holds_up_neither_detection_nor_the_stop(
+    tmp_path: Path, capture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOOK_SECRET", "s")
+    config = settings(tmp_path, operational_mode="alert_only", alerts=HOOKS)
+    engine = IDSEngine(config, replay=[capture], transport=Hook(delay=60))
+    started = time.monotonic()
+    await play(engine)
+    assert time.monotonic() - started < 10
+    assert len(logged(tmp_path)) == 20
+    again = Hook()
+    await play(IDSEngine(config, replay=[write_capture(tmp_path / "none.jsonl", 0)], transport=again))
+    assert len(set(again.keys)) == 20
+
+
+async def test_alerts_go_out_even_if_the_storage_fails(
+    tmp_path: Path, capture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> list[bool]:
+        raise OperationalError("INSERT", {}, Exception("database or disk is full"))
+
+    monkeypatch.setenv("HOOK_SECRET", "s")
+    monkeypatch.setattr(Store, "add_detections", full)
+    hook = Hook()
+    config = settings(tmp_path, operational_mode="alert_only", alerts=HOOKS)
+    engine = IDSEngine(config, replay=[capture], transport=hook)
+    await play(engine)
+    statistics = engine.get_statistics()
+    assert statistics.storage_failures > 0
+    assert statistics.stored == 0
+    assert len(logged(tmp_path)) == 20
+    assert len(set(hook.keys)) == 20
+
+
+async def test_muted_alerts_go_to_storage_and_event_log_only(
+    tmp_path: Path, capture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(MUTING)
+    monkeypatch.setenv("HOOK_SECRET", "s")
+    hook = Hook()
+    config = settings(
+        tmp_path,
+        operational_mode="alert_only",
+        alerts=HOOKS,
+        detection={"classification_threshold": 0.999, "rules": [str(rules)]},
+    )
+    engine = IDSEngine(config, replay=[capture], transport=hook)
+    seen: list[ThreatDetection] = []
+    engine.on_detection(seen.append)
+    await play(engine)
+    events = logged(tmp_path)
+    assert len(events) == 20
+    muted = [event for event in events if not event["notify"]]
+    assert len(muted) == 19
+    assert len(seen) == len(hook.keys) == 1
+    assert engine.get_statistics().muted == 19
+
+
+MUTING = """
+rules:
+  - sid: 1000001
+    rev: 1
+    msg: any withdrawal
+    classtype: test
+    severity: 1
+    weight: 1.0
+    when: { selector: "0x2e1a7d4d" }
+    threshold: { type: limit, track: by_rule, count: 1, seconds: 3600 }
+"""
+
+
+async def test_active_defense_is_refused(tmp_path: Path) -> None:
+    engine = IDSEngine(settings(tmp_path, operational_mode="active_defense"))
+    with pytest.raises(ConfigError, match="cannot pause contracts yet"):
+        await engine.start()
+    assert not (tmp_path / "ids.db").exists()
+
+
+async def test_a_bad_rule_file_stops_the_start_and_not_a_reload(tmp_path: Path, capture: Path) -> None:
+    rules = tmp_path / "bad.yaml"
+    rules.write_text("rules: [{sid: zero}]")
+    with pytest.raises(RulesError):
+        await IDSEngine(settings(tmp_path, detection={"rules": [str(rules)]}), replay=[capture]).start()
+
+
+async def test_an_engine_is_started_once(tmp_path: Path, capture: Path) -> None:
+    engine = IDSEngine(settings(tmp_path), replay=[capture])
+    await play(engine)
+    with pytest.raises(MempoolIdsError, match="started once"):
+        await engine.start()
+    await engine.stop()
+
+
+async def test_statistics_are_events_too(tmp_path: Path, capture: Path) -> None:
+    config = settings(tmp_path, alerts={"stats_interval_s": 0.05})
+    async with IDSEngine(config, replay=[capture]) as engine:
+        await asyncio.wait_for(engine.wait(), 30)
+        await asyncio.sleep(0.3)
+    events = logged(tmp_path, "stats")
+    assert len(events) >= 3
+    assert events[-1]["stats"]["stored"] == 20
+
+
+def test_without_a_start_there_are_figures_and_an_export(tmp_path: Path) -> None:
+    engine = IDSEngine(settings(tmp_path))
+    assert engine.get_statistics().received == 0
+    assert engine.export_detections(tmp_path / "out.json") == 0
+    assert orjson.loads((tmp_path / "out.json").read_bytes()) == []

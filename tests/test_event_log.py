@@ -1,0 +1,81 @@
+import threading
+from pathlib import Path
+
+import orjson
+import pytest
+
+from mempool_ids.alerts import EventLog
+from tests.support import alert
+
+
+def event(number: int) -> tuple[dict[str, object], bytes]:
+    return alert(number), orjson.dumps(alert(number))
+
+
+def ids(path: Path) -> list[str]:
+    return [orjson.loads(line)["alert_id"] for line in path.read_bytes().splitlines() if line]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "logs" / "alerts.jsonl"
+
+
+def test_events_are_appended_one_a_line_across_restarts(path: Path) -> None:
+    for start in (0, 2):
+        log = EventLog(path)
+        log.write([event(start), event(start + 1)])
+        log.close()
+    assert ids(path) == ["alert-0", "alert-1", "alert-2", "alert-3"]
+
+
+@pytest.mark.parametrize("how", ["rename", "delete", "truncate"])
+def test_rotation_is_noticed_without_a_signal(path: Path, how: str) -> None:
+    log = EventLog(path)
+    log.write([event(1)])
+    rotated = path.with_suffix(".1")
+    if how == "rename":
+        path.rename(rotated)
+    elif how == "delete":
+        path.unlink()
+    else:
+        with path.open("r+b") as file:
+            file.truncate(0)
+    log.write([event(2)])
+    log.close()
+    assert ids(path) == ["alert-2"]
+    if how == "rename":
+        assert ids(rotated) == ["alert-1"]
+
+
+def test_half_a_line_of_a_crash_does_not_swallow_the_next(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(event(1)[1] + b'\n{"event_type": "al')
+    log = EventLog(path)
+    log.write([event(2)])
+    assert path.read_bytes().splitlines()[-1] == event(2)[1]
+    assert log.recent_alert_ids() == {"alert-1", "alert-2"}
+    log.close()
+
+
+def test_a_file_of_foreign_lines_has_no_alert_ids(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b'"alert_id"\n["alert_id"]\n{"alert_id": 1}\n\xff"alert_id"\n')
+    log = EventLog(path)
+    assert log.recent_alert_ids() == set()
+    log.close()
+
+
+def test_two_writers_do_not_mix_lines(path: Path) -> None:
+    def work(first: int) -> None:
+        log = EventLog(path)
+        for number in range(first, first + 200):
+            log.write([event(number)])
+        log.close()
+
+    threads = [threading.Thread(target=work, args=(first,)) for first in (0, 1000)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(set(ids(path))) == 400

@@ -1,0 +1,107 @@
+import asyncio
+import copy
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+from mempool_ids import IDSConfig, IDSEngine, _core
+from mempool_ids.config import sensor_config
+from mempool_ids.schema import event_schema
+from tests.support import VAULT, alert, write_capture
+
+VALIDATOR = Draft202012Validator(event_schema())
+
+
+def base(event_type: str, **body: Any) -> dict[str, Any]:
+    common = {"timestamp": "2026-01-01T00:00:00.000000Z", "sensor": "s", "chain_id": 1, "schema_version": 1}
+    return {**common, "event_type": event_type, **body}
+
+
+HASH = "0x" + "ab" * 32
+
+
+def test_the_schema_is_a_valid_schema() -> None:
+    Draft202012Validator.check_schema(event_schema())
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        alert(1),
+        base("outcome", alert_id="a", hash=HASH, outcome="mined", block=1),
+        base("outcome", alert_id="a", hash=HASH, outcome="replaced", by=HASH),
+        base("outcome", alert_id="a", hash=HASH, outcome="dropped"),
+        base("anomaly", kind="malformed_frame", origin="ws://n", reason="no JSON"),
+        base("reorg", depth=1, number=5, old_head=HASH, new_head=HASH),
+    ],
+)
+def test_events_of_every_type_are_valid(event: dict[str, Any]) -> None:
+    VALIDATOR.validate(event)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda e: e.pop("alert_id"),
+        lambda e: e.update(event_type="unheard_of"),
+        lambda e: e.update(extra=1),
+        lambda e: e.update(timestamp="2026-01-01 00:00:00"),
+        lambda e: e["tx"].update(value=5),
+        lambda e: e["tx"].update(to="0x12"),
+        lambda e: e["tx"].update(hash=HASH.upper()),
+        lambda e: e.update(features=[0.0] * 21),
+        lambda e: e["response"].update(mode="panic"),
+        lambda e: e.pop("response"),
+        lambda e: e.update(score=1.5),
+    ],
+)
+def test_wrong_alerts_are_invalid(change: Any) -> None:
+    event = copy.deepcopy(alert(1))
+    change(event)
+    with pytest.raises(ValidationError):
+        VALIDATOR.validate(event)
+
+
+def test_an_outcome_says_where_or_by_what() -> None:
+    for outcome in ("mined", "replaced"):
+        with pytest.raises(ValidationError):
+            VALIDATOR.validate(base("outcome", alert_id="a", hash=HASH, outcome=outcome))
+
+
+def test_what_the_core_emits_is_valid(tmp_path: Path) -> None:
+    capture = write_capture(tmp_path / "c.jsonl", 10)
+    with capture.open("a") as file:
+        file.write('{"hash": "nonsense"\n')
+    config = IDSConfig(detection={"classification_threshold": 0.0}, monitored_contracts=[VAULT])
+    sensor = _core.Sensor(sensor_config(config, replay=[capture], emit="all"))
+    sensor.start()
+    kinds = set()
+    ended = False
+    while not ended:
+        for kind, raw in sensor.recv(1.0):
+            ended = ended or kind == "end"
+            for line in raw.splitlines():
+                event = orjson.loads(line)
+                kinds.add(event["event_type"])
+                if kind == "alert":
+                    event["response"] = {"mode": "monitor_only", "action_id": None}
+                VALIDATOR.validate(event)
+    assert kinds == {"alert", "tx", "anomaly"}
+
+
+async def test_every_line_of_the_event_log_is_valid(tmp_path: Path) -> None:
+    config = IDSConfig(
+        detection={"classification_threshold": 0.0},
+        alerts={"jsonl": tmp_path / "e.jsonl", "stats_interval_s": 0.05},
+        storage={"url": f"sqlite:///{tmp_path}/ids.db"},
+    )
+    async with IDSEngine(config, replay=[write_capture(tmp_path / "c.jsonl", 10)]) as engine:
+        await asyncio.wait_for(engine.wait(), 30)
+    events = [orjson.loads(line) for line in (tmp_path / "e.jsonl").read_bytes().splitlines()]
+    for event in events:
+        VALIDATOR.validate(event)
+    assert {event["event_type"] for event in events} == {"alert", "stats"}

@@ -1,0 +1,168 @@
+import asyncio
+import hashlib
+import hmac
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import orjson
+import pytest
+
+from mempool_ids.alerts import webhook
+from mempool_ids.alerts.webhook import Outbox, backoff, sign, verify
+from mempool_ids.config import Webhook
+from mempool_ids.storage import Store
+from tests.support import alert, eventually
+
+SECRET = "s3cret"
+
+
+class Receiver(httpx.AsyncBaseTransport):
+    """Answers with the given status codes in turn, the last for ever."""
+
+    def __init__(self, *answers: int | Exception) -> None:
+        self.answers = list(answers)
+        self.requests: list[httpx.Request] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        await request.aread()
+        self.requests.append(request)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return httpx.Response(answer)
+
+
+@pytest.fixture
+def store(tmp_path: Path):
+    store = Store(tmp_path / "ids.db")
+    yield store
+    store.close()
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOOK_SECRET", SECRET)
+    monkeypatch.setattr(webhook, "backoff", lambda attempts: 0.01)
+
+
+async def deliver(
+    store: Store, transport: Receiver, until: Callable[[Outbox], bool], **options: float
+) -> Outbox:
+    """Stores two alerts and runs an outbox until a condition holds."""
+    hook = Webhook(url="https://hooks.test/alerts", secret="env:HOOK_SECRET", **options)
+    thread = ThreadPoolExecutor(1)
+
+    async def in_storage(work):
+        return await asyncio.get_running_loop().run_in_executor(thread, work)
+
+    outbox = Outbox(hook, store, in_storage, transport)
+    alerts = [(event, orjson.dumps(event)) for event in (alert(1), alert(2))]
+    store.add_detections(alerts, [outbox.sink], logged=True)
+    task = asyncio.create_task(outbox.run())
+    try:
+        await eventually(lambda: until(outbox))
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        thread.shutdown()
+    return outbox
+
+
+def test_the_signature_is_hmac_sha256_over_timestamp_stop_body() -> None:
+    expected = hmac.new(b"k", b'1700000000.{"a":1}', hashlib.sha256).hexdigest()
+    assert sign("k", "1700000000", b'{"a":1}') == f"v1={expected}"
+
+
+def test_receivers_can_verify_and_refuse() -> None:
+    now = str(int(time.time()))
+    good = sign("k", now, b"body")
+    assert verify("k", now, b"body", good)
+    assert not verify("k", now, b"bodY", good)
+    assert not verify("other", now, b"body", good)
+    assert not verify("k", now, b"body", "v1=é")
+    old = str(int(time.time()) - 3600)
+    assert not verify("k", old, b"body", sign("k", old, b"body"))
+
+
+async def test_each_alert_arrives_signed_with_its_own_key(store: Store) -> None:
+    receiver = Receiver(204)
+    await deliver(store, receiver, lambda outbox: outbox.counts["delivered"] == 2)
+    assert {request.headers["Idempotency-Key"] for request in receiver.requests} == {"alert-1", "alert-2"}
+    for request in receiver.requests:
+        timestamp, signature = (
+            request.headers["X-Mempool-Ids-Timestamp"],
+            request.headers["X-Mempool-Ids-Signature"],
+        )
+        assert verify(SECRET, timestamp, request.content, signature)
+        assert orjson.loads(request.content)["alert_id"] == request.headers["Idempotency-Key"]
+    assert store.delivery_counts() == {"delivered": 2}
+
+
+@pytest.mark.parametrize("failure", [500, 404, 302, 429, httpx.ConnectError("x"), httpx.ReadTimeout("x")])
+async def test_failures_are_tried_again_with_the_same_key_and_body(
+    store: Store, failure: int | Exception
+) -> None:
+    receiver = Receiver(failure, failure, failure, 200)
+    await deliver(store, receiver, lambda outbox: outbox.counts["delivered"] == 2)
+    first = [request for request in receiver.requests if request.headers["Idempotency-Key"] == "alert-1"]
+    assert len(receiver.requests) == 5
+    assert len({request.content for request in first}) == 1
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+async def test_an_alert_that_is_not_wanted_is_given_up(store: Store, status: int) -> None:
+    receiver = Receiver(status)
+    await deliver(store, receiver, lambda outbox: outbox.counts["failed"] == 2)
+    assert len(receiver.requests) == 2
+    assert store.delivery_counts() == {"failed": 2}
+
+
+async def test_deliveries_are_given_up_when_they_are_too_old(store: Store) -> None:
+    await deliver(store, Receiver(503), lambda outbox: outbox.counts["failed"] == 2, max_age_h=1e-6)
+    assert store.delivery_counts() == {"failed": 2}
+
+
+async def test_a_restart_goes_on_where_the_last_run_stopped(store: Store) -> None:
+    await deliver(store, Receiver(503), lambda outbox: outbox.counts["retried"] >= 4)
+    assert store.delivery_counts() == {"pending": 2}
+    receiver = Receiver(200)
+    await deliver(store, receiver, lambda outbox: outbox.counts["delivered"] == 2)
+    assert sorted(request.headers["Idempotency-Key"] for request in receiver.requests) == [
+        "alert-1",
+        "alert-2",
+    ]
+
+
+async def test_a_missing_secret_keeps_alerts_until_it_is_there(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HOOK_SECRET")
+    receiver = Receiver(200)
+    await deliver(store, receiver, lambda outbox: outbox.counts["retried"] >= 2)
+    assert receiver.requests == []
+    assert store.delivery_counts() == {"pending": 2}
+
+
+async def test_alerts_that_could_not_be_stored_are_sent_from_memory(store: Store) -> None:
+    receiver = Receiver(500, 200)
+    body = orjson.dumps(alert(7))
+
+    def until(outbox: Outbox) -> bool:
+        if not receiver.requests:
+            outbox.send_unstored("alert-7", body)
+        return outbox.counts["delivered"] == 3
+
+    await deliver(store, receiver, until)
+    assert any(request.content == body for request in receiver.requests)
+
+
+def test_backoff_grows_is_jittered_and_bounded() -> None:
+    early = [backoff(0) for _ in range(200)]
+    late = [backoff(50) for _ in range(200)]
+    assert all(0.5 <= wait <= 1.0 for wait in early)
+    assert all(0.5 <= wait <= 300.0 for wait in late)
+    assert max(late) > 100
+    assert len(set(late)) > 100
