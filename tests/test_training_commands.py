@@ -11,7 +11,7 @@ import pytest
 
 from mempool_ids import manifest
 from mempool_ids.classifier import ExploitClassifier
-from mempool_ids.training import commands, data, model
+from mempool_ids.training import commands, data, evaluate, metrics, model
 
 pa = pytest.importorskip("pyarrow", reason="training needs mempool-ids[train]")
 pq = pytest.importorskip("pyarrow.parquet", reason="training needs mempool-ids[train]")
@@ -66,12 +66,22 @@ def folder(tmp_path_factory):
     return folder
 
 
+FEW = {kind: {**values, "n_estimators": 5} for kind, values in model.PARAMETERS.items()}
+
+
+def hurry(patch: pytest.MonkeyPatch) -> None:
+    """Hundreds of fits are made in an evaluation: small ones, here."""
+    patch.setattr(model, "PARAMETERS", FEW)
+    patch.setattr(model, "CALIBRATION_FOLDS", 2)
+    patch.setattr(evaluate, "SYNTHETIC_ROWS", 200)
+    patch.setattr(metrics, "BOOTSTRAP", 50)
+
+
 @pytest.fixture(scope="module")
 def trained(folder, tmp_path_factory):
     out = tmp_path_factory.mktemp("models")
     with pytest.MonkeyPatch.context() as patch:
-        few = {kind: {**values, "n_estimators": 10} for kind, values in model.PARAMETERS.items()}
-        patch.setattr(model, "PARAMETERS", few)
+        hurry(patch)
         commands.train(folder, 0, "all", out, seed=3)
     return out
 
@@ -142,7 +152,10 @@ def test_masked_features_cannot_move_a_probability(trained):
         np.testing.assert_array_equal(classifier.predict_proba(x), classifier.predict_proba(other))
 
 
-def test_evaluation_on_the_training_data_trains_again_and_reproduces_the_manifest(folder, trained):
+def test_evaluation_on_the_training_data_trains_again_and_reproduces_the_manifest(
+    folder, trained, monkeypatch
+):
+    hurry(monkeypatch)
     result = commands.evaluate(trained, folder)
     assert result["exploits"] == 60
     for answer in result["models"].values():
@@ -176,8 +189,7 @@ def test_the_card_is_made_of_the_manifests_figures(trained):
 
 
 def test_a_model_of_synthetic_rows_claims_nothing_about_exploits(tmp_path, monkeypatch):
-    few = {kind: {**values, "n_estimators": 10} for kind, values in model.PARAMETERS.items()}
-    monkeypatch.setattr(model, "PARAMETERS", few)
+    hurry(monkeypatch)
     monkeypatch.setattr(manifest, "known_selectors", lambda: b"\x00\x00\x00\x01")
     commands.train(None, 600, "random_forest", tmp_path, seed=1)
     text = commands.card(tmp_path)
@@ -190,7 +202,7 @@ def test_a_model_of_synthetic_rows_claims_nothing_about_exploits(tmp_path, monke
         "exploits": 0,
         "synthetic_rows": 600,
         "seed": 1,
-        "parameters": few["random_forest"],
+        "parameters": FEW["random_forest"],
         "masked": {},
         "importance": None,
     }
@@ -198,7 +210,7 @@ def test_a_model_of_synthetic_rows_claims_nothing_about_exploits(tmp_path, monke
 
 def test_nothing_to_train_on_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr(manifest, "known_selectors", lambda: b"\x00\x00\x00\x01")
-    with pytest.raises(ValueError, match="nothing to train on"):
+    with pytest.raises(data.DataError, match="nothing to train on"):
         commands.train(None, 0, "random_forest", tmp_path, seed=0)
 
 
@@ -206,6 +218,7 @@ def test_models_of_other_selectors_do_not_share_a_folder(trained, tmp_path):
     from mempool_ids._core import ModelError
 
     classifier = ExploitClassifier()
+    classifier.recipe = model.Recipe(parameters=FEW["random_forest"])
     classifier.train(*ExploitClassifier.generate_synthetic_training_data(300, 0.3))
     before = (trained / "manifest.json").read_bytes()
     with pytest.raises(ModelError, match="other known selectors"):

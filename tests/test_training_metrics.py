@@ -74,6 +74,12 @@ def test_the_bootstrap_interval_holds_the_estimate_and_widens_with_fewer_groups(
     assert few[1] > few[0]
 
 
+def test_the_bootstrap_of_one_group_a_class_is_the_average_precision_itself():
+    constant = np.zeros(len(LABELS), dtype=int)
+    low, high = metrics.average_precision_interval(LABELS, SCORES, constant, 0)
+    assert low == high == pytest.approx(metrics.measure(LABELS, SCORES, 0.5).average_precision)
+
+
 def test_operating_point_in_nature():
     point = metrics.operating_point(LABELS, SCORES, 0.7)
     assert point["alerts_per_day"] == pytest.approx(1.2e6 / 6 + 0.3 * 0.75)

@@ -1,6 +1,5 @@
 """The command line. stdout is data, stderr is talk; exit codes: 0 fine, 1 failed, 2 wrong usage or configuration."""
 
-import os
 import sys
 from typing import Annotated
 
@@ -60,9 +59,5 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(fail(str(error), 2))
     except MempoolIdsError as error:
         sys.exit(fail(str(error), 1))
-    except BrokenPipeError:
-        # The reader (head, less) has enough. What the interpreter would flush at exit has nowhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        sys.exit(0)
     except OSError as error:
         sys.exit(fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), 1))

@@ -11,7 +11,7 @@ from mempool_ids.inference import OnnxModel
 from mempool_ids.training import card as cards
 from mempool_ids.training import save as files
 from mempool_ids.training.columns import MASKED
-from mempool_ids.training.data import SELECTORS, Dataset, load_transactions, read_selectors, sha256
+from mempool_ids.training.data import SELECTORS, DataError, Dataset, load_transactions, read_selectors, sha256
 from mempool_ids.training.evaluate import (
     ALERT_THRESHOLD,
     Progress,
@@ -33,7 +33,8 @@ def train(
 
     `data`: a folder as `training.data` reads it, or None for `synthetic` invented rows alone. `kind`: one of
     `KINDS`, or `all`, which makes the better one by time-ordered average precision the default.
-    Raises `ValueError` (nothing to train on, unknown kind), `DataError`, `ModelError`, `MissingExtraError`.
+    Raises `DataError` (nothing to train on, or a class too few), `ModelError`, `MissingExtraError`, and `ValueError`
+    for an unknown kind.
     """
     recipes = [Recipe(name, seed) for name in (KINDS if kind == ALL else (kind,))]
     selectors, sources = _selectors(data)
@@ -42,7 +43,10 @@ def train(
         sources = {**dataset.hashes, **sources}
     for recipe in recipes:
         progress(f"{recipe.kind}: training")
-        model = fit_on(recipe, dataset, synthetic)
+        try:
+            model = fit_on(recipe, dataset, synthetic)
+        except ValueError as error:
+            raise DataError(str(error)) from error
         training = {
             "data": sources,
             "rows": 0 if dataset is None else len(dataset),

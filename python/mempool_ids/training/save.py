@@ -1,7 +1,6 @@
 """Writes a model folder: the graph, the known-selector set and the manifest, once all runners agree."""
 
 import hashlib
-import importlib.util
 import json
 import os
 import tempfile
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from mempool_ids import manifest
 from mempool_ids._core import FEATURE_NAMES, FEATURE_SCHEMA, Model, ModelError
+from mempool_ids.config import onnxruntime_library
 from mempool_ids.inference import OnnxModel
 from mempool_ids.training.export import INPUT, OUTPUT, probe_rows, refuse_disagreement, to_onnx
 from mempool_ids.training.metrics import TARGET_FPRS, measure, threshold_at
@@ -82,18 +82,6 @@ def agreement(folder: Path, model: CalibratedModel) -> dict[str, Any]:
     }
     worst = refuse_disagreement(rows, runners)
     return {"rows": len(rows), "runners": list(runners), "largest_difference": worst}
-
-
-def onnxruntime_library() -> Path:
-    """ONNX Runtime's shared library in its wheel, which the sensor loads. Raises `ModelError` without it."""
-    spec = importlib.util.find_spec("onnxruntime")
-    if spec is None or not spec.submodule_search_locations:
-        raise ModelError("onnxruntime is not installed")
-    folder = Path(spec.submodule_search_locations[0], "capi")
-    found = sorted([*folder.glob("libonnxruntime.so.*"), *folder.glob("libonnxruntime*.dylib")])
-    if not found:
-        raise ModelError(f"{folder}: no ONNX Runtime library")
-    return found[0]
 
 
 def write_manifest(folder: Path, document: dict[str, Any]) -> None:

@@ -5,10 +5,9 @@ use super::{FrameError, hex};
 use crate::event::AnomalyKind;
 use crate::tx::PendingTransaction;
 use alloy_primitives::{Address, B256};
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;
-use std::marker::PhantomData;
 
 /// A JSON value of which only a string or a small integer matters.
 #[derive(Debug, Default)]
@@ -110,67 +109,87 @@ impl<'de> Deserialize<'de> for Key<'de> {
     }
 }
 
-/// `{"method": "eth_subscription", "params": {"result": T}}`, other keys skipped.
-pub(super) struct Notification<T> {
+/// `{"method": "eth_subscription", "params": {"result": …}}`, other keys skipped. The result is read by `seed`, which fills
+/// its target in place: moving it out through every level would cost more than parsing it.
+pub(super) struct Notification<S> {
+    pub(super) seed: Option<S>,
     pub(super) is_subscription: bool,
-    pub(super) result: Option<T>,
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Notification<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Frame<T>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Frame<T> {
-            type Value = Notification<T>;
-            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("a notification")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Notification<T>, A::Error> {
-                let mut method = Field::Absent;
-                let mut params = None;
-                while let Some(Key(key)) = map.next_key()? {
-                    match &*key {
-                        "method" if matches!(method, Field::Absent) => method = map.next_value()?,
-                        "params" if params.is_none() => {
-                            params = Some(map.next_value::<Params<T>>()?)
-                        }
-                        _ => {
-                            map.next_value_seed(Skip::ANY)?;
-                        }
-                    }
-                }
-                Ok(Notification {
-                    is_subscription: matches!(method, Field::Text(name) if name == "eth_subscription"),
-                    result: params.and_then(|Params(result)| result),
-                })
-            }
-        }
-        deserializer.deserialize_any(Frame(PhantomData))
+impl<S> Notification<S> {
+    pub(super) fn new(seed: S) -> Self {
+        Self { seed: Some(seed), is_subscription: false }
+    }
+
+    /// Whether `params.result` was there.
+    pub(super) fn has_result(&self) -> bool {
+        self.seed.is_none()
     }
 }
 
-struct Params<T>(Option<T>);
+impl<'de, S: DeserializeSeed<'de, Value = ()>> DeserializeSeed<'de> for &mut Notification<S> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Params<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ParamsVisitor<T>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for ParamsVisitor<T> {
-            type Value = Params<T>;
-            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("params")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Params<T>, A::Error> {
-                let mut result = None;
-                while let Some(Key(key)) = map.next_key()? {
-                    if key == "result" && result.is_none() {
-                        result = Some(map.next_value()?);
-                    } else {
-                        map.next_value_seed(Skip::ANY)?;
-                    }
+impl<'de, S: DeserializeSeed<'de, Value = ()>> Visitor<'de> for &mut Notification<S> {
+    type Value = ();
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a notification")
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut method = Field::Absent;
+        let mut has_params = false;
+        while let Some(Key(key)) = map.next_key()? {
+            match &*key {
+                "method" if matches!(method, Field::Absent) => method = map.next_value()?,
+                "params" if !has_params => {
+                    has_params = true;
+                    map.next_value_seed(Params(&mut self.seed))?;
                 }
-                Ok(Params(result))
+                _ => map.next_value_seed(Skip::ANY)?,
             }
         }
-        deserializer.deserialize_any(ParamsVisitor(PhantomData))
+        self.is_subscription = matches!(method, Field::Text(name) if name == "eth_subscription");
+        Ok(())
+    }
+}
+
+struct Params<'s, S>(&'s mut Option<S>);
+
+impl<'de, S: DeserializeSeed<'de, Value = ()>> DeserializeSeed<'de> for Params<'_, S> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de, S: DeserializeSeed<'de, Value = ()>> Visitor<'de> for Params<'_, S> {
+    type Value = ();
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("params")
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(Key(key)) = map.next_key()? {
+            match self.0.take_if(|_| key == "result") {
+                Some(seed) => map.next_value_seed(seed)?,
+                None => map.next_value_seed(Skip::ANY)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Keeps a value's own text.
+pub(super) struct Text<'t>(pub(super) &'t mut Vec<u8>);
+
+impl<'de> DeserializeSeed<'de> for Text<'_> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        self.0.extend(sonic_rs::LazyValue::deserialize(deserializer)?.as_raw_str().as_bytes());
+        Ok(())
     }
 }
 
@@ -197,28 +216,26 @@ pub(super) struct Fields<'a> {
     timestamp_ms: Field<'a>,
 }
 
-impl<'de> Deserialize<'de> for Fields<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct FieldsVisitor;
-        impl<'de> Visitor<'de> for FieldsVisitor {
-            type Value = Fields<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("a transaction object")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
-                let mut fields = Fields::default();
-                while let Some(Key(key)) = map.next_key()? {
-                    match fields.slot(&key) {
-                        Some(slot @ Field::Absent) => *slot = map.next_value()?,
-                        _ => {
-                            map.next_value_seed(Skip::ANY)?;
-                        }
-                    }
-                }
-                Ok(fields)
+impl<'de> DeserializeSeed<'de> for &mut Fields<'de> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for &mut Fields<'de> {
+    type Value = ();
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a transaction object")
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(Key(key)) = map.next_key()? {
+            match self.slot(&key) {
+                Some(slot @ Field::Absent) => *slot = map.next_value()?,
+                _ => map.next_value_seed(Skip::ANY)?,
             }
         }
-        deserializer.deserialize_any(FieldsVisitor)
+        Ok(())
     }
 }
 
@@ -247,7 +264,7 @@ impl<'a> Fields<'a> {
         })
     }
 
-    pub(super) fn into_transaction(self, seen_ms: u64) -> Result<PendingTransaction, FrameError> {
+    pub(super) fn transaction(&self, seen_ms: u64) -> Result<PendingTransaction, FrameError> {
         let tx_type = self.tx_type()?;
         let (max_fee_per_gas, max_priority_fee_per_gas) = self.fees(tx_type)?;
         let input = self.input()?;
