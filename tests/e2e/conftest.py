@@ -84,7 +84,7 @@ sensor = "test"
 [chain]
 id = {CHAIN_ID}
 websocket_urls = [{urls}]
-stall_timeout_ms = 1500
+stall_timeout_ms = 1000
 reconnect_initial_ms = 50
 reconnect_max_ms = 500
 {chain}

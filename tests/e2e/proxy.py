@@ -33,7 +33,9 @@ class Proxy:
     def __init__(self, target_port: int) -> None:
         self.target_port = target_port
         self.port = 0
+        #: Connections so far, and those of them that the sensor ended.
         self.accepted = 0
+        self.abandoned = 0
         self._mode = Mode.PASS
         self._changed = asyncio.Event()
         self._server: asyncio.Server | None = None
@@ -49,7 +51,7 @@ class Proxy:
         return len(self._pairs)
 
     async def __aenter__(self) -> Proxy:
-        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._accepted, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
@@ -74,12 +76,13 @@ class Proxy:
             for writer in pair:
                 _abort(writer)
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
+    def _accepted(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.accepted += 1
+        task = asyncio.create_task(self._serve(reader, writer))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        self.accepted += 1
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if self._mode is Mode.REFUSE:
             _abort(writer)
             return
@@ -91,7 +94,7 @@ class Proxy:
         pair = (writer, far_writer)
         self._pairs.add(pair)
         directions = [
-            asyncio.create_task(self._pump(reader, far_writer)),
+            asyncio.create_task(self._from_sensor(reader, far_writer)),
             asyncio.create_task(self._pump(far_reader, writer)),
         ]
         try:
@@ -104,12 +107,32 @@ class Proxy:
             for end in pair:
                 end.close()
 
+    async def _from_sensor(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        # Read ahead of what is forwarded, so that the sensor's close is seen while nothing gets through.
+        waiting: asyncio.Queue[bytes] = asyncio.Queue()
+
+        async def forward() -> None:
+            while data := await waiting.get():
+                await self._forward(data, writer)
+
+        forwarding = asyncio.create_task(forward())
+        try:
+            with suppress(OSError):
+                while data := await reader.read(_CHUNK):
+                    waiting.put_nowait(data)
+            self.abandoned += 1
+            waiting.put_nowait(b"")
+            with suppress(OSError):
+                await forwarding
+            await self._while_not_passing()  # a stalled network does not carry the close either
+        finally:
+            forwarding.cancel()
+
     async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError, OSError):
+        with suppress(OSError):
             while data := await reader.read(_CHUNK):
                 await self._forward(data, writer)
-            if self._mode is not Mode.PASS:  # a stalled network does not carry the close either
-                await self._while_not_passing()
+        await self._while_not_passing()
 
     async def _forward(self, data: bytes, writer: asyncio.StreamWriter) -> None:
         while self._mode in (Mode.STALL, Mode.DRIP):

@@ -52,7 +52,7 @@ async def test_what_is_pending_during_a_cut_is_alerted_once(
 
         await cut(proxy)
         during = await protocol.deposits(10, account=3)
-        await asyncio.sleep(2.5)  # longer than the stall timeout
+        await sensor.until(lambda: proxy.abandoned > 0, "it to give the connection up")
         assert not set(during) & set(sensor.alerted()), "the cut let something through: this tests nothing"
         proxy.set(Mode.PASS)
         await sensor.wait_alerted(during)
@@ -61,7 +61,6 @@ async def test_what_is_pending_during_a_cut_is_alerted_once(
         await sensor.wait_alerted(after)
         await settle()
         once_each(sensor, before, during, after)
-        assert proxy.accepted >= 2, "it never reconnected"
 
 
 async def test_a_stall_shorter_than_the_timeout_loses_and_repeats_nothing(

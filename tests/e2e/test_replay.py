@@ -75,3 +75,13 @@ async def test_what_was_captured_is_what_was_sent(node: Anvil, sensors: Sensors,
     events = parse(done.stdout.encode())
     seen = [event["tx"]["hash"] for event in events if event["event_type"] == "tx"]
     assert sorted(seen) == sorted(sent)
+
+
+def test_the_recorded_demo_is_judged_as_when_it_was_played(tmp_path: Path) -> None:
+    recorded = Path(__file__).parent.parent / "data" / "demo"
+    done = run("replay", recorded / "capture", "-c", recorded / "ids.toml", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (alert,) = alerts(parse(done.stdout.encode()))
+    assert alert["tx"]["selector"] == "0x9e5faafc", "attack()"
+    assert alert["contracts"] == ["Vault"]
+    assert list(tmp_path.iterdir()) == [], "a replay writes nothing but its output"

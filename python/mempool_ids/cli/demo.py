@@ -1,5 +1,6 @@
 """`mempool-ids demo`: an attack on a local chain, seen before it is mined."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -11,6 +12,10 @@ def demo(
     runs: Annotated[int, typer.Option(help="How often.", min=1)] = 1,
     block_time: Annotated[int, typer.Option(help="Seconds between blocks.", min=1)] = 6,
     seed: Annotated[int | None, typer.Option(help="Makes users and attacker the same every time.")] = None,
+    keep: Annotated[
+        Path | None,
+        typer.Option(help="New folder for the capture, configuration and event log.", file_okay=False),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Plays an attack on a real local chain (anvil): the alert comes before the block with the attack.
@@ -24,4 +29,4 @@ def demo(
     """
     from mempool_ids.demo import run
 
-    raise typer.Exit(run(runs=runs, block_time=block_time, seed=seed, as_json=json))
+    raise typer.Exit(run(runs=runs, block_time=block_time, seed=seed, keep=keep, as_json=json))

@@ -22,26 +22,60 @@ from mempool_ids.demo.story import Story, Teller
 from mempool_ids.demo.terminal import SilentTeller, TerminalTeller, verdict
 from mempool_ids.detection import ThreatDetection
 from mempool_ids.engine import IDSEngine
-from mempool_ids.exceptions import NodeError
+from mempool_ids.exceptions import ConfigError, NodeError
 
 CHAIN_ID = 31337
 _READY_SECONDS = 20.0
 #: Setting the scene takes seconds of the chain's clock too; its last block shall not lie in the future.
 _SETTING_SECONDS = 30
+_CONFIG = """\
+sensor = "demo"
+
+[chain]
+id = {chain_id}
+websocket_urls = ["{node.websocket_url}"]
+rpc_urls = ["{node.http_url}"]
+
+[[contracts]]
+name = "Vault"
+address = "{vault}"
+abi = "vault.abi.json"
+
+[alerts]
+jsonl = "events.jsonl"
+log = false
+
+[storage]
+url = "sqlite:///detections.db"
+
+[capture]
+dir = "capture"
+"""
 
 
-def run(*, runs: int = 1, block_time: int = 6, seed: int | None = None, as_json: bool = False) -> int:
+def run(
+    *,
+    runs: int = 1,
+    block_time: int = 6,
+    seed: int | None = None,
+    keep: Path | None = None,
+    as_json: bool = False,
+) -> int:
     """Plays the story `runs` times on a chain with a block every `block_time` seconds.
 
-    Talk goes to stderr; with `as_json` the results go to stdout, else the story of a single run does.
+    Talk goes to stderr; with `as_json` the results go to stdout, else the story of a single run does. What the sensor
+    of a single run wrote, its configuration and the capture stay in `keep`, which must be new or empty.
 
     Returns:
         0 if in every run the alert preceded the block with the attack and no honest user raised one, else 1.
 
     Raises:
         AnvilError: no node could be had.
+        ConfigError: `keep` cannot be used.
         MempoolIdsError: the sensor did not start.
     """
+    if keep is not None and (runs > 1 or (keep.exists() and any(keep.iterdir()))):
+        raise ConfigError("what is kept is one run's, in a folder that is new or empty")
     talk = Console(stderr=True)
     binary = find_anvil(lambda text: talk.print(text, style="dim"))
     out = Console()
@@ -49,12 +83,16 @@ def run(*, runs: int = 1, block_time: int = 6, seed: int | None = None, as_json:
     for number in range(1, runs + 1):
         dice = seed if seed is not None else time.time_ns()
         teller: Teller = TerminalTeller(out) if runs == 1 and not as_json else SilentTeller()
-        result = _run_once(binary, block_time, dice + number, teller)
+        result = _run_once(binary, block_time, dice + number, teller, keep)
         results.append(result)
         if runs > 1:
             talk.print(f"run {number} of {runs}: {_in_short(result)}")
         elif not as_json:
             out.print(verdict(result))
+    if keep is not None:
+        talk.print(
+            f"judge it again: mempool-ids replay {keep / 'capture'} -c {keep / 'ids.toml'}", soft_wrap=True
+        )
     if as_json:
         print(json.dumps(_summary(results)))  # noqa: T201
     elif runs > 1:
@@ -62,7 +100,7 @@ def run(*, runs: int = 1, block_time: int = 6, seed: int | None = None, as_json:
     return 0 if all(result.passed for result in results) else 1
 
 
-def _run_once(binary: Path, block_time: int, seed: int, teller: Teller) -> Result:
+def _run_once(binary: Path, block_time: int, seed: int, teller: Teller, keep: Path | None) -> Result:
     age = HISTORY_BLOCKS * HISTORY_SECONDS_PER_BLOCK + _SETTING_SECONDS
     options = AnvilOptions(
         block_time=block_time,
@@ -72,8 +110,13 @@ def _run_once(binary: Path, block_time: int, seed: int, teller: Teller) -> Resul
         # a day of blocks would take minutes.
         hardfork="cancun",
     )
-    with Anvil(binary, options) as node, tempfile.TemporaryDirectory(prefix="mempool-ids-demo-") as folder:
-        return asyncio.run(_play(node, block_time, seed, teller, Path(folder)))
+    with Anvil(binary, options) as node, tempfile.TemporaryDirectory(prefix="mempool-ids-demo-") as scratch:
+        folder = keep or Path(scratch)
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            return asyncio.run(_play(node, block_time, seed, teller, folder))
+        except asyncio.CancelledError:
+            raise SystemExit(128 + signal.SIGTERM) from None
 
 
 async def _play(node: Anvil, block_time: int, seed: int, teller: Teller, folder: Path) -> Result:
@@ -88,8 +131,7 @@ async def _play(node: Anvil, block_time: int, seed: int, teller: Teller, folder:
         users = len(scene.cast.users)
         teller.note(f"block {await rpc.block_number()}: the vault at {scene.vault.address} has {users} users")
         story = Story(rpc, scene, teller, block_time)
-        log = folder / "events.jsonl"
-        engine = IDSEngine(_config(node, scene, folder, log))
+        engine = IDSEngine(IDSConfig.from_toml(_write_config(node, scene, folder), environ={}))
 
         async def hear(detection: ThreatDetection) -> None:
             await story.hear(dict(detection.event))
@@ -102,20 +144,15 @@ async def _play(node: Anvil, block_time: int, seed: int, teller: Teller, folder:
                 )
             teller.note("the sensor is ready")
             attack = await story.play()
-        return await story.result(attack, _alerts(log))
+        return await story.result(attack, _alerts(folder / "events.jsonl"))
 
 
-def _config(node: Anvil, scene: Scene, folder: Path, log: Path) -> IDSConfig:
-    abi = resources.files("mempool_ids.demo").joinpath("artifacts").joinpath("Vault.json").read_text("utf-8")
-    abi_file = folder / "vault.abi.json"
-    abi_file.write_text(abi, "utf-8")
-    return IDSConfig(
-        sensor="demo",
-        chain={"id": CHAIN_ID, "websocket_urls": [node.websocket_url], "rpc_urls": [node.http_url]},
-        contracts=[{"name": "Vault", "address": scene.vault.address, "abi": str(abi_file)}],
-        alerts={"jsonl": str(log), "log": False},
-        storage={"url": f"sqlite:///{folder / 'demo.db'}"},
-    )
+def _write_config(node: Anvil, scene: Scene, folder: Path) -> Path:
+    artifacts = resources.files("mempool_ids.demo").joinpath("artifacts")
+    (folder / "vault.abi.json").write_text(artifacts.joinpath("Vault.json").read_text("utf-8"), "utf-8")
+    path = folder / "ids.toml"
+    path.write_text(_CONFIG.format(chain_id=CHAIN_ID, node=node, vault=scene.vault.address), "utf-8")
+    return path
 
 
 def _alerts(log: Path) -> list[Event]:

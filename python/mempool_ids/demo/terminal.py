@@ -78,7 +78,7 @@ def verdict(result: Result) -> Panel:
 def _evidence(alert: Event) -> Table:
     rows = Table.grid(padding=(0, 2))
     rows.add_column(style="bold", no_wrap=True)
-    rows.add_column()
+    rows.add_column(overflow="fold")
     classification = alert["classification"]
     transaction = alert["tx"]
     called = transaction.get("function") or transaction.get("selector") or "a contract creation"
