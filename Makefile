@@ -37,7 +37,8 @@ $(INSTALLED): requirements-dev.txt
 	@touch $@
 
 $(BUILT): $(INSTALLED) pyproject.toml $(RUST_SOURCES)
-	$(BIN)/maturin develop --release --locked --quiet
+	PATH="$(CURDIR)/$(BIN):$$PATH" MATURIN_PEP517_ARGS="--profile release --locked" \
+	  $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(NODE_MODULES): contracts/package-lock.json contracts/package.json

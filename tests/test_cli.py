@@ -1,10 +1,12 @@
 import asyncio
 import json
+import logging
 import os
 import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import pytest
 
 from mempool_ids import _core
 from mempool_ids.cli import main
-from tests.support import Node, running, transaction, write_capture
+from tests.support import Node, eventually, running, transaction, write_capture
 
 COMMAND = [sys.executable, "-m", "mempool_ids"]
 ALL = ("--set", "detection.classification_threshold=0")
@@ -25,6 +27,15 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("MEMPOOL_IDS_"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def own_log() -> Iterator[None]:
+    """The command line sets up the process's log, here only for the test."""
+    root = logging.getLogger()
+    handlers, level = list(root.handlers), root.level
+    yield
+    root.handlers, root.level = handlers, level
 
 
 @pytest.fixture
@@ -249,17 +260,13 @@ async def test_a_killed_sensor_has_every_alert_it_emitted_in_its_storage(tmp_pat
         ]
         live = await start(*arguments)
         await live.until("sensor ready")
+        log = tmp_path / "e.jsonl"
         for nonce in range(1, 201):
             await node.announce(transaction(nonce))
-        while (
-            not (tmp_path / "e.jsonl").exists() or len((tmp_path / "e.jsonl").read_bytes().splitlines()) < 5
-        ):
-            await asyncio.sleep(0.01)
+        await eventually(lambda: log.exists() and log.read_bytes().count(b"\n") >= 5)
         await live.stop(signal.SIGKILL)
     emitted = {
-        json.loads(line)["alert_id"]
-        for line in (tmp_path / "e.jsonl").read_bytes().split(b"\n")[:-1]
-        if b'"alert"' in line
+        json.loads(line)["alert_id"] for line in log.read_bytes().split(b"\n")[:-1] if b'"alert"' in line
     }
     from mempool_ids.storage import Store
 

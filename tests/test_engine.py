@@ -108,7 +108,7 @@ async def test_lines_that_a_crash_kept_from_the_event_log_are_written_at_the_nex
     with store._connection.begin():
         store._connection.exec_driver_sql("UPDATE detections SET logged = 0 WHERE seq > 17")
     store.close()
-    await play(IDSEngine(settings(tmp_path), replay=[write_capture(tmp_path / "none.jsonl", 0)]))
+    await play(IDSEngine(settings(tmp_path), replay=[capture]))
     written = []
     for line in log.read_bytes().splitlines():
         try:
@@ -179,7 +179,7 @@ async def test_a_dead_webhook_holds_up_neither_detection_nor_the_stop(
     assert time.monotonic() - started < 10
     assert len(logged(tmp_path)) == 20
     again = Hook()
-    await play(IDSEngine(config, replay=[write_capture(tmp_path / "none.jsonl", 0)], transport=again))
+    await play(IDSEngine(config, replay=[capture], transport=again))
     assert len(set(again.keys)) == 20
 
 
@@ -229,14 +229,15 @@ async def test_muted_alerts_go_to_storage_and_event_log_only(
 
 MUTING = """
 rules:
-  - sid: 1000001
+  - sid: 2000001
     rev: 1
     msg: any withdrawal
-    classtype: test
+    classtype: attack-contract
     severity: 1
     weight: 1.0
-    when: { selector: "0x2e1a7d4d" }
-    threshold: { type: limit, track: by_rule, count: 1, seconds: 3600 }
+    match: { selector: "0x2e1a7d4d" }
+thresholds:
+  - { sid: 2000001, type: limit, track: by_rule, count: 1, seconds: 3600 }
 """
 
 
@@ -260,6 +261,15 @@ async def test_an_engine_is_started_once(tmp_path: Path, capture: Path) -> None:
     with pytest.raises(MempoolIdsError, match="started once"):
         await engine.start()
     await engine.stop()
+
+
+async def test_a_start_that_fails_leaves_nothing_open(tmp_path: Path, capture: Path) -> None:
+    engine = IDSEngine(settings(tmp_path), replay=[tmp_path / "none.jsonl"])
+    with pytest.raises(MempoolIdsError, match="none"):
+        await engine.start()
+    await engine.stop()
+    assert [thread.name for thread in threading.enumerate() if thread.name.startswith("ids-storage")] == []
+    await play(IDSEngine(settings(tmp_path), replay=[capture]))
 
 
 async def test_statistics_are_events_too(tmp_path: Path, capture: Path) -> None:

@@ -42,11 +42,10 @@ async def test_what_breaks_the_source_reaches_the_reader_after_its_events() -> N
     source = Source([[("alert", b"1")]], RuntimeError("gone"))
     receiver = Receiver(source)
     receiver.start()
-    seen = []
+    batches = receiver.batches()
+    assert await anext(batches) == [("alert", b"1")]
     with pytest.raises(RuntimeError, match="gone"):
-        async for batch in receiver.batches():
-            seen += batch
-    assert seen == [("alert", b"1")]
+        await anext(batches)
 
 
 async def test_a_busy_loop_does_not_stop_the_pulling() -> None:

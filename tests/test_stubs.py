@@ -7,14 +7,14 @@ from mempool_ids import _core, exceptions
 
 
 def test_the_stubs_are_the_module() -> None:
-    package = Path(_core.__file__ or "").parent.parent
+    command = [sys.executable, "-m", "mypy.stubtest", "mempool_ids._core"]
     result = subprocess.run(
-        [sys.executable, "-m", "mypy.stubtest", "mempool_ids._core", "--ignore-disjoint-bases"],
+        [*command, "--mypy-config-file", "pyproject.toml", "--ignore-disjoint-bases"],
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
-        cwd=package,
+        cwd=Path(__file__).parent.parent,
     )
     assert result.returncode == 0, result.stdout + result.stderr
 

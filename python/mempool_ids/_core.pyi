@@ -18,6 +18,7 @@ __all__ = [
     "lint_rules",
     "list_rules",
     "match_rules",
+    "measure_stages",
 ]
 
 VERSION: str
@@ -66,4 +67,7 @@ class Model:
 
 def lint_rules(rules: list[str]) -> bytes: ...
 def list_rules(rules: list[str]) -> bytes: ...
-def match_rules(rules: list[str], contracts_json: str, tx_json: bytes, code: bytes | None) -> bytes: ...
+def match_rules(
+    rules: list[str], contracts_json: str, tx_json: bytes, code: bytes | None = None
+) -> bytes: ...
+def measure_stages(config_json: str, transactions: list[bytes], seconds: float) -> bytes: ...

@@ -121,7 +121,7 @@ class ExploitClassifier:
         names = np.arange(len(labels)) if groups is None else np.asarray(groups)
         seen, unseen = holdout(labels, names, validation_split, self.recipe.seed)
         model = fit(self.recipe, features[seen], labels[seen], names[seen])
-        self.adopt(model, version="unsaved", training={"rows": int(len(seen)), "seed": self.recipe.seed})
+        self.adopt(model, version="unsaved", training={"rows": len(seen), "seed": self.recipe.seed})
         return measure(labels[unseen], self.predict_proba(features[unseen]), self.threshold)
 
     def adopt(self, model: "CalibratedModel", version: str, training: dict[str, Any]) -> None:
@@ -211,7 +211,9 @@ class ExploitClassifier:
         self.version = save(Path(folder), self._fitted, self.threshold, known, self.training)
         return Path(folder)
 
-    def load_model(self, folder: str | Path = manifest.BUILTIN, name: str | None = None) -> "ExploitClassifier":
+    def load_model(
+        self, folder: str | Path = manifest.BUILTIN, name: str | None = None
+    ) -> "ExploitClassifier":
         """Loads the named model of a folder with a manifest (default: its default model), and returns itself.
 
         Raises `ModelError` that says which of hash, feature schema or shape is wrong; the classifier is then unchanged.

@@ -109,14 +109,20 @@ class IDSEngine:
         hooks = self.config.alerts.webhooks if self.config.operational_mode is IDSMode.ALERT_ONLY else ()
         text = sensor_config(self.config, replay=self._replay, speed=self._speed)
         sensor = await asyncio.to_thread(_core.Sensor, text)
-        recorder = await self._in_storage(
-            lambda: Recorder(self.config, [sink_id(hook.url.full) for hook in hooks])
-        )
+        sinks = [sink_id(hook.url.full) for hook in hooks]
+        recorder = None
+        try:
+            recorder = await self._in_storage(lambda: Recorder(self.config, sinks))
+            await asyncio.to_thread(sensor.start)
+        except BaseException:
+            if recorder is not None:
+                await self._in_storage(recorder.close)
+            self._thread.shutdown()
+            raise
         self._outboxes = [Outbox(hook, recorder.store, self._in_storage, self._transport) for hook in hooks]
         self._sensor, self._recorder = sensor, recorder
         self._receiver = Receiver(sensor)
         self._started_at = time.monotonic()
-        await asyncio.to_thread(sensor.start)
         self._receiver.start()
         self._consumer = asyncio.create_task(self._consume(self._receiver, recorder))
         for work in (

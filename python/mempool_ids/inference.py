@@ -35,7 +35,9 @@ def session(graph: bytes, name: str) -> Any:
     try:
         return onnxruntime.InferenceSession(graph, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime raises several unrelated classes, one for each status
-        raise ModelError(f"{name}: not a graph that ONNX Runtime {onnxruntime.__version__} runs: {error}") from error
+        raise ModelError(
+            f"{name}: not a graph that ONNX Runtime {onnxruntime.__version__} runs: {error}"
+        ) from error
 
 
 def check_shape(opened: Any, entry: ModelEntry) -> None:
@@ -45,9 +47,13 @@ def check_shape(opened: Any, entry: ModelEntry) -> None:
     outputs = {o.name: (o.type, o.shape) for o in opened.get_outputs()}
     kind, shape = inputs.get(entry.input, (None, []))
     if len(inputs) != 1 or kind != "tensor(float)" or len(shape) != 2 or shape[1] != features:
-        raise ModelError(f"{entry.name}: input shape is {inputs}, expected {entry.input} float32 [N, {features}]")
+        raise ModelError(
+            f"{entry.name}: input shape is {inputs}, expected {entry.input} float32 [N, {features}]"
+        )
     if isinstance(shape[0], int):
         raise ModelError(f"{entry.name}: input shape is {inputs}: a fixed number of rows")
     kind, shape = outputs.get(entry.output, (None, []))
     if kind != "tensor(float)" or len(shape) not in (1, 2) or shape[1:] not in ([], [1]):
-        raise ModelError(f"{entry.name}: output shape is {outputs}, expected {entry.output} float32 [N] or [N, 1]")
+        raise ModelError(
+            f"{entry.name}: output shape is {outputs}, expected {entry.output} float32 [N] or [N, 1]"
+        )

@@ -55,7 +55,7 @@ def entry(manifest: dict[str, Any], name: str | None = None) -> ModelEntry:
     Raises `ModelError` that says what is wrong.
     """
     models = manifest.get("models", {})
-    name = manifest.get("default") if name is None else name
+    name = str(manifest.get("default")) if name is None else name
     if name not in models:
         raise ModelError(f"manifest: model {name!r} is not among: {', '.join(models)}")
     fields = models[name]

@@ -26,7 +26,7 @@ async def test_a_capture_replayed_gives_the_same_detections(
     node: Anvil, sensors: Sensors, tmp_path: Path
 ) -> None:
     async with Rpc(node.http_url) as rpc:
-        scene = await Scene.build(rpc, seed=7)
+        scene = await Scene.build(rpc, seed=7, history_blocks=20)
         config = sensors.configure(scene.vault, node.websocket_url, more='[capture]\ndir = "capture"')
         config.write_text(config.read_text().replace("rules = [", 'rules = ["builtin", '))
         sensor = sensors.start(config)
@@ -63,7 +63,7 @@ async def test_a_capture_replayed_gives_the_same_detections(
 
 async def test_what_was_captured_is_what_was_sent(node: Anvil, sensors: Sensors, tmp_path: Path) -> None:
     async with Rpc(node.http_url) as rpc:
-        scene = await Scene.build(rpc, seed=8)
+        scene = await Scene.build(rpc, seed=8, history_blocks=20)
         config = sensors.configure(scene.vault, node.websocket_url, more='[capture]\ndir = "capture"')
         sensor = sensors.start(config)
         await sensor.wait_ready()

@@ -1,12 +1,11 @@
 """The command line. stdout is data, stderr is talk; exit codes: 0 fine, 1 failed, 2 wrong usage or configuration."""
 
-import os
 import sys
 from typing import Annotated
 
 import typer
 
-from mempool_ids.cli import capture, check, demo, model, replay, rules, run
+from mempool_ids.cli import bench, capture, check, demo, model, replay, rules, run
 from mempool_ids.cli.terminal import fail
 from mempool_ids.exceptions import ConfigError, MempoolIdsError
 
@@ -47,6 +46,7 @@ app.command("replay")(replay.replay)
 app.command("capture")(capture.capture)
 app.command("demo")(demo.demo)
 app.command("check")(check.check)
+app.command("bench")(bench.bench)
 app.add_typer(rules.app, name="rules")
 app.add_typer(model.app, name="model")
 
@@ -59,9 +59,5 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(fail(str(error), 2))
     except MempoolIdsError as error:
         sys.exit(fail(str(error), 1))
-    except BrokenPipeError:
-        # The reader (head, less) has enough. What the interpreter would flush at exit has nowhere to go.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        sys.exit(0)
     except OSError as error:
         sys.exit(fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), 1))

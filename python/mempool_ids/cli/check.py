@@ -5,12 +5,11 @@ import dataclasses
 
 import orjson
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from mempool_ids.cli.options import ConfigFile, Json, Overrides, configuration
-from mempool_ids.cli.terminal import say
+from mempool_ids.cli.terminal import data_console, say
 
 _STYLE = {"ok": "green", "warning": "yellow", "failed": "bold red"}
 
@@ -30,7 +29,6 @@ def check(config: ConfigFile = None, overrides: Overrides = None, json: Json = F
     if json:
         typer.echo(orjson.dumps([dataclasses.asdict(finding) for finding in findings]).decode())
     else:
-        console = Console(highlight=False)
         table = Table(box=None, pad_edge=False, header_style="bold")
         for column in ("", "check", "subject", "ms", "detail"):
             table.add_column(column, justify="right" if column == "ms" else "left")
@@ -38,7 +36,7 @@ def check(config: ConfigFile = None, overrides: Overrides = None, json: Json = F
             latency = "" if finding.latency_ms is None else f"{finding.latency_ms:.1f}"
             status = Text(finding.status.value, style=_STYLE[finding.status.value])
             table.add_row(status, finding.check, Text(finding.subject), latency, Text(finding.detail))
-        console.print(table, soft_wrap=not console.is_terminal)
+        data_console().print(table)
     failed = sum(finding.status is Status.FAILED for finding in findings)
     if failed:
         say(f"{failed} of {len(findings)} checks failed")

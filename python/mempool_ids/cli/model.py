@@ -1,6 +1,7 @@
 """`mempool-ids model`: train, evaluate, describe."""
 
 import enum
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +15,7 @@ app = typer.Typer(
 class Kind(str, enum.Enum):
     random_forest = "random_forest"
     gradient_boosting = "gradient_boosting"
+    all = "all"
 
 
 ModelDir = Annotated[
@@ -35,7 +37,9 @@ def train(
     ],
     data: Data = None,
     synthetic: Annotated[int, typer.Option(help="So many rows of synthetic data, too.", min=0)] = 0,
-    kind: Annotated[Kind, typer.Option(help="Kind of model.")] = Kind.random_forest,
+    kind: Annotated[
+        Kind, typer.Option(help="Kind of model; `all` makes the better one the default.")
+    ] = Kind.random_forest,
     seed: Annotated[int, typer.Option(help="The same seed and data give the same model.")] = 0,
 ) -> None:
     """Trains a model and exports it, unless scikit-learn, onnxruntime and the sensor disagree on a row.
@@ -50,17 +54,24 @@ def train(
         raise typer.BadParameter("give --data DIR, --synthetic ROWS or both")
     from mempool_ids.training import commands
 
-    commands.train(data, synthetic, kind.value, output, seed)
+    commands.train(data, synthetic, kind.value, output, seed, progress=_progress)
+    typer.echo(f"wrote {output}", err=True)
 
 
 @app.command("eval")
 def evaluate(
     model_dir: ModelDir = None,
     data: Annotated[
-        Path | None, typer.Option(help="Folder of labelled transactions.", exists=True, file_okay=False)
+        Path | None,
+        typer.Option(
+            help="Labelled transactions: a Parquet file, or a folder as `train` takes it.", exists=True
+        ),
     ] = None,
 ) -> None:
-    """Measures a model on labelled transactions.
+    """Measures a model on labelled transactions and prints the figures as JSON.
+
+    On the data the model was trained from, its recipe is trained again on each split, so that no row is judged by a
+    model that has seen it, and "reproduces" says whether the model card's figures came out: this takes minutes.
 
     **Example**
 
@@ -71,7 +82,8 @@ def evaluate(
     from mempool_ids.config import default_model_dir
     from mempool_ids.training import commands
 
-    commands.evaluate(model_dir or default_model_dir(), data)
+    result = commands.evaluate(model_dir or default_model_dir(), data, progress=_progress)
+    typer.echo(json.dumps(result, indent=1))
 
 
 @app.command()
@@ -86,3 +98,7 @@ def card(model_dir: ModelDir = None) -> None:
     from mempool_ids.training import commands
 
     typer.echo(commands.card(model_dir or default_model_dir()))
+
+
+def _progress(what: str) -> None:
+    typer.echo(what, err=True)

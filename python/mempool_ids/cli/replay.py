@@ -12,7 +12,7 @@ import typer
 
 from mempool_ids.cli.options import ConfigFile, Json, Overrides, configuration
 from mempool_ids.cli.pull import events, finish, stopping, summary
-from mempool_ids.cli.terminal import log_to_stderr, say
+from mempool_ids.cli.terminal import log_to_stderr, reader_left, say
 
 log = logging.getLogger("mempool_ids")
 
@@ -76,7 +76,8 @@ def replay(
             out.flush()
         except BrokenPipeError:
             finish(sensor)
-            raise
+            reader_left()
+            return
     _report(summary(orjson.loads(sensor.stats()), time.monotonic() - started), json)
     if caught:
         say("interrupted: what was read up to then was judged")

@@ -7,12 +7,11 @@ from typing import Annotated, Any
 
 import orjson
 import typer
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from mempool_ids.cli.options import ConfigFile, Json, Overrides, configuration
-from mempool_ids.cli.terminal import fail, say
+from mempool_ids.cli.terminal import data_console, fail, say
 from mempool_ids.config import IDSConfig
 
 app = typer.Typer(no_args_is_help=True, help="List, lint and test signatures.")
@@ -61,9 +60,7 @@ def list_(
         )
         texts = (*cells, rule["classtype"], rule["msg"], rule["file"])
         table.add_row(*(Text(str(text)) for text in texts), style=None if rule["enabled"] else "dim strike")
-    console = Console(highlight=False)
-    # Not cut to a width that nobody has: pipes get whole lines.
-    console.print(table, soft_wrap=not console.is_terminal)
+    data_console().print(table)
 
 
 @app.command()

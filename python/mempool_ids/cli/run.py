@@ -12,7 +12,7 @@ import orjson
 import typer
 
 from mempool_ids.cli.options import ConfigFile, Json, Overrides, configuration
-from mempool_ids.cli.terminal import StatusLine, log_to_stderr, say
+from mempool_ids.cli.terminal import StatusLine, log_to_stderr, reader_left, say
 from mempool_ids.config import IDSConfig, IDSMode
 from mempool_ids.exceptions import RulesError
 
@@ -68,6 +68,7 @@ async def _run(settings: IDSConfig, json: bool) -> None:
                 sys.stdout.buffer.write(orjson.dumps(detection.event, option=orjson.OPT_APPEND_NEWLINE))
                 sys.stdout.buffer.flush()
             except BrokenPipeError:
+                reader_left()
                 loop.call_soon_threadsafe(stopped.set)
 
         engine.on_detection(print_alert)

@@ -1,6 +1,7 @@
 """Talking to people: stderr only."""
 
 import logging
+import os
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +12,16 @@ from rich.logging import RichHandler
 from rich.text import Text
 
 talk = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def data_console() -> Console:
+    """For tables on stdout: as wide as the terminal, or as the data where there is none."""
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 10_000)
+
+
+def reader_left() -> None:
+    """The reader of stdout (head, less) has enough: what is still buffered goes nowhere, quietly."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def say(message: str) -> None:

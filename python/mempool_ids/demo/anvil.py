@@ -34,6 +34,8 @@ _ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm6
 _FETCH_SECONDS = 300
 _READY_SECONDS = 30.0
 _STOP_SECONDS = 10.0
+#: Past states the node can be asked about.
+_STATES = 16_384
 _LISTENING = "Listening on 127.0.0.1:"
 
 
@@ -160,16 +162,22 @@ class AnvilOptions:
     chain_id: int = 31337
     #: Unix seconds of the genesis block; None is now.
     timestamp: int | None = None
+    #: None is the newest that the node knows.
+    hardfork: str | None = None
 
     def arguments(self) -> list[str]:
         mining = ["--no-mining"] if self.block_time is None else ["--block-time", str(self.block_time)]
         genesis = [] if self.timestamp is None else ["--timestamp", str(self.timestamp)]
+        rules = [] if self.hardfork is None else ["--hardfork", self.hardfork]
         state = [] if self.state is None else ["--state", str(self.state)]
         return [
             *("--host", "127.0.0.1", "--port", str(self.port)),
             *("--accounts", str(self.accounts), "--chain-id", str(self.chain_id)),
             *mining,
+            # In memory, that is: anvil would write older states to the home directory, and leave them there.
+            *("--prune-history", str(_STATES)),
             *genesis,
+            *rules,
             *state,
         ]
 

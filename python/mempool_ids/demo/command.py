@@ -64,7 +64,14 @@ def run(*, runs: int = 1, block_time: int = 6, seed: int | None = None, as_json:
 
 def _run_once(binary: Path, block_time: int, seed: int, teller: Teller) -> Result:
     age = HISTORY_BLOCKS * HISTORY_SECONDS_PER_BLOCK + _SETTING_SECONDS
-    options = AnvilOptions(block_time=block_time, chain_id=CHAIN_ID, timestamp=int(time.time()) - age)
+    options = AnvilOptions(
+        block_time=block_time,
+        chain_id=CHAIN_ID,
+        timestamp=int(time.time()) - age,
+        # Later rules write each block's hash to the state (EIP-2935), and anvil hashes the whole state for each block:
+        # a day of blocks would take minutes.
+        hardfork="cancun",
+    )
     with Anvil(binary, options) as node, tempfile.TemporaryDirectory(prefix="mempool-ids-demo-") as folder:
         return asyncio.run(_play(node, block_time, seed, teller, Path(folder)))
 
@@ -76,10 +83,10 @@ async def _play(node: Anvil, block_time: int, seed: int, teller: Teller, folder:
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
     async with Rpc(node.http_url) as rpc:
         teller.note(f"anvil mines a block every {block_time} s at {node.http_url}")
+        teller.note("deploying a vault, and letting its users use it for a day")
         scene = await Scene.build(rpc, seed)
-        teller.note(
-            f"the vault is at {scene.vault.address}, {len(scene.cast.users)} users have used it for hours"
-        )
+        users = len(scene.cast.users)
+        teller.note(f"block {await rpc.block_number()}: the vault at {scene.vault.address} has {users} users")
         story = Story(rpc, scene, teller, block_time)
         log = folder / "events.jsonl"
         engine = IDSEngine(_config(node, scene, folder, log))

@@ -10,10 +10,12 @@ from mempool_ids.demo.rpc import Rpc
 
 ETHER = 10**18
 GWEI = 10**9
-#: The protocol's age when the story begins: two hours of Ethereum's blocks.
-HISTORY_BLOCKS = 600
+#: The protocol's age when the story begins: a day and a bit of Ethereum's blocks.
+HISTORY_BLOCKS = 7_300
 HISTORY_SECONDS_PER_BLOCK = 12
 _ROUNDS_OF_HISTORY = 8
+#: Mined in one request, which then stays far below its timeout.
+_BLOCKS_AT_ONCE = 500
 _USERS = 10
 _TOKEN_SUPPLY = 10**9 * ETHER
 
@@ -67,8 +69,8 @@ class Scene:
     sent: dict[str, Action] = field(default_factory=dict)
 
     @classmethod
-    async def build(cls, rpc: Rpc, seed: int) -> Scene:
-        """Deploys the contracts, lets the users use them, and lets two hours of blocks pass."""
+    async def build(cls, rpc: Rpc, seed: int, history_blocks: int = HISTORY_BLOCKS) -> Scene:
+        """Deploys the contracts, lets the users use them, and lets `history_blocks` pass."""
         cast = Cast.of(await rpc.accounts())
         vault = await deploy(rpc, "Vault", cast.deployer, cast.guardian)
         router = await deploy(rpc, "Router", cast.deployer, vault.address)
@@ -85,7 +87,9 @@ class Scene:
             await rpc.mine()
             for user in cast.users:
                 await scene.act(user)
-        await rpc.call("anvil_mine", hex(HISTORY_BLOCKS), hex(HISTORY_SECONDS_PER_BLOCK))
+        for done in range(0, history_blocks, _BLOCKS_AT_ONCE):
+            blocks = min(_BLOCKS_AT_ONCE, history_blocks - done)
+            await rpc.call("anvil_mine", hex(blocks), hex(HISTORY_SECONDS_PER_BLOCK))
         scene.sent.clear()
         return scene
 

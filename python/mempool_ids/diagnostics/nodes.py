@@ -1,6 +1,7 @@
 """Checks of the nodes: reachable, the right chain, how fast, what they can do; and the contracts on them."""
 
 import asyncio
+import os
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -184,7 +185,7 @@ def _reason(error: Exception) -> str:
     if isinstance(error, InvalidHandshake):
         return f"no WebSocket there: {error}"[:200]
     if isinstance(error, OSError):
-        return error.strerror or type(error).__name__
+        return os.strerror(error.errno) if error.errno else "cannot connect"
     if isinstance(error, httpx.ConnectError):
         return "cannot connect"
     if isinstance(error, (WebSocketException, httpx.HTTPError)):

@@ -12,7 +12,11 @@ def render(manifest: dict[str, Any]) -> str:
     parts = [_head(manifest)]
     evaluated = {name: m["evaluation"] for name, m in manifest["models"].items() if m.get("evaluation")}
     if evaluated:
-        parts += [_ranking(manifest, evaluated), _operating(manifest, evaluated), _sources(manifest, evaluated)]
+        parts += [
+            _ranking(evaluated),
+            _operating(manifest, evaluated),
+            _sources(manifest, evaluated),
+        ]
         parts += [_calibration(manifest, evaluated), _kinds(manifest)]
     else:
         parts.append(
@@ -33,18 +37,19 @@ def _head(manifest: dict[str, Any]) -> str:
     training = model["training"]
     return f"""# Model card: mempool-ids transaction classifier
 
-Gives one pending transaction the probability that it is an exploit, from 22 features of its calldata, value and context.
-Default model: **{manifest["default"]}** {model["version"]}, trained on {training["rows"]:,} real transactions, of which
-{training["exploits"]} exploits (2016 to 2023, Ethereum and BNB Chain), and {training["synthetic_rows"]:,} synthetic rows.
+Gives one pending transaction the probability that it is an exploit, from 22 features of its calldata, value and
+context. Default model: **{manifest["default"]}** {model["version"]}, trained on {training["rows"]:,} real transactions,
+of which {training["exploits"]} exploits, and {training["synthetic_rows"]:,} synthetic rows.
 
-**Calldata alone cannot tell exploits from trades.** Most attacks are one call into a contract that the attacker deployed,
-and a searcher's arbitrage looks the same from outside. This model ranks transactions; it does not decide. At the natural
-prevalence (about 0.3 exploits in 1.2 million transactions a day on Ethereum) nearly every alarm of any threshold below is
-false. Use it together with the signatures, on transactions that touch the contracts you monitor, and let simulation decide
-what is an attack. It sees only public pending transactions: an attacker with private order flow is not seen at all."""
+**Calldata alone cannot tell exploits from trades.** Most attacks are one call into a contract that the
+attacker deployed, and a searcher's arbitrage looks the same from outside. This model ranks transactions; it
+does not decide. At the natural prevalence (about 0.3 exploits in 1.2 million transactions a day on Ethereum)
+nearly every alarm of any threshold below is false. Use it together with the signatures, on transactions that
+touch the contracts you monitor, and let simulation decide what is an attack. It sees only public pending
+transactions: an attacker with private order flow is not seen at all."""
 
 
-def _ranking(manifest: dict[str, Any], evaluated: dict[str, Any]) -> str:
+def _ranking(evaluated: dict[str, Any]) -> str:
     lines = []
     for name, result in evaluated.items():
         for title, part in _parts(result):
@@ -62,10 +67,11 @@ def _ranking(manifest: dict[str, Any], evaluated: dict[str, Any]) -> str:
     head = ["model", "split", "rows / exploits", "average precision", "AUC"]
     return f"""## Measured on real data
 
-Average precision, and recall at a false positive rate (FPR) read from the same test rows; in brackets 95 % intervals
-(recall: Clopper-Pearson; average precision: bootstrap over whole incidents and blocks). *Time-ordered*: trained on what came
-before, tested on what came after (2022, then 2023 and later); this decides which model is the default. *Grouped folds*:
-five folds, an incident or a block never in two; more exploits, but it learns from the future.
+Average precision, and recall at a false positive rate (FPR) read from the same test rows; in brackets 95 %
+intervals (recall: Clopper-Pearson; average precision: bootstrap over whole incidents and blocks).
+*Time-ordered*: trained on what came before, tested on what came after (2022, then 2023 and later); this
+decides which model is the default. *Grouped folds*: five folds, an incident or a block never in two; more
+exploits, but it learns from the future.
 
 {_table([*head, "recall at FPR 0.1 %", "at 1 %", "at 5 %", "at 10 %"], lines)}"""
 
@@ -92,13 +98,16 @@ def _operating(manifest: dict[str, Any], evaluated: dict[str, Any]) -> str:
         ]
         for name, p in points
     ]
-    tuned = ", ".join(f"{float(fpr):.1%}: {value:.4f}" for fpr, value in _default(manifest)["thresholds"].items())
+    tuned = ", ".join(
+        f"{float(fpr):.1%}: {value:.4f}" for fpr, value in _default(manifest)["thresholds"].items()
+    )
     head = ["operating point", "threshold", "recall", "FPR", "alerts a day", "precision in nature"]
     return f"""## What a threshold means in operation
 
-Default model, time-ordered splits. *Alerts a day* if every one of 1.2 million transactions a day were judged; watching only
-transactions that touch your contracts divides it by the share of traffic that does. *Precision in nature*: with 0.3 exploits
-a day. The thresholds shipped in the manifest, by target FPR on the training rows out of fold: {tuned}.
+Default model, time-ordered splits. *Alerts a day* if every one of 1.2 million transactions a day were judged;
+watching only transactions that touch your contracts divides it by the share of traffic that does. *Precision
+in nature*: with 0.3 exploits a day. The thresholds shipped in the manifest, by target FPR on the training
+rows out of fold: {tuned}.
 
 {_table(head, lines)}"""
 
@@ -106,14 +115,18 @@ a day. The thresholds shipped in the manifest, by target FPR on the training row
 def _sources(manifest: dict[str, Any], evaluated: dict[str, Any]) -> str:
     sections = []
     for title, key in (("Grouped folds", "grouped_folds"), ("Time-ordered", "time_ordered")):
-        part = evaluated[manifest["default"] if manifest["default"] in evaluated else next(iter(evaluated))][key]
+        part = evaluated[manifest["default"] if manifest["default"] in evaluated else next(iter(evaluated))][
+            key
+        ]
         if part:
             lines = [
                 [source, f"{rates['rows']:,}", *(f"{rate:.2%}" for rate in rates["alarm_rates"])]
                 for source, rates in part["by_source"].items()
             ]
             head = ["source", "rows", "at FPR 0.1 %", "1 %", "5 %", "10 %", "at 0.7"]
-            sections.append(f"{title}, share of rows that are alarms at each operating point:\n\n{_table(head, lines)}")
+            sections.append(
+                f"{title}, share of rows that are alarms at each operating point:\n\n{_table(head, lines)}"
+            )
     probes = manifest.get("data", {}).get("probes")
     if probes:
         lines = [
@@ -128,8 +141,8 @@ def _sources(manifest: dict[str, Any], evaluated: dict[str, Any]) -> str:
         )
         sections.append(
             "With nothing masked, the same forest reaches an average precision of"
-            f" {probes['average_precision_unmasked']:.2f} in grouped folds: that is the collection being learned, not the"
-            " attack, and the reason for the masks below."
+            f" {probes['average_precision_unmasked']:.2f} in grouped folds. What exceeds the masked figure is the"
+            " collection being learned, not the attack: live, it would be lost."
         )
     return "## Does it learn attacks or the collection?\n\n" + "\n\n".join(sections)
 
@@ -149,14 +162,16 @@ def _calibration(manifest: dict[str, Any], evaluated: dict[str, Any]) -> str:
     head = ["probability", "rows", "exploits", "mean probability", "share of exploits, at that prevalence"]
     return f"""## What the probability means
 
-A sigmoid over out-of-fold scores, stated for a stream in which {model["calibration"]["prevalence"]:.0%} of transactions are
-exploits. Every probability holds for some prevalence; the natural one would make all of them zero. At this one, 0.7 lies
-where about one benign transaction in 1,000 passes, the lowest rate that the data can measure. To restate a probability p for
-another prevalence, multiply its odds p/(1−p) by the ratio of the prevalences' odds. Default model, time-ordered:
+A sigmoid over out-of-fold scores, stated for a stream in which {model["calibration"]["prevalence"]:.0%} of
+transactions are exploits. Every probability holds for some prevalence; the natural one would make all of them
+zero. At this one, 0.7 lies where about one benign transaction in 1,000 passes, the lowest rate that the data
+can measure. To restate a probability p for another prevalence, multiply its odds p/(1−p) by the ratio of the
+prevalences' odds. Default model, time-ordered:
 
 {_table(head, lines)}
 
-Few exploits reach the upper levels, so their shares are uncertain. Brier score on those rows: {part["brier"]:.4f}."""
+Few exploits reach the upper levels, so their shares are uncertain. Brier score on those rows:
+{part["brier"]:.4f}."""
 
 
 def _kinds(manifest: dict[str, Any]) -> str:
@@ -170,8 +185,8 @@ def _kinds(manifest: dict[str, Any]) -> str:
     ]
     return f"""## Would synthetic rows help?
 
-Average precision on the *real*, later exploits (time-ordered), by what the model was trained on. Synthetic rows are invented
-feature vectors; accuracy on them is never reported as accuracy.
+Average precision on the *real*, later exploits (time-ordered), by what the model was trained on. Synthetic
+rows are invented feature vectors; accuracy on them is never reported as accuracy.
 
 {_table(["model", *(f"trained on {c}" for c in columns)], lines)}"""
 
@@ -182,15 +197,19 @@ def _features(manifest: dict[str, Any]) -> str:
     importance = [
         [name, f"{value:.3f}"] for name, value in model["training"].get("importance", {}).items() if value > 0
     ]
-    hidden = _table(["masked feature", "why"], [[name, why] for name, why in masked.items()]) if masked else "None."
+    hidden = (
+        _table(["masked feature", "why"], [[name, why] for name, why in masked.items()])
+        if masked
+        else "None."
+    )
     return f"""## Features
 
 Importance in the default model (mean decrease of impurity):
 
 {_table(["feature", "importance"], importance)}
 
-Masked features hold one constant in training, so no tree splits on them and no live value of them can move the probability.
-What they say reaches a detection through the signatures.
+Masked features hold one constant in training, so no tree splits on them and no live value of them can move
+the probability. What they say reaches a detection through the signatures.
 
 {hidden}"""
 
@@ -209,7 +228,8 @@ def _export(manifest: dict[str, Any]) -> str:
     ]
     return f"""## Export
 
-Written only if all runners agree within 1e-6 on every probe row (training rows, rows on both sides of every split, extremes).
+Written only if all runners agree within 1e-6 on every probe row (training rows, rows on both sides of every
+split, extremes).
 
 {_table(["model", "file", "probe rows", "runners", "largest difference"], lines)}"""
 
@@ -219,8 +239,8 @@ def _reproduce(manifest: dict[str, Any]) -> str:
     files = _table(["file", "sha256"], [[name, digest] for name, digest in training["data"].items()])
     return f"""## Reproduce
 
-`mempool-ids model eval --data DATA` trains again on every split with seed {training["seed"]} and says whether the figures
-above came out. On other labelled transactions it measures the shipped models as they are.
+`mempool-ids model eval --data DATA` trains again on every split with seed {training["seed"]} and says whether
+the figures above came out. On other labelled transactions it measures the shipped models as they are.
 
 {files if training["data"] else "No data files: synthetic rows only."}
 

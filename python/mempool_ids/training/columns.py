@@ -15,7 +15,7 @@ FEATURES = len(FEATURE_NAMES)
 MISSING = np.float32(-1.0)
 
 NO_SEQUENCE = "needs the pending transactions around it; training rows are no sequence"
-NO_CODE = "reads the callee's code, which no training row has: live values would be of another distribution"
+NO_CODE = "reads the callee's code, which training rows lack: live values would be of another distribution"
 
 MASKED: dict[str, str] = {
     "tip_percentile": NO_SEQUENCE,

@@ -11,7 +11,7 @@ from mempool_ids.inference import OnnxModel
 from mempool_ids.training import card as cards
 from mempool_ids.training import save as files
 from mempool_ids.training.columns import MASKED
-from mempool_ids.training.data import SELECTORS, Dataset, load_transactions, read_selectors, sha256
+from mempool_ids.training.data import SELECTORS, DataError, Dataset, load_transactions, read_selectors, sha256
 from mempool_ids.training.evaluate import (
     ALERT_THRESHOLD,
     Progress,
@@ -31,9 +31,10 @@ def train(
 ) -> dict[str, Any]:
     """Trains, evaluates and exports into the model folder `out`, with its card; returns what the manifest says of it.
 
-    `data`: a folder as `training.data` reads it, or None for `synthetic` invented rows alone. `kind`: one of `KINDS`, or
-    `all`, which makes the better one by time-ordered average precision the default.
-    Raises `ValueError` (nothing to train on, unknown kind), `DataError`, `ModelError`, `MissingExtraError`.
+    `data`: a folder as `training.data` reads it, or None for `synthetic` invented rows alone. `kind`: one of
+    `KINDS`, or `all`, which makes the better one by time-ordered average precision the default.
+    Raises `DataError` (nothing to train on, or a class too few), `ModelError`, `MissingExtraError`, and `ValueError`
+    for an unknown kind.
     """
     recipes = [Recipe(name, seed) for name in (KINDS if kind == ALL else (kind,))]
     selectors, sources = _selectors(data)
@@ -42,7 +43,10 @@ def train(
         sources = {**dataset.hashes, **sources}
     for recipe in recipes:
         progress(f"{recipe.kind}: training")
-        model = fit_on(recipe, dataset, synthetic)
+        try:
+            model = fit_on(recipe, dataset, synthetic)
+        except ValueError as error:
+            raise DataError(str(error)) from error
         training = {
             "data": sources,
             "rows": 0 if dataset is None else len(dataset),
@@ -55,7 +59,11 @@ def train(
         progress(f"{recipe.kind}: export, scikit-learn against ONNX Runtime against Rust")
         files.save(out, model, ALERT_THRESHOLD, selectors, training)
         if dataset is not None:
-            _add(out, ("models", recipe.kind, "evaluation"), evaluate_kind(recipe, dataset, synthetic, progress))
+            _add(
+                out,
+                ("models", recipe.kind, "evaluation"),
+                evaluate_kind(recipe, dataset, synthetic, progress),
+            )
     if dataset is not None:
         _add(out, ("data",), evaluate_data(dataset, seed, [r.kind for r in recipes], progress))
     document = manifest.read(out)
@@ -68,13 +76,17 @@ def train(
 def evaluate(model_dir: Path, data: Path, progress: Progress = silent) -> dict[str, Any]:
     """Measures the models of a folder on labelled transactions.
 
-    On the data they were trained from, the shipped models have seen every row: their recipe is trained again on each
-    split instead, as `train` did, and `reproduces` says whether the manifest's figures came out. On other data the shipped
-    models themselves are measured. Raises `DataError`, `ModelError`, `MissingExtraError`.
+    On the data they were trained from, the shipped models have seen every row: their recipe is trained again on
+    each split instead, as `train` did, and `reproduces` says whether the manifest's figures came out. On other data
+    the shipped models themselves are measured. Raises `DataError`, `ModelError`, `MissingExtraError`.
     """
     document = manifest.read(model_dir)
     dataset = load_transactions(data, manifest.known_selectors(model_dir))
-    result: dict[str, Any] = {"data": dataset.hashes, "rows": len(dataset), "exploits": int(dataset.labels.sum())}
+    result: dict[str, Any] = {
+        "data": dataset.hashes,
+        "rows": len(dataset),
+        "exploits": int(dataset.labels.sum()),
+    }
     result["models"] = {}
     for name in document["models"]:
         entry = manifest.entry(document, name)
@@ -125,7 +137,11 @@ def _as_shipped(model_dir: Path, entry: manifest.ModelEntry, dataset: Dataset) -
 def _same(left: Any, right: Any, tolerance: float = 1e-6) -> bool:
     """Whether two results agree, floats within `tolerance`: other processors may round a fit's last digit otherwise."""
     if isinstance(left, dict):
-        return isinstance(right, dict) and left.keys() == right.keys() and all(_same(left[k], right[k]) for k in left)
+        return (
+            isinstance(right, dict)
+            and left.keys() == right.keys()
+            and all(_same(left[k], right[k]) for k in left)
+        )
     if isinstance(left, list):
         return isinstance(right, list) and len(left) == len(right) and all(map(_same, left, right))
     if isinstance(left, float) and isinstance(right, float):
@@ -145,7 +161,8 @@ def _add(folder: Path, place: tuple[str, ...], value: dict[str, Any]) -> None:
 def _better(document: dict[str, Any], fallback: str) -> str:
     """The model with the best time-ordered average precision among those that were evaluated."""
     scores = {
-        name: (fields.get("evaluation") or {}).get("time_ordered") for name, fields in document["models"].items()
+        name: (fields.get("evaluation") or {}).get("time_ordered")
+        for name, fields in document["models"].items()
     }
     known = {name: score["average_precision"] for name, score in scores.items() if score}
     if fallback not in document["models"]:

@@ -23,6 +23,27 @@ SELECTORS = "signatures/selectors.csv.gz"
 BATCH = 1024
 
 
+COLUMNS = [
+    "label",
+    "source",
+    "incident",
+    "chain",
+    "block",
+    "timestamp",
+    "hash",
+    "from",
+    "to",
+    "value",
+    "nonce",
+    "gas",
+    "gas_price",
+    "max_fee_per_gas",
+    "max_priority_fee_per_gas",
+    "input",
+    "date",
+]
+
+
 class DataError(MempoolIdsError):
     """Training data is absent, or not in the form that `training.data` reads."""
 
@@ -74,7 +95,7 @@ def sha256(path: Path) -> str:
 
 
 def read_selectors(path: Path) -> bytes:
-    """The known-selector set of `path` (a gzipped CSV with a `selector` column): sorted, unique, 4 big-endian bytes each.
+    """The known-selector set of `path`, a gzipped CSV with a `selector` column: sorted, 4 big-endian bytes each.
 
     Raises `DataError`.
     """
@@ -101,18 +122,24 @@ def load_transactions(data: Path, selectors: bytes) -> Dataset:
     else:
         files = {f"transactions/{path.name}": path for path in sorted(data.glob("transactions/*.parquet"))}
     if not files:
-        raise DataError(f"{data}: neither a Parquet file nor a folder with {TRANSACTIONS} (set {DATA_VARIABLE})")
+        raise DataError(
+            f"{data}: neither a Parquet file nor a folder with {TRANSACTIONS} (set {DATA_VARIABLE})"
+        )
     parquet = needs("pyarrow.parquet")
     analyzer = Analyzer(selectors)
     parts: list[NDArray[np.float32]] = []
     rows: list[dict[str, Any]] = []
     for path in files.values():
         try:
-            for batch in parquet.ParquetFile(path).iter_batches(batch_size=BATCH):
+            file = parquet.ParquetFile(path)
+            absent = sorted(set(COLUMNS) - set(file.schema_arrow.names))
+            if absent:
+                raise DataError(f"{path}: no column {', '.join(absent)}")
+            for batch in file.iter_batches(batch_size=BATCH, columns=COLUMNS):
                 records = batch.to_pylist()
                 parts.append(extract(analyzer, records))
                 rows.extend({key: value for key, value in r.items() if key != "input"} for r in records)
-        except (OSError, KeyError, ValueError) as error:
+        except (OSError, ValueError, TypeError) as error:
             raise DataError(f"{path}: {error!r}") from error
     return Dataset(
         features=np.concatenate(parts) if parts else np.empty((0, FEATURES), np.float32),

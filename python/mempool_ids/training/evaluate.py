@@ -1,6 +1,7 @@
 """How good the recipe is on real transactions, and whether it learned attacks or the way the data was collected."""
 
 from collections.abc import Callable, Iterable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -18,12 +19,12 @@ from mempool_ids.training.metrics import (
     rates_by_source,
     threshold_at,
 )
-from mempool_ids.training.model import KINDS, CalibratedModel, Recipe, fit, raw_score
+from mempool_ids.training.model import KINDS, CalibratedModel, Recipe, fit, grow, raw_score
 from mempool_ids.training.splits import BOUNDARIES, FOLDS, Split, grouped_folds, time_windows
 from mempool_ids.training.synthetic import generate
 
 Progress = Callable[[str], None]
-# The share of exploits that reach 0.7 and the like are read at this fixed threshold.
+# What a deployment alerts at unless it is told otherwise; ranking is measured without it.
 ALERT_THRESHOLD = 0.7
 SYNTHETIC_ROWS = 5000
 
@@ -32,7 +33,9 @@ def silent(_: str) -> None:
     """Reports no progress."""
 
 
-def fit_on(recipe: Recipe, dataset: Dataset | None, synthetic: int, masked: Iterable[str] = MASKED) -> CalibratedModel:
+def fit_on(
+    recipe: Recipe, dataset: Dataset | None, synthetic: int, masked: Iterable[str] = MASKED
+) -> CalibratedModel:
     """Fits the recipe on real rows, on synthetic ones (`synthetic` of them), or on both.
 
     With real rows the masked columns are masked in all rows; synthetic rows alone know every feature. Raises
@@ -111,10 +114,14 @@ def reliability(labels: NDArray[np.int64], p: NDArray[np.float32], prevalence: f
             "from": float(low),
             "rows": int(inside.sum()),
             "exploits": int(labels[inside].sum()),
-            "mean_probability": float(np.average(p[inside], weights=weights[inside])) if inside.any() else None,
-            "observed_share": float(np.average(labels[inside], weights=weights[inside])) if inside.any() else None,
+            "mean_probability": float(np.average(p[inside], weights=weights[inside]))
+            if inside.any()
+            else None,
+            "observed_share": float(np.average(labels[inside], weights=weights[inside]))
+            if inside.any()
+            else None,
         }
-        for low, high in zip(edges[:-1], edges[1:], strict=True)
+        for low, high in pairwise(edges)
         for inside in [(p >= low) & (p < high)]
     ]
 
@@ -132,7 +139,9 @@ def evaluate_kind(
         window[test] = ordered[test]
         windows[name] = summary(dataset, window, recipe.seed, recipe.prevalence)
     progress(f"{recipe.kind}: grouped cross-validation")
-    folds = predict_splits(recipe, dataset, grouped_folds(dataset.labels, dataset.groups, recipe.seed), synthetic)
+    folds = predict_splits(
+        recipe, dataset, grouped_folds(dataset.labels, dataset.groups, recipe.seed), synthetic
+    )
     return {
         "time_ordered": summary(dataset, ordered, recipe.seed, recipe.prevalence),
         "time_windows": windows,
@@ -140,8 +149,10 @@ def evaluate_kind(
     }
 
 
-def evaluate_data(dataset: Dataset, seed: int, kinds: Iterable[str] = KINDS, progress: Progress = silent) -> dict[str, Any]:
-    """What concerns the data more than one model: synthetic rows as a supplement, and what the collection gives away."""
+def evaluate_data(
+    dataset: Dataset, seed: int, kinds: Iterable[str] = KINDS, progress: Progress = silent
+) -> dict[str, Any]:
+    """What concerns the data, not one model: synthetic rows as a supplement, what the collection gives away."""
     supplement = {kind: _supplement(Recipe(kind, seed), dataset, progress) for kind in kinds}
     progress("probes for what the collection gives away")
     return {"synthetic_supplement": supplement, "probes": probes(dataset, seed)}
@@ -199,14 +210,14 @@ def probes(dataset: Dataset, seed: int) -> dict[str, Any]:
 
 
 def _separation(rows: Dataset, truth: NDArray[np.bool_], columns: list[int], seed: int) -> float | None:
-    """Grouped cross-validated AUC of a forest that guesses the collection; 0.5 = it cannot. None where one is absent."""
+    """Grouped AUC of a forest that guesses the collection; 0.5 = it cannot. None where one is absent."""
     labels = truth.astype(np.int64)
     if min(len(np.unique(rows.groups[labels == label])) for label in (0, 1)) < FOLDS:
         return None
     x = rows.features[:, columns]
     score = np.zeros(len(labels))
     for train, test in grouped_folds(labels, rows.groups, seed):
-        score[test] = raw_score(Recipe("random_forest", seed).estimator().fit(x[train], labels[train]), x[test])
+        score[test] = raw_score(grow(Recipe("random_forest", seed), x[train], labels[train]), x[test])
     return float(needs("sklearn.metrics").roc_auc_score(labels, score))
 
 

@@ -1,7 +1,7 @@
 """A fitted model as one small ONNX graph, and the probe that it must pass before it is written.
 
-skl2onnx converts the trees. The scaler is then moved into their thresholds and the calibration into their leaves, so
-that what runs for each transaction is one tree node and a few scalar operations.
+skl2onnx converts the trees. The scaler is then moved into their thresholds, so that what runs for each transaction
+is one tree node and the few scalar operations of the calibration.
 """
 
 from collections.abc import Callable, Mapping
@@ -13,14 +13,13 @@ from numpy.typing import NDArray
 from mempool_ids._core import ModelError
 from mempool_ids.training.columns import FEATURES
 from mempool_ids.training.extra import needs
-from mempool_ids.training.model import VOTE_FLOOR, CalibratedModel
+from mempool_ids.training.model import GRID, VOTE_FLOOR, CalibratedModel, log_odds
 
 INPUT, OUTPUT = "features", "probability"
 OPSET, ML_OPSET, IR_VERSION = 17, 3, 8
 
-# All runners take the same branches (the thresholds are exact), so what differs is rounding: 100 leaves added in
-# float32 and a power or sigmoid of the sum, against float64 in scikit-learn. The sum's error is a few 2^-24 of its
-# size (at most about 10 in log-odds), a probability's slope in log-odds at most 1/4.
+# All runners take the same branches (the thresholds are exact) and add up the same sum (the leaves lie on a grid). What
+# differs is the calibration, a handful of roundings and one power or sigmoid, in float32 against float64: about 1e-7.
 TOLERANCE = 1e-6
 
 Runner = Callable[[NDArray[np.float32]], NDArray[np.float32]]
@@ -35,24 +34,25 @@ def to_onnx(model: CalibratedModel) -> bytes:
     splits = np.array([mode != b"LEAF" for mode in attributes["nodes_modes"]])
     values[splits] = unscaled_thresholds(values[splits], columns[splits], model.scaler)
     weights = np.array(attributes["class_weights"], dtype=np.float64)
-    base, nodes, constants = _calibration(model, float(attributes.get("base_values", [0.0])[0]))
-    scale = base.pop("scale")
+    offset, nodes, constants = _calibration(model)
+    forest = model.recipe.kind == "random_forest"
+    weights = np.round(weights * (model.trees.n_estimators if forest else 1) / GRID) * GRID
     helper = onnx.helper
     tree = helper.make_node(
         "TreeEnsembleRegressor",
         [INPUT],
-        [nodes[0].input[0]],
+        ["sum"],
         name="trees",
         domain="ai.onnx.ml",
         n_targets=1,
         aggregate_function="SUM",
         post_transform="NONE",
-        base_values=[base["offset"]],
+        base_values=[offset],
         nodes_values=[float(v) for v in values],
         target_ids=[0] * len(weights),
         target_nodeids=attributes["class_nodeids"],
         target_treeids=attributes["class_treeids"],
-        target_weights=[float(w) for w in weights * scale],
+        target_weights=[float(w) for w in weights],
         **{name: attributes[name] for name in _STRUCTURE},
     )
     graph = helper.make_graph(
@@ -84,7 +84,7 @@ _STRUCTURE = (
 
 
 def _converted_trees(trees: Any) -> dict[str, Any]:
-    """Attributes of the tree node that skl2onnx makes of a binary ensemble: one weight a leaf, for the exploit class."""
+    """Attributes of the tree node that skl2onnx makes of a binary ensemble: one weight a leaf, of the exploits."""
     types = needs("skl2onnx.common.data_types")
     converted = needs("skl2onnx").convert_sklearn(
         trees,
@@ -124,27 +124,29 @@ def unscaled_thresholds(
     return at(low)
 
 
-def _calibration(model: CalibratedModel, tree_base: float) -> tuple[dict[str, float], list[Any], dict[str, float]]:
-    """What the tree node adds and multiplies, the nodes that follow it, and their constants."""
+def _calibration(model: CalibratedModel) -> tuple[float, list[Any], dict[str, float]]:
+    """What the tree node adds to its sum, the nodes that make a probability of it, and their constants."""
     node = needs("onnx").helper.make_node
     a, b = model.slope, model.intercept
     if model.recipe.kind == "gradient_boosting":
-        # sigmoid(a·s + b), a and b in leaves and base.
-        return {"offset": a * tree_base + b, "scale": a}, [node("Sigmoid", ["logit"], [OUTPUT])], {}
-    # sigmoid(a·ln(t / (T − t)) + b) with t = vote + floor, T = 1 + 2·floor, is 1 / (1 + (k·T/t − k)^a) with
-    # k = e^(−b/a); the tree node yields t / (k·T).
-    if a <= 0:
-        raise ModelError(f"the calibration has slope {a:.3g}: the forest's votes do not rank the training data")
-    k = float(np.exp(-b / a))
-    whole = k * (1 + 2 * VOTE_FLOOR)
+        start = log_odds(float(model.trees.init_.class_prior_[1]))
+        nodes = [
+            node("Mul", ["sum", "slope"], ["scaled"]),
+            node("Add", ["scaled", "intercept"], ["logit"]),
+            node("Sigmoid", ["logit"], [OUTPUT]),
+        ]
+        return 0.0, nodes, {"slope": a, "intercept": a * start + b}
+    # sigmoid(a·ln(s / (T − s)) + b) = 1 / (1 + e^(−b)·((T − s) / s)^a), with s = votes + floor and T = trees + 2·floor.
     nodes = [
-        node("Reciprocal", ["vote"], ["inverse"]),
-        node("Sub", ["inverse", "k"], ["ratio"]),
-        node("Pow", ["ratio", "slope"], ["odds_against"]),
+        node("Sub", ["whole", "sum"], ["against"]),
+        node("Div", ["against", "sum"], ["ratio"]),
+        node("Pow", ["ratio", "slope"], ["power"]),
+        node("Mul", ["power", "prior"], ["odds_against"]),
         node("Add", ["odds_against", "one"], ["total"]),
         node("Reciprocal", ["total"], [OUTPUT]),
     ]
-    return {"offset": VOTE_FLOOR / whole, "scale": 1 / whole}, nodes, {"k": k, "slope": a, "one": 1.0}
+    whole = model.trees.n_estimators + 2 * VOTE_FLOOR
+    return VOTE_FLOOR, nodes, {"whole": whole, "slope": a, "prior": float(np.exp(-b)), "one": 1.0}
 
 
 def probe_rows(model: CalibratedModel) -> NDArray[np.float32]:
@@ -159,7 +161,11 @@ def probe_rows(model: CalibratedModel) -> NDArray[np.float32]:
     edges = np.unique(np.column_stack([columns, thresholds]), axis=0)
     column, threshold = edges[:, 0].astype(int), edges[:, 1].astype(np.float32)
     near = [features]
-    for value in (threshold, np.nextafter(threshold, np.float32(-np.inf)), np.nextafter(threshold, np.float32(np.inf))):
+    for value in (
+        threshold,
+        np.nextafter(threshold, np.float32(-np.inf)),
+        np.nextafter(threshold, np.float32(np.inf)),
+    ):
         rows = features[rng.integers(len(features), size=len(edges))]
         rows[np.arange(len(edges)), column] = value
         near.append(rows)

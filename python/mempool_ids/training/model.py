@@ -13,8 +13,11 @@ from mempool_ids.training.extra import needs
 KINDS = ("random_forest", "gradient_boosting")
 CALIBRATION_FOLDS = 5
 SAMPLE_ROWS = 4096
-# A forest's mean vote is 0 for most rows; this much is added to both classes before the log-odds are taken.
-VOTE_FLOOR = 1e-4
+# Leaves are rounded to multiples of this. Up to 127 of them, each a vote of at most 1, then add up exactly in float32,
+# in any order, as they do in scikit-learn's float64.
+GRID = 2.0**-16
+# A forest's vote is 0 for most rows; this many trees are added to both classes before the log-odds are taken.
+VOTE_FLOOR = 2.0**-7
 # Every probability holds for some share of exploits among the transactions. The natural share (FIELD: 0.3 a day in
 # 1.2 million) would make all of them 0, the training set's is an accident of collecting. At this share, the threshold
 # of 0.7 falls where about one benign transaction in 1,000 passes out of fold: the lowest rate the data can measure.
@@ -23,11 +26,11 @@ PREVALENCE = 0.04
 # Chosen by grouped cross-validation on the real transactions, under two bounds: one row in ONNX Runtime in less than
 # 10 µs (at most 100 trees of bounded depth), and a score that is not one leaf's accident (several rows in each leaf).
 PARAMETERS: dict[str, dict[str, Any]] = {
-    "random_forest": {"n_estimators": 100, "max_depth": 10, "min_samples_leaf": 3, "max_features": "sqrt"},
+    "random_forest": {"n_estimators": 100, "max_depth": 12, "min_samples_leaf": 3, "max_features": "sqrt"},
     "gradient_boosting": {
         "n_estimators": 100,
         "max_depth": 4,
-        "learning_rate": 0.05,
+        "learning_rate": 2.0**-4,
         "subsample": 0.7,
         "min_samples_leaf": 10,
     },
@@ -94,7 +97,10 @@ class CalibratedModel:
 
 
 def fit(
-    recipe: Recipe, features: NDArray[np.float32], labels: NDArray[np.int64], groups: NDArray[Any] | None = None
+    recipe: Recipe,
+    features: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    groups: NDArray[Any] | None = None,
 ) -> CalibratedModel:
     """Fits scaler, trees and calibration.
 
@@ -110,7 +116,7 @@ def fit(
     raw = _out_of_fold_scores(recipe, scaled, labels, groups)
     slope, intercept = platt(raw, labels)
     intercept += log_odds(recipe.prevalence) - log_odds(float(labels.mean()))
-    trees = recipe.estimator().fit(scaled, labels)
+    trees = grow(recipe, scaled, labels)
     return CalibratedModel(
         recipe=recipe,
         scaler=scaler,
@@ -138,12 +144,27 @@ def exact_scaler(features: NDArray[np.float32]) -> Any:
     return scaler
 
 
+def grow(recipe: Recipe, scaled: NDArray[np.float32], labels: NDArray[np.int64]) -> Any:
+    """A fitted ensemble whose leaves lie on `GRID`."""
+    trees = recipe.estimator().fit(scaled, labels)
+    for tree in np.ravel(trees.estimators_):
+        values = tree.tree_.value
+        if recipe.kind == "random_forest":
+            values[:, 0, 1] = np.round(values[:, 0, 1] / GRID) * GRID
+            values[:, 0, 0] = 1 - values[:, 0, 1]
+        else:
+            step = GRID / trees.learning_rate
+            values[:, 0, 0] = np.round(values[:, 0, 0] / step) * step
+    return trees
+
+
 def raw_score(trees: Any, scaled: NDArray[np.float32]) -> NDArray[np.float64]:
     """The uncalibrated log-odds (n,): of a forest's mean vote, or as boosted trees add them up."""
     if hasattr(trees, "decision_function"):
         return np.asarray(trees.decision_function(scaled), dtype=np.float64)
     vote = np.asarray(trees.predict_proba(scaled)[:, 1], dtype=np.float64)
-    return np.asarray(np.log((vote + VOTE_FLOOR) / (1 - vote + VOTE_FLOOR)))
+    votes = np.round(vote * trees.n_estimators / GRID) * GRID
+    return np.asarray(np.log((votes + VOTE_FLOOR) / (trees.n_estimators - votes + VOTE_FLOOR)))
 
 
 def log_odds(share: float) -> float:
@@ -179,8 +200,10 @@ def _out_of_fold_scores(
     recipe: Recipe, scaled: NDArray[np.float32], labels: NDArray[np.int64], groups: NDArray[Any]
 ) -> NDArray[np.float64]:
     folds = min(CALIBRATION_FOLDS, *(len(np.unique(groups[labels == label])) for label in (0, 1)))
-    splitter = needs("sklearn.model_selection").StratifiedGroupKFold(folds, shuffle=True, random_state=recipe.seed)
+    splitter = needs("sklearn.model_selection").StratifiedGroupKFold(
+        folds, shuffle=True, random_state=recipe.seed
+    )
     raw = np.empty(len(labels))
     for train, test in splitter.split(scaled, labels, groups):
-        raw[test] = raw_score(recipe.estimator().fit(scaled[train], labels[train]), scaled[test])
+        raw[test] = raw_score(grow(recipe, scaled[train], labels[train]), scaled[test])
     return raw

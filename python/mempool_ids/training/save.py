@@ -1,11 +1,10 @@
 """Writes a model folder: the graph, the known-selector set and the manifest, once all runners agree."""
 
 import hashlib
-import importlib.util
 import json
 import os
 import tempfile
-from datetime import date
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from mempool_ids import manifest
 from mempool_ids._core import FEATURE_NAMES, FEATURE_SCHEMA, Model, ModelError
+from mempool_ids.config import onnxruntime_library
 from mempool_ids.inference import OnnxModel
 from mempool_ids.training.export import INPUT, OUTPUT, probe_rows, refuse_disagreement, to_onnx
 from mempool_ids.training.metrics import TARGET_FPRS, measure, threshold_at
@@ -34,12 +34,12 @@ def save(
     """Writes `model` into `folder`, beside the models that are there, and returns its version.
 
     `selectors`: the known-selector set its features were computed with. `training`: where it comes from.
-    Raises `ModelError`, and changes nothing, if scikit-learn, ONNX Runtime and the Rust path disagree on a probe row, or
-    if the folder's other models were trained with other known selectors.
+    Raises `ModelError`, and changes nothing, if scikit-learn, ONNX Runtime and the Rust path disagree on a probe row,
+    or if the folder's other models were trained with other known selectors.
     """
     name = model.recipe.kind
     graph = to_onnx(model)
-    version = f"{date.today():%Y.%m.%d}"
+    version = f"{datetime.now(timezone.utc):%Y.%m.%d}"
     document = _document(folder, selectors)
     document["models"][name] = _entry(model, graph, version, threshold, training)
     if default or "default" not in document:
@@ -49,10 +49,12 @@ def save(
         probe = Path(scratch)
         (probe / f"{name}.onnx").write_bytes(graph)
         (probe / SELECTORS).write_bytes(selectors)
-        _write_json(probe / manifest.NAME, {**document, "default": name, "models": {name: document["models"][name]}})
+        _write_json(
+            probe / manifest.NAME, {**document, "default": name, "models": {name: document["models"][name]}}
+        )
         document["models"][name]["probe"] = agreement(probe, model)
         for file in (f"{name}.onnx", SELECTORS):
-            os.replace(probe / file, folder / file)
+            (probe / file).replace(folder / file)
     write_manifest(folder, document)
     return version
 
@@ -82,23 +84,11 @@ def agreement(folder: Path, model: CalibratedModel) -> dict[str, Any]:
     return {"rows": len(rows), "runners": list(runners), "largest_difference": worst}
 
 
-def onnxruntime_library() -> Path:
-    """ONNX Runtime's shared library in its wheel, which the sensor loads. Raises `ModelError` if it is not installed."""
-    spec = importlib.util.find_spec("onnxruntime")
-    if spec is None or not spec.submodule_search_locations:
-        raise ModelError("onnxruntime is not installed")
-    folder = Path(spec.submodule_search_locations[0], "capi")
-    found = sorted([*folder.glob("libonnxruntime.so.*"), *folder.glob("libonnxruntime*.dylib")])
-    if not found:
-        raise ModelError(f"{folder}: no ONNX Runtime library")
-    return found[0]
-
-
 def write_manifest(folder: Path, document: dict[str, Any]) -> None:
     """Replaces the folder's manifest in one step."""
     temporary = folder / f".{manifest.NAME}.new"
     _write_json(temporary, document)
-    os.replace(temporary, folder / manifest.NAME)
+    temporary.replace(folder / manifest.NAME)
 
 
 def _document(folder: Path, selectors: bytes) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Invented feature rows. They let training, tests and demonstrations run without data, and prove nothing about exploits."""
+"""Invented feature rows: training, tests and demonstrations run without data. They prove nothing about exploits."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -151,14 +151,15 @@ def generate(rows: int, exploit_ratio: float, seed: int) -> tuple[NDArray[np.flo
     labels = np.repeat(np.array([0, 1]), [rows - exploits, exploits])
     for unknown in (CODE, SEQUENCE):
         hidden = rng.random(rows) < MISSING_SHARE
-        features[np.ix_(hidden, [FEATURE_NAMES.index(name) for name in unknown])] = MISSING
+        columns = np.array([FEATURE_NAMES.index(name) for name in unknown])
+        features[np.ix_(np.flatnonzero(hidden), columns)] = MISSING
     order = rng.permutation(rows)
     return features[order], labels[order].astype(np.int64)
 
 
 def _draw(rng: np.random.Generator, archetypes: tuple[Archetype, ...], rows: int) -> NDArray[np.float32]:
     features = np.empty((rows, FEATURES), dtype=np.float32)
-    kinds = rng.choice(len(archetypes), size=rows, p=[a.share for a in archetypes])
+    kinds = rng.choice(len(archetypes), size=rows, p=np.array([a.share for a in archetypes]))
     for kind, archetype in enumerate(archetypes):
         mine = np.flatnonzero(kinds == kind)
         for column, name in enumerate(FEATURE_NAMES):

@@ -60,6 +60,11 @@ fn bench(c: &mut Criterion) {
     group.bench_function("transfer", |b| {
         b.iter(|| decoder.decode(black_box(&transfer), &mut decoded))
     });
+    for (name, tx) in corpus::hostile() {
+        group.bench_function(format!("hostile/{name}"), |b| {
+            b.iter(|| decoder.decode(black_box(&tx), &mut decoded))
+        });
+    }
     group.finish();
 }
 

@@ -98,6 +98,15 @@ fn bench(c: &mut Criterion) {
             sum
         });
     });
+    // 24 KiB, the most that a contract can have: a dispatcher over and over.
+    let dispatcher = [
+        0x80, 0x63, 0xa9, 0x05, 0x9c, 0xbb, 0x14, 0x61, 0x01, 0x23, 0x57, 0x54, 0x55, 0xf1,
+    ];
+    let code: Vec<u8> = dispatcher.iter().copied().cycle().take(24 << 10).collect();
+    group.throughput(Throughput::Bytes(code.len() as u64));
+    group.bench_function("code_scan", |b| {
+        b.iter(|| CodeFacts::scan(black_box(&code), None))
+    });
     group.finish();
 }
 

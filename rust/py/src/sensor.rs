@@ -42,8 +42,7 @@ impl Sensor {
         timeout: f64,
         limit: usize,
     ) -> PyResult<Vec<(&'static str, Bound<'py, PyBytes>)>> {
-        let timeout = Duration::try_from_secs_f64(timeout)
-            .map_err(|_| MempoolIdsError::new_err("timeout must be a non-negative number of seconds"))?;
+        let timeout = seconds(timeout)?;
         let encoded = py.detach(|| {
             self.events.recv(timeout, limit).iter().map(|event| self.events.origin().encode(event)).collect::<Vec<_>>()
         });
@@ -68,4 +67,23 @@ impl Sensor {
     fn stop(&self, py: Python<'_>) {
         py.detach(|| self.lock().stop());
     }
+}
+
+/// Nanoseconds per transaction of each stage, with the configuration's rules, ABIs and model.
+#[pyfunction]
+pub fn measure_stages<'py>(
+    py: Python<'py>,
+    config_json: &str,
+    transactions: Vec<Vec<u8>>,
+    seconds: f64,
+) -> PyResult<Bound<'py, PyBytes>> {
+    let config = serde_json::from_str(config_json).map_err(|e| ConfigError::new_err(e.to_string()))?;
+    let time = self::seconds(seconds)?;
+    let costs = detached(py, || pipeline::measure_stages(&config, &transactions, time))?;
+    Ok(PyBytes::new(py, &json(&costs)?))
+}
+
+fn seconds(seconds: f64) -> PyResult<Duration> {
+    Duration::try_from_secs_f64(seconds)
+        .map_err(|_| MempoolIdsError::new_err("a time is a non-negative number of seconds"))
 }

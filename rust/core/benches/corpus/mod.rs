@@ -2,7 +2,7 @@
 
 use alloy_dyn_abi::{DynSolValue, JsonAbiExt};
 use alloy_json_abi::Function;
-use alloy_primitives::{Address, U256, address};
+use alloy_primitives::{Address, U256, address, hex};
 use mempool_ids_core::tx::PendingTransaction;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::{Field, Row};
@@ -115,6 +115,35 @@ fn made_up() -> Vec<PendingTransaction> {
         call(swap),
         call(encode("multicall(bytes[])", &[DynSolValue::Array(calls)])),
         call(unknown),
+    ]
+}
+
+/// Calldata made to cost the most: one 64 KiB blob given as each of 2,000 calls, a function of the table that its
+/// arguments do not fit after all of them were read, and words that each could begin a call.
+pub fn hostile() -> Vec<(&'static str, PendingTransaction)> {
+    let word = |v: usize| U256::from(v).to_be_bytes::<32>();
+    let multicall = [0xac, 0x96, 0x50, 0xd8];
+    let mut one_blob = [multicall.as_slice(), &word(32), &word(2000)].concat();
+    (0..2000).for_each(|_| one_blob.extend(word(2000 * 32)));
+    one_blob.extend(word(65_536));
+    one_blob.extend(ALICE.into_word().repeat(2048));
+    // batchTransfer(address[],uint256) whose last address has a bit too many.
+    let mut airdrop = [
+        hex::decode("83f12fec").expect("hex").as_slice(),
+        &word(64),
+        &word(1),
+        &word(4000),
+    ]
+    .concat();
+    (1..=4000).for_each(|i| airdrop.extend(word(i << 48 | i)));
+    let at = airdrop.len() - 32;
+    airdrop[at] = 1;
+    let mut lengths = vec![0xde, 0xad, 0xbe, 0xef];
+    (0..4096).for_each(|_| lengths.extend(word(36)));
+    vec![
+        ("one_blob", call(one_blob)),
+        ("airdrop", call(airdrop)),
+        ("lengths", call(lengths)),
     ]
 }
 

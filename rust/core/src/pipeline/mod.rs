@@ -4,6 +4,7 @@ mod codes;
 mod contact;
 mod dedup;
 mod latency;
+mod measure;
 mod output;
 mod stage;
 mod tracker;
@@ -36,6 +37,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use worker::{Published, Worker};
+
+pub use measure::{StageCost, measure_stages};
 
 /// A running sensor: start it, pull events until [`Event::End`].
 pub struct Sensor {

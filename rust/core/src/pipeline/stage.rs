@@ -22,7 +22,7 @@ pub struct Slot {
     /// Monitored contracts it touches, as indices.
     pub contacts: Vec<u16>,
     /// What its init code tells, where it creates a contract.
-    created: Option<CodeFacts>,
+    pub created: Option<CodeFacts>,
     pub matched: Vec<u32>,
     pub signature_score: f32,
     pub clock: Clock,

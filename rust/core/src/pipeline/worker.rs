@@ -209,6 +209,10 @@ impl Worker {
             let (arrived, finished) = (slot.clock.arrived, Instant::now());
             self.records.push(TransactionRecord { tx: slot.tx.clone(), judged: None, arrived, finished });
             self.latency.record(finished.saturating_duration_since(arrived));
+            if self.capture.is_some() {
+                // Not needed now, but whoever judges the capture has no node to ask.
+                self.ask_for_code();
+            }
             self.report_outcomes();
             return;
         }
@@ -254,6 +258,7 @@ impl Worker {
         match self.stages.codes.lookup(&callee, self.stages.chain.block_number.unwrap_or(0)) {
             Lookup::Known => return,
             Lookup::Stale => {}
+            Lookup::Unknown if !self.stages.judges() => {}
             Lookup::Unknown => {
                 let waiting = Waiting { tx: slot.tx.clone(), row: slot.row };
                 self.stats.rescore_dropped.add(self.stages.codes.wait(callee, waiting));

@@ -5,14 +5,13 @@ use super::{FrameError, hex};
 use crate::event::AnomalyKind;
 use crate::tx::PendingTransaction;
 use alloy_primitives::{Address, B256};
-use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;
-use std::marker::PhantomData;
 
 /// A JSON value of which only a string or a small integer matters.
 #[derive(Debug, Default)]
-enum Field<'a> {
+pub(super) enum Field<'a> {
     #[default]
     Absent,
     Null,
@@ -110,70 +109,6 @@ impl<'de> Deserialize<'de> for Key<'de> {
     }
 }
 
-/// `{"method": "eth_subscription", "params": {"result": T}}`, other keys skipped.
-pub(super) struct Notification<T> {
-    pub(super) is_subscription: bool,
-    pub(super) result: Option<T>,
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Notification<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Frame<T>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Frame<T> {
-            type Value = Notification<T>;
-            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("a notification")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Notification<T>, A::Error> {
-                let mut method = Field::Absent;
-                let mut params = None;
-                while let Some(Key(key)) = map.next_key()? {
-                    match &*key {
-                        "method" if matches!(method, Field::Absent) => method = map.next_value()?,
-                        "params" if params.is_none() => {
-                            params = Some(map.next_value::<Params<T>>()?)
-                        }
-                        _ => {
-                            map.next_value_seed(Skip::ANY)?;
-                        }
-                    }
-                }
-                Ok(Notification {
-                    is_subscription: matches!(method, Field::Text(name) if name == "eth_subscription"),
-                    result: params.and_then(|Params(result)| result),
-                })
-            }
-        }
-        deserializer.deserialize_any(Frame(PhantomData))
-    }
-}
-
-struct Params<T>(Option<T>);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Params<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ParamsVisitor<T>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for ParamsVisitor<T> {
-            type Value = Params<T>;
-            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("params")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Params<T>, A::Error> {
-                let mut result = None;
-                while let Some(Key(key)) = map.next_key()? {
-                    if key == "result" && result.is_none() {
-                        result = Some(map.next_value()?);
-                    } else {
-                        map.next_value_seed(Skip::ANY)?;
-                    }
-                }
-                Ok(Params(result))
-            }
-        }
-        deserializer.deserialize_any(ParamsVisitor(PhantomData))
-    }
-}
-
 /// What a transaction object says of the fields that matter here.
 #[derive(Default)]
 pub(super) struct Fields<'a> {
@@ -197,28 +132,26 @@ pub(super) struct Fields<'a> {
     timestamp_ms: Field<'a>,
 }
 
-impl<'de> Deserialize<'de> for Fields<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct FieldsVisitor;
-        impl<'de> Visitor<'de> for FieldsVisitor {
-            type Value = Fields<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("a transaction object")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields<'de>, A::Error> {
-                let mut fields = Fields::default();
-                while let Some(Key(key)) = map.next_key()? {
-                    match fields.slot(&key) {
-                        Some(slot @ Field::Absent) => *slot = map.next_value()?,
-                        _ => {
-                            map.next_value_seed(Skip::ANY)?;
-                        }
-                    }
-                }
-                Ok(fields)
+impl<'de> DeserializeSeed<'de> for &mut Fields<'de> {
+    type Value = ();
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for &mut Fields<'de> {
+    type Value = ();
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a transaction object")
+    }
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(Key(key)) = map.next_key()? {
+            match self.slot(&key) {
+                Some(slot @ Field::Absent) => *slot = map.next_value()?,
+                _ => map.next_value_seed(Skip::ANY)?,
             }
         }
-        deserializer.deserialize_any(FieldsVisitor)
+        Ok(())
     }
 }
 
@@ -247,7 +180,7 @@ impl<'a> Fields<'a> {
         })
     }
 
-    pub(super) fn into_transaction(self, seen_ms: u64) -> Result<PendingTransaction, FrameError> {
+    pub(super) fn transaction(&self, seen_ms: u64) -> Result<PendingTransaction, FrameError> {
         let tx_type = self.tx_type()?;
         let (max_fee_per_gas, max_priority_fee_per_gas) = self.fees(tx_type)?;
         let input = self.input()?;

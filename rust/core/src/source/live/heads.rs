@@ -93,7 +93,7 @@ impl Chain {
             return self.adopt(vec![head.clone()], 0, endpoint, 0, 0);
         };
         let (tip, tip_hash) = (tip.number, tip.hash);
-        if self.position(head.hash).is_some() {
+        if self.ancestor(head.hash).is_some() {
             if head.hash == tip_hash {
                 self.backers.insert(endpoint);
             }
@@ -106,12 +106,11 @@ impl Chain {
         let mut branch = vec![head.clone()];
         let mut oldest = head;
         loop {
-            if let Some(ancestor) = self.position(oldest.parent) {
-                let number = self.canonical[ancestor].number;
+            if let Some((keep, number)) = self.ancestor(oldest.parent) {
                 if number.checked_add(1) != Some(oldest.number) {
                     return Step::Impossible;
                 }
-                return self.adopt(branch, ancestor + 1, endpoint, tip - number, 0);
+                return self.adopt(branch, keep, endpoint, tip - number, 0);
             }
             if branch.len() >= MAX_WALK || oldest.number == 0 {
                 break;
@@ -130,7 +129,7 @@ impl Chain {
         }
         // No common ancestor: everything remembered is void. The oldest block's parent is not canonical either.
         let first = oldest.number;
-        let depth = (tip + 2).saturating_sub(first.max(1));
+        let depth = tip.saturating_add(2).saturating_sub(first.max(1));
         self.adopt(
             branch,
             0,
@@ -162,8 +161,18 @@ impl Chain {
         }
     }
 
-    fn position(&self, hash: B256) -> Option<usize> {
-        self.canonical.iter().rposition(|block| block.hash == hash)
+    /// How many canonical blocks there are up to the one of this hash, and its number. The parent of the first one is
+    /// known by its hash alone.
+    fn ancestor(&self, hash: B256) -> Option<(usize, u64)> {
+        let first = self.canonical.front()?;
+        if hash == first.parent {
+            return Some((0, first.number.checked_sub(1)?));
+        }
+        let position = self
+            .canonical
+            .iter()
+            .rposition(|block| block.hash == hash)?;
+        Some((position + 1, self.canonical[position].number))
     }
 }
 
@@ -216,6 +225,10 @@ async fn take(
                 Err(reason) => {
                     let said = format!("no header of {}: {reason}", json::short(&hash));
                     reporter.report(AnomalyKind::NodeError, &said);
+                    // One endpoint's word against a chain that others can still announce: theirs is waited for.
+                    if shared.routes.others_up(endpoint) {
+                        return Ok(());
+                    }
                     give_up = true;
                 }
             },

@@ -218,7 +218,8 @@ pub fn tls_config() -> Result<Arc<ClientConfig>, String> {
     tls_config_of(file.as_deref().map(Path::new))
 }
 
-fn tls_config_of(file: Option<&Path>) -> Result<Arc<ClientConfig>, String> {
+/// The same with the file given.
+pub fn tls_config_of(file: Option<&Path>) -> Result<Arc<ClientConfig>, String> {
     let mut roots = RootCertStore::empty();
     match file {
         None => roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned()),

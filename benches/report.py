@@ -1,0 +1,221 @@
+"""Measures everything and writes benches/REPORT.md and benches/report.json: `make bench`.
+
+`python -m benches.report [--quick]`; --quick measures briefly, for trying the report itself.
+"""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from benches import memory, peers
+
+ROOT = Path(__file__).resolve().parent.parent
+CRITERION = ROOT / "target" / "criterion"
+STAGES = ["frame", "decode", "features", "signatures", "classify", "replay"]
+
+
+def main() -> None:
+    quick = "--quick" in sys.argv
+    report: dict[str, Any] = {"machine": machine(), "measured": datetime.now(timezone.utc).isoformat("T", "seconds")}
+    step("stages (criterion)")
+    criterion(quick)
+    report["stages_ns"] = estimates()
+    step("latency and saturation")
+    report["latency"] = latency(quick)
+    step("a day of Ethereum replayed")
+    report["replay"] = memory.replay(100_000 if quick else 1_200_000)
+    step("memory of a running sensor")
+    report["memory"] = memory.steady(20_000 if quick else 400_000)
+    step("peers")
+    report["peers"] = {
+        "web3_receives": peers.web3_receives(),
+        "decoding": peers.decoding(),
+        "inference": peers.inference(),
+    }
+    report["targets"] = targets(report)
+    (ROOT / "benches" / "report.json").write_text(json.dumps(report, indent=1) + "\n")
+    (ROOT / "benches" / "REPORT.md").write_text(markdown(report))
+    print((ROOT / "benches" / "REPORT.md").read_text())
+
+
+def step(name: str) -> None:
+    print(f"[{time.strftime('%X')}] {name}", file=sys.stderr, flush=True)
+
+
+def machine() -> dict[str, Any]:
+    model = next(
+        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
+        platform.processor(),
+    )
+    rustc = subprocess.run(["rustc", "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    return {
+        "cpu": model,
+        "cores": os.cpu_count(),
+        "memory_gib": round(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / 2**30, 1),
+        "kernel": platform.release(),
+        "python": platform.python_version(),
+        "rustc": rustc,
+        "load_before": os.getloadavg()[0],
+    }
+
+
+def cargo_bench(bench: str, *arguments: str) -> None:
+    command = ["cargo", "bench", "--locked", "--profile", "release", "-p", "mempool-ids-core", "--bench", bench]
+    subprocess.run([*command, "--", *arguments], cwd=ROOT, env=environment(), check=True, stdout=sys.stderr)
+
+
+def environment() -> dict[str, str]:
+    from mempool_ids.config.core import onnxruntime_library
+
+    return {**os.environ, "MEMPOOL_IDS_ONNXRUNTIME": str(onnxruntime_library())}
+
+
+def criterion(quick: bool) -> None:
+    brief = ["--warm-up-time", "0.5", "--measurement-time", "1"] if quick else []
+    for bench in STAGES:
+        cargo_bench(bench, *brief)
+
+
+def estimates() -> dict[str, dict[str, float]]:
+    """Median nanoseconds by benchmark, as criterion left them, with elements per iteration."""
+    found: dict[str, dict[str, float]] = {}
+    for path in sorted(CRITERION.glob("**/new/benchmark.json")):
+        about = json.loads(path.read_text())
+        measured = json.loads((path.parent / "estimates.json").read_text())
+        elements = (about.get("throughput") or {}).get("Elements", 1)
+        median = measured["median"]["point_estimate"]
+        interval = measured["median"]["confidence_interval"]
+        found[about["full_id"]] = {
+            "median": median / elements,
+            "low": interval["lower_bound"] / elements,
+            "high": interval["upper_bound"] / elements,
+            "elements": elements,
+        }
+    return found
+
+
+def latency(quick: bool) -> dict[str, Any]:
+    path = ROOT / "target" / "latency.json"
+    cargo_bench("latency", *(["--quick"] if quick else []), "--json", str(path))
+    figures: dict[str, Any] = json.loads(path.read_text())
+    return figures
+
+
+def stage(report: dict[str, Any], *parts: str) -> float | None:
+    """Median microseconds of the first benchmark whose name has all `parts`."""
+    for name, figures in report["stages_ns"].items():
+        if all(part in name for part in parts):
+            return float(figures["median"]) / 1000
+    return None
+
+
+def targets(report: dict[str, Any]) -> list[dict[str, Any]]:
+    at_rate = report["latency"]["at_1000"]["socket_to_classified_us"]
+    rate = report["latency"]["saturation"]["tx_per_second"]
+    web3 = report["peers"]["web3_receives"]["tx_per_second"]
+    features, one_row = stage(report, "features"), stage(report, "classify", "/1")
+    rows = [
+        ("socket → classified at 1,000 tx/s, p50", at_rate["p50"], "< 50 µs", at_rate["p50"] < 50),
+        ("socket → classified at 1,000 tx/s, p99", at_rate["p99"], "< 250 µs", at_rate["p99"] < 250),
+        ("sustained, the sensor on one core, tx/s", rate, "≥ 100,000", rate >= 100_000),
+        ("sustained, as a multiple of web3.py receiving", rate / web3, "≥ 20", rate / web3 >= 20),
+        ("feature extraction, µs", features, "< 2", features is not None and features < 2),
+        ("inference of one row, µs", one_row, "< 10", one_row is not None and one_row < 10),
+        (
+            f"replay of {report['replay']['transactions']:,} transactions, s",
+            report["replay"]["seconds"],
+            "< 30 for 1,200,000",
+            report["replay"]["seconds"] * 1_200_000 / report["replay"]["transactions"] < 30,
+        ),
+        ("memory of a sensor, MB", report["memory"]["rss_mb"], "< 300", report["memory"]["rss_mb"] < 300),
+    ]
+    return [{"what": what, "measured": value, "target": goal, "reached": bool(ok)} for what, value, goal, ok in rows]
+
+
+def markdown(report: dict[str, Any]) -> str:
+    about = report["machine"]
+    lines = [
+        "# Benchmark report",
+        "",
+        f"Measured {report['measured']} by `make bench` on {about['cores']} cores of {about['cpu']}, "
+        f"{about['memory_gib']} GiB, Linux {about['kernel']}, {about['rustc']}, Python {about['python']}; "
+        f"load before: {about['load_before']:.2f}. Transactions: {report['latency']['samples']}.",
+        "",
+        "## Targets",
+        "",
+        "| what | measured | target | reached |",
+        "|---|---:|---|---|",
+    ]
+    for row in report["targets"]:
+        value = "not measured" if row["measured"] is None else f"{row['measured']:,.2f}"
+        lines.append(f"| {row['what']} | {value} | {row['target']} | {'yes' if row['reached'] else '**no**'} |")
+    at_rate, full = report["latency"]["at_1000"], report["latency"]["saturation"]
+    lines += [
+        "",
+        "## Latency",
+        "",
+        "From the feed's write to the end of classification, and from the sensor's read to the same, in µs. The "
+        "sensor's threads share one core, the feed has the other.",
+        "",
+        "| at 1,000 tx/s | p50 | p90 | p99 | p99.9 | max |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for name, key in [("socket → classified", "socket_to_classified_us"), ("read → classified", "read_to_classified_us")]:
+        cells = " | ".join(f"{at_rate[key][q]:,.1f}" for q in ("p50", "p90", "p99", "p99.9", "max"))
+        lines.append(f"| {name} | {cells} |")
+    lines += [
+        "",
+        f"Saturated: {full['tx_per_second']:,.0f} tx/s over {full['count']:,} transactions, {full['dropped']:,} dropped "
+        "(and counted) because the feed outruns the sensor.",
+        "",
+        "## Stages",
+        "",
+        "Median ns per transaction with its 95 % interval (criterion).",
+        "",
+        "| stage | median | interval |",
+        "|---|---:|---|",
+    ]
+    for name, figures in report["stages_ns"].items():
+        lines.append(f"| {name} | {figures['median']:,.0f} | {figures['low']:,.0f} – {figures['high']:,.0f} |")
+    lines += ["", "## Peers, in the same run", "", "| work | peer | peer | here | ratio |", "|---|---|---:|---:|---:|"]
+    for work, peer, theirs, ours in comparisons(report):
+        if ours:
+            lines.append(f"| {work} | {peer} | {theirs:,.1f} | {ours:,.2f} | {ratio(work, theirs, ours):,.0f} × |")
+    lines += [
+        "",
+        "The peer's rate is its subscription handing transactions over; ours includes judging them by every stage.",
+        "",
+        "## Memory",
+        "",
+        f"{report['memory']['rss_mb']:.0f} MB resident after {report['memory']['transactions']:,} transactions through "
+        f"`mempool-ids run` ({report['memory']['rss_start_mb']:.0f} MB when it was ready).",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def comparisons(report: dict[str, Any]) -> list[tuple[str, str, float, float | None]]:
+    found = report["peers"]
+    rate = report["latency"]["saturation"]["tx_per_second"]
+    swap, one_row = stage(report, "decode", "swap") or stage(report, "decode"), stage(report, "classify", "/1")
+    return [
+        ("receiving, tx/s", "web3.py subscription", found["web3_receives"]["tx_per_second"], rate),
+        ("decoding a call, µs", "eth-abi", found["decoding"]["eth_abi_us"], swap),
+        ("decoding a call, µs", "web3.py", found["decoding"]["web3_us"], swap),
+        ("inference of one row, µs", "scikit-learn", found["inference"]["scikit_learn_us"], one_row),
+        ("inference of one row, µs", "onnxruntime from Python", found["inference"]["onnxruntime_python_us"], one_row),
+    ]
+
+
+def ratio(work: str, theirs: float, ours: float) -> float:
+    return ours / theirs if work.endswith("/s") else theirs / ours
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,45 @@
+//! The shipped model on rows of real transactions, one at a time and in the pipeline's batches.
+//! Needs `MEMPOOL_IDS_ONNXRUNTIME`, the path of ONNX Runtime's library.
+
+mod corpus;
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use mempool_ids_core::analyzer::Analyzer;
+use mempool_ids_core::classify::Classifier;
+use mempool_ids_core::config::ModelConfig;
+use mempool_ids_core::features::FeatureVector;
+use std::hint::black_box;
+use std::path::Path;
+
+fn bench(c: &mut Criterion) {
+    let Some(onnxruntime) = std::env::var_os("MEMPOOL_IDS_ONNXRUNTIME") else {
+        eprintln!("classify: not measured: MEMPOOL_IDS_ONNXRUNTIME is not set");
+        return;
+    };
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../python/mempool_ids/models");
+    let config = ModelConfig { dir, onnxruntime: onnxruntime.into() };
+    let mut classifier = Classifier::load(&config).expect("the shipped model");
+    let analyzer = Analyzer::new(classifier.known_selectors(), &[]).expect("no ABIs");
+    let (name, transactions) = corpus::load();
+    let rows: Vec<FeatureVector> = transactions.iter().map(|tx| analyzer.features(tx, None)).collect();
+    let mut alone = Vec::new();
+    let mut together = Vec::new();
+    classifier.classify(&rows[..64], &mut together).expect("answers");
+    for (row, expected) in rows[..64].iter().zip(&together) {
+        classifier.classify(std::slice::from_ref(row), &mut alone).expect("answers");
+        assert_eq!(alone, [*expected], "a row's probability does not depend on its batch");
+        assert!((0.0..=1.0).contains(expected));
+    }
+    let mut group = c.benchmark_group(format!("classify/{name}"));
+    for batch in [1, 8, 64] {
+        group.throughput(Throughput::Elements(batch as u64));
+        group.bench_function(BenchmarkId::from_parameter(batch), |b| {
+            let mut chunks = rows.chunks_exact(batch).cycle();
+            b.iter(|| classifier.classify(black_box(chunks.next().expect("rows")), &mut alone).expect("answers"));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, bench);
+criterion_main!(benches);

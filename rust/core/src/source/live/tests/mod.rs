@@ -1,0 +1,8 @@
+//! The source against real sockets: a node that misbehaves on demand, and a real one.
+
+mod anvil;
+mod chain;
+mod node;
+mod speed;
+mod subscribe;
+mod trouble;

@@ -1,0 +1,259 @@
+"""Data in, model folder out: `mempool-ids model train|eval|card`."""
+
+import gzip
+import hashlib
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mempool_ids import manifest
+from mempool_ids.classifier import ExploitClassifier
+from mempool_ids.training import commands, data, evaluate, metrics, model
+
+pa = pytest.importorskip("pyarrow", reason="training needs mempool-ids[train]")
+pq = pytest.importorskip("pyarrow.parquet", reason="training needs mempool-ids[train]")
+pytest.importorskip("skl2onnx", reason="training needs mempool-ids[train]")
+
+TRANSFER, APPROVE = "0xa9059cbb", "0x095ea7b3"
+DATA = data.data_folder()
+
+
+def row(i: int, *, exploit: bool, year: int) -> dict[str, object]:
+    """A token transfer, or a bare call of an unknown function; values differ so that trees can split."""
+    word = (i * 2654435761 % 2**64).to_bytes(32, "big")
+    calldata = (
+        bytes.fromhex("6b%06x" % (i * 7919 % 2**24)) if exploit else bytes.fromhex(TRANSFER[2:]) + word * 2
+    )
+    return {
+        "label": "exploit" if exploit else "benign",
+        "source": "incident" if exploit else "mainnet-blocks",
+        "incident": f"incident {i}" if exploit else None,
+        "chain": "eth",
+        "block": None if exploit else 1000 * year + i % 10,
+        "timestamp": None if exploit else int((year - 1970 + (i % 10) / 12) * 365.25 * 86400) + 86400 * 40,
+        "hash": "0x" + hashlib.sha256(str((i, exploit)).encode()).hexdigest(),
+        "from": "0x" + "11" * 20,
+        "to": "0x" + "22" * 20,
+        "value": str(i % 3 * 10**18),
+        "nonce": None,
+        "gas": None if i % 2 else 100_000,
+        "gas_price": None,
+        "max_fee_per_gas": None,
+        "max_priority_fee_per_gas": None,
+        "input": calldata,
+        "date": f"{year}/{i % 12 + 1}/{i % 28 + 1}" if exploit else None,
+    }
+
+
+def write_transactions(folder: Path, name: str = "train.parquet") -> Path:
+    rows = [row(i, exploit=False, year=2019 + i % 6) for i in range(300)]
+    rows += [row(i, exploit=True, year=2019 + i % 5) for i in range(60)]
+    (folder / "transactions").mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.Table.from_pylist(rows), folder / "transactions" / name)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = write_transactions(tmp_path_factory.mktemp("data"))
+    (folder / "signatures").mkdir()
+    with gzip.open(folder / data.SELECTORS, "wt") as file:
+        file.write(f'selector,signature\n{TRANSFER},"transfer(address,uint256)"\n')
+        file.write(f'{APPROVE},"approve(address,uint256)"\n{TRANSFER},"again(uint256)"\n')
+    return folder
+
+
+FEW = {kind: {**values, "n_estimators": 5} for kind, values in model.PARAMETERS.items()}
+
+
+def hurry(patch: pytest.MonkeyPatch) -> None:
+    """Hundreds of fits are made in an evaluation: small ones, here."""
+    patch.setattr(model, "PARAMETERS", FEW)
+    patch.setattr(model, "CALIBRATION_FOLDS", 2)
+    patch.setattr(evaluate, "SYNTHETIC_ROWS", 200)
+    patch.setattr(metrics, "BOOTSTRAP", 50)
+
+
+@pytest.fixture(scope="module")
+def trained(folder, tmp_path_factory):
+    out = tmp_path_factory.mktemp("models")
+    with pytest.MonkeyPatch.context() as patch:
+        hurry(patch)
+        commands.train(folder, 0, "all", out, seed=3)
+    return out
+
+
+def test_selectors_are_sorted_unique_and_big_endian(folder):
+    assert data.read_selectors(folder / data.SELECTORS).hex() == "095ea7b3a9059cbb"
+
+
+@pytest.mark.parametrize("text", ["other\n1\n", "selector\nzz\n", "selector\n", "selector\n0x1ffffffff\n"])
+def test_a_file_that_is_no_selector_table_is_refused(tmp_path, text):
+    with gzip.open(tmp_path / "s.gz", "wt") as file:
+        file.write(text)
+    with pytest.raises(data.DataError, match=r"s\.gz"):
+        data.read_selectors(tmp_path / "s.gz")
+
+
+def test_rows_keep_label_group_time_and_source(folder):
+    rows = data.load_transactions(folder, data.read_selectors(folder / data.SELECTORS))
+    assert len(rows) == 360
+    assert rows.labels.sum() == 60
+    assert rows.features.shape == (360, 22)
+    assert rows.features.dtype == np.float32
+    assert len(np.unique(rows.groups[rows.labels == 1])) == 60
+    assert set(rows.sources) == {"mainnet-blocks/eth", "incident/eth"}
+    assert np.isfinite(rows.times).all()
+    assert list(rows.hashes) == [data.TRANSACTIONS]
+
+
+def test_a_missing_column_and_a_missing_file_are_errors_that_name_the_file(folder, tmp_path):
+    with pytest.raises(data.DataError, match="neither a Parquet file nor a folder"):
+        data.load_transactions(tmp_path, b"")
+    table = pq.read_table(folder / data.TRANSACTIONS).drop_columns(["incident"])
+    pq.write_table(table, tmp_path / "x.parquet")
+    with pytest.raises(data.DataError, match=r"x\.parquet.*incident"):
+        data.load_transactions(tmp_path / "x.parquet", b"\x00\x00\x00\x01")
+
+
+def test_training_writes_both_models_with_where_they_come_from(folder, trained):
+    document = manifest.read(trained)
+    assert set(document["models"]) == set(model.KINDS)
+    assert document["selectors"]["count"] == 2
+    for name, fields in document["models"].items():
+        assert fields["training"]["data"] == {
+            data.TRANSACTIONS: data.sha256(folder / data.TRANSACTIONS),
+            data.SELECTORS: data.sha256(folder / data.SELECTORS),
+        }
+        assert fields["training"]["seed"] == 3
+        assert "rust" in fields["probe"]["runners"]
+        assert fields["probe"]["largest_difference"] <= 1e-6
+        assert set(fields["thresholds"]) == {"0.001", "0.01", "0.05", "0.1"}
+        assert len(fields["baseline"]) == 22
+        assert ExploitClassifier().load_model(trained, name).name == name
+    best = max(
+        document["models"],
+        key=lambda n: document["models"][n]["evaluation"]["time_ordered"]["average_precision"],
+    )
+    assert document["default"] == best
+
+
+def test_masked_features_cannot_move_a_probability(trained):
+    rng = np.random.default_rng(0)
+    x = np.abs(rng.normal(size=(200, 22))).astype(np.float32)
+    other = x.copy()
+    hidden = [i for i, n in enumerate(manifest.FEATURE_NAMES) if n in commands.MASKED]
+    other[:, hidden] = rng.normal(size=(200, len(hidden))) * 100
+    for name in model.KINDS:
+        classifier = ExploitClassifier().load_model(trained, name)
+        np.testing.assert_array_equal(classifier.predict_proba(x), classifier.predict_proba(other))
+
+
+def test_evaluation_on_the_training_data_trains_again_and_reproduces_the_manifest(
+    folder, trained, monkeypatch
+):
+    hurry(monkeypatch)
+    result = commands.evaluate(trained, folder)
+    assert result["exploits"] == 60
+    for answer in result["models"].values():
+        assert answer["reproduces"]
+        assert answer["grouped_folds"]["rows"] == 360
+        assert "as_shipped" not in answer
+    assert result["probes"]["missing_share"].keys() == set(manifest.FEATURE_NAMES)
+    json.dumps(result, allow_nan=False)
+
+
+def test_evaluation_on_other_data_measures_the_shipped_models(trained, tmp_path):
+    rows = [row(i, exploit=i % 4 == 0, year=2024) for i in range(1000, 1200)]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "later.parquet")
+    result = commands.evaluate(trained, tmp_path / "later.parquet")
+    for answer in result["models"].values():
+        assert list(answer) == ["as_shipped"]
+        assert answer["as_shipped"]["auc"] > 0.95
+    assert "probes" not in result
+
+
+def test_the_card_is_made_of_the_manifests_figures(trained):
+    text = (trained / "MODEL_CARD.md").read_text()
+    assert text == commands.card(trained)
+    document = manifest.read(trained)
+    part = document["models"][document["default"]]["evaluation"]["time_ordered"]
+    assert f"{part['auc']:.3f}" in text
+    assert "Calldata alone cannot tell exploits from trades" in text
+    for name in commands.MASKED:
+        assert name in text
+    assert "nan" not in text.lower().split()
+
+
+def test_a_model_of_synthetic_rows_claims_nothing_about_exploits(tmp_path, monkeypatch):
+    hurry(monkeypatch)
+    monkeypatch.setattr(manifest, "known_selectors", lambda: b"\x00\x00\x00\x01")
+    commands.train(None, 600, "random_forest", tmp_path, seed=1)
+    text = commands.card(tmp_path)
+    assert "Not measured on real data" in text
+    assert "Measured on real data\n" not in text.replace("Not measured on real data", "")
+    fields = manifest.read(tmp_path)["models"]["random_forest"]
+    assert fields["training"] | {"importance": None} == {
+        "data": {},
+        "rows": 0,
+        "exploits": 0,
+        "synthetic_rows": 600,
+        "seed": 1,
+        "parameters": FEW["random_forest"],
+        "masked": {},
+        "importance": None,
+    }
+
+
+def test_nothing_to_train_on_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(manifest, "known_selectors", lambda: b"\x00\x00\x00\x01")
+    with pytest.raises(data.DataError, match="nothing to train on"):
+        commands.train(None, 0, "random_forest", tmp_path, seed=0)
+
+
+def test_models_of_other_selectors_do_not_share_a_folder(trained, tmp_path):
+    from mempool_ids._core import ModelError
+
+    classifier = ExploitClassifier()
+    classifier.recipe = model.Recipe(parameters=FEW["random_forest"])
+    classifier.train(*ExploitClassifier.generate_synthetic_training_data(300, 0.3))
+    before = (trained / "manifest.json").read_bytes()
+    with pytest.raises(ModelError, match="other known selectors"):
+        classifier.save_model(trained, selectors=b"\x00\x00\x00\x09")
+    assert (trained / "manifest.json").read_bytes() == before
+
+
+SHIPPED = manifest.BUILTIN
+
+
+def test_the_shipped_models_load_and_their_card_is_current():
+    document = manifest.read(SHIPPED)
+    assert set(document["models"]) == set(model.KINDS)
+    for name in document["models"]:
+        classifier = ExploitClassifier().load_model(SHIPPED, name)
+        assert 0 <= classifier.predict(np.zeros(22)).probability < 0.3
+    assert len(manifest.known_selectors(SHIPPED)) == 4 * document["selectors"]["count"]
+    assert commands.card(SHIPPED) == (SHIPPED / "MODEL_CARD.md").read_text()
+
+
+def test_the_shipped_selectors_are_sorted_and_hold_the_commonest():
+    selectors = np.frombuffer(manifest.known_selectors(SHIPPED), dtype=">u4")
+    assert (np.diff(selectors.astype(np.int64)) > 0).all()
+    assert {int(TRANSFER, 16), int(APPROVE, 16)} <= set(selectors.tolist())
+
+
+@pytest.mark.skipif(
+    not DATA.exists(), reason=f"the real transactions are not at {DATA} ({data.DATA_VARIABLE})"
+)
+def test_the_shipped_models_come_from_the_real_transactions_and_rank_them():
+    document = manifest.read(SHIPPED)
+    rows = data.load_transactions(DATA, manifest.known_selectors(SHIPPED))
+    for name, fields in document["models"].items():
+        assert fields["training"]["data"].items() >= rows.hashes.items()
+        metrics = ExploitClassifier().load_model(SHIPPED, name).evaluate(rows.features, rows.labels)
+        # Rows it was trained on: only a check that features and model still fit each other.
+        assert metrics.auc > 0.95
+        assert not math.isnan(metrics.average_precision)
