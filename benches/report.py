@@ -22,7 +22,10 @@ STAGES = ["frame", "decode", "features", "signatures", "classify", "replay"]
 
 def main() -> None:
     quick = "--quick" in sys.argv
-    report: dict[str, Any] = {"machine": machine(), "measured": datetime.now(timezone.utc).isoformat("T", "seconds")}
+    report: dict[str, Any] = {
+        "machine": machine(),
+        "measured": datetime.now(timezone.utc).isoformat("T", "seconds"),
+    }
     step("stages (criterion)")
     criterion(quick)
     report["stages_ns"] = estimates()
@@ -50,7 +53,11 @@ def step(name: str) -> None:
 
 def machine() -> dict[str, Any]:
     model = next(
-        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
+        (
+            line.split(":")[1].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if "model name" in line
+        ),
         platform.processor(),
     )
     rustc = subprocess.run(["rustc", "--version"], capture_output=True, text=True, check=True).stdout.strip()
@@ -66,7 +73,17 @@ def machine() -> dict[str, Any]:
 
 
 def cargo_bench(bench: str, *arguments: str) -> None:
-    command = ["cargo", "bench", "--locked", "--profile", "release", "-p", "mempool-ids-core", "--bench", bench]
+    command = [
+        "cargo",
+        "bench",
+        "--locked",
+        "--profile",
+        "release",
+        "-p",
+        "mempool-ids-core",
+        "--bench",
+        bench,
+    ]
     subprocess.run([*command, "--", *arguments], cwd=ROOT, env=environment(), check=True, stdout=sys.stderr)
 
 
@@ -135,7 +152,10 @@ def targets(report: dict[str, Any]) -> list[dict[str, Any]]:
         ),
         ("memory of a sensor, MB", report["memory"]["rss_mb"], "< 300", report["memory"]["rss_mb"] < 300),
     ]
-    return [{"what": what, "measured": value, "target": goal, "reached": bool(ok)} for what, value, goal, ok in rows]
+    return [
+        {"what": what, "measured": value, "target": goal, "reached": bool(ok)}
+        for what, value, goal, ok in rows
+    ]
 
 
 def markdown(report: dict[str, Any]) -> str:
@@ -154,7 +174,9 @@ def markdown(report: dict[str, Any]) -> str:
     ]
     for row in report["targets"]:
         value = "not measured" if row["measured"] is None else f"{row['measured']:,.2f}"
-        lines.append(f"| {row['what']} | {value} | {row['target']} | {'yes' if row['reached'] else '**no**'} |")
+        lines.append(
+            f"| {row['what']} | {value} | {row['target']} | {'yes' if row['reached'] else '**no**'} |"
+        )
     at_rate, full = report["latency"]["at_1000"], report["latency"]["saturation"]
     lines += [
         "",
@@ -166,7 +188,10 @@ def markdown(report: dict[str, Any]) -> str:
         "| at 1,000 tx/s | p50 | p90 | p99 | p99.9 | max |",
         "|---|---:|---:|---:|---:|---:|",
     ]
-    for name, key in [("socket → classified", "socket_to_classified_us"), ("read → classified", "read_to_classified_us")]:
+    for name, key in [
+        ("socket → classified", "socket_to_classified_us"),
+        ("read → classified", "read_to_classified_us"),
+    ]:
         cells = " | ".join(f"{at_rate[key][q]:,.1f}" for q in ("p50", "p90", "p99", "p99.9", "max"))
         lines.append(f"| {name} | {cells} |")
     lines += [
@@ -182,11 +207,21 @@ def markdown(report: dict[str, Any]) -> str:
         "|---|---:|---|",
     ]
     for name, figures in report["stages_ns"].items():
-        lines.append(f"| {name} | {figures['median']:,.0f} | {figures['low']:,.0f} – {figures['high']:,.0f} |")
-    lines += ["", "## Peers, in the same run", "", "| work | peer | peer | here | ratio |", "|---|---|---:|---:|---:|"]
+        lines.append(
+            f"| {name} | {figures['median']:,.0f} | {figures['low']:,.0f} – {figures['high']:,.0f} |"
+        )
+    lines += [
+        "",
+        "## Peers, in the same run",
+        "",
+        "| work | peer | peer | here | ratio |",
+        "|---|---|---:|---:|---:|",
+    ]
     for work, peer, theirs, ours in comparisons(report):
         if ours:
-            lines.append(f"| {work} | {peer} | {theirs:,.1f} | {ours:,.2f} | {ratio(work, theirs, ours):,.0f} × |")
+            lines.append(
+                f"| {work} | {peer} | {theirs:,.1f} | {ours:,.2f} | {ratio(work, theirs, ours):,.0f} × |"
+            )
     lines += [
         "",
         "The peer's rate is its subscription handing transactions over; ours includes judging them by every stage.",
@@ -203,13 +238,21 @@ def markdown(report: dict[str, Any]) -> str:
 def comparisons(report: dict[str, Any]) -> list[tuple[str, str, float, float | None]]:
     found = report["peers"]
     rate = report["latency"]["saturation"]["tx_per_second"]
-    swap, one_row = stage(report, "decode", "swap") or stage(report, "decode"), stage(report, "classify", "/1")
+    swap, one_row = (
+        stage(report, "decode", "swap") or stage(report, "decode"),
+        stage(report, "classify", "/1"),
+    )
     return [
         ("receiving, tx/s", "web3.py subscription", found["web3_receives"]["tx_per_second"], rate),
         ("decoding a call, µs", "eth-abi", found["decoding"]["eth_abi_us"], swap),
         ("decoding a call, µs", "web3.py", found["decoding"]["web3_us"], swap),
         ("inference of one row, µs", "scikit-learn", found["inference"]["scikit_learn_us"], one_row),
-        ("inference of one row, µs", "onnxruntime from Python", found["inference"]["onnxruntime_python_us"], one_row),
+        (
+            "inference of one row, µs",
+            "onnxruntime from Python",
+            found["inference"]["onnxruntime_python_us"],
+            one_row,
+        ),
     ]
 
 

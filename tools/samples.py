@@ -47,12 +47,17 @@ def multicall(rng: random.Random) -> str:
 
 
 def unknown(rng: random.Random) -> str:
-    words = [rng.choice([rng.getrandbits(8), address(rng), rng.getrandbits(256)]) for _ in range(rng.randint(0, 40))]
+    words = [
+        rng.choice([rng.getrandbits(8), address(rng), rng.getrandbits(256)])
+        for _ in range(rng.randint(0, 40))
+    ]
     return f"{rng.getrandbits(32):08x}" + "".join(map(word, words))
 
 
 def transaction(rng: random.Random, number: int) -> dict[str, object]:
-    calldata = rng.choices([lambda _: "", erc20, swap, multicall, unknown], [0.25, 0.35, 0.15, 0.1, 0.15])[0](rng)
+    calldata = rng.choices([lambda _: "", erc20, swap, multicall, unknown], [0.25, 0.35, 0.15, 0.1, 0.15])[0](
+        rng
+    )
     fee = rng.randint(1, 60) * 10**9
     return {
         "hash": f"0x{number:064x}",

@@ -14,8 +14,8 @@ BATCH = 1024
 
 # Bound of what waits for the event loop. A live core counts what finds no room after that (`dropped_events`); a
 # replay waits for room.
-BACKLOG_EVENTS = 1 << 17
-BACKLOG_BYTES = 256 << 20
+BACKLOG_EVENTS = 1 << 15
+BACKLOG_BYTES = 64 << 20
 
 
 class Source(Protocol):

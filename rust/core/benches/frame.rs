@@ -17,17 +17,27 @@ fn notification(object: &str) -> Vec<u8> {
 fn frame(c: &mut Criterion) {
     let samples = support::samples::load();
     println!("{}", samples.origin);
-    let frames: Vec<_> = samples.objects.iter().map(|object| notification(object)).collect();
+    let frames: Vec<_> = samples
+        .objects
+        .iter()
+        .map(|object| notification(object))
+        .collect();
 
     // Answers first: both forms of the same transaction agree, and the calldata is what the JSON says.
     for (object, frame) in samples.objects.iter().zip(&frames) {
         let tx = parse_notification(frame, 7).expect("samples parse");
         assert_eq!(Ok(&tx), parse_object(object.as_bytes(), 7).as_ref());
         let json: serde_json::Value = serde_json::from_str(object).expect("samples are JSON");
-        assert_eq!(json["input"].as_str(), Some(alloy_primitives::hex::encode_prefixed(&tx.input).as_str()));
+        assert_eq!(
+            json["input"].as_str(),
+            Some(alloy_primitives::hex::encode_prefixed(&tx.input).as_str())
+        );
     }
 
-    let typical: Vec<_> = frames.iter().filter(|frame| (950..1050).contains(&frame.len())).collect();
+    let typical: Vec<_> = frames
+        .iter()
+        .filter(|frame| (950..1050).contains(&frame.len()))
+        .collect();
     assert!(!typical.is_empty(), "no frame of about 1 kB");
     let mut group = c.benchmark_group("frame");
     group.throughput(Throughput::Elements(1));
@@ -39,7 +49,9 @@ fn frame(c: &mut Criterion) {
     group.sample_size(20);
     group.bench_function("all notifications", |b| {
         b.iter(|| {
-            let parsed = frames.iter().map(|frame| parse_notification(black_box(frame), 7).expect("parses"));
+            let parsed = frames
+                .iter()
+                .map(|frame| parse_notification(black_box(frame), 7).expect("parses"));
             parsed.map(|tx| tx.input.len()).sum::<usize>()
         });
     });

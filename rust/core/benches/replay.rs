@@ -44,9 +44,16 @@ fn object(tx: &PendingTransaction, i: usize) -> String {
 /// Records `rows` transactions in `dir`, and the same as JSON lines; returns the calldata bytes in them.
 fn record(dir: &Path, lines: &Path, rows: usize) -> usize {
     let samples = support::samples::load();
-    println!("{rows} transactions with the calldata of {}", samples.origin);
+    println!(
+        "{rows} transactions with the calldata of {}",
+        samples.origin
+    );
     let stats = Arc::new(Stats::default());
-    let config = CaptureConfig { dir: dir.into(), rotate_ms: 3_600_000, rotate_rows: u64::MAX };
+    let config = CaptureConfig {
+        dir: dir.into(),
+        rotate_ms: 3_600_000,
+        rotate_rows: u64::MAX,
+    };
     let writer = CaptureWriter::start(&config, 1, stats.clone()).expect("starts");
     let mut text = std::io::BufWriter::new(std::fs::File::create(lines).expect("creates"));
     let (mut bytes, mut offering) = (0, Duration::ZERO);
@@ -55,7 +62,12 @@ fn record(dir: &Path, lines: &Path, rows: usize) -> usize {
         let json = object(tx, i);
         std::io::Write::write_all(&mut text, json.as_bytes()).expect("writes");
         std::io::Write::write_all(&mut text, b"\n").expect("writes");
-        let raw = Raw { bytes: Bytes::from(json), endpoint: 0, at: Instant::now(), unix_ms: 0 };
+        let raw = Raw {
+            bytes: Bytes::from(json),
+            endpoint: 0,
+            at: Instant::now(),
+            unix_ms: 0,
+        };
         let parsed = parse_object(&raw.bytes, 0).expect("parses");
         bytes += parsed.input.len();
         loop {
@@ -69,10 +81,17 @@ fn record(dir: &Path, lines: &Path, rows: usize) -> usize {
             std::thread::sleep(Duration::from_millis(1));
         }
     }
-    println!("capture: {:.0} ns an offer, {:.1} s until journalled", offering.as_nanos() as f64 / rows as f64, started.elapsed().as_secs_f64());
+    println!(
+        "capture: {:.0} ns an offer, {:.1} s until journalled",
+        offering.as_nanos() as f64 / rows as f64,
+        started.elapsed().as_secs_f64()
+    );
     let started = Instant::now();
     writer.finish().expect("finishes");
-    println!("capture: {:.1} s to become Parquet", started.elapsed().as_secs_f64());
+    println!(
+        "capture: {:.1} s to become Parquet",
+        started.elapsed().as_secs_f64()
+    );
     bytes
 }
 
@@ -81,7 +100,10 @@ fn replay(path: &Path) -> (usize, usize) {
     let limits = Limits::default();
     let stats = Arc::new(Stats::default());
     let (tx, rx) = queue(&limits, stats.clone());
-    let config = ReplayConfig { paths: vec![path.into()], speed: 0.0 };
+    let config = ReplayConfig {
+        paths: vec![path.into()],
+        speed: 0.0,
+    };
     let source = ReplaySource::start(&config, 1, &limits, stats, tx).expect("starts");
     let (mut count, mut bytes) = (0, 0);
     loop {
@@ -92,7 +114,10 @@ fn replay(path: &Path) -> (usize, usize) {
             }
             Item::Object(raw) => {
                 count += 1;
-                bytes += parse_object(&raw.bytes, raw.unix_ms).expect("parses").input.len();
+                bytes += parse_object(&raw.bytes, raw.unix_ms)
+                    .expect("parses")
+                    .input
+                    .len();
             }
             Item::End => break,
             Item::Anomaly(anomaly) => panic!("{anomaly:?}"),
@@ -104,12 +129,20 @@ fn replay(path: &Path) -> (usize, usize) {
 }
 
 fn benches(c: &mut Criterion) {
-    let rows = std::env::var("MEMPOOL_IDS_REPLAY_ROWS").ok().and_then(|rows| rows.parse().ok()).unwrap_or(200_000);
+    let rows = std::env::var("MEMPOOL_IDS_REPLAY_ROWS")
+        .ok()
+        .and_then(|rows| rows.parse().ok())
+        .unwrap_or(200_000);
     let folder = tempfile::tempdir().expect("a folder");
-    let (parquet, lines) = (folder.path().join("capture"), folder.path().join("lines.jsonl"));
+    let (parquet, lines) = (
+        folder.path().join("capture"),
+        folder.path().join("lines.jsonl"),
+    );
     let bytes = record(&parquet, &lines, rows);
     let mut group = c.benchmark_group("replay");
-    group.throughput(Throughput::Elements(rows as u64)).sample_size(10);
+    group
+        .throughput(Throughput::Elements(rows as u64))
+        .sample_size(10);
     for (name, path) in [("Parquet", &parquet), ("JSON lines, parsed", &lines)] {
         group.bench_function(name, |b| {
             b.iter(|| assert_eq!(replay(path), (rows, bytes)));

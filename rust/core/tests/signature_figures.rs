@@ -205,14 +205,14 @@ fn on_real_contracts() {
             .take(8)
             .collect();
         let touches: Vec<u16> = (0..monitored.len() as u16).collect();
-        for words in [0, 3] {
+        for (words, nonce) in [(0, 100), (0, 3), (3, 100)] {
             let mut input = vec![0xde, 0xad, 0xbe, 0xef];
             input.resize(4 + 32 * words, 0x01);
             let tx = PendingTransaction {
                 from: Address::repeat_byte(0x5e),
                 to: Some(Address::repeat_byte(0xcc)),
                 value: U256::ZERO,
-                nonce: 100,
+                nonce,
                 gas: 500_000,
                 input,
                 ..Default::default()
@@ -237,12 +237,17 @@ fn on_real_contracts() {
                     block_number: Some(1_000_000),
                 };
                 judge.count(
-                    &format!("{label}: {}, {words} words, {age}", text(row, "source")),
+                    &format!(
+                        "{label}: {}, {words} words, nonce {nonce}, {age}",
+                        text(row, "source")
+                    ),
                     &subject,
                 );
                 if !monitored.is_empty() {
                     judge.count(
-                        &format!("{label} with hard-coded addresses, {words} words, {age}"),
+                        &format!(
+                            "{label} with hard-coded addresses, {words} words, nonce {nonce}, {age}"
+                        ),
                         &subject,
                     );
                 }
@@ -250,6 +255,8 @@ fn on_real_contracts() {
         }
     }
     judge.print();
-    assert!(judge.share("benign with hard-coded addresses, 3 words, age unknown") < 0.01);
-    assert!(judge.share("benign with hard-coded addresses, 0 words, old") < 0.01);
+    assert!(
+        judge.share("benign with hard-coded addresses, 3 words, nonce 100, age unknown") < 0.01
+    );
+    assert!(judge.share("benign with hard-coded addresses, 0 words, nonce 3, old") < 0.01);
 }

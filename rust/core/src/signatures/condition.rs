@@ -8,6 +8,11 @@ use alloy_primitives::{Address, U256};
 /// Words looked at by a test on any word. Bounds the cost of a 2 MB calldata; a test `at` an index sees every word.
 pub(super) const MAX_WORDS: usize = 1_024;
 
+/// Calldata searched for a monitored address that the decoder did not report: what a node's pool accepts.
+const MAX_SEARCHED: usize = 128 << 10;
+/// Such searches in one transaction.
+const MAX_SEARCHES: u32 = 4;
+
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Condition {
     All(Vec<Condition>),
@@ -175,29 +180,41 @@ impl<'a> View<'a> {
     }
 }
 
+/// The pipeline finds monitored addresses anywhere in calldata and code. What the decoder and the code scan do not
+/// explain stands there packed, as data, or beyond what they keep.
 #[inline]
 fn contact(subject: &Subject) -> u8 {
     if subject.touches.is_empty() {
         return 0;
     }
     let mut bits = Contact::ANY;
-    for address in subject
-        .touches
-        .iter()
-        .filter_map(|&i| subject.monitored.get(usize::from(i)))
-    {
+    let mut searches = MAX_SEARCHES;
+    for &touched in subject.touches {
+        let Some(address) = subject.monitored.get(usize::from(touched)) else {
+            continue;
+        };
+        let mut ways = 0;
         if subject.tx.to.as_ref() == Some(address) {
-            bits |= Contact::CALLEE;
+            ways |= Contact::CALLEE;
         }
         if subject.decoded.addresses.contains(address) {
-            bits |= Contact::CALLDATA;
+            ways |= Contact::CALLDATA;
         }
         if subject
             .code
             .is_some_and(|code| code.addresses.binary_search(address).is_ok())
         {
-            bits |= Contact::CODE;
+            ways |= Contact::CODE;
         }
+        if ways == 0 && searches > 0 {
+            searches -= 1;
+            let input = &subject.tx.input[..subject.tx.input.len().min(MAX_SEARCHED)];
+            ways = match memchr::memmem::find(input, address.as_slice()) {
+                Some(_) => Contact::CALLDATA,
+                None => Contact::CODE,
+            };
+        }
+        bits |= ways;
     }
     bits
 }

@@ -7,9 +7,10 @@
 pub(crate) mod columns;
 pub(crate) mod journal;
 pub(crate) mod record;
-pub(crate) mod segment;
+mod recorder;
 #[cfg(test)]
 pub(crate) mod samples;
+pub(crate) mod segment;
 #[cfg(test)]
 mod tests;
 
@@ -20,25 +21,25 @@ use crate::error::{Error, Result};
 use crate::stats::Stats;
 use crate::tx::PendingTransaction;
 use bytes::Bytes;
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded, unbounded};
-use journal::JournalWriter;
-use record::{Record, Recorded};
+use crossbeam_channel::{Sender, bounded, unbounded};
+use recorder::Recorder;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Waiting for the writer, at the most.
 const QUEUE: usize = 16_384;
 const QUEUE_BYTES: usize = 32 << 20;
-/// A record is on the disk at the latest this long after it was offered.
-const SYNC: Duration = Duration::from_secs(1);
-/// Handed to the operating system at once beyond this, else as soon as nothing more waits.
-const FLUSH_BYTES: usize = 1 << 20;
 
 enum Offer {
-    Transaction { json: Bytes, is_notification: bool, seen_ms: u64, source: Box<str> },
+    Transaction {
+        json: Bytes,
+        is_notification: bool,
+        seen_ms: u64,
+        source: Box<str>,
+    },
     Context(ContextEntry),
 }
 
@@ -47,6 +48,7 @@ impl Offer {
         match self {
             Self::Transaction { json, .. } => json.len(),
             Self::Context(ContextEntry::Code(code)) => code.code.len(),
+            Self::Context(ContextEntry::Block(block)) => 64 * block.transactions.len(),
             Self::Context(_) => 0,
         }
     }
@@ -70,7 +72,10 @@ impl CaptureWriter {
             return Err(Error::Config("capture rotation must be above 0".into()));
         }
         let dir = config.dir.clone();
-        std::fs::create_dir_all(&dir).map_err(|source| Error::Io { path: dir.clone(), source })?;
+        std::fs::create_dir_all(&dir).map_err(|source| Error::Io {
+            path: dir.clone(),
+            source,
+        })?;
         let left_behind = segment::left_behind(&dir)?;
         let journal = segment::create(&dir, unix_ms(), chain_id)?;
         let (full, converter) = start_converter()?;
@@ -79,28 +84,33 @@ impl CaptureWriter {
         }
         let (offers, inbox) = bounded(QUEUE);
         let held = Arc::new(AtomicUsize::new(0));
-        let recorder = Recorder {
-            config: config.clone(),
-            chain_id,
-            journal,
-            rows: 0,
-            entries: 0,
-            opened: Instant::now(),
-            synced: Instant::now(),
-            full,
-            stats: stats.clone(),
-            error: None,
-        };
+        let recorder = Recorder::new(config.clone(), chain_id, journal, full, stats.clone());
         let levels = held.clone();
         let thread = spawn("capture", move || recorder.run(&inbox, &levels, converter))?;
-        Ok(Self { offers: Some(offers), held, stats, thread: Some(thread) })
+        Ok(Self {
+            offers: Some(offers),
+            held,
+            stats,
+            thread: Some(thread),
+        })
     }
 
     /// Offers a transaction in the form it arrived: `raw` is a whole notification, or an object. `tx` is what the
     /// pipeline parsed from it, `source` who announced it. Never waits.
-    pub fn offer_raw(&self, raw: &Raw, is_notification: bool, tx: &PendingTransaction, source: &str) {
+    pub fn offer_raw(
+        &self,
+        raw: &Raw,
+        is_notification: bool,
+        tx: &PendingTransaction,
+        source: &str,
+    ) {
         let json = raw.bytes.clone();
-        self.offer(Offer::Transaction { json, is_notification, seen_ms: tx.seen_ms, source: source.into() });
+        self.offer(Offer::Transaction {
+            json,
+            is_notification,
+            seen_ms: tx.seen_ms,
+            source: source.into(),
+        });
     }
 
     /// Offers what else the pipeline received. Never waits.
@@ -111,7 +121,12 @@ impl CaptureWriter {
     fn offer(&self, offer: Offer) {
         let weight = offer.weight();
         let fits = self.held.fetch_add(weight, Relaxed) + weight <= QUEUE_BYTES;
-        if !fits || self.offers.as_ref().is_none_or(|offers| offers.try_send(offer).is_err()) {
+        if !fits
+            || self
+                .offers
+                .as_ref()
+                .is_none_or(|offers| offers.try_send(offer).is_err())
+        {
             self.held.fetch_sub(weight, Relaxed);
             self.stats.dropped_capture.add(1);
         }
@@ -125,7 +140,9 @@ impl CaptureWriter {
     fn join(&mut self) -> Result<()> {
         self.offers = None;
         match self.thread.take() {
-            Some(thread) => thread.join().unwrap_or_else(|_| Err(Error::Config("the capture thread panicked".into()))),
+            Some(thread) => thread
+                .join()
+                .unwrap_or_else(|_| Err(Error::Config("the capture thread panicked".into()))),
             None => Ok(()),
         }
     }
@@ -134,120 +151,6 @@ impl CaptureWriter {
 impl Drop for CaptureWriter {
     fn drop(&mut self) {
         let _ = self.join();
-    }
-}
-
-/// The writer thread's state.
-struct Recorder {
-    config: CaptureConfig,
-    chain_id: u64,
-    journal: JournalWriter,
-    /// Transactions, and all records, of the current journal.
-    rows: u64,
-    entries: u64,
-    opened: Instant,
-    synced: Instant,
-    full: Sender<PathBuf>,
-    stats: Arc<Stats>,
-    error: Option<Error>,
-}
-
-impl Recorder {
-    fn run(mut self, inbox: &Receiver<Offer>, held: &AtomicUsize, converter: JoinHandle<Result<()>>) -> Result<()> {
-        loop {
-            match inbox.recv_timeout(SYNC) {
-                Ok(offer) => {
-                    held.fetch_sub(offer.weight(), Relaxed);
-                    self.record(offer);
-                    if inbox.is_empty() || self.journal.pending_bytes() > FLUSH_BYTES {
-                        self.flush();
-                    }
-                }
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => break,
-            }
-            if self.synced.elapsed() >= SYNC {
-                self.sync();
-            }
-            if self.rows >= self.config.rotate_rows || self.opened.elapsed().as_millis() >= self.config.rotate_ms.into() {
-                self.rotate();
-            }
-        }
-        self.flush();
-        self.sync();
-        let Self { journal, entries, full, error, .. } = self;
-        let path = journal.path().to_path_buf();
-        // Unlocked before the converter looks at it.
-        drop(journal);
-        if entries > 0 {
-            let _ = full.send(path);
-        } else {
-            let _ = std::fs::remove_file(path);
-        }
-        drop(full);
-        let converted = converter.join().unwrap_or_else(|_| Err(Error::Config("the capture's converter panicked".into())));
-        error.map_or(converted, Err)
-    }
-
-    fn record(&mut self, offer: Offer) {
-        let record = match offer {
-            Offer::Context(entry) => Record::Context(entry),
-            Offer::Transaction { json, is_notification, seen_ms, source } => {
-                let Some(recorded) = Recorded::from_json(&json, is_notification, seen_ms, source.into()) else {
-                    self.stats.dropped_capture.add(1);
-                    return;
-                };
-                self.rows += 1;
-                Record::Transaction(recorded)
-            }
-        };
-        self.entries += 1;
-        self.journal.append(&record);
-    }
-
-    fn flush(&mut self) {
-        if let Err((lost, source)) = self.journal.flush() {
-            self.stats.dropped_capture.add(lost);
-            self.fail(source);
-        }
-    }
-
-    fn sync(&mut self) {
-        self.flush();
-        self.synced = Instant::now();
-        if let Err(source) = self.journal.sync() {
-            self.fail(source);
-        }
-    }
-
-    /// A new journal; the old one goes to the converter. Without room for a new one the old one is written on.
-    fn rotate(&mut self) {
-        self.opened = Instant::now();
-        if self.entries == 0 {
-            return;
-        }
-        self.sync();
-        match segment::create(&self.config.dir, unix_ms(), self.chain_id) {
-            Ok(next) => {
-                let full = std::mem::replace(&mut self.journal, next);
-                let path = full.path().to_path_buf();
-                drop(full);
-                let _ = self.full.send(path);
-                (self.rows, self.entries) = (0, 0);
-            }
-            Err(e) => {
-                tracing::warn!("capture cannot rotate: {e}");
-                self.error.get_or_insert(e);
-            }
-        }
-    }
-
-    fn fail(&mut self, source: std::io::Error) {
-        let error = Error::Io { path: self.journal.path().into(), source };
-        if self.error.is_none() {
-            tracing::warn!("capture loses transactions: {error}");
-            self.error = Some(error);
-        }
     }
 }
 
@@ -267,11 +170,22 @@ fn start_converter() -> Result<(Sender<PathBuf>, JoinHandle<Result<()>>)> {
     Ok((full, thread))
 }
 
-fn spawn<T: Send + 'static>(name: &str, run: impl FnOnce() -> T + Send + 'static) -> Result<JoinHandle<T>> {
-    let io = |source| Error::Io { path: "thread".into(), source };
-    std::thread::Builder::new().name(name.into()).spawn(run).map_err(io)
+fn spawn<T: Send + 'static>(
+    name: &str,
+    run: impl FnOnce() -> T + Send + 'static,
+) -> Result<JoinHandle<T>> {
+    let io = |source| Error::Io {
+        path: "thread".into(),
+        source,
+    };
+    std::thread::Builder::new()
+        .name(name.into())
+        .spawn(run)
+        .map_err(io)
 }
 
 fn unix_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis() as u64)
 }

@@ -4,6 +4,7 @@
 //! (which some nodes send) are not. Of a repeated key the first occurrence counts. Unknown keys are skipped; nesting
 //! deeper than a transaction needs is refused.
 
+mod envelope;
 mod fields;
 pub(crate) mod hex;
 pub(crate) mod skip;
@@ -12,7 +13,8 @@ mod tests;
 
 use crate::event::AnomalyKind;
 use crate::tx::PendingTransaction;
-use fields::{Fields, Notification, Text};
+use envelope::{Notification, Text};
+use fields::Fields;
 use serde::de::DeserializeSeed;
 use std::borrow::Cow;
 
@@ -61,10 +63,16 @@ pub(crate) fn notification_object(frame: &[u8]) -> Result<Vec<u8>, FrameError> {
     Ok(object)
 }
 
-fn read_notification<'a>(frame: &'a [u8], result: impl DeserializeSeed<'a, Value = ()>) -> Result<(), FrameError> {
+fn read_notification<'a>(
+    frame: &'a [u8],
+    result: impl DeserializeSeed<'a, Value = ()>,
+) -> Result<(), FrameError> {
     let mut notification = Notification::new(result);
     read(frame, &mut notification, "not a JSON-RPC notification")?;
-    let malformed = |reason: &'static str| FrameError { kind: AnomalyKind::MalformedFrame, reason: reason.into() };
+    let malformed = |reason: &'static str| FrameError {
+        kind: AnomalyKind::MalformedFrame,
+        reason: reason.into(),
+    };
     if !notification.is_subscription {
         return Err(malformed("method is not eth_subscription"));
     }
@@ -75,12 +83,19 @@ fn read_notification<'a>(frame: &'a [u8], result: impl DeserializeSeed<'a, Value
 }
 
 /// Exactly one JSON value. An error is its problem and the byte where it shows.
-fn read<'a>(json: &'a [u8], seed: impl DeserializeSeed<'a, Value = ()>, what: &str) -> Result<(), FrameError> {
+fn read<'a>(
+    json: &'a [u8],
+    seed: impl DeserializeSeed<'a, Value = ()>,
+    what: &str,
+) -> Result<(), FrameError> {
     let malformed = |what: &str, at: usize| FrameError {
         kind: AnomalyKind::MalformedFrame,
         reason: format!("{what} at byte {at}").into(),
     };
-    let text = std::str::from_utf8(json).map_err(|e| malformed("invalid UTF-8", e.valid_up_to()))?;
+    let text =
+        std::str::from_utf8(json).map_err(|e| malformed("invalid UTF-8", e.valid_up_to()))?;
     let mut deserializer = sonic_rs::Deserializer::from_str(text);
-    seed.deserialize(&mut deserializer).and_then(|()| deserializer.end()).map_err(|e| malformed(what, e.offset()))
+    seed.deserialize(&mut deserializer)
+        .and_then(|()| deserializer.end())
+        .map_err(|e| malformed(what, e.offset()))
 }

@@ -12,7 +12,12 @@ use std::time::Duration;
 pub fn queue(limits: &Limits, stats: Arc<Stats>) -> (ItemSender, ItemReceiver) {
     let (tx, rx) = bounded(limits.queue_frames);
     let level = Arc::new(Level::default());
-    let sender = ItemSender { tx, level: level.clone(), max_bytes: limits.queue_bytes, stats };
+    let sender = ItemSender {
+        tx,
+        level: level.clone(),
+        max_bytes: limits.queue_bytes,
+        stats,
+    };
     (sender, ItemReceiver { rx, level })
 }
 
@@ -58,7 +63,11 @@ impl ItemSender {
     pub fn try_send(&self, item: Item) -> Result<Option<Item>, Closed> {
         let len = weight(&item);
         if self.is_over(len) {
-            return if self.level.closed.load(Relaxed) { Err(Closed) } else { Ok(Some(item)) };
+            return if self.level.closed.load(Relaxed) {
+                Err(Closed)
+            } else {
+                Ok(Some(item))
+            };
         }
         // Added before the receiver can subtract it.
         self.level.bytes.fetch_add(len, Relaxed);

@@ -49,12 +49,25 @@ impl ReplaySource {
         }
         let inputs = files::list(&config.paths, chain_id)?;
         let stopped = Arc::new(AtomicBool::new(false));
-        let emitter = Emitter::new(items, stats, stopped.clone(), config.speed, limits.frame_bytes);
+        let emitter = Emitter::new(
+            items,
+            stats,
+            stopped.clone(),
+            config.speed,
+            limits.frame_bytes,
+        );
         let handle = std::thread::Builder::new()
             .name("replay".into())
             .spawn(move || run(emitter, &inputs))
-            .map_err(|source| Error::Io { path: "replay thread".into(), source })?;
-        Ok(ReplaySource { stopped, thread: handle.thread().clone(), handle: Some(handle) })
+            .map_err(|source| Error::Io {
+                path: "replay thread".into(),
+                source,
+            })?;
+        Ok(ReplaySource {
+            stopped,
+            thread: handle.thread().clone(),
+            handle: Some(handle),
+        })
     }
 
     /// Asks to stop soon; what was sent stays in the queue and `Item::End` follows it. Does not wait.
@@ -78,6 +91,10 @@ impl Drop for ReplaySource {
 }
 
 fn run(mut emitter: Emitter, inputs: &[Input]) {
-    let _ = emitter.item(Item::Ready).and_then(|()| inputs.iter().try_for_each(|input| input.replay(&mut emitter)));
+    let _ = emitter.item(Item::Ready).and_then(|()| {
+        inputs
+            .iter()
+            .try_for_each(|input| input.replay(&mut emitter))
+    });
     emitter.end();
 }

@@ -151,6 +151,19 @@ fn contact_with_a_monitored_contract_is_told_by_its_way() {
         &["{touches: code}", "{code: {addresses: monitored}}"],
         &["{touches: calldata}", "{code: {addresses: sender}}"],
     );
+    // What neither the decoder nor the scan reports is looked for as packed bytes, and is else in the code's data.
+    let mut packed = Scene::call(OTHER, "a()", &[]);
+    packed.touches = vec![0];
+    packed.tx.input.extend_from_slice(&[7; 5]);
+    all(&packed, &["{touches: code}"], &["{touches: calldata}"]);
+    packed.tx.input.extend_from_slice(VAULT.as_slice());
+    all(&packed, &["{touches: calldata}"], &["{touches: code}"]);
+    packed.tx.to = None;
+    all(
+        &packed,
+        &["{touches: calldata, creation: true}"],
+        &["{touches: code}"],
+    );
     let none = Scene::call(OTHER, "a()", &[]);
     all(&none, &["{touches: none}"], &["{touches: monitored}"]);
     let mut broken = Scene::call(OTHER, "a()", &[]);

@@ -5,6 +5,7 @@ use crate::decode::Method;
 use crate::features::CodeFacts;
 use crate::signatures::RuleSet;
 use alloy_primitives::{Address, U256};
+use std::path::Path;
 
 /// A detection is made here.
 const DETECTED: f32 = 0.7;
@@ -286,5 +287,52 @@ fn spending_others_allowances_through_a_monitored_contract_is_detected() {
         );
         scene.decoded.method = Method::Builtin;
         quiet(&scene);
+    }
+}
+
+/// The demo's contracts, as compiled, with the vault's address as their first immutable and the sender's as the second.
+#[test]
+fn the_demos_attacker_is_detected_and_its_router_is_not() {
+    let folder =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../python/mempool_ids/demo/artifacts");
+    if !folder.exists() {
+        println!("skipped: no {}", folder.display());
+        return;
+    }
+    for (name, signature, attacks) in [("Attacker", "attack()", true), ("Router", "enter()", false)]
+    {
+        let text = std::fs::read_to_string(folder.join(format!("{name}.json"))).expect("artifact");
+        let artifact: serde_json::Value = serde_json::from_str(&text).expect("JSON");
+        let code = artifact["deployedBytecode"].as_str().expect("code");
+        let mut code = alloy_primitives::hex::decode(code).expect("hex");
+        let mut immutables = [VAULT, SENDER].into_iter();
+        let mut at = 0;
+        while let Some(word) = code.get_mut(at..at + 33) {
+            // PUSH32 of zeros: a place the constructor fills. The router has the vault in each.
+            if word[0] == 0x7f && word[1..] == [0; 32] {
+                let next = if attacks {
+                    immutables.next()
+                } else {
+                    Some(VAULT)
+                };
+                word[13..].copy_from_slice(next.unwrap_or(VAULT).as_slice());
+                at += 32;
+            }
+            at += 1;
+        }
+        for (created_at, nonce) in [
+            (None, 100),
+            (None, 0),
+            (Some(999_998), 100),
+            (Some(999_998), 0),
+        ] {
+            let mut scene = through(CodeFacts::scan(&code, created_at), signature, &[]);
+            scene.tx.nonce = nonce;
+            if attacks {
+                detected(&scene);
+            } else {
+                quiet(&scene);
+            }
+        }
     }
 }

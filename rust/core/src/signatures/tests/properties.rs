@@ -112,6 +112,18 @@ fn touched<'a>(s: &'a Subject) -> Vec<&'a Address> {
         .collect()
 }
 
+/// Whether a touched address is in the calldata, and whether in the code.
+fn ways(s: &Subject, a: &Address) -> (bool, bool) {
+    let decoded = s.decoded.addresses.contains(a);
+    let scanned = s.code.is_some_and(|c| c.addresses.contains(a));
+    let explained = decoded || scanned || s.tx.to == Some(*a);
+    let packed = s.tx.input.windows(20).any(|w| w == a.as_slice());
+    (
+        decoded || !explained && packed,
+        scanned || !explained && !packed,
+    )
+}
+
 fn naive(spec: &Spec, s: &Subject) -> bool {
     let own: Option<&[u8]> = if s.tx.to.is_some() {
         s.tx.input.get(..4)
@@ -145,10 +157,8 @@ fn naive(spec: &Spec, s: &Subject) -> bool {
         Spec::Touches(way) => match *way {
             "none" => s.touches.is_empty(),
             "monitored" => !s.touches.is_empty(),
-            "calldata" => touched(s).iter().any(|a| s.decoded.addresses.contains(a)),
-            "code" => touched(s)
-                .iter()
-                .any(|a| s.code.is_some_and(|c| c.addresses.contains(a))),
+            "calldata" => touched(s).iter().any(|a| ways(s, a).0),
+            "code" => touched(s).iter().any(|a| ways(s, a).1),
             _ => naive(&Spec::ToMonitored, s),
         },
         Spec::AtLeast(key, n) => quantity(s, key) >= *n,

@@ -68,7 +68,12 @@ struct Columns {
 
 impl Columns {
     fn new(integers: usize, texts: usize) -> Self {
-        Self { integers: vec![Vec::new(); integers], texts: vec![Vec::new(); texts], rows: 0, bytes: 0 }
+        Self {
+            integers: vec![Vec::new(); integers],
+            texts: vec![Vec::new(); texts],
+            rows: 0,
+            bytes: 0,
+        }
     }
 
     fn push<const I: usize, const T: usize>(&mut self, integers: [i64; I], texts: [ByteArray; T]) {
@@ -100,30 +105,53 @@ struct Table {
 impl Table {
     fn create(path: &Path, schema: &str, chain_id: u64, plain: &[&str]) -> Result<Self> {
         let part = path.with_added_extension("part");
-        let file = File::create(&part).map_err(|source| Error::Io { path: part.clone(), source })?;
+        let file = File::create(&part).map_err(|source| Error::Io {
+            path: part.clone(),
+            source,
+        })?;
         let schema = Arc::new(parse_message_type(schema).expect("the schemas above are valid"));
         let mut properties = WriterProperties::builder()
             .set_compression(Compression::ZSTD(ZstdLevel::default()))
             .set_statistics_enabled(EnabledStatistics::Chunk)
             .set_max_row_group_row_count(None)
-            .set_key_value_metadata(Some(vec![KeyValue::new(CHAIN_ID_KEY.into(), chain_id.to_string())]));
+            .set_key_value_metadata(Some(vec![KeyValue::new(
+                CHAIN_ID_KEY.into(),
+                chain_id.to_string(),
+            )]));
         for column in plain {
             properties = properties
                 .set_column_dictionary_enabled(ColumnPath::from(*column), false)
                 .set_column_statistics_enabled(ColumnPath::from(*column), EnabledStatistics::None);
         }
-        let writer = SerializedFileWriter::new(file, schema, Arc::new(properties.build())).map_err(|e| bad(path, e))?;
+        let writer = SerializedFileWriter::new(file, schema, Arc::new(properties.build()))
+            .map_err(|e| bad(path, e))?;
         let leaves = writer.schema_descr().columns();
-        let is_integer: Vec<_> =
-            leaves.iter().map(|c| c.physical_type() == parquet::basic::Type::INT64).collect();
+        let is_integer: Vec<_> = leaves
+            .iter()
+            .map(|c| c.physical_type() == parquet::basic::Type::INT64)
+            .collect();
         let integers = is_integer.iter().filter(|is| **is).count();
         let columns = Columns::new(integers, is_integer.len() - integers);
-        Ok(Self { part, path: path.into(), writer, columns, is_integer })
+        Ok(Self {
+            part,
+            path: path.into(),
+            writer,
+            columns,
+            is_integer,
+        })
     }
 
-    fn push<const I: usize, const T: usize>(&mut self, integers: [i64; I], texts: [ByteArray; T]) -> Result<()> {
+    fn push<const I: usize, const T: usize>(
+        &mut self,
+        integers: [i64; I],
+        texts: [ByteArray; T],
+    ) -> Result<()> {
         self.columns.push(integers, texts);
-        if self.columns.is_full() { self.write_group() } else { Ok(()) }
+        if self.columns.is_full() {
+            self.write_group()
+        } else {
+            Ok(())
+        }
     }
 
     fn write_group(&mut self) -> Result<()> {
@@ -132,42 +160,58 @@ impl Table {
         if columns.rows == 0 {
             return Ok(());
         }
-        let write = || -> Result<(), ParquetError> {
+        let mut write = || -> Result<(), ParquetError> {
             let mut group = self.writer.next_row_group()?;
             let (mut integers, mut texts) = (columns.integers.iter(), columns.texts.iter());
             for is_integer in &self.is_integer {
                 if *is_integer {
-                    write_column::<Int64Type>(&mut group, integers.next().expect("one per column"))?;
+                    write_column::<Int64Type>(
+                        &mut group,
+                        integers.next().expect("one per column"),
+                    )?;
                 } else {
-                    write_column::<ByteArrayType>(&mut group, texts.next().expect("one per column"))?;
+                    write_column::<ByteArrayType>(
+                        &mut group,
+                        texts.next().expect("one per column"),
+                    )?;
                 }
             }
             group.close().map(|_| ())
         };
-        let mut write = write;
         write().map_err(|e| bad(&self.path, e))
     }
 
     fn finish(mut self) -> Result<()> {
         self.write_group()?;
         self.writer.finish().map_err(|e| bad(&self.path, e))?;
-        let io = |source| Error::Io { path: self.part.clone(), source };
+        let io = |source| Error::Io {
+            path: self.part.clone(),
+            source,
+        };
         self.writer.inner().sync_all().map_err(io)?;
         std::fs::rename(&self.part, &self.path).map_err(io)
     }
 }
 
 /// A list column gets one element a row.
-fn write_column<T: DataType>(group: &mut SerializedRowGroupWriter<File>, values: &[T::T]) -> Result<(), ParquetError> {
+fn write_column<T: DataType>(
+    group: &mut SerializedRowGroupWriter<File>,
+    values: &[T::T],
+) -> Result<(), ParquetError> {
     let mut column = group.next_column()?.expect("the schema has it");
     let one_each = (vec![1; values.len()], vec![0; values.len()]);
     // Levels are ignored where the column has none.
-    column.typed::<T>().write_batch(values, Some(&one_each.0), Some(&one_each.1))?;
+    column
+        .typed::<T>()
+        .write_batch(values, Some(&one_each.0), Some(&one_each.1))?;
     column.close()
 }
 
 fn bad(path: &Path, error: ParquetError) -> Error {
-    Error::Capture { path: path.into(), reason: error.to_string() }
+    Error::Capture {
+        path: path.into(),
+        reason: error.to_string(),
+    }
 }
 
 fn text(value: impl std::fmt::Display) -> ByteArray {
@@ -184,23 +228,44 @@ pub(crate) struct SegmentWriter {
 impl SegmentWriter {
     pub(crate) fn create(transactions: &Path, context: &Path, chain_id: u64) -> Result<Self> {
         Ok(Self {
-            transactions: Table::create(transactions, TRANSACTIONS, chain_id, &["hash", "value", "nonce", "rawTx"])?,
+            transactions: Table::create(
+                transactions,
+                TRANSACTIONS,
+                chain_id,
+                &["hash", "value", "nonce", "rawTx"],
+            )?,
             context: Table::create(context, CONTEXT, chain_id, &["position", "body"])?,
             position: 0,
         })
     }
 
     /// `raw` is empty for a transaction kept as an object, whose context row must be pushed just before it.
-    pub(crate) fn transaction(&mut self, tx: &PendingTransaction, source: &str, raw: &[u8]) -> Result<()> {
+    pub(crate) fn transaction(
+        &mut self,
+        tx: &PendingTransaction,
+        source: &str,
+        raw: &[u8],
+    ) -> Result<()> {
         self.position += 1;
-        let selector = tx.input.first_chunk::<4>().map(alloy_primitives::hex::encode_prefixed);
+        let selector = tx
+            .input
+            .first_chunk::<4>()
+            .map(alloy_primitives::hex::encode_prefixed);
         self.transactions.push(
-            [tx.seen_ms as i64, i64::from(tx.tx_type), tx.input.len() as i64, 0, 0, 0],
+            [
+                tx.seen_ms as i64,
+                i64::from(tx.tx_type),
+                tx.input.len() as i64,
+                0,
+                0,
+                0,
+            ],
             [
                 text(tx.hash),
                 text(tx.chain_id.unwrap_or(0)),
                 text(format_args!("{:#x}", tx.from)),
-                tx.to.map_or_else(|| text(""), |to| text(format_args!("{to:#x}"))),
+                tx.to
+                    .map_or_else(|| text(""), |to| text(format_args!("{to:#x}"))),
                 text(tx.value),
                 text(tx.nonce),
                 text(tx.gas),
@@ -215,7 +280,8 @@ impl SegmentWriter {
     }
 
     pub(crate) fn context(&mut self, kind: &str, body: Vec<u8>) -> Result<()> {
-        self.context.push([self.position], [text(kind), ByteArray::from(body)])
+        self.context
+            .push([self.position], [text(kind), ByteArray::from(body)])
     }
 
     /// The context appears first: transactions without their context would replay differently.

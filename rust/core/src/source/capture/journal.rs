@@ -30,13 +30,27 @@ pub(crate) struct JournalWriter {
 impl JournalWriter {
     /// Creates `path`, which must not exist, and locks it for as long as the writer lives.
     pub(crate) fn create(path: PathBuf, chain_id: u64) -> Result<Self> {
-        let io = |source| Error::Io { path: path.clone(), source };
-        let mut file = OpenOptions::new().write(true).create_new(true).open(&path).map_err(io)?;
+        let io = |source| Error::Io {
+            path: path.clone(),
+            source,
+        };
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .open(&path)
+            .map_err(io)?;
         file.lock().map_err(io)?;
         let mut header = MAGIC.to_vec();
         header.extend(chain_id.to_le_bytes());
         file.write_all(&header).map_err(io)?;
-        Ok(Self { path, file, pending: Vec::new(), pending_records: 0, len: HEADER, dirty: true })
+        Ok(Self {
+            path,
+            file,
+            pending: Vec::new(),
+            pending_records: 0,
+            len: HEADER,
+            dirty: true,
+        })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -81,7 +95,11 @@ impl JournalWriter {
 
     /// Puts what was flushed on the disk: it then outlives the machine.
     pub(crate) fn sync(&mut self) -> std::io::Result<()> {
-        if std::mem::take(&mut self.dirty) { self.file.sync_data() } else { Ok(()) }
+        if std::mem::take(&mut self.dirty) {
+            self.file.sync_data()
+        } else {
+            Ok(())
+        }
     }
 }
 
@@ -97,25 +115,41 @@ pub(crate) struct JournalReader {
 pub(crate) enum Next {
     Record(Record),
     /// A whole record that means nothing here: skipped, with a reason.
-    Unreadable { at: u64, reason: String },
+    Unreadable {
+        at: u64,
+        reason: String,
+    },
     End,
     /// The rest, from this byte on, is no whole record: where a crash cut it off.
-    Torn { at: u64 },
+    Torn {
+        at: u64,
+    },
 }
 
 impl JournalReader {
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        let capture = |reason: &str| Error::Capture { path: path.into(), reason: reason.into() };
-        let file = File::open(path).map_err(|source| Error::Io { path: path.into(), source })?;
+        let capture = |reason: &str| Error::Capture {
+            path: path.into(),
+            reason: reason.into(),
+        };
+        let file = File::open(path).map_err(|source| Error::Io {
+            path: path.into(),
+            source,
+        })?;
         let mut file = BufReader::with_capacity(1 << 18, file);
         let mut header = [0; HEADER as usize];
-        file.read_exact(&mut header).map_err(|_| capture("a journal without a header: nothing was captured"))?;
+        file.read_exact(&mut header)
+            .map_err(|_| capture("a journal without a header: nothing was captured"))?;
         let (magic, chain_id) = header.split_at(8);
         if magic != MAGIC {
             return Err(capture("not a capture journal of this version"));
         }
         let chain_id = u64::from_le_bytes(chain_id.try_into().expect("8 bytes"));
-        Ok(Self { file, chain_id, position: HEADER })
+        Ok(Self {
+            file,
+            chain_id,
+            position: HEADER,
+        })
     }
 
     /// Where the next record starts, in bytes.
@@ -126,7 +160,11 @@ impl JournalReader {
     pub(crate) fn next(&mut self) -> std::io::Result<Next> {
         let at = self.position;
         let Some(payload) = self.payload()? else {
-            return Ok(if self.file.get_ref().metadata()?.len() > at { Next::Torn { at } } else { Next::End });
+            return Ok(if self.file.get_ref().metadata()?.len() > at {
+                Next::Torn { at }
+            } else {
+                Next::End
+            });
         };
         Ok(match Record::decode(&payload) {
             Ok(record) => Next::Record(record),
@@ -142,7 +180,12 @@ impl JournalReader {
         }
         let (len, sum) = frame.split_at(4);
         let len = u32::from_le_bytes(len.try_into().expect("4 bytes"));
-        let left = self.file.get_ref().metadata()?.len().saturating_sub(self.position + 8);
+        let left = self
+            .file
+            .get_ref()
+            .metadata()?
+            .len()
+            .saturating_sub(self.position + 8);
         if len > MAX_RECORD || u64::from(len) > left {
             return Ok(None);
         }

@@ -47,18 +47,37 @@ const CODE: u8 = 5;
 
 impl Recorded {
     /// Rebuilds the signed bytes from JSON. `None` where the JSON gives no transaction at all.
-    pub(crate) fn from_json(json: &[u8], is_notification: bool, seen_ms: u64, source: String) -> Option<Self> {
+    pub(crate) fn from_json(
+        json: &[u8],
+        is_notification: bool,
+        seen_ms: u64,
+        source: String,
+    ) -> Option<Self> {
         let (object, tx) = if is_notification {
             let tx = parse_notification(json, seen_ms).ok()?;
             (Bytes::from(frame::notification_object(json).ok()?), tx)
         } else {
-            (Bytes::copy_from_slice(json), parse_object(json, seen_ms).ok()?)
+            (
+                Bytes::copy_from_slice(json),
+                parse_object(json, seen_ms).ok()?,
+            )
         };
         let form = match signed_bytes(&object) {
-            Some(raw) if decode_raw(&raw, Some(tx.hash), Some(tx.from), tx.seen_ms).as_ref() == Ok(&tx) => Form::Raw(raw.into()),
+            Some(raw)
+                if decode_raw(&raw, Some(tx.hash), Some(tx.from), tx.seen_ms).as_ref()
+                    == Ok(&tx) =>
+            {
+                Form::Raw(raw.into())
+            }
             _ => Form::Object(object),
         };
-        Some(Self { seen_ms: tx.seen_ms, hash: tx.hash, from: tx.from, source, form })
+        Some(Self {
+            seen_ms: tx.seen_ms,
+            hash: tx.hash,
+            from: tx.from,
+            source,
+            form,
+        })
     }
 
     /// The transaction as it was captured.
@@ -71,7 +90,9 @@ impl Recorded {
 }
 
 fn signed_bytes(object: &[u8]) -> Option<Vec<u8>> {
-    serde_json::from_slice::<TxEnvelope>(object).ok().map(|envelope| envelope.encoded_2718())
+    serde_json::from_slice::<TxEnvelope>(object)
+        .ok()
+        .map(|envelope| envelope.encoded_2718())
 }
 
 impl Record {
@@ -83,7 +104,8 @@ impl Record {
                     Form::Raw(raw) => (RAW, raw),
                     Form::Object(object) => (OBJECT, object),
                 };
-                let source = &recorded.source.as_bytes()[..recorded.source.floor_char_boundary(255)];
+                let source =
+                    &recorded.source.as_bytes()[..recorded.source.floor_char_boundary(255)];
                 out.push(tag);
                 out.extend(recorded.seen_ms.to_le_bytes());
                 out.extend(recorded.hash);
@@ -107,7 +129,9 @@ impl Record {
     /// The inverse of [`encode`](Self::encode); an error is a reason for people.
     pub(crate) fn decode(bytes: &Bytes) -> Result<Self, String> {
         let kind = match bytes.first() {
-            Some(&(RAW | OBJECT)) => return Self::decode_transaction(bytes).ok_or_else(|| "record too short".into()),
+            Some(&(RAW | OBJECT)) => {
+                return Self::decode_transaction(bytes).ok_or_else(|| "record too short".into());
+            }
             Some(&HEAD) => "head",
             Some(&BLOCK) => "block",
             Some(&REORG) => "reorg",
@@ -130,12 +154,21 @@ impl Record {
             hash: B256::new(*hash),
             from: Address::new(*from),
             source: String::from_utf8_lossy(source).into_owned(),
-            form: if *tag == RAW { Form::Raw(body) } else { Form::Object(body) },
+            form: if *tag == RAW {
+                Form::Raw(body)
+            } else {
+                Form::Object(body)
+            },
         }))
     }
 }
 
 /// What a replay hands to the pipeline for an object.
 pub(crate) fn object_item(bytes: Bytes, unix_ms: u64) -> Item {
-    Item::Object(crate::source::Raw { bytes, endpoint: 0, at: Instant::now(), unix_ms })
+    Item::Object(crate::source::Raw {
+        bytes,
+        endpoint: 0,
+        at: Instant::now(),
+        unix_ms,
+    })
 }

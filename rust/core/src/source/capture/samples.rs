@@ -5,8 +5,8 @@ use crate::event::Reorg;
 use crate::source::context::ContextEntry;
 use alloy_consensus::crypto::secp256k1::sign_message;
 use alloy_consensus::{
-    EthereumTypedTransaction, SignableTransaction, TxEip1559, TxEip2930, TxEip4844, TxEip4844Variant, TxEip7702, TxEnvelope,
-    TxLegacy, transaction::SignerRecoverable,
+    EthereumTypedTransaction, SignableTransaction, TxEip1559, TxEip2930, TxEip4844,
+    TxEip4844Variant, TxEip7702, TxEnvelope, TxLegacy, transaction::SignerRecoverable,
 };
 use alloy_eips::eip2718::Encodable2718;
 use alloy_eips::eip2930::{AccessList, AccessListItem};
@@ -49,32 +49,92 @@ pub(crate) struct Signed {
 /// A transaction of `tx_type` (5: legacy without a chain id), signed with a random key.
 pub(crate) fn signed(dice: &mut Dice, tx_type: u8) -> Signed {
     let to = dice.address();
-    let kind = if tx_type < 3 && dice.below(4) == 0 { TxKind::Create } else { TxKind::Call(to) };
-    let (nonce, gas_limit, value, input) = (dice.below(u64::MAX), dice.below(30_000_000), dice.value(), dice.bytes(700));
+    let kind = if tx_type < 3 && dice.below(4) == 0 {
+        TxKind::Create
+    } else {
+        TxKind::Call(to)
+    };
+    let (nonce, gas_limit, value, input) = (
+        dice.below(u64::MAX),
+        dice.below(30_000_000),
+        dice.value(),
+        dice.bytes(700),
+    );
     let price = u128::from(dice.below(u64::MAX)) << dice.below(60);
     let (max_fee_per_gas, max_priority_fee_per_gas, chain_id) = (price, price / 3, 1);
-    let access_list = AccessList(vec![AccessListItem { address: dice.address(), storage_keys: vec![dice.hash(), dice.hash()] }]);
+    let access_list = AccessList(vec![AccessListItem {
+        address: dice.address(),
+        storage_keys: vec![dice.hash(), dice.hash()],
+    }]);
     let tx = match tx_type {
         0 | 5 => {
             let chain_id = (tx_type == 0).then_some(1);
-            TxLegacy { chain_id, nonce, gas_price: price, gas_limit, to: kind, value, input }.into()
+            TxLegacy {
+                chain_id,
+                nonce,
+                gas_price: price,
+                gas_limit,
+                to: kind,
+                value,
+                input,
+            }
+            .into()
         }
-        1 => TxEip2930 { chain_id, nonce, gas_price: price, gas_limit, to: kind, value, access_list, input }.into(),
+        1 => TxEip2930 {
+            chain_id,
+            nonce,
+            gas_price: price,
+            gas_limit,
+            to: kind,
+            value,
+            access_list,
+            input,
+        }
+        .into(),
         2 => TxEip1559 {
-            chain_id, nonce, gas_limit, max_fee_per_gas, max_priority_fee_per_gas, to: kind, value, access_list, input,
+            chain_id,
+            nonce,
+            gas_limit,
+            max_fee_per_gas,
+            max_priority_fee_per_gas,
+            to: kind,
+            value,
+            access_list,
+            input,
         }
         .into(),
         3 => EthereumTypedTransaction::Eip4844(TxEip4844Variant::TxEip4844(TxEip4844 {
-            chain_id, nonce, gas_limit, max_fee_per_gas, max_priority_fee_per_gas, to, value, access_list,
-            blob_versioned_hashes: vec![dice.hash()], max_fee_per_blob_gas: price, input,
+            chain_id,
+            nonce,
+            gas_limit,
+            max_fee_per_gas,
+            max_priority_fee_per_gas,
+            to,
+            value,
+            access_list,
+            blob_versioned_hashes: vec![dice.hash()],
+            max_fee_per_blob_gas: price,
+            input,
         })),
         _ => {
-            let authorization = Authorization { chain_id: U256::from(1), address: dice.address(), nonce: 7 };
+            let authorization = Authorization {
+                chain_id: U256::from(1),
+                address: dice.address(),
+                nonce: 7,
+            };
             let signature = sign_message(dice.hash(), authorization.signature_hash()).unwrap();
             let authorization_list = vec![authorization.into_signed(signature)];
             TxEip7702 {
-                chain_id, nonce, gas_limit, max_fee_per_gas, max_priority_fee_per_gas, to, value, access_list,
-                authorization_list, input,
+                chain_id,
+                nonce,
+                gas_limit,
+                max_fee_per_gas,
+                max_priority_fee_per_gas,
+                to,
+                value,
+                access_list,
+                authorization_list,
+                input,
             }
             .into()
         }
@@ -91,7 +151,12 @@ pub(crate) fn signed(dice: &mut Dice, tx_type: u8) -> Signed {
     if tx_type >= 2 && tx_type != 5 {
         object["gasPrice"] = json!("0x1");
     }
-    Signed { raw: envelope.encoded_2718(), from, hash: *envelope.tx_hash(), object }
+    Signed {
+        raw: envelope.encoded_2718(),
+        from,
+        hash: *envelope.tx_hash(),
+        object,
+    }
 }
 
 pub(crate) fn context(dice: &mut Dice) -> ContextEntry {
@@ -106,11 +171,30 @@ pub(crate) fn context(dice: &mut Dice) -> ContextEntry {
             gas_limit: dice.below(1 << 30),
             seen_ms: dice.below(1 << 41),
         }),
-        1 => ContextEntry::Code(CodeAnswer { address: dice.address(), code: dice.bytes(1_500), created_at: Some(1) }),
-        2 => ContextEntry::Reorg(Reorg { at_ms: 3, depth: 2, old_head: dice.hash(), new_head: dice.hash(), number: 8 }),
+        1 => ContextEntry::Code(CodeAnswer {
+            address: dice.address(),
+            code: dice.bytes(1_500),
+            created_at: Some(1),
+        }),
+        2 => ContextEntry::Reorg(Reorg {
+            at_ms: 3,
+            depth: 2,
+            old_head: dice.hash(),
+            new_head: dice.hash(),
+            number: 8,
+        }),
         _ => {
-            let mined = MinedTransaction { hash: dice.hash(), from: dice.address(), nonce: 3, creates: false };
-            ContextEntry::Block(BlockContents { number: 9, hash: dice.hash(), transactions: vec![mined; 3] })
+            let mined = MinedTransaction {
+                hash: dice.hash(),
+                from: dice.address(),
+                nonce: 3,
+                creates: false,
+            };
+            ContextEntry::Block(BlockContents {
+                number: 9,
+                hash: dice.hash(),
+                transactions: vec![mined; 3],
+            })
         }
     }
 }

@@ -19,7 +19,8 @@ pub(crate) fn context_path(transactions: &Path) -> PathBuf {
 }
 
 pub(crate) fn is_context(path: &Path) -> bool {
-    path.file_name().is_some_and(|name| name.as_encoded_bytes().ends_with(b".context.parquet"))
+    path.file_name()
+        .is_some_and(|name| name.as_encoded_bytes().ends_with(b".context.parquet"))
 }
 
 pub(crate) fn is_journal(path: &Path) -> bool {
@@ -28,12 +29,18 @@ pub(crate) fn is_journal(path: &Path) -> bool {
 
 /// Starts a segment whose name sorts after all others in `dir`, even if the clock went back.
 pub(crate) fn create(dir: &Path, now_ms: u64, chain_id: u64) -> Result<JournalWriter> {
-    let io = |source| Error::Io { path: dir.into(), source };
+    let io = |source| Error::Io {
+        path: dir.into(),
+        source,
+    };
     let mut last = 0;
     for entry in std::fs::read_dir(dir).map_err(io)? {
         last = last.max(start_of(&entry.map_err(io)?.path()).unwrap_or(0));
     }
-    JournalWriter::create(dir.join(format!("{PREFIX}{:013}.journal", now_ms.max(last + 1))), chain_id)
+    JournalWriter::create(
+        dir.join(format!("{PREFIX}{:013}.journal", now_ms.max(last + 1))),
+        chain_id,
+    )
 }
 
 fn start_of(path: &Path) -> Option<u64> {
@@ -43,7 +50,10 @@ fn start_of(path: &Path) -> Option<u64> {
 
 /// Journals of `dir` that no running capture holds, oldest first.
 pub(crate) fn left_behind(dir: &Path) -> Result<Vec<PathBuf>> {
-    let io = |source| Error::Io { path: dir.into(), source };
+    let io = |source| Error::Io {
+        path: dir.into(),
+        source,
+    };
     let mut found = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(io)? {
         let path = entry.map_err(io)?.path();
@@ -58,21 +68,31 @@ pub(crate) fn left_behind(dir: &Path) -> Result<Vec<PathBuf>> {
 
 /// Turns a journal into its Parquet files and deletes it. Doing it again after a crash on the way is harmless.
 pub(crate) fn convert(journal: &Path) -> Result<()> {
-    let io = |source| Error::Io { path: journal.into(), source };
+    let io = |source| Error::Io {
+        path: journal.into(),
+        source,
+    };
     let delete = || std::fs::remove_file(journal).map_err(io);
     let mut reader = match JournalReader::open(journal) {
         Ok(reader) => reader,
         // A crash before the header was written: there is nothing to keep.
-        Err(Error::Capture { .. }) if std::fs::metadata(journal).map_err(io)?.len() < 16 => return delete(),
+        Err(Error::Capture { .. }) if std::fs::metadata(journal).map_err(io)?.len() < 16 => {
+            return delete();
+        }
         Err(e) => return Err(e),
     };
     let transactions = journal.with_extension("parquet");
-    let mut writer = SegmentWriter::create(&transactions, &context_path(&transactions), reader.chain_id)?;
+    let mut writer =
+        SegmentWriter::create(&transactions, &context_path(&transactions), reader.chain_id)?;
     loop {
         match reader.next().map_err(io)? {
-            Next::Record(Record::Context(entry)) => writer.context(entry.kind(), entry.body().into_bytes())?,
+            Next::Record(Record::Context(entry)) => {
+                writer.context(entry.kind(), entry.body().into_bytes())?
+            }
             Next::Record(Record::Transaction(recorded)) => {
-                let Ok(tx) = recorded.transaction() else { continue };
+                let Ok(tx) = recorded.transaction() else {
+                    continue;
+                };
                 let raw: &[u8] = match &recorded.form {
                     Form::Raw(raw) => raw,
                     Form::Object(object) => {

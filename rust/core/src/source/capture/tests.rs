@@ -10,6 +10,7 @@ use crate::source::replay::ReplaySource;
 use record::Form;
 use serde_json::{Value, json};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// What the pipeline sees, in comparable form.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,8 +22,12 @@ enum Seen {
 
 fn seen(item: Item) -> Option<Seen> {
     match item {
-        Item::Notification(raw) => Some(Seen::Transaction(parse_notification(&raw.bytes, raw.unix_ms).unwrap())),
-        Item::Object(raw) => Some(Seen::Transaction(parse_object(&raw.bytes, raw.unix_ms).unwrap())),
+        Item::Notification(raw) => Some(Seen::Transaction(
+            parse_notification(&raw.bytes, raw.unix_ms).unwrap(),
+        )),
+        Item::Object(raw) => Some(Seen::Transaction(
+            parse_object(&raw.bytes, raw.unix_ms).unwrap(),
+        )),
         Item::Transaction { tx, .. } => Some(Seen::Transaction(*tx)),
         Item::Anomaly(anomaly) => Some(Seen::Anomaly(anomaly.kind)),
         Item::Ready | Item::End => None,
@@ -31,13 +36,22 @@ fn seen(item: Item) -> Option<Seen> {
 }
 
 fn replay(path: &Path) -> Vec<Seen> {
-    let limits = Limits { queue_frames: 64, ..Limits::default() };
+    let limits = Limits {
+        queue_frames: 64,
+        ..Limits::default()
+    };
     let (tx, rx) = queue(&limits, Arc::default());
-    let config = ReplayConfig { paths: vec![path.into()], speed: 0.0 };
+    let config = ReplayConfig {
+        paths: vec![path.into()],
+        speed: 0.0,
+    };
     let source = ReplaySource::start(&config, 1, &limits, Arc::default(), tx).unwrap();
     let mut all = Vec::new();
     loop {
-        match rx.recv_timeout(Duration::from_secs(20)).expect("the replay goes on") {
+        match rx
+            .recv_timeout(Duration::from_secs(20))
+            .expect("the replay goes on")
+        {
             Item::End => break,
             item => all.extend(seen(item)),
         }
@@ -47,7 +61,11 @@ fn replay(path: &Path) -> Vec<Seen> {
 }
 
 fn config(dir: &Path) -> CaptureConfig {
-    CaptureConfig { dir: dir.into(), rotate_ms: 3_600_000, rotate_rows: 1_000_000 }
+    CaptureConfig {
+        dir: dir.into(),
+        rotate_ms: 3_600_000,
+        rotate_rows: 1_000_000,
+    }
 }
 
 fn raw(object: &Value, is_notification: bool, unix_ms: u64) -> Raw {
@@ -56,13 +74,23 @@ fn raw(object: &Value, is_notification: bool, unix_ms: u64) -> Raw {
     } else {
         object.clone()
     };
-    Raw { bytes: json.to_string().into(), endpoint: 0, at: Instant::now(), unix_ms }
+    Raw {
+        bytes: json.to_string().into(),
+        endpoint: 0,
+        at: Instant::now(),
+        unix_ms,
+    }
 }
 
 /// Parses and offers, as the pipeline does; returns what it saw.
 fn offer(writer: &CaptureWriter, object: &Value, is_notification: bool, unix_ms: u64) -> Seen {
     let raw = raw(object, is_notification, unix_ms);
-    let tx = if is_notification { parse_notification(&raw.bytes, unix_ms) } else { parse_object(&raw.bytes, unix_ms) }.unwrap();
+    let tx = if is_notification {
+        parse_notification(&raw.bytes, unix_ms)
+    } else {
+        parse_object(&raw.bytes, unix_ms)
+    }
+    .unwrap();
     writer.offer_raw(&raw, is_notification, &tx, "ws://127.0.0.1:8546");
     Seen::Transaction(tx)
 }
@@ -94,8 +122,10 @@ fn capture_random(writer: &CaptureWriter, dice: &mut Dice, count: u64) -> Vec<Se
 }
 
 fn names(dir: &Path) -> Vec<String> {
-    let mut names: Vec<_> =
-        std::fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<_> = std::fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     names.sort();
     names
 }
@@ -108,10 +138,21 @@ fn a_replayed_capture_is_what_the_pipeline_received() {
     let recorded = capture_random(&writer, &mut Dice(1), 300);
     writer.finish().unwrap();
     assert_eq!(stats.dropped_capture.get(), 0);
-    assert_eq!(names(dir.path()).len(), 2, "one pair of files and no journal");
+    assert_eq!(
+        names(dir.path()).len(),
+        2,
+        "one pair of files and no journal"
+    );
     assert_eq!(replay(dir.path()), recorded);
-    let transactions = names(dir.path()).into_iter().find(|name| !name.contains("context")).unwrap();
-    assert_eq!(replay(&dir.path().join(transactions)), recorded, "one file finds its context");
+    let transactions = names(dir.path())
+        .into_iter()
+        .find(|name| !name.contains("context"))
+        .unwrap();
+    assert_eq!(
+        replay(&dir.path().join(transactions)),
+        recorded,
+        "one file finds its context"
+    );
 }
 
 #[test]
@@ -120,7 +161,10 @@ fn a_capture_of_a_replay_is_the_same_capture() {
     let writer = CaptureWriter::start(&config(first.path()), 1, Arc::default()).unwrap();
     let mut dice = Dice(5);
     let objects: Vec<_> = (0..20).map(|i| signed(&mut dice, i % 6).object).collect();
-    let recorded: Vec<_> = objects.iter().map(|object| offer(&writer, object, false, 9)).collect();
+    let recorded: Vec<_> = objects
+        .iter()
+        .map(|object| offer(&writer, object, false, 9))
+        .collect();
     drop(writer);
     // From JSON lines: the object's own time counts, or none.
     let writer = CaptureWriter::start(&config(second.path()), 1, Arc::default()).unwrap();
@@ -137,7 +181,10 @@ fn a_capture_of_a_replay_is_the_same_capture() {
 #[test]
 fn rotation_splits_files_and_loses_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    let small = CaptureConfig { rotate_rows: 40, ..config(dir.path()) };
+    let small = CaptureConfig {
+        rotate_rows: 40,
+        ..config(dir.path())
+    };
     let writer = CaptureWriter::start(&small, 1, Arc::default()).unwrap();
     let recorded = capture_random(&writer, &mut Dice(2), 170);
     writer.finish().unwrap();
@@ -148,10 +195,21 @@ fn rotation_splits_files_and_loses_nothing() {
 #[test]
 fn a_segment_is_rotated_by_age_even_when_nothing_comes() {
     let dir = tempfile::tempdir().unwrap();
-    let writer = CaptureWriter::start(&CaptureConfig { rotate_ms: 50, ..config(dir.path()) }, 1, Arc::default()).unwrap();
+    let writer = CaptureWriter::start(
+        &CaptureConfig {
+            rotate_ms: 50,
+            ..config(dir.path())
+        },
+        1,
+        Arc::default(),
+    )
+    .unwrap();
     let recorded = vec![offer(&writer, &signed(&mut Dice(3), 2).object, true, 7)];
     let deadline = Instant::now() + Duration::from_secs(10);
-    while !names(dir.path()).iter().any(|name| name.ends_with("context.parquet")) {
+    while !names(dir.path())
+        .iter()
+        .any(|name| name.ends_with("context.parquet"))
+    {
         assert!(Instant::now() < deadline);
         std::thread::sleep(Duration::from_millis(10));
     }
@@ -162,7 +220,10 @@ fn a_segment_is_rotated_by_age_even_when_nothing_comes() {
 #[test]
 fn an_empty_capture_leaves_nothing() {
     let dir = tempfile::tempdir().unwrap();
-    CaptureWriter::start(&config(dir.path()), 1, Arc::default()).unwrap().finish().unwrap();
+    CaptureWriter::start(&config(dir.path()), 1, Arc::default())
+        .unwrap()
+        .finish()
+        .unwrap();
     assert!(names(dir.path()).is_empty());
 }
 
@@ -220,7 +281,11 @@ fn a_journal_cut_at_any_byte_of_its_tail_gives_every_whole_record() {
         if !torn || cut % 97 == 0 {
             segment::convert(&journal).unwrap();
             assert!(!journal.exists());
-            assert_eq!(replay(dir.path()), recorded[..whole], "converted, cut at {cut}");
+            assert_eq!(
+                replay(dir.path()),
+                recorded[..whole],
+                "converted, cut at {cut}"
+            );
             for name in names(dir.path()) {
                 std::fs::remove_file(dir.path().join(name)).unwrap();
             }
@@ -238,7 +303,10 @@ fn a_damaged_byte_in_a_journal_never_panics_nor_invents() {
         damaged[at] ^= 0x5a;
         std::fs::write(&journal, &damaged).unwrap();
         let mut kept = replay(&journal);
-        assert_eq!(kept.pop(), Some(Seen::Anomaly(AnomalyKind::MalformedCapture)));
+        assert_eq!(
+            kept.pop(),
+            Some(Seen::Anomaly(AnomalyKind::MalformedCapture))
+        );
         assert_eq!(kept, recorded[..kept.len()]);
     }
 }
@@ -268,14 +336,23 @@ fn the_next_start_finishes_what_a_crash_interrupted_at_any_step() {
             std::fs::write(dir.path().join(name), content).unwrap();
         }
         assert_eq!(replay(dir.path()), recorded, "as the crash left it");
-        CaptureWriter::start(&config(dir.path()), 1, Arc::default()).unwrap().finish().unwrap();
-        assert_eq!(names(dir.path()), [format!("{base}.context.parquet"), format!("{base}.parquet")]);
+        CaptureWriter::start(&config(dir.path()), 1, Arc::default())
+            .unwrap()
+            .finish()
+            .unwrap();
+        assert_eq!(
+            names(dir.path()),
+            [format!("{base}.context.parquet"), format!("{base}.parquet")]
+        );
         assert_eq!(replay(dir.path()), recorded, "after the next start");
     }
     // A crash before even the header was on the disk.
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join(format!("{base}.journal")), &bytes[..9]).unwrap();
-    CaptureWriter::start(&config(dir.path()), 1, Arc::default()).unwrap().finish().unwrap();
+    CaptureWriter::start(&config(dir.path()), 1, Arc::default())
+        .unwrap()
+        .finish()
+        .unwrap();
     assert!(names(dir.path()).is_empty());
 }
 
@@ -316,8 +393,13 @@ fn a_folder_that_cannot_be_written_is_an_error_at_start() {
     let dir = tempfile::tempdir().unwrap();
     let file = dir.path().join("file");
     std::fs::write(&file, "x").unwrap();
-    let error = CaptureWriter::start(&config(&file.join("inside")), 1, Arc::default()).err().unwrap();
+    let error = CaptureWriter::start(&config(&file.join("inside")), 1, Arc::default())
+        .err()
+        .unwrap();
     assert!(error.to_string().contains("inside"), "{error}");
-    let zero = CaptureConfig { rotate_rows: 0, ..config(dir.path()) };
+    let zero = CaptureConfig {
+        rotate_rows: 0,
+        ..config(dir.path())
+    };
     assert!(CaptureWriter::start(&zero, 1, Arc::default()).is_err_and(|e| e.is_config()));
 }

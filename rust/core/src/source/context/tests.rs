@@ -13,21 +13,50 @@ fn every_kind() -> Vec<ContextEntry> {
         gas_limit: 30_000_000,
         seen_ms: 1_700_000_000_123,
     };
-    let mined = MinedTransaction { hash: B256::repeat_byte(3), from: Address::repeat_byte(4), nonce: 5, creates: true };
+    let mined = MinedTransaction {
+        hash: B256::repeat_byte(3),
+        from: Address::repeat_byte(4),
+        nonce: 5,
+        creates: true,
+    };
     vec![
-        ContextEntry::Head(Head { base_fee: None, ..head.clone() }),
+        ContextEntry::Head(Head {
+            base_fee: None,
+            ..head.clone()
+        }),
         ContextEntry::Head(head),
-        ContextEntry::Block(BlockContents { number: 7, hash: B256::ZERO, transactions: vec![mined] }),
-        ContextEntry::Reorg(Reorg { at_ms: 1, depth: 2, old_head: B256::ZERO, new_head: B256::repeat_byte(9), number: 3 }),
-        ContextEntry::Code(CodeAnswer { address: Address::repeat_byte(8), code: Bytes::from(vec![0, 0xff]), created_at: Some(9) }),
-        ContextEntry::Code(CodeAnswer { address: Address::ZERO, code: Bytes::new(), created_at: None }),
+        ContextEntry::Block(BlockContents {
+            number: 7,
+            hash: B256::ZERO,
+            transactions: vec![mined],
+        }),
+        ContextEntry::Reorg(Reorg {
+            at_ms: 1,
+            depth: 2,
+            old_head: B256::ZERO,
+            new_head: B256::repeat_byte(9),
+            number: 3,
+        }),
+        ContextEntry::Code(CodeAnswer {
+            address: Address::repeat_byte(8),
+            code: Bytes::from(vec![0, 0xff]),
+            created_at: Some(9),
+        }),
+        ContextEntry::Code(CodeAnswer {
+            address: Address::ZERO,
+            code: Bytes::new(),
+            created_at: None,
+        }),
     ]
 }
 
 #[test]
 fn every_kind_survives_its_columns_and_its_item() {
     for entry in every_kind() {
-        assert_eq!(ContextEntry::from_parts(entry.kind(), entry.body().as_bytes()), Ok(entry.clone()));
+        assert_eq!(
+            ContextEntry::from_parts(entry.kind(), entry.body().as_bytes()),
+            Ok(entry.clone())
+        );
         assert_eq!(ContextEntry::of(&Item::from(entry.clone())), Some(entry));
     }
 }

@@ -1,11 +1,11 @@
 //! The contents of each new block, in the order of the blocks.
 
-use super::Shared;
 use super::endpoint::Endpoint;
 use super::heads::NewBlock;
 use super::json;
 use super::report::{Reporter, emit};
 use super::rpc::Answer;
+use super::thread::Shared;
 use crate::event::AnomalyKind;
 use crate::source::Item;
 use crate::source::queue::Closed;

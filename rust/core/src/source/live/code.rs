@@ -1,9 +1,9 @@
 //! Callee code, fetched in the background with the block that created it.
 
-use super::Shared;
 use super::json;
 use super::report::{Reporter, emit};
 use super::rpc::RpcError;
+use super::thread::Shared;
 use crate::chain::CodeAnswer;
 use crate::event::AnomalyKind;
 use crate::source::Item;

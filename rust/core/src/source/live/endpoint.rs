@@ -1,41 +1,24 @@
-//! One connection's life: connect, check the chain, subscribe, catch up, read until it is lost.
+//! One WebSocket URL over all its connections.
 
-use super::Shared;
+use super::connection::Connection;
 use super::hashes::Desk;
-use super::heads::Announced;
-use super::json;
 use super::redact::SecretUrl;
 use super::report::{Reporter, emit};
-use super::resync;
-use super::rpc::{RpcError, TIMEOUT, WsRpc};
-use super::session::{Frame, Session, Topic};
-use super::silence::{Silence, Verdict};
-use super::transport::{self, Arrival, Socket, progress};
+use super::rpc::WsRpc;
+use super::thread::Shared;
+use super::transport::{self, Arrival};
 use crate::event::AnomalyKind;
 use crate::source::queue::Closed;
 use crate::source::{Item, Raw};
 use crate::stats::EndpointStats;
 use bytes::Bytes;
-use futures_util::task::Poll;
-use futures_util::{Sink, Stream};
-use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
-use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
-use tokio_tungstenite::tungstenite::{Error as WsError, Message};
 
 /// How long a transaction waits for room in the queue before it is dropped and counted.
 const PATIENCE: Duration = Duration::from_millis(50);
-/// Messages handled before other tasks get their turn.
-const STRIDE: u32 = 128;
-/// Notifications set aside while their subscription is not confirmed yet.
-const EARLY: usize = 256;
-/// How often the head is asked for where the node refuses `newHeads`.
-const POLL_HEADS: Duration = Duration::from_secs(2);
 
 /// One WebSocket URL over all its connections.
 pub struct Endpoint {
@@ -48,14 +31,14 @@ pub struct Endpoint {
     pub batches_refused: Cell<bool>,
     /// That its pool cannot be read has been said.
     pub pool_refusal_told: Cell<bool>,
-    hashes_told: Cell<bool>,
-    heads_refusal_told: Cell<bool>,
+    pub hashes_told: Cell<bool>,
+    pub heads_refusal_told: Cell<bool>,
     /// It has served the right chain before.
-    verified: Cell<bool>,
+    pub verified: Cell<bool>,
     /// It was subscribed before: what it holds now may have been missed.
-    was_up: Cell<bool>,
+    pub was_up: Cell<bool>,
     /// What was missed has been fetched.
-    caught_up: Cell<bool>,
+    pub caught_up: Cell<bool>,
 }
 
 /// Why a connection ended.
@@ -122,11 +105,7 @@ impl Endpoint {
                 let (rpc, outgoing) = WsRpc::new();
                 let rpc = Rc::new(rpc);
                 let desk = Desk::open(self.clone(), rpc.clone());
-                let connection = Connection {
-                    endpoint: self,
-                    rpc: rpc.clone(),
-                    session: RefCell::new(Session::new()),
-                };
+                let connection = Connection::new(self, rpc.clone());
                 // One future: whatever ends it ends all of it.
                 let ended = tokio::select! {
                     biased;
@@ -153,6 +132,17 @@ impl Endpoint {
         );
         self.reporter
             .report(AnomalyKind::NodeError, &self.url.scrub(&said));
+    }
+
+    /// Forwards a whole notification with a transaction in it.
+    #[inline]
+    pub async fn offer_notification(&self, frame: Bytes, arrival: Arrival) -> Result<(), Closed> {
+        self.shared.stats.received.add(1);
+        if !self.fits(&frame) {
+            return Ok(());
+        }
+        let item = Item::Notification(self.raw(frame, arrival));
+        self.shared.items.offer(item, PATIENCE).await
     }
 
     /// Forwards a transaction object that a node gave on its announcement.
@@ -209,10 +199,10 @@ impl Endpoint {
 }
 
 /// Marks an endpoint as subscribed for as long as it lives.
-struct Up<'a>(&'a Endpoint);
+pub struct Up<'a>(&'a Endpoint);
 
 impl<'a> Up<'a> {
-    fn new(endpoint: &'a Endpoint, rpc: Rc<WsRpc>) -> Self {
+    pub fn new(endpoint: &'a Endpoint, rpc: Rc<WsRpc>) -> Self {
         endpoint.stats.up.set(1);
         endpoint.stats.connects.add(1);
         endpoint.shared.routes.add(endpoint.index, rpc);
@@ -229,337 +219,5 @@ impl Drop for Up<'_> {
         self.0.stats.disconnects.add(1);
         self.0.shared.routes.remove(self.0.index);
         self.0.was_up.set(true);
-    }
-}
-
-struct Connection<'a> {
-    endpoint: &'a Endpoint,
-    rpc: Rc<WsRpc>,
-    session: RefCell<Session>,
-}
-
-enum Wake {
-    Message(Option<Result<Message, WsError>>),
-    Quiet,
-    Broken(WsError),
-}
-
-impl Connection<'_> {
-    /// Everything that is asked of a node at the start; then it waits, so that only the reading ends the connection.
-    async fn settle_in(&self) -> Ended {
-        let endpoint = self.endpoint;
-        let polls_heads = match self.subscribe().await {
-            Ok(polls_heads) => polls_heads,
-            Err(ended) => return ended,
-        };
-        let _up = Up::new(endpoint, self.rpc.clone());
-        if endpoint
-            .shared
-            .attempted(endpoint.index, true)
-            .await
-            .is_err()
-        {
-            return Ended::Closed;
-        }
-        let resync = async {
-            match endpoint.shared.config.resync {
-                true => resync::catch_up(endpoint, &self.rpc).await,
-                false => Ok(()),
-            }
-        };
-        let (resynced, ()) = tokio::join!(resync, self.latest_head());
-        if resynced.is_err() {
-            return Ended::Closed;
-        }
-        endpoint.caught_up.set(true);
-        while polls_heads {
-            tokio::time::sleep(POLL_HEADS).await;
-            self.latest_head().await;
-        }
-        std::future::pending().await
-    }
-
-    /// Checks the chain and subscribes. True where heads must be asked for, since the node does not announce them.
-    async fn subscribe(&self) -> Result<bool, Ended> {
-        let endpoint = self.endpoint;
-        let failed = |what: &str, error: RpcError| Ended::Lost(format!("{what}: {error}"));
-        let answer = self
-            .rpc
-            .call("eth_chainId", "[]", TIMEOUT)
-            .await
-            .map_err(|e| failed("eth_chainId", e))?;
-        let Some(id) = json::string(answer.text()).and_then(json::quantity) else {
-            return Err(Ended::Lost("eth_chainId: not a quantity".into()));
-        };
-        let expected = endpoint.shared.chain_id;
-        if id != expected {
-            let reason = format!("serves chain {id}, not {expected}");
-            if endpoint.verified.get() {
-                endpoint.reporter.report(AnomalyKind::WrongChain, &reason);
-                return Err(Ended::Lost(reason));
-            }
-            endpoint
-                .reporter
-                .tell(AnomalyKind::WrongChain, format!("{reason}: not used"));
-            return Err(Ended::WrongChain);
-        }
-        endpoint.verified.set(true);
-        let full = self
-            .rpc
-            .subscribe(Topic::Pending, r#"["newPendingTransactions",true]"#)
-            .await;
-        if let Err(RpcError::Refused { .. }) = full {
-            let hashes = self
-                .rpc
-                .subscribe(Topic::Pending, r#"["newPendingTransactions"]"#)
-                .await;
-            hashes.map_err(|error| failed("eth_subscribe newPendingTransactions", error))?;
-            self.tell_hashes();
-        } else {
-            full.map_err(|error| failed("eth_subscribe newPendingTransactions", error))?;
-        }
-        match self.rpc.subscribe(Topic::Heads, r#"["newHeads"]"#).await {
-            Ok(_) => Ok(false),
-            Err(RpcError::Refused { code, message }) => {
-                if !endpoint.heads_refusal_told.replace(true) {
-                    let said = format!(
-                        "refuses newHeads: {message} ({code}); its head is asked for instead"
-                    );
-                    endpoint
-                        .reporter
-                        .tell(AnomalyKind::NodeError, endpoint.url.scrub(&said));
-                }
-                Ok(true)
-            }
-            Err(error) => Err(failed("eth_subscribe newHeads", error)),
-        }
-    }
-
-    fn tell_hashes(&self) {
-        if !self.endpoint.hashes_told.replace(true) {
-            let said = "announces hashes only: transactions are fetched, which takes longer";
-            self.endpoint
-                .reporter
-                .tell(AnomalyKind::NodeError, said.into());
-        }
-    }
-
-    /// The head now: the base fee at the start, and after a cut the blocks that were missed.
-    async fn latest_head(&self) {
-        let said = match self
-            .rpc
-            .call("eth_getBlockByNumber", r#"["latest",false]"#, TIMEOUT)
-            .await
-        {
-            Ok(answer) => match json::head(answer.text(), answer.arrival.unix_ms) {
-                Some(head) => return self.announce_head(head),
-                None => "a block that cannot be read".to_owned(),
-            },
-            Err(RpcError::Lost) => return,
-            Err(error) => error.to_string(),
-        };
-        let said = self
-            .endpoint
-            .url
-            .scrub(&format!("eth_getBlockByNumber latest: {said}"));
-        self.endpoint.reporter.report(AnomalyKind::NodeError, &said);
-    }
-
-    fn announce_head(&self, head: crate::chain::Head) {
-        let endpoint = self.endpoint;
-        // A block mined while nobody listened may hold what was pending then and is in no pool any more.
-        let alone = !endpoint.shared.routes.others_up(endpoint.index);
-        let missed = endpoint.was_up.get() && !endpoint.caught_up.get() && alone;
-        if endpoint
-            .shared
-            .heads
-            .try_send(Announced {
-                head,
-                endpoint: endpoint.index,
-                missed,
-            })
-            .is_err()
-        {
-            endpoint.reporter.report(
-                AnomalyKind::NodeError,
-                "heads come faster than they can be followed: one left out",
-            );
-        }
-    }
-
-    /// Reads until the connection is lost.
-    async fn read(&self, mut socket: Socket, mut outgoing: mpsc::Receiver<String>) -> Ended {
-        let endpoint = self.endpoint;
-        let mut silence = Silence::new(
-            Duration::from_millis(endpoint.shared.config.stall_timeout_ms),
-            progress(&socket),
-        );
-        let mut timer = pin!(tokio::time::sleep(silence.wait()));
-        let mut early = VecDeque::new();
-        let mut unsent = false;
-        let mut stride = 0;
-        loop {
-            let wake = poll_fn(|cx| {
-                if let Err(error) = send(&mut socket, &mut outgoing, &mut unsent, cx) {
-                    return Poll::Ready(Wake::Broken(error));
-                }
-                if let Poll::Ready(message) = Pin::new(&mut socket).poll_next(cx) {
-                    return Poll::Ready(Wake::Message(message));
-                }
-                timer.as_mut().poll(cx).map(|()| Wake::Quiet)
-            });
-            match wake.await {
-                Wake::Message(Some(Ok(message))) => {
-                    let (arrival, total) = progress(&socket);
-                    silence.heard(arrival.at, total);
-                    let bytes = match message {
-                        Message::Text(text) => Bytes::from(text),
-                        Message::Binary(bytes) => bytes,
-                        Message::Close(_) => return Ended::Lost("closed by the node".into()),
-                        _ => continue,
-                    };
-                    endpoint.stats.messages.add(1);
-                    endpoint.stats.bytes.add(bytes.len() as u64);
-                    if let Err(closed) = self.on_frame(bytes, arrival, &mut early).await {
-                        return closed.into();
-                    }
-                    stride += 1;
-                    if stride >= STRIDE {
-                        stride = 0;
-                        tokio::task::yield_now().await;
-                    }
-                }
-                Wake::Message(Some(Err(error))) | Wake::Broken(error) => {
-                    return self.broken(&error);
-                }
-                Wake::Message(None) => return Ended::Lost("closed by the node".into()),
-                Wake::Quiet => {
-                    match silence.judge(progress(&socket).1) {
-                        Verdict::Fine => {}
-                        Verdict::Ping => {
-                            // Where the socket takes nothing, the node does not answer either.
-                            if let Err(error) =
-                                Pin::new(&mut socket).start_send(Message::Ping(Bytes::new()))
-                            {
-                                return self.broken(&error);
-                            }
-                            unsent = true;
-                        }
-                        Verdict::Lost => return Ended::Lost(silence.reason()),
-                    }
-                    timer
-                        .as_mut()
-                        .reset(tokio::time::Instant::now() + silence.wait());
-                }
-            }
-        }
-    }
-
-    async fn on_frame(
-        &self,
-        bytes: Bytes,
-        arrival: Arrival,
-        early: &mut VecDeque<(Bytes, Arrival)>,
-    ) -> Result<(), Closed> {
-        let mut next = Some((bytes, arrival));
-        // Frames to route again: those set aside when a subscription is confirmed.
-        let mut again = 0;
-        while let Some((bytes, arrival)) = next {
-            let frame = self.session.borrow_mut().route(&bytes, &self.rpc, arrival);
-            match frame {
-                Frame::Transaction => {
-                    self.endpoint.shared.stats.received.add(1);
-                    if self.endpoint.fits(&bytes) {
-                        let item = Item::Notification(self.endpoint.raw(bytes, arrival));
-                        self.endpoint.shared.items.offer(item, PATIENCE).await?;
-                    }
-                }
-                Frame::Hash(hash) => {
-                    self.tell_hashes();
-                    if self
-                        .endpoint
-                        .shared
-                        .lookups
-                        .announce(self.endpoint.index, hash)
-                    {
-                        self.endpoint.shared.stats.dropped_queue.add(1);
-                    }
-                }
-                Frame::Head(head) => self.announce_head(head),
-                Frame::Answers { subscribed: true } => again = early.len(),
-                Frame::Answers { subscribed: false } => {}
-                Frame::Unknown if !self.endpoint.caught_up.get() && early.len() < EARLY => {
-                    early.push_back((bytes, arrival));
-                }
-                Frame::Unknown => {
-                    self.endpoint.reporter.report(
-                        AnomalyKind::MalformedFrame,
-                        "a notification nobody subscribed to",
-                    );
-                }
-                Frame::Malformed(reason) => self.malformed(&bytes, &reason),
-            }
-            next = if again > 0 { early.pop_front() } else { None };
-            again = again.saturating_sub(1);
-        }
-        if self.endpoint.caught_up.get() && !early.is_empty() {
-            for _ in early.drain(..) {
-                self.endpoint.reporter.report(
-                    AnomalyKind::MalformedFrame,
-                    "a notification nobody subscribed to",
-                );
-            }
-        }
-        Ok(())
-    }
-
-    fn malformed(&self, frame: &Bytes, reason: &str) {
-        let prefix = String::from_utf8_lossy(&frame[..frame.len().min(48)]).into_owned();
-        let said = self.endpoint.url.scrub(&format!("{reason}: {prefix}"));
-        self.endpoint
-            .reporter
-            .report(AnomalyKind::MalformedFrame, &said);
-    }
-
-    fn broken(&self, error: &WsError) -> Ended {
-        let kind = match error {
-            WsError::Capacity(_) => Some(AnomalyKind::OversizedFrame),
-            WsError::Utf8(_) | WsError::Protocol(_) => Some(AnomalyKind::MalformedFrame),
-            _ => None,
-        };
-        let said = self.endpoint.url.scrub(&error.to_string());
-        // A peer that breaks off is no protocol violation, though the crate files it there.
-        let broke_off = said.contains("without closing handshake");
-        if let Some(kind) = kind.filter(|_| !broke_off) {
-            self.endpoint.reporter.report(kind, &said);
-        }
-        Ended::Lost(said)
-    }
-}
-
-/// Hands what waits to the socket as far as it takes it. Reading goes on meanwhile: a node that does not read must not
-/// keep us from reading.
-fn send(
-    socket: &mut Socket,
-    outgoing: &mut mpsc::Receiver<String>,
-    unsent: &mut bool,
-    cx: &mut futures_util::task::Context<'_>,
-) -> Result<(), WsError> {
-    loop {
-        if *unsent {
-            match Pin::new(&mut *socket).poll_flush(cx) {
-                Poll::Ready(flushed) => flushed?,
-                Poll::Pending => return Ok(()),
-            }
-            *unsent = false;
-        }
-        match outgoing.poll_recv(cx) {
-            Poll::Ready(Some(text)) => {
-                Pin::new(&mut *socket).start_send(Message::text(text))?;
-                *unsent = true;
-            }
-            // Closed only together with the connection.
-            Poll::Ready(None) | Poll::Pending => return Ok(()),
-        }
     }
 }

@@ -1,8 +1,8 @@
 //! The canonical chain as the endpoints announce it: each head once, what was missed between, reorgs.
 
-use super::Shared;
 use super::json;
 use super::report::{Reporter, emit};
+use super::thread::Shared;
 use super::transport::Arrival;
 use crate::chain::Head;
 use crate::event::{AnomalyKind, Reorg};

@@ -4,11 +4,20 @@ use bytes::Bytes;
 use std::time::Instant;
 
 fn object(len: usize) -> Item {
-    Item::Object(Raw { bytes: Bytes::from(vec![0; len]), endpoint: 0, at: Instant::now(), unix_ms: 0 })
+    Item::Object(Raw {
+        bytes: Bytes::from(vec![0; len]),
+        endpoint: 0,
+        at: Instant::now(),
+        unix_ms: 0,
+    })
 }
 
 fn small(frames: usize, bytes: usize) -> (ItemSender, ItemReceiver) {
-    let limits = Limits { queue_frames: frames, queue_bytes: bytes, ..Limits::default() };
+    let limits = Limits {
+        queue_frames: frames,
+        queue_bytes: bytes,
+        ..Limits::default()
+    };
     queue(&limits, Arc::new(Stats::default()))
 }
 
@@ -23,7 +32,10 @@ fn items_arrive_in_order_and_end_follows_the_last_sender() {
         assert!(matches!(rx.try_recv(), Some(Item::Object(raw)) if raw.bytes.len() == len));
     }
     assert!(matches!(rx.try_recv(), Some(Item::End)));
-    assert!(matches!(rx.recv_timeout(Duration::from_secs(1)), Some(Item::End)));
+    assert!(matches!(
+        rx.recv_timeout(Duration::from_secs(1)),
+        Some(Item::End)
+    ));
 }
 
 #[test]
@@ -60,13 +72,26 @@ fn a_sender_waiting_for_bytes_or_for_a_place_learns_that_the_receiver_is_gone() 
 
 #[test]
 fn a_live_source_drops_after_its_patience_and_counts_it() {
-    let limits = Limits { queue_frames: 1, ..Limits::default() };
+    let limits = Limits {
+        queue_frames: 1,
+        ..Limits::default()
+    };
     let stats = Arc::new(Stats::default());
     let (tx, rx) = queue(&limits, stats.clone());
-    let anomaly = Anomaly { at_ms: 0, kind: AnomalyKind::NodeError, origin: String::new(), reason: String::new() };
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let anomaly = Anomaly {
+        at_ms: 0,
+        kind: AnomalyKind::NodeError,
+        origin: String::new(),
+        reason: String::new(),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
     runtime.block_on(async {
-        tx.offer(Item::Anomaly(anomaly.clone()), Duration::ZERO).await.unwrap();
+        tx.offer(Item::Anomaly(anomaly.clone()), Duration::ZERO)
+            .await
+            .unwrap();
         tx.offer(object(1), Duration::from_millis(5)).await.unwrap();
     });
     assert_eq!(stats.dropped_queue.get(), 1);

@@ -36,12 +36,23 @@ impl Emitter {
         speed: f64,
         max_bytes: usize,
     ) -> Self {
-        Self { items, stats, stopped, speed, origin: None, recorded_ms: 0, max_bytes }
+        Self {
+            items,
+            stats,
+            stopped,
+            speed,
+            origin: None,
+            recorded_ms: 0,
+            max_bytes,
+        }
     }
 
     pub(super) fn transaction(&mut self, tx: PendingTransaction) -> Result<(), Stopped> {
         self.pace(tx.seen_ms)?;
-        self.item(Item::Transaction { tx: Box::new(tx), at: Instant::now() })
+        self.item(Item::Transaction {
+            tx: Box::new(tx),
+            at: Instant::now(),
+        })
     }
 
     /// A transaction's JSON, due at the recorded time `due_ms`. With `unix_ms` 0 its own `timestamp_ms` counts.
@@ -51,7 +62,11 @@ impl Emitter {
     }
 
     /// A transaction as a capture keeps it; `origin` tells where it stands.
-    pub(super) fn record(&mut self, record: Record, origin: impl FnOnce() -> String) -> Result<(), Stopped> {
+    pub(super) fn record(
+        &mut self,
+        record: Record,
+        origin: impl FnOnce() -> String,
+    ) -> Result<(), Stopped> {
         match record {
             Record::Context(entry) => self.item(entry.into()),
             Record::Transaction(recorded) => {
@@ -72,18 +87,36 @@ impl Emitter {
         self.stats.received.add(count);
     }
 
-    pub(super) fn bad_transaction(&mut self, error: FrameError, origin: String) -> Result<(), Stopped> {
+    pub(super) fn bad_transaction(
+        &mut self,
+        error: FrameError,
+        origin: String,
+    ) -> Result<(), Stopped> {
         self.anomaly(error.kind, origin, error.reason.into_owned())
     }
 
-    pub(super) fn bad_capture(&mut self, origin: String, reason: impl Into<String>) -> Result<(), Stopped> {
+    pub(super) fn bad_capture(
+        &mut self,
+        origin: String,
+        reason: impl Into<String>,
+    ) -> Result<(), Stopped> {
         self.anomaly(AnomalyKind::MalformedCapture, origin, reason.into())
     }
 
-    pub(super) fn anomaly(&mut self, kind: AnomalyKind, origin: String, mut reason: String) -> Result<(), Stopped> {
+    pub(super) fn anomaly(
+        &mut self,
+        kind: AnomalyKind,
+        origin: String,
+        mut reason: String,
+    ) -> Result<(), Stopped> {
         self.stats.anomalies.add(kind);
         reason.truncate(reason.floor_char_boundary(200));
-        self.item(Item::Anomaly(Anomaly { at_ms: self.recorded_ms, kind, origin, reason }))
+        self.item(Item::Anomaly(Anomaly {
+            at_ms: self.recorded_ms,
+            kind,
+            origin,
+            reason,
+        }))
     }
 
     pub(super) fn item(&mut self, item: Item) -> Result<(), Stopped> {
@@ -106,12 +139,16 @@ impl Emitter {
         let (start, first_ms) = *self.origin.get_or_insert_with(|| (Instant::now(), unix_ms));
         let elapsed_s = unix_ms.saturating_sub(first_ms) as f64 / 1000.0 / self.speed;
         // Gaps beyond what a clock can hold are as good as for ever.
-        let due = Duration::try_from_secs_f64(elapsed_s).ok().and_then(|wait| start.checked_add(wait));
+        let due = Duration::try_from_secs_f64(elapsed_s)
+            .ok()
+            .and_then(|wait| start.checked_add(wait));
         loop {
             if self.stopped.load(Relaxed) {
                 return Err(Stopped);
             }
-            let left = due.map_or(Duration::from_secs(3600), |due| due.saturating_duration_since(Instant::now()));
+            let left = due.map_or(Duration::from_secs(3600), |due| {
+                due.saturating_duration_since(Instant::now())
+            });
             if left.is_zero() {
                 return Ok(());
             }

@@ -29,13 +29,22 @@ pub(super) fn list(paths: &[PathBuf], chain_id: u64) -> Result<Vec<Input>> {
     }
     let mut inputs = Vec::new();
     for path in paths {
-        if std::fs::metadata(path).map_err(|source| Error::Io { path: path.clone(), source })?.is_dir() {
+        if std::fs::metadata(path)
+            .map_err(|source| Error::Io {
+                path: path.clone(),
+                source,
+            })?
+            .is_dir()
+        {
             inputs.extend(list_folder(path, chain_id)?);
         } else {
             let kind = kind_of(path).ok_or_else(|| {
                 bad(path, "not a capture: expected .parquet, .journal, .jsonl or .json (these also with .gz), or a folder")
             })?;
-            let input = Input { path: path.clone(), kind };
+            let input = Input {
+                path: path.clone(),
+                kind,
+            };
             input.check(chain_id)?;
             inputs.push(input);
         }
@@ -45,7 +54,10 @@ pub(super) fn list(paths: &[PathBuf], chain_id: u64) -> Result<Vec<Input>> {
 
 /// A folder with one damaged file is still worth replaying; a folder without a sound one is an error.
 fn list_folder(dir: &Path, chain_id: u64) -> Result<Vec<Input>> {
-    let io = |source| Error::Io { path: dir.into(), source };
+    let io = |source| Error::Io {
+        path: dir.into(),
+        source,
+    };
     let mut inputs = Vec::new();
     for entry in std::fs::read_dir(dir).map_err(io)? {
         let path = entry.map_err(io)?.path();
@@ -65,7 +77,12 @@ fn list_folder(dir: &Path, chain_id: u64) -> Result<Vec<Input>> {
             Err(e) => first_error = first_error.or(Some(e)),
         }
     }
-    Err(first_error.unwrap_or_else(|| bad(dir, "a folder without captures (.parquet, .journal, .jsonl, .json, .gz)")))
+    Err(first_error.unwrap_or_else(|| {
+        bad(
+            dir,
+            "a folder without captures (.parquet, .journal, .jsonl, .json, .gz)",
+        )
+    }))
 }
 
 fn kind_of(path: &Path) -> Option<Kind> {
@@ -76,7 +93,9 @@ fn kind_of(path: &Path) -> Option<Kind> {
     if is_journal(path) {
         return Some(Kind::Journal);
     }
-    let (plain, gzip) = name.strip_suffix(".gz").map_or((name, false), |plain| (plain, true));
+    let (plain, gzip) = name
+        .strip_suffix(".gz")
+        .map_or((name, false), |plain| (plain, true));
     match plain.rsplit_once('.')?.1 {
         "parquet" if !gzip => Some(Kind::Parquet),
         "jsonl" | "json" => Some(Kind::Lines { gzip }),
@@ -88,7 +107,10 @@ impl Input {
     /// Whether the file can be replayed at all.
     fn check(&self, chain_id: u64) -> Result<()> {
         let path = &self.path;
-        let io = |source| Error::Io { path: path.clone(), source };
+        let io = |source| Error::Io {
+            path: path.clone(),
+            source,
+        };
         if std::fs::metadata(path).map_err(io)?.len() == 0 {
             return Err(bad(path, "the file is empty"));
         }
@@ -98,9 +120,12 @@ impl Input {
             Kind::Lines { gzip } => lines::check(path, gzip).map(|()| None)?,
         };
         match recorded {
-            Some(id) if id != chain_id => {
-                Err(bad(path, &format!("captured on chain {id}, but this sensor is configured for chain {chain_id}")))
-            }
+            Some(id) if id != chain_id => Err(bad(
+                path,
+                &format!(
+                    "captured on chain {id}, but this sensor is configured for chain {chain_id}"
+                ),
+            )),
             _ => Ok(()),
         }
     }
@@ -113,7 +138,9 @@ impl Input {
             Kind::Journal => replay_journal(&self.path, emitter),
             Kind::Lines { gzip } => lines::replay(&self.path, gzip, emitter),
         }));
-        sent.unwrap_or_else(|_| emitter.bad_capture(self.path.display().to_string(), "the rest cannot be read"))
+        sent.unwrap_or_else(|_| {
+            emitter.bad_capture(self.path.display().to_string(), "the rest cannot be read")
+        })
     }
 }
 
@@ -128,7 +155,9 @@ fn replay_journal(path: &Path, emitter: &mut Emitter) -> Result<(), Stopped> {
         match reader.next() {
             Ok(Next::Record(record)) => emitter.record(record, || origin(at))?,
             Ok(Next::Unreadable { at, reason }) => emitter.bad_capture(origin(at), reason)?,
-            Ok(Next::Torn { at }) => return emitter.bad_capture(origin(at), "cut off here, as by a crash"),
+            Ok(Next::Torn { at }) => {
+                return emitter.bad_capture(origin(at), "cut off here, as by a crash");
+            }
             Ok(Next::End) => return Ok(()),
             Err(e) => return emitter.bad_capture(origin(at), e.to_string()),
         }
@@ -136,5 +165,8 @@ fn replay_journal(path: &Path, emitter: &mut Emitter) -> Result<(), Stopped> {
 }
 
 pub(super) fn bad(path: &Path, reason: &str) -> Error {
-    Error::Capture { path: path.into(), reason: reason.into() }
+    Error::Capture {
+        path: path.into(),
+        reason: reason.into(),
+    }
 }

@@ -15,17 +15,29 @@ const CHUNK: usize = 256 << 10;
 
 fn open(path: &Path, gzip: bool) -> std::io::Result<Box<dyn Read>> {
     let file = File::open(path)?;
-    Ok(if gzip { Box::new(MultiGzDecoder::new(std::io::BufReader::new(file))) } else { Box::new(file) })
+    Ok(if gzip {
+        Box::new(MultiGzDecoder::new(std::io::BufReader::new(file)))
+    } else {
+        Box::new(file)
+    })
 }
 
 /// Whether it starts like JSON lines.
 pub(super) fn check(path: &Path, gzip: bool) -> Result<()> {
     let mut start = [0; 256];
-    let mut file = open(path, gzip).map_err(|source| Error::Io { path: path.into(), source })?;
-    let len = file.read(&mut start).map_err(|e| bad(path, &format!("cannot be read: {e}")))?;
+    let mut file = open(path, gzip).map_err(|source| Error::Io {
+        path: path.into(),
+        source,
+    })?;
+    let len = file
+        .read(&mut start)
+        .map_err(|e| bad(path, &format!("cannot be read: {e}")))?;
     match start[..len].iter().find(|b| !b.is_ascii_whitespace()) {
         Some(b'{') => Ok(()),
-        Some(b'[') => Err(bad(path, "a JSON array; expected one transaction object a line")),
+        Some(b'[') => Err(bad(
+            path,
+            "a JSON array; expected one transaction object a line",
+        )),
         _ => Err(bad(path, "not JSON lines")),
     }
 }
@@ -35,7 +47,11 @@ pub(super) fn replay(path: &Path, gzip: bool, emitter: &mut Emitter) -> Result<(
         Ok(file) => file,
         Err(e) => return emitter.bad_capture(path.display().to_string(), e.to_string()),
     };
-    let mut lines = Lines { number: 0, skipping: false, path };
+    let mut lines = Lines {
+        number: 0,
+        skipping: false,
+        path,
+    };
     let mut buffer = BytesMut::new();
     loop {
         let start = buffer.len();
@@ -43,11 +59,18 @@ pub(super) fn replay(path: &Path, gzip: bool, emitter: &mut Emitter) -> Result<(
         match file.read(&mut buffer[start..]) {
             Ok(0) => {
                 buffer.truncate(start);
-                return if start > 0 { lines.line(buffer.freeze(), emitter) } else { Ok(()) };
+                return if start > 0 {
+                    lines.line(buffer.freeze(), emitter)
+                } else {
+                    Ok(())
+                };
             }
             Ok(read) => buffer.truncate(start + read),
             Err(e) if e.kind() == std::io::ErrorKind::Interrupted => buffer.truncate(start),
-            Err(e) => return emitter.bad_capture(lines.origin(), format!("unreadable after this line: {e}")),
+            Err(e) => {
+                return emitter
+                    .bad_capture(lines.origin(), format!("unreadable after this line: {e}"));
+            }
         }
         let mut searched = start;
         while let Some(end) = memchr::memchr(b'\n', &buffer[searched..]) {
@@ -114,7 +137,15 @@ impl Lines<'_> {
 fn recorded_ms(line: &[u8]) -> Option<u64> {
     const KEY: &[u8] = b"\"timestamp_ms\"";
     let after = memchr::memmem::rfind(line, KEY)? + KEY.len();
-    let number = line[after..].trim_ascii_start().strip_prefix(b":")?.trim_ascii_start();
+    let number = line[after..]
+        .trim_ascii_start()
+        .strip_prefix(b":")?
+        .trim_ascii_start();
     let digits = number.iter().take_while(|b| b.is_ascii_digit()).count();
-    Some(std::str::from_utf8(&number[..digits]).ok().and_then(|text| text.parse().ok()).unwrap_or(0))
+    Some(
+        std::str::from_utf8(&number[..digits])
+            .ok()
+            .and_then(|text| text.parse().ok())
+            .unwrap_or(0),
+    )
 }

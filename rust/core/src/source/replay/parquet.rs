@@ -14,16 +14,19 @@ use crate::event::AnomalyKind;
 use crate::source::capture::columns::CHAIN_ID_KEY;
 use crate::source::frame::hex;
 use alloy_primitives::{Address, B256};
-use parquet::data_type::ByteArray;
 use column::Columns;
 use context::Context;
+use parquet::data_type::ByteArray;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use std::borrow::Cow;
 use std::fs::File;
 use std::path::Path;
 
 fn open(path: &Path) -> Result<SerializedFileReader<File>> {
-    let file = File::open(path).map_err(|source| Error::Io { path: path.into(), source })?;
+    let file = File::open(path).map_err(|source| Error::Io {
+        path: path.into(),
+        source,
+    })?;
     SerializedFileReader::new(file).map_err(|e| bad(path, &format!("not a Parquet file: {e}")))
 }
 
@@ -48,7 +51,15 @@ pub(super) fn replay(path: &Path, emitter: &mut Emitter) -> Result<(), Stopped> 
     let mut first_row = 0;
     for group in 0..reader.num_row_groups() {
         let rows = reader.metadata().row_group(group).num_rows().max(0) as u64;
-        replay_group(&reader, group, first_row, &columns, &mut context, path, emitter)?;
+        replay_group(
+            &reader,
+            group,
+            first_row,
+            &columns,
+            &mut context,
+            path,
+            emitter,
+        )?;
         first_row += rows;
     }
     context.rest(emitter)
@@ -75,10 +86,18 @@ fn replay_group(
         match batches.read() {
             Ok(0) => return Ok(()),
             Ok(rows) => emitter.received(rows as u64),
-            Err(reason) => return emitter.bad_capture(origin(row), format!("the rest of its row group: {reason}")),
+            Err(reason) => {
+                return emitter
+                    .bad_capture(origin(row), format!("the rest of its row group: {reason}"));
+            }
         }
         while let Some((timestamp, hash, from, raw)) = batches.next_row() {
-            let recorded = Row { seen_ms: columns.unit.to_ms(timestamp), hash, from, raw };
+            let recorded = Row {
+                seen_ms: columns.unit.to_ms(timestamp),
+                hash,
+                from,
+                raw,
+            };
             recorded.replay(row, context, &origin, emitter)?;
             row += 1;
         }
@@ -104,16 +123,26 @@ impl Row {
             return emitter.object(object, self.seen_ms, self.seen_ms);
         }
         let Some(raw) = self.raw.filter(|raw| !raw.is_empty()) else {
-            return emitter.bad_capture(origin(row), "rawTx is empty and no context file has the transaction");
+            return emitter.bad_capture(
+                origin(row),
+                "rawTx is empty and no context file has the transaction",
+            );
         };
         if raw.len() > emitter.max_bytes {
             let reason = format!("a transaction above {} bytes", emitter.max_bytes);
             return emitter.anomaly(AnomalyKind::OversizedFrame, origin(row), reason);
         }
-        let (hash, from) = match (recorded::<32>(self.hash.as_ref()), recorded::<20>(self.from.as_ref())) {
+        let (hash, from) = match (
+            recorded::<32>(self.hash.as_ref()),
+            recorded::<20>(self.from.as_ref()),
+        ) {
             (Ok(hash), Ok(from)) => (hash.map(B256::new), from.map(Address::new)),
-            (Err(problem), _) => return emitter.bad_capture(origin(row), format!("hash: {problem}")),
-            (_, Err(problem)) => return emitter.bad_capture(origin(row), format!("from: {problem}")),
+            (Err(problem), _) => {
+                return emitter.bad_capture(origin(row), format!("hash: {problem}"));
+            }
+            (_, Err(problem)) => {
+                return emitter.bad_capture(origin(row), format!("from: {problem}"));
+            }
         };
         match decode_raw(&signed_bytes(raw.data()), hash, from, self.seen_ms) {
             Ok(tx) => emitter.transaction(tx),
@@ -124,7 +153,9 @@ impl Row {
 
 /// `N` bytes as hex text, or as they are; `None` for an absent or empty value.
 fn recorded<const N: usize>(value: Option<&ByteArray>) -> Result<Option<[u8; N]>, &'static str> {
-    let Some(value) = value.filter(|value| !value.is_empty()) else { return Ok(None) };
+    let Some(value) = value.filter(|value| !value.is_empty()) else {
+        return Ok(None);
+    };
     if let Ok(bytes) = <[u8; N]>::try_from(value.data()) {
         return Ok(Some(bytes));
     }
@@ -133,10 +164,11 @@ fn recorded<const N: usize>(value: Option<&ByteArray>) -> Result<Option<[u8; N]>
 
 /// Some re-exports have hex text instead of bytes. No signed transaction starts with the bytes of "0x": 0x30 is no type.
 fn signed_bytes(raw: &[u8]) -> Cow<'_, [u8]> {
-    if raw.starts_with(b"0x") {
-        if let Some(bytes) = std::str::from_utf8(raw).ok().and_then(|text| hex::bytes(text).ok()) {
-            return Cow::Owned(bytes);
-        }
+    let text = std::str::from_utf8(raw)
+        .ok()
+        .filter(|text| text.starts_with("0x"));
+    if let Some(bytes) = text.and_then(|text| hex::bytes(text).ok()) {
+        return Cow::Owned(bytes);
     }
     Cow::Borrowed(raw)
 }

@@ -30,9 +30,14 @@ pub(crate) fn decode_raw(
             reason: format!("type {tx_type:#x}").into(),
         });
     }
-    let envelope = TxEnvelope::decode_2718_exact(raw).map_err(|_| FrameError::field("rawTx", "not a signed transaction"))?;
+    let envelope = TxEnvelope::decode_2718_exact(raw)
+        .map_err(|_| FrameError::field("rawTx", "not a signed transaction"))?;
     // With a sidecar the bytes are not what is hashed.
-    let actual = if tx_type == 3 { *envelope.tx_hash() } else { keccak256(raw) };
+    let actual = if tx_type == 3 {
+        *envelope.tx_hash()
+    } else {
+        keccak256(raw)
+    };
     if hash.is_some_and(|recorded| recorded != actual) {
         return Err(FrameError {
             kind: AnomalyKind::HashMismatch,
@@ -41,9 +46,9 @@ pub(crate) fn decode_raw(
     }
     let from = match from {
         Some(from) => from,
-        None => {
-            envelope.recover_signer_unchecked().map_err(|_| FrameError::field("rawTx", "signature has no signer"))?
-        }
+        None => envelope
+            .recover_signer_unchecked()
+            .map_err(|_| FrameError::field("rawTx", "signature has no signer"))?,
     };
     let max_fee_per_gas = envelope.max_fee_per_gas();
     Ok(PendingTransaction {
@@ -56,7 +61,9 @@ pub(crate) fn decode_raw(
         tx_type,
         chain_id: envelope.chain_id().filter(|id| tx_type > 0 || *id > 0),
         max_fee_per_gas,
-        max_priority_fee_per_gas: envelope.max_priority_fee_per_gas().unwrap_or(max_fee_per_gas),
+        max_priority_fee_per_gas: envelope
+            .max_priority_fee_per_gas()
+            .unwrap_or(max_fee_per_gas),
         input: into_input(envelope),
         seen_ms,
     })

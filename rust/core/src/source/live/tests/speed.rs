@@ -111,3 +111,36 @@ fn frames_of_a_kilobyte_forwarded_per_second() {
     source.stop();
     drop(server);
 }
+
+#[test]
+#[ignore = "a measurement of some seconds"]
+fn a_pool_of_fifty_thousand_transactions() {
+    const COUNT: u64 = 50_000;
+    let senders: serde_json::Map<_, _> = (0..COUNT)
+        .map(|n| {
+            let mut transaction = super::node::transaction(n);
+            transaction["input"] = json!(format!("0x{}", "0".repeat(700)));
+            (format!("{n:#x}"), json!({"0": transaction}))
+        })
+        .collect();
+    let pool = json!({"pending": senders, "queued": {}});
+    let megabytes = pool.to_string().len() >> 20;
+    let node = super::node::FakeNode::start(move |request| {
+        (request.method == "txpool_content").then(|| super::node::Reply::Result(pool.clone()))
+    });
+    let mut rig = super::node::Rig::start(&[&node]);
+    let first = rig.transaction();
+    let begin = Instant::now();
+    let cpu = cpu_seconds("mempool-ids-liv");
+    for _ in 1..COUNT {
+        rig.transaction();
+    }
+    let busy = cpu_seconds("mempool-ids-liv")
+        .zip(cpu)
+        .map(|(after, before)| after - before);
+    println!(
+        "{megabytes} MB, {COUNT} transactions of {} bytes: forwarded within {:?} of the first; live thread {busy:.2?} s",
+        first.len(),
+        begin.elapsed(),
+    );
+}

@@ -52,7 +52,13 @@ impl Columns {
             .ok_or("no column rawTx: a file of metadata without the signed transactions")?;
         let hash = position(reader, "hash", Type::BYTE_ARRAY)?;
         let from = position(reader, "from", Type::BYTE_ARRAY)?;
-        Ok(Self { unit, timestamp, raw, hash, from })
+        Ok(Self {
+            unit,
+            timestamp,
+            raw,
+            hash,
+            from,
+        })
     }
 
     pub(super) fn batches(&self, group: &dyn RowGroupReader) -> Result<Batches, String> {
@@ -67,11 +73,21 @@ impl Columns {
 }
 
 /// Index of a top-level column, which must be of this type where it exists.
-pub(super) fn position(reader: &impl FileReader, name: &str, physical: Type) -> Result<Option<usize>, String> {
+pub(super) fn position(
+    reader: &impl FileReader,
+    name: &str,
+    physical: Type,
+) -> Result<Option<usize>, String> {
     let schema = reader.metadata().file_metadata().schema_descr();
-    let found = schema.columns().iter().position(|column| column.path().parts() == [name]);
+    let found = schema
+        .columns()
+        .iter()
+        .position(|column| column.path().parts() == [name]);
     match found {
-        Some(i) if schema.column(i).physical_type() != physical || schema.column(i).max_rep_level() > 0 => {
+        Some(i)
+            if schema.column(i).physical_type() != physical
+                || schema.column(i).max_rep_level() > 0 =>
+        {
             Err(format!("column {name} is not {physical}"))
         }
         found => Ok(found),
@@ -91,10 +107,20 @@ pub(super) struct Column<T: DataType> {
 
 impl<T: DataType> Column<T> {
     pub(super) fn open(group: &dyn RowGroupReader, index: usize) -> Result<Self, String> {
-        let max_def_level = group.metadata().column(index).column_descr().max_def_level();
+        let max_def_level = group
+            .metadata()
+            .column(index)
+            .column_descr()
+            .max_def_level();
         let reader: ColumnReader = group.get_column_reader(index).map_err(|e| e.to_string())?;
         let reader = get_typed_column_reader::<T>(reader);
-        Ok(Self { reader, max_def_level, levels: Vec::new().into_iter(), values: Vec::new().into_iter(), rows: 0 })
+        Ok(Self {
+            reader,
+            max_def_level,
+            levels: Vec::new().into_iter(),
+            values: Vec::new().into_iter(),
+            rows: 0,
+        })
     }
 
     /// Decodes the next batch; returns its number of rows.
@@ -110,7 +136,11 @@ impl<T: DataType> Column<T> {
 
     /// The next row's value; `None` where it is null.
     pub(super) fn next(&mut self) -> Option<T::T> {
-        if self.max_def_level == 0 || self.levels.next()? == self.max_def_level { self.values.next() } else { None }
+        if self.max_def_level == 0 || self.levels.next()? == self.max_def_level {
+            self.values.next()
+        } else {
+            None
+        }
     }
 }
 
@@ -125,7 +155,10 @@ impl Batches {
     /// Decodes the next batch of all columns; 0 at the end of the row group.
     pub(super) fn read(&mut self) -> Result<usize, String> {
         let rows = self.timestamp.read()?;
-        for column in [Some(&mut self.raw), self.hash.as_mut(), self.from.as_mut()].into_iter().flatten() {
+        for column in [Some(&mut self.raw), self.hash.as_mut(), self.from.as_mut()]
+            .into_iter()
+            .flatten()
+        {
             if column.read()? != rows {
                 return Err("columns of different lengths".into());
             }
@@ -135,7 +168,9 @@ impl Batches {
 
     /// Timestamp (0 where null), hash, from and rawTx of the next row of the batch.
     #[expect(clippy::type_complexity)]
-    pub(super) fn next_row(&mut self) -> Option<(i64, Option<ByteArray>, Option<ByteArray>, Option<ByteArray>)> {
+    pub(super) fn next_row(
+        &mut self,
+    ) -> Option<(i64, Option<ByteArray>, Option<ByteArray>, Option<ByteArray>)> {
         self.timestamp.rows = self.timestamp.rows.checked_sub(1)?;
         Some((
             self.timestamp.next().unwrap_or(0),

@@ -31,14 +31,25 @@ struct Rows {
     file: SerializedFileReader<File>,
     columns: [usize; 3],
     group: usize,
-    readers: Option<(Column<Int64Type>, Column<ByteArrayType>, Column<ByteArrayType>)>,
+    readers: Option<(
+        Column<Int64Type>,
+        Column<ByteArrayType>,
+        Column<ByteArrayType>,
+    )>,
     left: usize,
 }
 
 impl Context {
-    pub(super) fn open(transactions: &std::path::Path, emitter: &mut Emitter) -> Result<Self, Stopped> {
+    pub(super) fn open(
+        transactions: &std::path::Path,
+        emitter: &mut Emitter,
+    ) -> Result<Self, Stopped> {
         let path = context_path(transactions);
-        let mut context = Self { rows: None, next: None, path };
+        let mut context = Self {
+            rows: None,
+            next: None,
+            path,
+        };
         if context.path.exists() {
             match Rows::open(&context.path) {
                 Ok(rows) => context.rows = Some(rows),
@@ -50,7 +61,11 @@ impl Context {
     }
 
     /// Sends what came before the transaction in `row`; returns that transaction's JSON where it was kept as such.
-    pub(super) fn before(&mut self, row: u64, emitter: &mut Emitter) -> Result<Option<Bytes>, Stopped> {
+    pub(super) fn before(
+        &mut self,
+        row: u64,
+        emitter: &mut Emitter,
+    ) -> Result<Option<Bytes>, Stopped> {
         while let Some(entry) = self.next.take_if(|entry| entry.position <= row) {
             self.advance(emitter)?;
             if entry.kind.data() == OBJECT_KIND.as_bytes() {
@@ -74,19 +89,25 @@ impl Context {
         let kind = String::from_utf8_lossy(entry.kind.data());
         match ContextEntry::from_parts(&kind, entry.body.data()) {
             Ok(entry) => emitter.item(Item::from(entry)),
-            Err(reason) => {
-                emitter.bad_capture(format!("{}: position {}", self.path.display(), entry.position), reason)
-            }
+            Err(reason) => emitter.bad_capture(
+                format!("{}: position {}", self.path.display(), entry.position),
+                reason,
+            ),
         }
     }
 
     fn advance(&mut self, emitter: &mut Emitter) -> Result<(), Stopped> {
-        let Some(rows) = &mut self.rows else { return Ok(()) };
+        let Some(rows) = &mut self.rows else {
+            return Ok(());
+        };
         match rows.next() {
             Ok(next) => self.next = next,
             Err(reason) => {
                 self.rows = None;
-                emitter.bad_capture(self.path.display().to_string(), format!("the rest of the context: {reason}"))?;
+                emitter.bad_capture(
+                    self.path.display().to_string(),
+                    format!("the rest of the context: {reason}"),
+                )?;
             }
         }
         Ok(())
@@ -98,11 +119,21 @@ impl Rows {
         let file = File::open(path).map_err(|e| e.to_string())?;
         let file = SerializedFileReader::new(file).map_err(|e| e.to_string())?;
         let find = |name, physical| {
-            position(&file, name, physical).and_then(|found| found.ok_or_else(|| format!("no column {name}")))
+            position(&file, name, physical)
+                .and_then(|found| found.ok_or_else(|| format!("no column {name}")))
         };
-        let columns =
-            [find("position", Type::INT64)?, find("kind", Type::BYTE_ARRAY)?, find("body", Type::BYTE_ARRAY)?];
-        Ok(Self { file, columns, group: 0, readers: None, left: 0 })
+        let columns = [
+            find("position", Type::INT64)?,
+            find("kind", Type::BYTE_ARRAY)?,
+            find("body", Type::BYTE_ARRAY)?,
+        ];
+        Ok(Self {
+            file,
+            columns,
+            group: 0,
+            readers: None,
+            left: 0,
+        })
     }
 
     fn next(&mut self) -> Result<Option<Entry>, String> {
@@ -111,12 +142,18 @@ impl Rows {
                 if self.group == self.file.num_row_groups() {
                     return Ok(None);
                 }
-                let group = self.file.get_row_group(self.group).map_err(|e| e.to_string())?;
+                let group = self
+                    .file
+                    .get_row_group(self.group)
+                    .map_err(|e| e.to_string())?;
                 self.group += 1;
                 let [position, kind, body] = self.columns;
                 let group = group.as_ref();
-                self.readers =
-                    Some((Column::open(group, position)?, Column::open(group, kind)?, Column::open(group, body)?));
+                self.readers = Some((
+                    Column::open(group, position)?,
+                    Column::open(group, kind)?,
+                    Column::open(group, body)?,
+                ));
                 continue;
             };
             self.left = position.read()?;
@@ -132,7 +169,11 @@ impl Rows {
         match (position.next(), kind.next(), body.next()) {
             (Some(position), Some(kind), Some(body)) => {
                 let position = u64::try_from(position).map_err(|_| "a negative position")?;
-                Ok(Some(Entry { position, kind, body }))
+                Ok(Some(Entry {
+                    position,
+                    kind,
+                    body,
+                }))
             }
             _ => Err("a null".into()),
         }

@@ -4,7 +4,10 @@ use super::*;
 use std::path::PathBuf;
 
 fn error(paths: &[PathBuf]) -> String {
-    let config = ReplayConfig { paths: paths.to_vec(), speed: 0.0 };
+    let config = ReplayConfig {
+        paths: paths.to_vec(),
+        speed: 0.0,
+    };
     start(&config).err().expect("refused at start").to_string()
 }
 
@@ -19,22 +22,42 @@ fn what_cannot_be_replayed_is_refused_at_start_with_the_reason() {
     let empty_folder = dir.path().join("empty");
     std::fs::create_dir(&empty_folder).unwrap();
     let metadata = dir.path().join("metadata.parquet");
-    write(&metadata, "message m { required int64 timestamp; required binary hash (UTF8); }", &[]);
+    write(
+        &metadata,
+        "message m { required int64 timestamp; required binary hash (UTF8); }",
+        &[],
+    );
     let typed = dir.path().join("typed.parquet");
-    write(&typed, "message m { required int64 nonce; required binary timestamp (UTF8); required binary rawTx; }", &[]);
+    write(
+        &typed,
+        "message m { required int64 nonce; required binary timestamp (UTF8); required binary rawTx; }",
+        &[],
+    );
     let cases = [
         (dir.path().join("absent.parquet"), "absent.parquet"),
         (empty_folder, "a folder without captures"),
         (file("x.parquet", b""), "the file is empty"),
-        (file("y.parquet", b"PAR1 and then nothing of use"), "not a Parquet file"),
+        (
+            file("y.parquet", b"PAR1 and then nothing of use"),
+            "not a Parquet file",
+        ),
         (metadata, "no column rawTx: a file of metadata"),
         (typed, "column timestamp is not INT64"),
         (file("x.csv", b"a,b"), "not a capture: expected .parquet"),
-        (file("array.json", b" [{}]"), "a JSON array; expected one transaction object a line"),
+        (
+            file("array.json", b" [{}]"),
+            "a JSON array; expected one transaction object a line",
+        ),
         (file("x.jsonl", b"hello"), "not JSON lines"),
         (file("z.jsonl.gz", b"{}"), "cannot be read"),
-        (file("x.journal", b"too short"), "a journal without a header"),
-        (file("y.journal", &[7; 100]), "not a capture journal of this version"),
+        (
+            file("x.journal", b"too short"),
+            "a journal without a header",
+        ),
+        (
+            file("y.journal", &[7; 100]),
+            "not a capture journal of this version",
+        ),
         (
             file("z.journal", b"MIDSJNL1\x05\0\0\0\0\0\0\0"),
             "captured on chain 5, but this sensor is configured for chain 1",
@@ -47,7 +70,13 @@ fn what_cannot_be_replayed_is_refused_at_start_with_the_reason() {
     }
     assert!(error(&[]).contains("at least one path"));
     for speed in [-1.0, f64::NAN, f64::INFINITY] {
-        assert!(start(&ReplayConfig { paths: vec![dir.path().into()], speed }).is_err_and(|e| e.is_config()));
+        assert!(
+            start(&ReplayConfig {
+                paths: vec![dir.path().into()],
+                speed
+            })
+            .is_err_and(|e| e.is_config())
+        );
     }
 }
 
@@ -69,7 +98,10 @@ fn each_bad_row_is_told_and_the_rest_is_replayed() {
     rows[10].raw[20] ^= 1;
     write(&path, DUMPSTER, &[rows]);
     let (transactions, anomalies) = replay(&path);
-    assert_eq!(transactions, [announced(&samples[0], 7), announced(&samples[11], 7)]);
+    assert_eq!(
+        transactions,
+        [announced(&samples[0], 7), announced(&samples[11], 7)]
+    );
     use AnomalyKind::*;
     let expected = [
         (1, HashMismatch, "rawTx hashes to 0x"),
@@ -97,7 +129,11 @@ fn a_damaged_file_never_stops_a_folder_and_never_panics_the_replay() {
     let dir = tempfile::tempdir().unwrap();
     let samples = samples(40);
     let rows: Vec<_> = samples.iter().map(|tx| Row::of(tx, 7)).collect();
-    write(&dir.path().join("c.parquet"), DUMPSTER, &[vec![Row::of(&samples[0], 9)]]);
+    write(
+        &dir.path().join("c.parquet"),
+        DUMPSTER,
+        &[vec![Row::of(&samples[0], 9)]],
+    );
     let path = dir.path().join("a.parquet");
     write(&path, DUMPSTER, &[rows[..20].to_vec(), rows[20..].to_vec()]);
     let whole = std::fs::read(&path).unwrap();
@@ -106,7 +142,11 @@ fn a_damaged_file_never_stops_a_folder_and_never_panics_the_replay() {
         damaged[at] ^= 0xa5;
         std::fs::write(&path, damaged).unwrap();
         let (transactions, _) = replay(dir.path());
-        assert_eq!(transactions.last(), Some(&announced(&samples[0], 9)), "byte {at}");
+        assert_eq!(
+            transactions.last(),
+            Some(&announced(&samples[0], 9)),
+            "byte {at}"
+        );
         assert!(transactions.len() <= 41);
     }
     for cut in [0, 3, 4, 200, whole.len() / 2, whole.len() - 1] {
@@ -114,6 +154,9 @@ fn a_damaged_file_never_stops_a_folder_and_never_panics_the_replay() {
         let (transactions, anomalies) = replay(dir.path());
         assert_eq!(transactions, [announced(&samples[0], 9)]);
         assert_eq!(anomalies.len(), 1);
-        assert_eq!((anomalies[0].0, anomalies[0].1.as_str()), (AnomalyKind::MalformedCapture, path.to_str().unwrap()));
+        assert_eq!(
+            (anomalies[0].0, anomalies[0].1.as_str()),
+            (AnomalyKind::MalformedCapture, path.to_str().unwrap())
+        );
     }
 }

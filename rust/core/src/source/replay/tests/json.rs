@@ -21,11 +21,19 @@ fn lines_keep_their_time_and_without_one_their_number() {
     let dir = tempfile::tempdir().unwrap();
     let samples = samples(4);
     let bare = |tx: &Signed| tx.object.to_string();
-    let (a, b, c, d) = (line(&samples[0], 1_700_000_000_000), bare(&samples[1]), line(&samples[2], 9), bare(&samples[3]));
+    let (a, b, c, d) = (
+        line(&samples[0], 1_700_000_000_000),
+        bare(&samples[1]),
+        line(&samples[2], 9),
+        bare(&samples[3]),
+    );
     // Windows line ends, blank lines, no line end at the end.
     let text = format!("{a}{b}\r\n\n  \n{c}{d}");
-    let expected: Vec<_> =
-        samples.iter().zip([1_700_000_000_000, 2, 9, 6]).map(|(tx, ms)| announced(tx, ms)).collect();
+    let expected: Vec<_> = samples
+        .iter()
+        .zip([1_700_000_000_000, 2, 9, 6])
+        .map(|(tx, ms)| announced(tx, ms))
+        .collect();
     for name in ["x.jsonl", "x.json"] {
         std::fs::write(dir.path().join(name), &text).unwrap();
         assert_eq!(replay(&dir.path().join(name)), (expected.clone(), vec![]));
@@ -41,10 +49,18 @@ fn many_lines_across_chunks_stay_whole() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("x.jsonl");
     let samples = samples(1500);
-    let text: String = samples.iter().zip(1..).map(|(tx, ms)| line(tx, ms)).collect();
+    let text: String = samples
+        .iter()
+        .zip(1..)
+        .map(|(tx, ms)| line(tx, ms))
+        .collect();
     assert!(text.len() > 1 << 20);
     std::fs::write(&path, text).unwrap();
-    let expected: Vec<_> = samples.iter().zip(1..).map(|(tx, ms)| announced(tx, ms)).collect();
+    let expected: Vec<_> = samples
+        .iter()
+        .zip(1..)
+        .map(|(tx, ms)| announced(tx, ms))
+        .collect();
     assert_eq!(replay(&path), (expected, vec![]));
 }
 
@@ -53,13 +69,23 @@ fn bad_lines_are_told_and_passed() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("x.jsonl");
     let samples = samples(2);
-    let text = format!("{}not json\n{{}}\n{{\"timestamp_ms\":\"x\"}}\n{}", line(&samples[0], 1), line(&samples[1], 5));
+    let text = format!(
+        "{}not json\n{{}}\n{{\"timestamp_ms\":\"x\"}}\n{}",
+        line(&samples[0], 1),
+        line(&samples[1], 5)
+    );
     std::fs::write(&path, text).unwrap();
     let (transactions, anomalies) = replay(&path);
-    assert_eq!(transactions, [announced(&samples[0], 1), announced(&samples[1], 5)]);
+    assert_eq!(
+        transactions,
+        [announced(&samples[0], 1), announced(&samples[1], 5)]
+    );
     let kinds: Vec<_> = anomalies.iter().map(|a| a.0).collect();
     use AnomalyKind::{MalformedFrame, MalformedTransaction};
-    assert_eq!(kinds, [MalformedFrame, MalformedTransaction, MalformedTransaction]);
+    assert_eq!(
+        kinds,
+        [MalformedFrame, MalformedTransaction, MalformedTransaction]
+    );
 }
 
 #[test]
@@ -70,12 +96,27 @@ fn lines_above_the_limit_are_told_once_and_not_held() {
     for extra in [1, 10 * limit] {
         let path = dir.path().join("x.jsonl.gz");
         let long = " ".repeat(10) + &"x".repeat(limit + extra) + "\n";
-        std::fs::write(&path, gzip(&format!("{}{long}{}", line(&samples[0], 1), samples[1].object))).unwrap();
+        std::fs::write(
+            &path,
+            gzip(&format!(
+                "{}{long}{}",
+                line(&samples[0], 1),
+                samples[1].object
+            )),
+        )
+        .unwrap();
         let (transactions, anomalies) = replay(&path);
-        assert_eq!(transactions, [announced(&samples[0], 1), announced(&samples[1], 3)]);
+        assert_eq!(
+            transactions,
+            [announced(&samples[0], 1), announced(&samples[1], 3)]
+        );
         assert_eq!(anomalies.len(), 1);
         assert_eq!(anomalies[0].0, AnomalyKind::OversizedFrame);
-        assert!(anomalies[0].1.ends_with("x.jsonl.gz: line 2"), "{}", anomalies[0].1);
+        assert!(
+            anomalies[0].1.ends_with("x.jsonl.gz: line 2"),
+            "{}",
+            anomalies[0].1
+        );
     }
 }
 
@@ -84,7 +125,11 @@ fn a_cut_gzip_file_gives_what_it_has() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("x.jsonl.gz");
     let samples = samples(300);
-    let text: String = samples.iter().zip(1..).map(|(tx, ms)| line(tx, ms)).collect();
+    let text: String = samples
+        .iter()
+        .zip(1..)
+        .map(|(tx, ms)| line(tx, ms))
+        .collect();
     let packed = gzip(&text);
     std::fs::write(&path, &packed[..packed.len() / 2]).unwrap();
     let (transactions, anomalies) = replay(&path);
