@@ -28,7 +28,7 @@ def per_call_us(call: Callable[[], Any], seconds: float = 1.0) -> float:
 
 
 def web3_receives() -> dict[str, Any]:
-    """Transactions a second that web3.py's subscription merely hands over, from the feed that our sensor is fed with."""
+    """Transactions a second that web3.py's subscription merely hands over, from the sensor's feed."""
     command = [
         "cargo",
         "bench",

@@ -163,9 +163,11 @@ def markdown(report: dict[str, Any]) -> str:
     lines = [
         "# Benchmark report",
         "",
-        f"Measured {report['measured']} by `make bench` on {about['cores']} cores of {about['cpu']}, "
-        f"{about['memory_gib']} GiB, Linux {about['kernel']}, {about['rustc']}, Python {about['python']}; "
-        f"load before: {about['load_before']:.2f}. Transactions: {report['latency']['samples']}.",
+        (
+            f"Measured {report['measured']} by `make bench` on {about['cores']} cores of {about['cpu']}, "
+            f"{about['memory_gib']} GiB, Linux {about['kernel']}, {about['rustc']}, Python {about['python']}; "
+            f"load before: {about['load_before']:.2f}. Transactions: {report['latency']['samples']}."
+        ),
         "",
         "## Targets",
         "",
@@ -182,8 +184,10 @@ def markdown(report: dict[str, Any]) -> str:
         "",
         "## Latency",
         "",
-        "From the feed's write to the end of classification, and from the sensor's read to the same, in µs. The "
-        "sensor's threads share one core, the feed has the other.",
+        (
+            "From the feed's write to the end of classification, and from the sensor's read to the same, in µs. The "
+            "sensor's threads share one core, the feed has the other."
+        ),
         "",
         "| at 1,000 tx/s | p50 | p90 | p99 | p99.9 | max |",
         "|---|---:|---:|---:|---:|---:|",
@@ -196,8 +200,10 @@ def markdown(report: dict[str, Any]) -> str:
         lines.append(f"| {name} | {cells} |")
     lines += [
         "",
-        f"Saturated: {full['tx_per_second']:,.0f} tx/s over {full['count']:,} transactions, {full['dropped']:,} dropped "
-        "(and counted) because the feed outruns the sensor.",
+        (
+            f"Saturated: {full['tx_per_second']:,.0f} tx/s over {full['count']:,} transactions, {full['dropped']:,} "
+            "dropped (and counted) because the feed outruns the sensor."
+        ),
         "",
         "## Stages",
         "",
@@ -228,8 +234,10 @@ def markdown(report: dict[str, Any]) -> str:
         "",
         "## Memory",
         "",
-        f"{report['memory']['rss_mb']:.0f} MB resident after {report['memory']['transactions']:,} transactions through "
-        f"`mempool-ids run` ({report['memory']['rss_start_mb']:.0f} MB when it was ready).",
+        (
+            f"{report['memory']['rss_mb']:.0f} MB resident after {report['memory']['transactions']:,} transactions "
+            f"through `mempool-ids run` ({report['memory']['rss_start_mb']:.0f} MB when it was ready)."
+        ),
         "",
     ]
     return "\n".join(lines)

@@ -1,13 +1,14 @@
-"""Makes the synthetic sample of transactions that `mempool-ids bench` measures with: python tools/samples.py OUT.jsonl.gz
+"""Makes the synthetic sample that `mempool-ids bench` measures with: `python tools/samples.py OUT.jsonl.gz`.
 
-Shapes and their shares imitate a public mempool: transfers of ether, ERC-20 calls, swaps, multicalls, unknown functions.
-No transaction here was ever on a chain.
+Shapes and their shares imitate a public mempool: transfers of ether, ERC-20 calls, swaps, multicalls, unknown
+functions. No transaction here was ever on a chain.
 """
 
 import gzip
 import json
 import random
 import sys
+from pathlib import Path
 
 SEED = 22
 COUNT = 512
@@ -82,7 +83,10 @@ def transaction(rng: random.Random, number: int) -> dict[str, object]:
 def main() -> None:
     rng = random.Random(SEED)
     lines = [json.dumps(transaction(rng, n), separators=(",", ":")) for n in range(1, COUNT + 1)]
-    with open(sys.argv[1], "wb") as out, gzip.GzipFile(fileobj=out, mode="wb", mtime=0, filename="") as file:
+    with (
+        Path(sys.argv[1]).open("wb") as out,
+        gzip.GzipFile(fileobj=out, mode="wb", mtime=0, filename="") as file,
+    ):
         file.write(("\n".join(lines) + "\n").encode())
 
 
