@@ -86,7 +86,7 @@ def run(
         result = _run_once(binary, block_time, dice + number, teller, keep)
         results.append(result)
         if runs > 1:
-            talk.print(f"run {number} of {runs}: {_in_short(result)}")
+            talk.print(f"run {number} of {runs}: {_in_short(result)}", soft_wrap=True)
         elif not as_json:
             out.print(verdict(result))
     if keep is not None:
