@@ -94,7 +94,7 @@ def _operating(manifest: dict[str, Any], evaluated: dict[str, Any]) -> str:
             _with(p["recall"], p["recall_interval"]),
             _with(p["false_positive_rate"], p["false_positive_rate_interval"], 5),
             f"{p['alerts_per_day']:,.0f}",
-            f"{p['precision_at_natural_prevalence']:.1e}",
+            _or_none(p["precision_at_natural_prevalence"], ".1e"),
         ]
         for name, p in points
     ]
@@ -185,8 +185,8 @@ def _kinds(manifest: dict[str, Any]) -> str:
     ]
     return f"""## Would synthetic rows help?
 
-Average precision on the *real*, later exploits (time-ordered), by what the model was trained on. Synthetic
-rows are invented feature vectors; accuracy on them is never reported as accuracy.
+Average precision on the *real*, later exploits (time-ordered, masked alike), by what the model was trained
+on. Synthetic rows are invented feature vectors; accuracy on them is never reported as accuracy.
 
 {_table(["model", *(f"trained on {c}" for c in columns)], lines)}"""
 
@@ -258,8 +258,8 @@ def _with(value: float, interval: list[float], digits: int = 2) -> str:
     return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
-def _or_none(value: float | None) -> str:
-    return "" if value is None else f"{value:.2f}"
+def _or_none(value: float | None, form: str = ".2f") -> str:
+    return "" if value is None else format(value, form)
 
 
 def _table(head: list[str], lines: list[list[str]]) -> str:
