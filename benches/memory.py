@@ -13,7 +13,18 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 MEMPOOL_IDS = Path(sys.executable).parent / "mempool-ids"
-FEED = ["cargo", "bench", "--locked", "--profile", "release", "-p", "mempool-ids-core", "--bench", "feed", "--"]
+FEED = [
+    "cargo",
+    "bench",
+    "--locked",
+    "--profile",
+    "release",
+    "-p",
+    "mempool-ids-core",
+    "--bench",
+    "feed",
+    "--",
+]
 
 
 def resident_mb(pid: int) -> float:
@@ -27,7 +38,11 @@ def steady(count: int, rate: int = 10_000) -> dict[str, Any]:
     with (
         tempfile.TemporaryDirectory() as folder,
         subprocess.Popen(
-            [*FEED, "0", str(count), str(rate)], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+            [*FEED, "0", str(count), str(rate)],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
         ) as feed,
     ):
         assert feed.stdout is not None
@@ -65,16 +80,39 @@ def replay(count: int) -> dict[str, Any]:
     """Seconds that `mempool-ids replay` takes for a capture of `count` transactions, start of the process included."""
     with tempfile.TemporaryDirectory() as folder:
         capture = Path(folder, "capture")
-        command = ["cargo", "bench", "--locked", "--profile", "release", "-p", "mempool-ids-core", "--bench", "replay"]
-        environment = {**os.environ, "MEMPOOL_IDS_REPLAY_WRITE": str(capture), "MEMPOOL_IDS_REPLAY_ROWS": str(count)}
+        command = [
+            "cargo",
+            "bench",
+            "--locked",
+            "--profile",
+            "release",
+            "-p",
+            "mempool-ids-core",
+            "--bench",
+            "replay",
+        ]
+        environment = {
+            **os.environ,
+            "MEMPOOL_IDS_REPLAY_WRITE": str(capture),
+            "MEMPOOL_IDS_REPLAY_ROWS": str(count),
+        }
         subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=sys.stderr)
         start = time.perf_counter()
         result = subprocess.run(
-            [str(MEMPOOL_IDS), "replay", str(capture), "--json"], cwd=folder, check=True, capture_output=True, text=True
+            [str(MEMPOOL_IDS), "replay", str(capture), "--json"],
+            cwd=folder,
+            check=True,
+            capture_output=True,
+            text=True,
         )
         seconds = time.perf_counter() - start
         summary = json.loads(result.stderr.splitlines()[-1])
         if summary["classified"] != count:
             raise RuntimeError(f"{summary['classified']} of {count} transactions were classified: {summary}")
         megabytes = sum(f.stat().st_size for f in capture.rglob("*") if f.is_file()) / 1e6
-    return {"transactions": count, "seconds": seconds, "tx_per_second": count / seconds, "capture_mb": megabytes}
+    return {
+        "transactions": count,
+        "seconds": seconds,
+        "tx_per_second": count / seconds,
+        "capture_mb": megabytes,
+    }

@@ -28,10 +28,23 @@ def per_call_us(call: Callable[[], Any], seconds: float = 1.0) -> float:
 
 
 def web3_receives() -> dict[str, Any]:
-    """Transactions a second that web3.py's subscription merely hands over, from the feed that our sensor is fed with."""
-    command = ["cargo", "bench", "--locked", "--profile", "release", "-p", "mempool-ids-core", "--bench", "feed", "--"]
+    """Transactions a second that web3.py's subscription merely hands over, from the sensor's feed."""
+    command = [
+        "cargo",
+        "bench",
+        "--locked",
+        "--profile",
+        "release",
+        "-p",
+        "mempool-ids-core",
+        "--bench",
+        "feed",
+        "--",
+    ]
     command += ["0", str(RECEIVE_COUNT)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as feed:
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as feed:
         try:
             assert feed.stdout is not None
             found = re.search(r"ws://\S+", feed.stdout.readline())
@@ -60,9 +73,13 @@ async def _receive(url: str) -> float:
         if seen == RECEIVE_COUNT:
             done.set()
 
-    provider = WebSocketProvider(url, websocket_kwargs={"max_size": 2**26}, subscription_response_queue_size=1 << 20)
+    provider = WebSocketProvider(
+        url, websocket_kwargs={"max_size": 2**26}, subscription_response_queue_size=1 << 20
+    )
     async with AsyncWeb3(provider) as w3:
-        await w3.subscription_manager.subscribe(PendingTxSubscription(full_transactions=True, handler=handler))
+        await w3.subscription_manager.subscribe(
+            PendingTxSubscription(full_transactions=True, handler=handler)
+        )
         task = asyncio.create_task(w3.subscription_manager.handle_subscriptions())
         await asyncio.wait_for(done.wait(), 120)
         seconds = time.perf_counter() - start
@@ -112,7 +129,9 @@ def inference() -> dict[str, float]:
     rng = np.random.default_rng(0)
     rows = rng.random((4096, 22), dtype=np.float32)
     # Labels are noise: only the cost of asking is measured.
-    forest = RandomForestClassifier(100, max_depth=12, n_jobs=1, random_state=0).fit(rows, rng.integers(0, 2, 4096))
+    forest = RandomForestClassifier(100, max_depth=12, n_jobs=1, random_state=0).fit(
+        rows, rng.integers(0, 2, 4096)
+    )
     row = rows[:1]
     answer = session.run([entry["output"]], {entry["input"]: row})[0]
     assert 0 <= float(np.ravel(answer)[0]) <= 1

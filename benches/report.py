@@ -22,7 +22,10 @@ STAGES = ["frame", "decode", "features", "signatures", "classify", "replay"]
 
 def main() -> None:
     quick = "--quick" in sys.argv
-    report: dict[str, Any] = {"machine": machine(), "measured": datetime.now(timezone.utc).isoformat("T", "seconds")}
+    report: dict[str, Any] = {
+        "machine": machine(),
+        "measured": datetime.now(timezone.utc).isoformat("T", "seconds"),
+    }
     step("stages (criterion)")
     criterion(quick)
     report["stages_ns"] = estimates()
@@ -50,7 +53,11 @@ def step(name: str) -> None:
 
 def machine() -> dict[str, Any]:
     model = next(
-        (line.split(":")[1].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if "model name" in line),
+        (
+            line.split(":")[1].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if "model name" in line
+        ),
         platform.processor(),
     )
     rustc = subprocess.run(["rustc", "--version"], capture_output=True, text=True, check=True).stdout.strip()
@@ -66,7 +73,17 @@ def machine() -> dict[str, Any]:
 
 
 def cargo_bench(bench: str, *arguments: str) -> None:
-    command = ["cargo", "bench", "--locked", "--profile", "release", "-p", "mempool-ids-core", "--bench", bench]
+    command = [
+        "cargo",
+        "bench",
+        "--locked",
+        "--profile",
+        "release",
+        "-p",
+        "mempool-ids-core",
+        "--bench",
+        bench,
+    ]
     subprocess.run([*command, "--", *arguments], cwd=ROOT, env=environment(), check=True, stdout=sys.stderr)
 
 
@@ -135,7 +152,10 @@ def targets(report: dict[str, Any]) -> list[dict[str, Any]]:
         ),
         ("memory of a sensor, MB", report["memory"]["rss_mb"], "< 300", report["memory"]["rss_mb"] < 300),
     ]
-    return [{"what": what, "measured": value, "target": goal, "reached": bool(ok)} for what, value, goal, ok in rows]
+    return [
+        {"what": what, "measured": value, "target": goal, "reached": bool(ok)}
+        for what, value, goal, ok in rows
+    ]
 
 
 def markdown(report: dict[str, Any]) -> str:
@@ -143,9 +163,11 @@ def markdown(report: dict[str, Any]) -> str:
     lines = [
         "# Benchmark report",
         "",
-        f"Measured {report['measured']} by `make bench` on {about['cores']} cores of {about['cpu']}, "
-        f"{about['memory_gib']} GiB, Linux {about['kernel']}, {about['rustc']}, Python {about['python']}; "
-        f"load before: {about['load_before']:.2f}. Transactions: {report['latency']['samples']}.",
+        (
+            f"Measured {report['measured']} by `make bench` on {about['cores']} cores of {about['cpu']}, "
+            f"{about['memory_gib']} GiB, Linux {about['kernel']}, {about['rustc']}, Python {about['python']}; "
+            f"load before: {about['load_before']:.2f}. Transactions: {report['latency']['samples']}."
+        ),
         "",
         "## Targets",
         "",
@@ -154,25 +176,34 @@ def markdown(report: dict[str, Any]) -> str:
     ]
     for row in report["targets"]:
         value = "not measured" if row["measured"] is None else f"{row['measured']:,.2f}"
-        lines.append(f"| {row['what']} | {value} | {row['target']} | {'yes' if row['reached'] else '**no**'} |")
+        lines.append(
+            f"| {row['what']} | {value} | {row['target']} | {'yes' if row['reached'] else '**no**'} |"
+        )
     at_rate, full = report["latency"]["at_1000"], report["latency"]["saturation"]
     lines += [
         "",
         "## Latency",
         "",
-        "From the feed's write to the end of classification, and from the sensor's read to the same, in µs. The "
-        "sensor's threads share one core, the feed has the other.",
+        (
+            "From the feed's write to the end of classification, and from the sensor's read to the same, in µs. The "
+            "sensor's threads share one core, the feed has the other."
+        ),
         "",
         "| at 1,000 tx/s | p50 | p90 | p99 | p99.9 | max |",
         "|---|---:|---:|---:|---:|---:|",
     ]
-    for name, key in [("socket → classified", "socket_to_classified_us"), ("read → classified", "read_to_classified_us")]:
+    for name, key in [
+        ("socket → classified", "socket_to_classified_us"),
+        ("read → classified", "read_to_classified_us"),
+    ]:
         cells = " | ".join(f"{at_rate[key][q]:,.1f}" for q in ("p50", "p90", "p99", "p99.9", "max"))
         lines.append(f"| {name} | {cells} |")
     lines += [
         "",
-        f"Saturated: {full['tx_per_second']:,.0f} tx/s over {full['count']:,} transactions, {full['dropped']:,} dropped "
-        "(and counted) because the feed outruns the sensor.",
+        (
+            f"Saturated: {full['tx_per_second']:,.0f} tx/s over {full['count']:,} transactions, {full['dropped']:,} "
+            "dropped (and counted) because the feed outruns the sensor."
+        ),
         "",
         "## Stages",
         "",
@@ -182,19 +213,31 @@ def markdown(report: dict[str, Any]) -> str:
         "|---|---:|---|",
     ]
     for name, figures in report["stages_ns"].items():
-        lines.append(f"| {name} | {figures['median']:,.0f} | {figures['low']:,.0f} – {figures['high']:,.0f} |")
-    lines += ["", "## Peers, in the same run", "", "| work | peer | peer | here | ratio |", "|---|---|---:|---:|---:|"]
+        lines.append(
+            f"| {name} | {figures['median']:,.0f} | {figures['low']:,.0f} – {figures['high']:,.0f} |"
+        )
+    lines += [
+        "",
+        "## Peers, in the same run",
+        "",
+        "| work | peer | peer | here | ratio |",
+        "|---|---|---:|---:|---:|",
+    ]
     for work, peer, theirs, ours in comparisons(report):
         if ours:
-            lines.append(f"| {work} | {peer} | {theirs:,.1f} | {ours:,.2f} | {ratio(work, theirs, ours):,.0f} × |")
+            lines.append(
+                f"| {work} | {peer} | {theirs:,.1f} | {ours:,.2f} | {ratio(work, theirs, ours):,.0f} × |"
+            )
     lines += [
         "",
         "The peer's rate is its subscription handing transactions over; ours includes judging them by every stage.",
         "",
         "## Memory",
         "",
-        f"{report['memory']['rss_mb']:.0f} MB resident after {report['memory']['transactions']:,} transactions through "
-        f"`mempool-ids run` ({report['memory']['rss_start_mb']:.0f} MB when it was ready).",
+        (
+            f"{report['memory']['rss_mb']:.0f} MB resident after {report['memory']['transactions']:,} transactions "
+            f"through `mempool-ids run` ({report['memory']['rss_start_mb']:.0f} MB when it was ready)."
+        ),
         "",
     ]
     return "\n".join(lines)
@@ -203,13 +246,21 @@ def markdown(report: dict[str, Any]) -> str:
 def comparisons(report: dict[str, Any]) -> list[tuple[str, str, float, float | None]]:
     found = report["peers"]
     rate = report["latency"]["saturation"]["tx_per_second"]
-    swap, one_row = stage(report, "decode", "swap") or stage(report, "decode"), stage(report, "classify", "/1")
+    swap, one_row = (
+        stage(report, "decode", "swap") or stage(report, "decode"),
+        stage(report, "classify", "/1"),
+    )
     return [
         ("receiving, tx/s", "web3.py subscription", found["web3_receives"]["tx_per_second"], rate),
         ("decoding a call, µs", "eth-abi", found["decoding"]["eth_abi_us"], swap),
         ("decoding a call, µs", "web3.py", found["decoding"]["web3_us"], swap),
         ("inference of one row, µs", "scikit-learn", found["inference"]["scikit_learn_us"], one_row),
-        ("inference of one row, µs", "onnxruntime from Python", found["inference"]["onnxruntime_python_us"], one_row),
+        (
+            "inference of one row, µs",
+            "onnxruntime from Python",
+            found["inference"]["onnxruntime_python_us"],
+            one_row,
+        ),
     ]
 
 

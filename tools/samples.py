@@ -1,13 +1,14 @@
-"""Makes the synthetic sample of transactions that `mempool-ids bench` measures with: python tools/samples.py OUT.jsonl.gz
+"""Makes the synthetic sample that `mempool-ids bench` measures with: `python tools/samples.py OUT.jsonl.gz`.
 
-Shapes and their shares imitate a public mempool: transfers of ether, ERC-20 calls, swaps, multicalls, unknown functions.
-No transaction here was ever on a chain.
+Shapes and their shares imitate a public mempool: transfers of ether, ERC-20 calls, swaps, multicalls, unknown
+functions. No transaction here was ever on a chain.
 """
 
 import gzip
 import json
 import random
 import sys
+from pathlib import Path
 
 SEED = 22
 COUNT = 512
@@ -47,12 +48,17 @@ def multicall(rng: random.Random) -> str:
 
 
 def unknown(rng: random.Random) -> str:
-    words = [rng.choice([rng.getrandbits(8), address(rng), rng.getrandbits(256)]) for _ in range(rng.randint(0, 40))]
+    words = [
+        rng.choice([rng.getrandbits(8), address(rng), rng.getrandbits(256)])
+        for _ in range(rng.randint(0, 40))
+    ]
     return f"{rng.getrandbits(32):08x}" + "".join(map(word, words))
 
 
 def transaction(rng: random.Random, number: int) -> dict[str, object]:
-    calldata = rng.choices([lambda _: "", erc20, swap, multicall, unknown], [0.25, 0.35, 0.15, 0.1, 0.15])[0](rng)
+    calldata = rng.choices([lambda _: "", erc20, swap, multicall, unknown], [0.25, 0.35, 0.15, 0.1, 0.15])[0](
+        rng
+    )
     fee = rng.randint(1, 60) * 10**9
     return {
         "hash": f"0x{number:064x}",
@@ -77,7 +83,10 @@ def transaction(rng: random.Random, number: int) -> dict[str, object]:
 def main() -> None:
     rng = random.Random(SEED)
     lines = [json.dumps(transaction(rng, n), separators=(",", ":")) for n in range(1, COUNT + 1)]
-    with open(sys.argv[1], "wb") as out, gzip.GzipFile(fileobj=out, mode="wb", mtime=0, filename="") as file:
+    with (
+        Path(sys.argv[1]).open("wb") as out,
+        gzip.GzipFile(fileobj=out, mode="wb", mtime=0, filename="") as file,
+    ):
         file.write(("\n".join(lines) + "\n").encode())
 
 

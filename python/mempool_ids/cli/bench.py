@@ -82,8 +82,7 @@ def _stages(settings: IDSConfig, path: Path, seconds: float) -> list[dict[str, A
 
 
 def _lines(path: Path) -> list[bytes]:
-    opened = gzip.open(path) if path.suffix == ".gz" else path.open("rb")
-    with opened as file:
+    with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
         lines = [line for line, _ in zip(file, range(_MAX_SAMPLES), strict=False)]
     if not lines:
         raise ConfigError(f"{path}: no transactions")

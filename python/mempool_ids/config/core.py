@@ -105,7 +105,9 @@ def sensor_config(
         "detection": {
             "threshold": config.detection.classification_threshold,
             "rules": list(config.detection.rules) if judge else [],
-            "monitored_only": config.detection.monitored_only,
+            "monitored_only": bool(config.contracts)
+            if config.detection.monitored_only is None
+            else config.detection.monitored_only,
         },
         "model": {
             "dir": str(config.detection.model or default_model_dir()),

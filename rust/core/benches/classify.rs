@@ -17,17 +17,31 @@ fn bench(c: &mut Criterion) {
         return;
     };
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../python/mempool_ids/models");
-    let config = ModelConfig { dir, onnxruntime: onnxruntime.into() };
+    let config = ModelConfig {
+        dir,
+        onnxruntime: onnxruntime.into(),
+    };
     let mut classifier = Classifier::load(&config).expect("the shipped model");
     let analyzer = Analyzer::new(classifier.known_selectors(), &[]).expect("no ABIs");
     let (name, transactions) = corpus::load();
-    let rows: Vec<FeatureVector> = transactions.iter().map(|tx| analyzer.features(tx, None)).collect();
+    let rows: Vec<FeatureVector> = transactions
+        .iter()
+        .map(|tx| analyzer.features(tx, None))
+        .collect();
     let mut alone = Vec::new();
     let mut together = Vec::new();
-    classifier.classify(&rows[..64], &mut together).expect("answers");
+    classifier
+        .classify(&rows[..64], &mut together)
+        .expect("answers");
     for (row, expected) in rows[..64].iter().zip(&together) {
-        classifier.classify(std::slice::from_ref(row), &mut alone).expect("answers");
-        assert_eq!(alone, [*expected], "a row's probability does not depend on its batch");
+        classifier
+            .classify(std::slice::from_ref(row), &mut alone)
+            .expect("answers");
+        assert_eq!(
+            alone,
+            [*expected],
+            "a row's probability does not depend on its batch"
+        );
         assert!((0.0..=1.0).contains(expected));
     }
     let mut group = c.benchmark_group(format!("classify/{name}"));
@@ -35,7 +49,11 @@ fn bench(c: &mut Criterion) {
         group.throughput(Throughput::Elements(batch as u64));
         group.bench_function(BenchmarkId::from_parameter(batch), |b| {
             let mut chunks = rows.chunks_exact(batch).cycle();
-            b.iter(|| classifier.classify(black_box(chunks.next().expect("rows")), &mut alone).expect("answers"));
+            b.iter(|| {
+                classifier
+                    .classify(black_box(chunks.next().expect("rows")), &mut alone)
+                    .expect("answers")
+            });
         });
     }
     group.finish();

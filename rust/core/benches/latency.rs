@@ -6,7 +6,9 @@
 mod support;
 
 use hdrhistogram::Histogram;
-use mempool_ids_core::config::{DetectionConfig, Emit, Limits, LiveConfig, ModelConfig, SensorConfig, SourceConfig};
+use mempool_ids_core::config::{
+    DetectionConfig, Emit, Limits, LiveConfig, ModelConfig, SensorConfig, SourceConfig,
+};
 use mempool_ids_core::event::Event;
 use mempool_ids_core::pipeline::Sensor;
 use std::path::{Path, PathBuf};
@@ -27,7 +29,8 @@ fn pin(core: usize) {
 
 fn config(url: String, emit: Emit) -> SensorConfig {
     let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../python/mempool_ids/models");
-    let library = std::env::var_os("MEMPOOL_IDS_ONNXRUNTIME").expect("MEMPOOL_IDS_ONNXRUNTIME: the library's path");
+    let library = std::env::var_os("MEMPOOL_IDS_ONNXRUNTIME")
+        .expect("MEMPOOL_IDS_ONNXRUNTIME: the library's path");
     SensorConfig {
         sensor: "bench".into(),
         chain_id: 1,
@@ -42,8 +45,15 @@ fn config(url: String, emit: Emit) -> SensorConfig {
         }),
         contracts: Vec::new(),
         // Every transaction is judged by every stage; none becomes an alert, whose cost is measured on its own.
-        detection: DetectionConfig { threshold: 2.0, rules: vec!["builtin".into()], monitored_only: false },
-        model: Some(ModelConfig { dir: models, onnxruntime: PathBuf::from(library) }),
+        detection: DetectionConfig {
+            threshold: 2.0,
+            rules: vec!["builtin".into()],
+            monitored_only: false,
+        },
+        model: Some(ModelConfig {
+            dir: models,
+            onnxruntime: PathBuf::from(library),
+        }),
         capture: None,
         emit,
         limits: Limits::default(),
@@ -53,7 +63,12 @@ fn config(url: String, emit: Emit) -> SensorConfig {
 fn wait_ready(sensor: &Sensor) {
     let deadline = Instant::now() + Duration::from_secs(20);
     while Instant::now() < deadline {
-        if sensor.events().recv(Duration::from_millis(100), 16).iter().any(|e| matches!(e, Event::Ready)) {
+        if sensor
+            .events()
+            .recv(Duration::from_millis(100), 16)
+            .iter()
+            .any(|e| matches!(e, Event::Ready))
+        {
             return;
         }
     }
@@ -75,25 +90,42 @@ fn wait_classified(sensor: &Sensor, target: u64) {
 /// Latencies from the feed's write to the end of classification, in microseconds.
 fn at_rate(samples: &support::samples::Samples, rate: u64, count: u64) -> serde_json::Value {
     let feed = Feed::start(&samples.objects, 0, || pin(FEED_CORE));
-    let mut sensor = Sensor::new(config(format!("ws://{}", feed.address), Emit::All)).expect("sensor");
+    let mut sensor =
+        Sensor::new(config(format!("ws://{}", feed.address), Emit::All)).expect("sensor");
     sensor.start().expect("start");
     wait_ready(&sensor);
     let mut done: Vec<Option<(Instant, Instant)>> = vec![None; count as usize];
-    feed.send(Plan { rate: Some(rate), count });
+    feed.send(Plan {
+        rate: Some(rate),
+        count,
+    });
     let mut received = 0;
     let deadline = Instant::now() + Duration::from_secs(count / rate + 20);
     while received < count && Instant::now() < deadline {
         for event in sensor.events().recv(Duration::from_millis(50), 64) {
-            let Event::Transactions(records) = event else { continue };
+            let Event::Transactions(records) = event else {
+                continue;
+            };
             for record in records {
-                let n = record.tx.hash.0[24..].iter().fold(0_u64, |n, b| n << 8 | u64::from(*b)) - 1;
+                let n = record.tx.hash.0[24..]
+                    .iter()
+                    .fold(0_u64, |n, b| n << 8 | u64::from(*b))
+                    - 1;
                 done[n as usize] = Some((record.arrived, record.finished));
                 received += 1;
             }
         }
     }
-    let sent = feed.sent.recv_timeout(Duration::from_secs(10)).expect("sent times");
-    assert_eq!(received, count, "every transaction is classified: {}", sensor.stats_json());
+    let sent = feed
+        .sent
+        .recv_timeout(Duration::from_secs(10))
+        .expect("sent times");
+    assert_eq!(
+        received,
+        count,
+        "every transaction is classified: {}",
+        sensor.stats_json()
+    );
     let mut whole = Histogram::<u64>::new(3).expect("histogram");
     let mut inside = Histogram::<u64>::new(3).expect("histogram");
     // The first second warms up.
@@ -113,10 +145,14 @@ fn at_rate(samples: &support::samples::Samples, rate: u64, count: u64) -> serde_
 /// Transactions a second from a feed that always has more.
 fn saturated(samples: &support::samples::Samples, count: u64) -> serde_json::Value {
     let feed = Feed::start(&samples.objects, 0, || pin(FEED_CORE));
-    let mut sensor = Sensor::new(config(format!("ws://{}", feed.address), Emit::Alerts)).expect("sensor");
+    let mut sensor =
+        Sensor::new(config(format!("ws://{}", feed.address), Emit::Alerts)).expect("sensor");
     sensor.start().expect("start");
     wait_ready(&sensor);
-    feed.send(Plan { rate: None, count: WARM_UP });
+    feed.send(Plan {
+        rate: None,
+        count: WARM_UP,
+    });
     wait_classified(&sensor, WARM_UP);
     let start = Instant::now();
     feed.send(Plan { rate: None, count });

@@ -29,7 +29,8 @@ impl Head {
         }
         let used = u128::from(self.gas_used);
         if used >= target {
-            let delta = (base.saturating_mul(used - target) / target / 8).max(u128::from(used > target));
+            let delta =
+                (base.saturating_mul(used - target) / target / 8).max(u128::from(used > target));
             base.saturating_add(delta)
         } else {
             base - base.saturating_mul(target - used) / target / 8

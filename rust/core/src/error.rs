@@ -25,19 +25,35 @@ pub enum Error {
     Capture { path: PathBuf, reason: String },
     /// A node did not answer, or answered with an error. URLs are redacted before they get here.
     #[error("{endpoint}: {reason}")]
-    Node { endpoint: String, reason: String, transient: bool },
+    Node {
+        endpoint: String,
+        reason: String,
+        transient: bool,
+    },
     #[error("{path}: {source}", path = path.display())]
-    Io { path: PathBuf, source: std::io::Error },
+    Io {
+        path: PathBuf,
+        source: std::io::Error,
+    },
 }
 
 impl Error {
     /// Whether the same call may succeed later without a change by the user.
     pub fn is_transient(&self) -> bool {
-        matches!(self, Error::Node { transient: true, .. })
+        matches!(
+            self,
+            Error::Node {
+                transient: true,
+                ..
+            }
+        )
     }
 
     /// Whether the user's configuration or files must change first.
     pub fn is_config(&self) -> bool {
-        matches!(self, Error::Config(_) | Error::Rules(_) | Error::Model(_) | Error::Abi { .. })
+        matches!(
+            self,
+            Error::Config(_) | Error::Rules(_) | Error::Model(_) | Error::Abi { .. }
+        )
     }
 }

@@ -113,10 +113,15 @@ pub struct EndpointSnapshot {
 impl Stats {
     /// All counters by name.
     pub fn snapshot(&self) -> serde_json::Map<String, serde_json::Value> {
-        let anomalies: serde_json::Map<_, _> =
-            AnomalyKind::ALL.iter().map(|kind| (kind.name().to_owned(), self.anomalies.get(*kind).into())).collect();
-        let mut all: serde_json::Map<_, _> =
-            self.named().into_iter().map(|(name, counter)| (name.to_owned(), counter.get().into())).collect();
+        let anomalies: serde_json::Map<_, _> = AnomalyKind::ALL
+            .iter()
+            .map(|kind| (kind.name().to_owned(), self.anomalies.get(*kind).into()))
+            .collect();
+        let mut all: serde_json::Map<_, _> = self
+            .named()
+            .into_iter()
+            .map(|(name, counter)| (name.to_owned(), counter.get().into()))
+            .collect();
         all.insert("anomalies".into(), anomalies.into());
         all
     }

@@ -40,6 +40,7 @@ impl PendingTransaction {
     /// Effective tip in wei per gas: min(max priority fee, max fee − base fee), 0 where the cap is below the base fee.
     #[inline]
     pub fn effective_tip(&self, base_fee: u128) -> u128 {
-        self.max_priority_fee_per_gas.min(self.max_fee_per_gas.saturating_sub(base_fee))
+        self.max_priority_fee_per_gas
+            .min(self.max_fee_per_gas.saturating_sub(base_fee))
     }
 }

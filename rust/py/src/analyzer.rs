@@ -23,12 +23,18 @@ impl Analyzer {
     #[pyo3(signature = (known_selectors, contracts_json = "[]"))]
     fn new(known_selectors: &[u8], contracts_json: &str) -> PyResult<Self> {
         let known = KnownSelectors::from_bytes(known_selectors).map_err(to_py)?;
-        let inner = analyzer::Analyzer::new(Arc::new(known), &contracts(contracts_json)?).map_err(to_py)?;
+        let inner =
+            analyzer::Analyzer::new(Arc::new(known), &contracts(contracts_json)?).map_err(to_py)?;
         Ok(Self { inner })
     }
 
     #[pyo3(signature = (tx_json, code = None))]
-    fn analyze<'py>(&self, py: Python<'py>, tx_json: &[u8], code: Option<&[u8]>) -> PyResult<Bound<'py, PyBytes>> {
+    fn analyze<'py>(
+        &self,
+        py: Python<'py>,
+        tx_json: &[u8],
+        code: Option<&[u8]>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
         let tx = transaction(tx_json)?;
         let code = code.map(|code| CodeFacts::scan(code, None));
         let mut decoded = Decoded::default();
@@ -64,8 +70,17 @@ impl Analyzer {
         code: Option<Vec<Option<Vec<u8>>>>,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let n = input.len();
-        let lengths = [to.len(), from_.len(), value.len(), nonce.len(), gas.len(), max_fee.len(), max_priority_fee.len()];
-        if lengths.iter().any(|len| *len != n) || code.as_ref().is_some_and(|code| code.len() != n) {
+        let lengths = [
+            to.len(),
+            from_.len(),
+            value.len(),
+            nonce.len(),
+            gas.len(),
+            max_fee.len(),
+            max_priority_fee.len(),
+        ];
+        if lengths.iter().any(|len| *len != n) || code.as_ref().is_some_and(|code| code.len() != n)
+        {
             return Err(MempoolIdsError::new_err("columns differ in length"));
         }
         let matrix = detached(py, || {
@@ -75,11 +90,20 @@ impl Analyzer {
             for (i, input) in input.into_iter().enumerate() {
                 tx.to = to[i].as_deref().map(address).transpose()?;
                 tx.from = address(&from_[i])?;
-                tx.value = U256::try_from_be_slice(&value[i]).ok_or_else(|| wrong("value", value[i].len()))?;
+                tx.value = U256::try_from_be_slice(&value[i])
+                    .ok_or_else(|| wrong("value", value[i].len()))?;
                 (tx.nonce, tx.gas, tx.input) = (nonce[i], gas[i], input);
-                (tx.max_fee_per_gas, tx.max_priority_fee_per_gas) = (max_fee[i], max_priority_fee[i]);
-                let code = code.as_ref().and_then(|code| code[i].as_deref()).map(|code| CodeFacts::scan(code, None));
-                matrix.extend_from_slice(&self.inner.features_with(&tx, code.as_ref(), &mut decoded));
+                (tx.max_fee_per_gas, tx.max_priority_fee_per_gas) =
+                    (max_fee[i], max_priority_fee[i]);
+                let code = code
+                    .as_ref()
+                    .and_then(|code| code[i].as_deref())
+                    .map(|code| CodeFacts::scan(code, None));
+                matrix.extend_from_slice(&self.inner.features_with(
+                    &tx,
+                    code.as_ref(),
+                    &mut decoded,
+                ));
             }
             Ok(matrix)
         })?;

@@ -29,7 +29,10 @@ pub fn rows(bytes: &[u8]) -> PyResult<Vec<[f32; FEATURES]>> {
     if rest.is_empty() && partial.is_empty() {
         return Ok(rows.to_vec());
     }
-    Err(MempoolIdsError::new_err(format!("{} bytes are no whole number of float32 rows of {FEATURES}", bytes.len())))
+    Err(MempoolIdsError::new_err(format!(
+        "{} bytes are no whole number of float32 rows of {FEATURES}",
+        bytes.len()
+    )))
 }
 
 pub fn floats(values: &[f32]) -> Vec<u8> {

@@ -1,16 +1,46 @@
 //! Maps the core's errors to one exception family; callers can catch `MempoolIdsError` alone.
 
 use mempool_ids_core::error::Error;
+use pyo3::create_exception;
 use pyo3::exceptions::PyException;
 use pyo3::prelude::*;
-use pyo3::create_exception;
 
-create_exception!(mempool_ids._core, MempoolIdsError, PyException, "Base of all errors of mempool-ids.");
-create_exception!(mempool_ids._core, ConfigError, MempoolIdsError, "The configuration cannot be used as given.");
-create_exception!(mempool_ids._core, RulesError, ConfigError, "A rule file does not parse or lint.");
-create_exception!(mempool_ids._core, ModelError, ConfigError, "A model artifact is missing, altered or of another schema.");
-create_exception!(mempool_ids._core, CaptureError, MempoolIdsError, "A capture cannot be read or written.");
-create_exception!(mempool_ids._core, NodeError, MempoolIdsError, "A node does not answer, or answers with an error.");
+create_exception!(
+    mempool_ids._core,
+    MempoolIdsError,
+    PyException,
+    "Base of all errors of mempool-ids."
+);
+create_exception!(
+    mempool_ids._core,
+    ConfigError,
+    MempoolIdsError,
+    "The configuration cannot be used as given."
+);
+create_exception!(
+    mempool_ids._core,
+    RulesError,
+    ConfigError,
+    "A rule file does not parse or lint."
+);
+create_exception!(
+    mempool_ids._core,
+    ModelError,
+    ConfigError,
+    "A model artifact is missing, altered or of another schema."
+);
+create_exception!(
+    mempool_ids._core,
+    CaptureError,
+    MempoolIdsError,
+    "A capture cannot be read or written."
+);
+create_exception!(
+    mempool_ids._core,
+    NodeError,
+    MempoolIdsError,
+    "A node does not answer, or answers with an error."
+);
 
 pub fn to_py(error: Error) -> PyErr {
     let text = error.to_string();

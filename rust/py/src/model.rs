@@ -19,22 +19,34 @@ impl Model {
     #[new]
     fn new(py: Python<'_>, dir: PathBuf, onnxruntime: PathBuf) -> PyResult<Self> {
         let inner = detached(py, || Classifier::load(&ModelConfig { dir, onnxruntime }))?;
-        Ok(Self { inner: Mutex::new(inner) })
+        Ok(Self {
+            inner: Mutex::new(inner),
+        })
     }
 
     fn predict<'py>(&self, py: Python<'py>, rows: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
         let rows = self::rows(rows)?;
         let mut probabilities = Vec::new();
         detached(py, || {
-            self.inner.lock().unwrap_or_else(PoisonError::into_inner).classify(&rows, &mut probabilities)
+            self.inner
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .classify(&rows, &mut probabilities)
         })?;
         Ok(PyBytes::new(py, &floats(&probabilities)))
     }
 
     fn explain<'py>(&self, py: Python<'py>, row: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
         let rows = self::rows(row)?;
-        let [row] = rows.as_slice() else { return Err(MempoolIdsError::new_err("one row is explained at a time")) };
-        let factors = detached(py, || self.inner.lock().unwrap_or_else(PoisonError::into_inner).explain(row))?;
+        let [row] = rows.as_slice() else {
+            return Err(MempoolIdsError::new_err("one row is explained at a time"));
+        };
+        let factors = detached(py, || {
+            self.inner
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .explain(row)
+        })?;
         Ok(PyBytes::new(py, &json(&factors)?))
     }
 }

@@ -28,6 +28,12 @@ pub fn match_rules<'py>(
     code: Option<&[u8]>,
 ) -> PyResult<Bound<'py, PyBytes>> {
     let rules = detached(py, || RuleSet::load(&rules))?;
-    let matches = match_one(rules, &contracts(contracts_json)?, &transaction(tx_json)?, code).map_err(to_py)?;
+    let matches = match_one(
+        rules,
+        &contracts(contracts_json)?,
+        &transaction(tx_json)?,
+        code,
+    )
+    .map_err(to_py)?;
     Ok(PyBytes::new(py, &json(&matches)?))
 }

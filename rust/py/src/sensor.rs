@@ -25,9 +25,13 @@ impl Sensor {
 impl Sensor {
     #[new]
     fn new(py: Python<'_>, config_json: &str) -> PyResult<Self> {
-        let config = serde_json::from_str(config_json).map_err(|e| ConfigError::new_err(e.to_string()))?;
+        let config =
+            serde_json::from_str(config_json).map_err(|e| ConfigError::new_err(e.to_string()))?;
         let inner = detached(py, || pipeline::Sensor::new(config))?;
-        Ok(Self { events: inner.events(), inner: Mutex::new(inner) })
+        Ok(Self {
+            events: inner.events(),
+            inner: Mutex::new(inner),
+        })
     }
 
     fn start(&self, py: Python<'_>) -> PyResult<()> {
@@ -44,9 +48,16 @@ impl Sensor {
     ) -> PyResult<Vec<(&'static str, Bound<'py, PyBytes>)>> {
         let timeout = seconds(timeout)?;
         let encoded = py.detach(|| {
-            self.events.recv(timeout, limit).iter().map(|event| self.events.origin().encode(event)).collect::<Vec<_>>()
+            self.events
+                .recv(timeout, limit)
+                .iter()
+                .map(|event| self.events.origin().encode(event))
+                .collect::<Vec<_>>()
         });
-        Ok(encoded.into_iter().map(|(kind, bytes)| (kind, PyBytes::new(py, &bytes))).collect())
+        Ok(encoded
+            .into_iter()
+            .map(|(kind, bytes)| (kind, PyBytes::new(py, &bytes)))
+            .collect())
     }
 
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
@@ -59,7 +70,9 @@ impl Sensor {
     }
 
     fn fetch(&self, py: Python<'_>, tx_hash: &str) -> PyResult<()> {
-        let hash = tx_hash.parse().map_err(|e| MempoolIdsError::new_err(format!("transaction hash: {e}")))?;
+        let hash = tx_hash
+            .parse()
+            .map_err(|e| MempoolIdsError::new_err(format!("transaction hash: {e}")))?;
         py.detach(|| self.lock().fetch(hash));
         Ok(())
     }
@@ -77,9 +90,12 @@ pub fn measure_stages<'py>(
     transactions: Vec<Vec<u8>>,
     seconds: f64,
 ) -> PyResult<Bound<'py, PyBytes>> {
-    let config = serde_json::from_str(config_json).map_err(|e| ConfigError::new_err(e.to_string()))?;
+    let config =
+        serde_json::from_str(config_json).map_err(|e| ConfigError::new_err(e.to_string()))?;
     let time = self::seconds(seconds)?;
-    let costs = detached(py, || pipeline::measure_stages(&config, &transactions, time))?;
+    let costs = detached(py, || {
+        pipeline::measure_stages(&config, &transactions, time)
+    })?;
     Ok(PyBytes::new(py, &json(&costs)?))
 }
 

@@ -80,7 +80,13 @@ fn header(len: usize) -> Vec<u8> {
     out
 }
 
-fn serve(stream: TcpStream, frames: &[Frame], plans: &Receiver<Plan>, report: &Sender<Vec<Instant>>, pin: fn()) {
+fn serve(
+    stream: TcpStream,
+    frames: &[Frame],
+    plans: &Receiver<Plan>,
+    report: &Sender<Vec<Instant>>,
+    pin: fn(),
+) {
     stream.set_nodelay(true).expect("nodelay");
     // The handshake alone is the library's; afterwards whole frames are written by hand.
     let ws = tokio_tungstenite::tungstenite::accept(stream).expect("handshake");
@@ -145,9 +151,13 @@ fn answer(mut stream: TcpStream, writer: &Mutex<TcpStream>) {
         if stream.read_exact(&mut mask).is_err() || stream.read_exact(&mut body).is_err() {
             return;
         }
-        body.iter_mut().enumerate().for_each(|(i, b)| *b ^= mask[i % 4]);
+        body.iter_mut()
+            .enumerate()
+            .for_each(|(i, b)| *b ^= mask[i % 4]);
         let reply = match head[0] & 0x0f {
-            0x1 => reply(&serde_json::from_slice(&body).unwrap_or_default()).to_string().into_bytes(),
+            0x1 => reply(&serde_json::from_slice(&body).unwrap_or_default())
+                .to_string()
+                .into_bytes(),
             0x9 => {
                 let mut pong = vec![0x8a, body.len() as u8];
                 pong.extend(body);
@@ -173,7 +183,9 @@ fn reply(request: &serde_json::Value) -> serde_json::Value {
         "eth_subscribe" if request["params"][0] == "newHeads" => HEADS.into(),
         "eth_subscribe" => SUBSCRIPTION.into(),
         // A contract that moves ether and tokens: two calls, a load and a store.
-        "eth_getCode" => "0x6000546001018060005560006000600060006000335af15060006000600060006000335af100".into(),
+        "eth_getCode" => {
+            "0x6000546001018060005560006000600060006000335af15060006000600060006000335af100".into()
+        }
         method => {
             let error = serde_json::json!({"code": -32601, "message": format!("{method} is not available")});
             return serde_json::json!({"jsonrpc": "2.0", "id": request["id"], "error": error});

@@ -48,9 +48,12 @@ pub struct FeatureSchema {
 impl Manifest {
     pub fn read(dir: &Path) -> Result<Self> {
         let path = dir.join("manifest.json");
-        let text = std::fs::read(&path).map_err(|source| Error::Io { path: path.clone(), source })?;
-        let manifest: Self =
-            serde_json::from_slice(&text).map_err(|e| Error::Model(format!("{}: {e}", path.display())))?;
+        let text = std::fs::read(&path).map_err(|source| Error::Io {
+            path: path.clone(),
+            source,
+        })?;
+        let manifest: Self = serde_json::from_slice(&text)
+            .map_err(|e| Error::Model(format!("{}: {e}", path.display())))?;
         if manifest.format != FORMAT {
             return Err(Error::Model(format!(
                 "{}: manifest format {} but this version reads format {FORMAT}",
@@ -62,10 +65,17 @@ impl Manifest {
     }
 
     pub fn default_model(&self) -> Result<(&str, &ModelEntry)> {
-        self.models.get_key_value(&self.default).map(|(name, entry)| (name.as_str(), entry)).ok_or_else(|| {
-            let known: Vec<_> = self.models.keys().map(String::as_str).collect();
-            Error::Model(format!("manifest: default model {:?} is not among: {}", self.default, known.join(", ")))
-        })
+        self.models
+            .get_key_value(&self.default)
+            .map(|(name, entry)| (name.as_str(), entry))
+            .ok_or_else(|| {
+                let known: Vec<_> = self.models.keys().map(String::as_str).collect();
+                Error::Model(format!(
+                    "manifest: default model {:?} is not among: {}",
+                    self.default,
+                    known.join(", ")
+                ))
+            })
     }
 
     /// The verified bytes of the known-selector set.
@@ -89,7 +99,12 @@ impl ModelEntry {
                 self.feature_schema.names.len()
             )));
         }
-        let differs = self.feature_schema.names.iter().zip(NAMES).position(|(theirs, ours)| theirs != ours);
+        let differs = self
+            .feature_schema
+            .names
+            .iter()
+            .zip(NAMES)
+            .position(|(theirs, ours)| theirs != ours);
         if let Some(i) = differs {
             return Err(Error::Model(format!(
                 "{name}: feature schema: number {} is {:?} but this version computes {:?} there",
@@ -105,10 +120,16 @@ impl ModelEntry {
 impl Artifact {
     fn bytes(&self, dir: &Path) -> Result<Vec<u8>> {
         if Path::new(&self.file).components().count() != 1 || self.file.starts_with('.') {
-            return Err(Error::Model(format!("manifest: {:?} is not a file name beside the manifest", self.file)));
+            return Err(Error::Model(format!(
+                "manifest: {:?} is not a file name beside the manifest",
+                self.file
+            )));
         }
         let path = dir.join(&self.file);
-        let bytes = std::fs::read(&path).map_err(|source| Error::Io { path: path.clone(), source })?;
+        let bytes = std::fs::read(&path).map_err(|source| Error::Io {
+            path: path.clone(),
+            source,
+        })?;
         let actual = alloy_primitives::hex::encode(Sha256::digest(&bytes));
         if actual == self.sha256.to_lowercase() {
             return Ok(bytes);

@@ -27,7 +27,10 @@ pub struct Classifier {
 
 impl std::fmt::Debug for Classifier {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Classifier").field("model", &self.name).field("version", &self.version).finish()
+        f.debug_struct("Classifier")
+            .field("model", &self.name)
+            .field("version", &self.version)
+            .finish()
     }
 }
 
@@ -83,7 +86,12 @@ impl Classifier {
         if out.len() == rows.len() {
             return Ok(());
         }
-        Err(Error::Model(format!("{}: {} rows gave {} probabilities", self.name, rows.len(), out.len())))
+        Err(Error::Model(format!(
+            "{}: {} rows gave {} probabilities",
+            self.name,
+            rows.len(),
+            out.len()
+        )))
     }
 
     /// How much each feature moved the probability: p(x) − p(x with that feature at the training median).
@@ -99,7 +107,11 @@ impl Classifier {
             .iter()
             .skip(1)
             .enumerate()
-            .map(|(i, without)| Factor { feature: NAMES[i], value: row[i], contribution: p[0] - without })
+            .map(|(i, without)| Factor {
+                feature: NAMES[i],
+                value: row[i],
+                contribution: p[0] - without,
+            })
             .filter(|factor| factor.contribution != 0.0)
             .collect();
         self.scratch = p;

@@ -31,9 +31,20 @@ impl Session {
             .map_err(|e| failed(&e))?
             .commit_from_memory(model)
             .map_err(|e| failed(&e))?;
-        check(name, "input", &entry.input, inner.inputs(), |shape| matches!(shape, [_, w] if *w == FEATURES as i64))?;
-        check(name, "output", &entry.output, inner.outputs(), |shape| matches!(shape, [_] | [_, 1 | -1]))?;
-        Ok(Self { inner, output: entry.output.clone() })
+        check(
+            name,
+            "input",
+            &entry.input,
+            inner.inputs(),
+            |shape| matches!(shape, [_, w] if *w == FEATURES as i64),
+        )?;
+        check(name, "output", &entry.output, inner.outputs(), |shape| {
+            matches!(shape, [_] | [_, 1 | -1])
+        })?;
+        Ok(Self {
+            inner,
+            output: entry.output.clone(),
+        })
     }
 
     /// `rows`: row-major [N, 22]. Appends N probabilities to `out`.
@@ -42,7 +53,9 @@ impl Session {
         let shape = [rows.len() / FEATURES, FEATURES];
         let input = TensorRef::from_array_view((shape, rows)).map_err(failed)?;
         let outputs = self.inner.run(ort::inputs![input]).map_err(failed)?;
-        let (_, p) = outputs[self.output.as_str()].try_extract_tensor::<f32>().map_err(failed)?;
+        let (_, p) = outputs[self.output.as_str()]
+            .try_extract_tensor::<f32>()
+            .map_err(failed)?;
         out.extend_from_slice(p);
         Ok(())
     }
@@ -55,17 +68,33 @@ fn check(
     outlets: &[ort::value::Outlet],
     fits: impl Fn(&[i64]) -> bool,
 ) -> Result<()> {
-    let found: Vec<_> = outlets.iter().map(|o| format!("{} {}", o.name(), o.dtype())).collect();
+    let found: Vec<_> = outlets
+        .iter()
+        .map(|o| format!("{} {}", o.name(), o.dtype()))
+        .collect();
     let wrong = |what: &str| {
-        Err(Error::Model(format!("{model}: shape: {side} {expected:?} {what}; the graph has: {}", found.join(", "))))
+        Err(Error::Model(format!(
+            "{model}: shape: {side} {expected:?} {what}; the graph has: {}",
+            found.join(", ")
+        )))
     };
-    let Some(outlet) = outlets.iter().find(|o| o.name() == expected) else { return wrong("is not in the graph") };
+    let Some(outlet) = outlets.iter().find(|o| o.name() == expected) else {
+        return wrong("is not in the graph");
+    };
     if side == "input" && outlets.len() != 1 {
         return wrong("is not the only input");
     }
     match outlet.dtype() {
-        ValueType::Tensor { ty: TensorElementType::Float32, shape, .. } if fits(shape) => Ok(()),
-        _ => wrong(if side == "input" { "must be float32 [N, 22]" } else { "must be float32 [N] or [N, 1]" }),
+        ValueType::Tensor {
+            ty: TensorElementType::Float32,
+            shape,
+            ..
+        } if fits(shape) => Ok(()),
+        _ => wrong(if side == "input" {
+            "must be float32 [N, 22]"
+        } else {
+            "must be float32 [N] or [N, 1]"
+        }),
     }
 }
 
@@ -76,10 +105,15 @@ fn environment(library: &Path) -> Result<&'static Environment> {
     if let Some(environment) = LOADED.get() {
         return Ok(environment);
     }
-    let _one_at_a_time = LOADING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let _one_at_a_time = LOADING
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner);
     if LOADED.get().is_none() {
         let failed = |e: &dyn std::fmt::Display| {
-            Error::Model(format!("ONNX Runtime at {}: {e}; is the onnxruntime package installed?", library.display()))
+            Error::Model(format!(
+                "ONNX Runtime at {}: {e}; is the onnxruntime package installed?",
+                library.display()
+            ))
         };
         let environment = ort::init_from(library)
             .map_err(|e| failed(&e))?
@@ -89,5 +123,7 @@ fn environment(library: &Path) -> Result<&'static Environment> {
             .map_err(|e| failed(&e))?;
         let _ = LOADED.set(environment);
     }
-    LOADED.get().ok_or_else(|| Error::Model("ONNX Runtime did not load".into()))
+    LOADED
+        .get()
+        .ok_or_else(|| Error::Model("ONNX Runtime did not load".into()))
 }

@@ -139,9 +139,13 @@ pub struct Outcome {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Fate {
-    Mined { block: u64 },
+    Mined {
+        block: u64,
+    },
     /// Another transaction of the same sender and nonce took its place.
-    Replaced { by: B256 },
+    Replaced {
+        by: B256,
+    },
     /// Not mined and unknown to the node, or not heard of for the tracking time.
     Dropped,
     /// Its block left the canonical chain: it is pending again.

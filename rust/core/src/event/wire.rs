@@ -22,9 +22,15 @@ impl Origin {
             Event::Ready => ("ready", Vec::new()),
             Event::End => ("end", Vec::new()),
             Event::Detection(d) => ("alert", self.object("alert", micros_now(), alert(d))),
-            Event::Anomaly(a) => ("anomaly", self.object("anomaly", a.at_ms * 1000, anomaly(a))),
+            Event::Anomaly(a) => (
+                "anomaly",
+                self.object("anomaly", a.at_ms * 1000, anomaly(a)),
+            ),
             Event::Reorg(r) => ("reorg", self.object("reorg", r.at_ms * 1000, reorg(r))),
-            Event::Outcome(o) => ("outcome", self.object("outcome", o.at_ms * 1000, self.outcome(o))),
+            Event::Outcome(o) => (
+                "outcome",
+                self.object("outcome", o.at_ms * 1000, self.outcome(o)),
+            ),
             Event::Transactions(records) => ("lines", self.lines(records)),
         }
     }
@@ -32,7 +38,11 @@ impl Origin {
     fn lines(&self, records: &[TransactionRecord]) -> Vec<u8> {
         let mut out = Vec::with_capacity(records.len() * 1024);
         for record in records {
-            out.extend_from_slice(&self.object("tx", record.tx.seen_ms * 1000, transaction_record(record)));
+            out.extend_from_slice(&self.object(
+                "tx",
+                record.tx.seen_ms * 1000,
+                transaction_record(record),
+            ));
             out.push(b'\n');
         }
         out
@@ -42,7 +52,10 @@ impl Origin {
         let mut body = serde_json::to_value(o).unwrap_or_default();
         if let Value::Object(map) = &mut body {
             map.remove("at_ms");
-            map.insert("alert_id".into(), crate::detection::alert_id(self.chain_id, &o.hash).into());
+            map.insert(
+                "alert_id".into(),
+                crate::detection::alert_id(self.chain_id, &o.hash).into(),
+            );
         }
         body
     }
@@ -112,7 +125,12 @@ fn transaction_record(record: &TransactionRecord) -> Value {
     tx["max_priority_fee_per_gas"] = record.tx.max_priority_fee_per_gas.to_string().into();
     tx["input"] = alloy_primitives::hex::encode_prefixed(&record.tx.input).into();
     let mut body = json!({"tx": tx});
-    if let Some(Judged { features, probability, score }) = record.judged {
+    if let Some(Judged {
+        features,
+        probability,
+        score,
+    }) = record.judged
+    {
         body["probability"] = decimal(probability).into();
         body["score"] = decimal(score).into();
         body["features"] = features.iter().copied().map(decimal).collect();
@@ -155,7 +173,9 @@ fn decimal(x: f32) -> f64 {
 }
 
 fn micros_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_micros() as u64)
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| d.as_micros() as u64)
 }
 
 /// RFC 3339 in UTC with microseconds.

@@ -69,13 +69,20 @@ impl Codes {
     pub fn lookup(&self, callee: &Address, block: u64) -> Lookup {
         match self.codes.get(callee) {
             None => Lookup::Unknown,
-            Some(code) if code.facts.size == 0 && block >= code.asked_at + EMPTY_STALE_BLOCKS => Lookup::Stale,
+            Some(code) if code.facts.size == 0 && block >= code.asked_at + EMPTY_STALE_BLOCKS => {
+                Lookup::Stale
+            }
             Some(_) => Lookup::Known,
         }
     }
 
     /// Stores the answer, forgetting the oldest beyond the capacity, and hands out who waited for it.
-    pub fn insert(&mut self, answer: &CodeAnswer, contacts: &Contacts, block: u64) -> VecDeque<Waiting> {
+    pub fn insert(
+        &mut self,
+        answer: &CodeAnswer,
+        contacts: &Contacts,
+        block: u64,
+    ) -> VecDeque<Waiting> {
         let code = Code {
             facts: CodeFacts::scan(&answer.code, answer.created_at),
             contacts: contacts.in_bytes(&answer.code),
@@ -116,7 +123,8 @@ impl Codes {
         queue.push_back(waiting);
         self.waiting_count += 1;
         if self.waiting_order.len() > 4 * WAITING {
-            self.waiting_order.retain(|callee| self.waiting.contains_key(callee));
+            self.waiting_order
+                .retain(|callee| self.waiting.contains_key(callee));
         }
         gave_way
     }

@@ -21,9 +21,13 @@ impl Contacts {
     pub fn new(contracts: &[MonitoredContract]) -> Result<Self> {
         let mut index = HashMap::new();
         for (i, contract) in contracts.iter().enumerate() {
-            let i = u16::try_from(i).map_err(|_| Error::Config("more than 65,535 monitored contracts".into()))?;
+            let i = u16::try_from(i)
+                .map_err(|_| Error::Config("more than 65,535 monitored contracts".into()))?;
             if index.insert(contract.address, i).is_some() {
-                return Err(Error::Config(format!("contract {} is listed twice", contract.address)));
+                return Err(Error::Config(format!(
+                    "contract {} is listed twice",
+                    contract.address
+                )));
             }
         }
         let search = match contracts {
@@ -58,15 +62,24 @@ impl Contacts {
         out.clear();
         let Some(search) = &self.search else { return };
         out.extend(tx.to.as_ref().and_then(|to| self.index.get(to)));
-        out.extend(search.find_iter(&tx.input).map(|m| m.pattern().as_u32() as u16));
+        out.extend(
+            search
+                .find_iter(&tx.input)
+                .map(|m| m.pattern().as_u32() as u16),
+        );
         out.extend(in_code);
         out.sort_unstable();
         out.dedup();
     }
 
     pub fn in_bytes(&self, bytes: &[u8]) -> Vec<u16> {
-        let Some(search) = &self.search else { return Vec::new() };
-        let mut found: Vec<u16> = search.find_iter(bytes).map(|m| m.pattern().as_u32() as u16).collect();
+        let Some(search) = &self.search else {
+            return Vec::new();
+        };
+        let mut found: Vec<u16> = search
+            .find_iter(bytes)
+            .map(|m| m.pattern().as_u32() as u16)
+            .collect();
         found.sort_unstable();
         found.dedup();
         found

@@ -24,7 +24,11 @@ pub struct Dedup {
 impl Dedup {
     pub fn new(capacity: usize) -> Self {
         let capacity = capacity.max(1);
-        Self { young: HashMap::with_capacity(capacity), old: HashMap::with_capacity(capacity), capacity }
+        Self {
+            young: HashMap::with_capacity(capacity),
+            old: HashMap::with_capacity(capacity),
+            capacity,
+        }
     }
 
     /// Remembers `hash`; answers who was first where it was seen before.

@@ -25,17 +25,41 @@ pub struct StageCost {
 ///
 /// # Errors
 /// As [`Sensor::new`](super::Sensor::new); [`Error::Config`] where no object is a transaction.
-pub fn measure_stages(config: &SensorConfig, objects: &[Vec<u8>], time: Duration) -> Result<Vec<StageCost>> {
+pub fn measure_stages(
+    config: &SensorConfig,
+    objects: &[Vec<u8>],
+    time: Duration,
+) -> Result<Vec<StageCost>> {
     let classifier = config.model.as_ref().map(Classifier::load).transpose()?;
-    let known = classifier.as_ref().map_or_else(|| Arc::new(KnownSelectors::default()), Classifier::known_selectors);
+    let known = classifier.as_ref().map_or_else(
+        || Arc::new(KnownSelectors::default()),
+        Classifier::known_selectors,
+    );
     let rules = Arc::new(RuleSet::load(&config.detection.rules)?);
     let decoder = Arc::new(Decoder::for_contracts(&config.contracts)?);
-    let mut stages = Stages::new(config, decoder, known, rules, classifier, Contacts::new(&config.contracts)?);
-    let objects: Vec<_> = objects.iter().filter(|object| parse_object(object, 1).is_ok()).collect();
+    let mut stages = Stages::new(
+        config,
+        decoder,
+        known,
+        rules,
+        classifier,
+        Contacts::new(&config.contracts)?,
+    );
+    let objects: Vec<_> = objects
+        .iter()
+        .filter(|object| parse_object(object, 1).is_ok())
+        .collect();
     if objects.is_empty() {
         return Err(Error::Config("no transactions to measure with".into()));
     }
-    let names = ["parse", "decode", "features", "signatures", "classify (one)", "classify (of 64)"];
+    let names = [
+        "parse",
+        "decode",
+        "features",
+        "signatures",
+        "classify (one)",
+        "classify (of 64)",
+    ];
     let mut costs: [Vec<u64>; 6] = Default::default();
     let mut slots: Vec<Slot> = Vec::new();
     let mut probabilities = Vec::new();
@@ -45,9 +69,15 @@ pub fn measure_stages(config: &SensorConfig, objects: &[Vec<u8>], time: Duration
     while !warm || Instant::now() < end {
         for object in &objects {
             let start = Instant::now();
-            let Ok(tx) = parse_object(object, 1) else { continue };
+            let Ok(tx) = parse_object(object, 1) else {
+                continue;
+            };
             let clock = Clock::new(start);
-            let mut slot = Slot { tx, clock, ..Slot::default() };
+            let mut slot = Slot {
+                tx,
+                clock,
+                ..Slot::default()
+            };
             stages.examine(&mut slot);
             let matched = Instant::now();
             stages.classify(std::slice::from_ref(&slot), &mut probabilities)?;
@@ -60,7 +90,10 @@ pub fn measure_stages(config: &SensorConfig, objects: &[Vec<u8>], time: Duration
                 matched.elapsed(),
             ];
             if warm {
-                costs.iter_mut().zip(spans).for_each(|(costs, span)| costs.push(span.as_nanos() as u64));
+                costs
+                    .iter_mut()
+                    .zip(spans)
+                    .for_each(|(costs, span)| costs.push(span.as_nanos() as u64));
             }
             slots.push(slot);
             if slots.len() == 64 {
@@ -75,11 +108,19 @@ pub fn measure_stages(config: &SensorConfig, objects: &[Vec<u8>], time: Duration
         }
         warm = true;
     }
-    Ok(names.iter().zip(&mut costs).filter_map(|(name, costs)| summary(name, costs)).collect())
+    Ok(names
+        .iter()
+        .zip(&mut costs)
+        .filter_map(|(name, costs)| summary(name, costs))
+        .collect())
 }
 
 fn summary(stage: &'static str, costs: &mut [u64]) -> Option<StageCost> {
     costs.sort_unstable();
     let at = |share: usize| costs.get(costs.len() * share / 100).copied();
-    Some(StageCost { stage, median_ns: at(50)?, p99_ns: at(99)? })
+    Some(StageCost {
+        stage,
+        median_ns: at(50)?,
+        p99_ns: at(99)?,
+    })
 }

@@ -7,10 +7,10 @@ mod latency;
 mod measure;
 mod output;
 mod stage;
-mod tracker;
-mod worker;
 #[cfg(test)]
 mod tests;
+mod tracker;
+mod worker;
 
 use crate::classify::Classifier;
 use crate::config::{MonitoredContract, SensorConfig, SourceConfig};
@@ -72,17 +72,25 @@ impl Sensor {
         let classifier = config.model.as_ref().map(Classifier::load).transpose()?;
         let decoder = Arc::new(Decoder::for_contracts(&config.contracts)?);
         let rules = Arc::new(RuleSet::load(&config.detection.rules)?);
-        let known = classifier.as_ref().map_or_else(|| Arc::new(KnownSelectors::default()), Classifier::known_selectors);
+        let known = classifier.as_ref().map_or_else(
+            || Arc::new(KnownSelectors::default()),
+            Classifier::known_selectors,
+        );
         let contacts = Contacts::new(&config.contracts)?;
         let stages = Stages::new(&config, decoder, known, rules, classifier, contacts);
         let lossless = matches!(config.source, SourceConfig::Replay(_));
         if lossless && config.capture.is_some() {
-            return Err(Error::Config("a replay cannot be captured: copy the capture instead".into()));
+            return Err(Error::Config(
+                "a replay cannot be captured: copy the capture instead".into(),
+            ));
         }
         let (output, receiver) = Output::new(config.limits.events, lossless, stats.clone());
         Ok(Self {
             events: Events {
-                origin: Arc::new(Origin { sensor: config.sensor.clone(), chain_id: config.chain_id }),
+                origin: Arc::new(Origin {
+                    sensor: config.sensor.clone(),
+                    chain_id: config.chain_id,
+                }),
                 receiver,
             },
             config,
@@ -96,19 +104,34 @@ impl Sensor {
 
     /// Starts the source and the pipeline thread. A second call does nothing.
     pub fn start(&mut self) -> Result<()> {
-        let Some((stages, output)) = self.prepared.take() else { return Ok(()) };
-        let capture =
-            self.config.capture.as_ref().map(|c| CaptureWriter::start(c, self.config.chain_id, self.stats.clone()));
+        let Some((stages, output)) = self.prepared.take() else {
+            return Ok(());
+        };
+        let capture = self
+            .config
+            .capture
+            .as_ref()
+            .map(|c| CaptureWriter::start(c, self.config.chain_id, self.stats.clone()));
         let (items, inbox) = queue(&self.config.limits, self.stats.clone());
         let (source, drop_after_ms) = match &self.config.source {
             SourceConfig::Live(live) => {
-                let source =
-                    LiveSource::start(live, self.config.chain_id, &self.config.limits, self.stats.clone(), items)?;
+                let source = LiveSource::start(
+                    live,
+                    self.config.chain_id,
+                    &self.config.limits,
+                    self.stats.clone(),
+                    items,
+                )?;
                 (Source::Live(Arc::new(source)), live.drop_after_ms)
             }
             SourceConfig::Replay(replay) => {
-                let source =
-                    ReplaySource::start(replay, self.config.chain_id, &self.config.limits, self.stats.clone(), items)?;
+                let source = ReplaySource::start(
+                    replay,
+                    self.config.chain_id,
+                    &self.config.limits,
+                    self.stats.clone(),
+                    items,
+                )?;
                 (Source::Replay(source), u64::MAX)
             }
         };
@@ -118,7 +141,10 @@ impl Sensor {
         };
         // Known before the first transaction reaches them.
         if let Some(live) = &live {
-            self.config.contracts.iter().for_each(|c| live.request_code(c.address));
+            self.config
+                .contracts
+                .iter()
+                .for_each(|c| live.request_code(c.address));
         }
         let worker = Worker::new(
             &self.config,
@@ -134,8 +160,14 @@ impl Sensor {
         let worker = std::thread::Builder::new()
             .name("ids-pipeline".into())
             .spawn(move || worker.run(&inbox))
-            .map_err(|source| Error::Io { path: "thread ids-pipeline".into(), source })?;
-        self.running = Some(Running { source, worker: Some(worker) });
+            .map_err(|source| Error::Io {
+                path: "thread ids-pipeline".into(),
+                source,
+            })?;
+        self.running = Some(Running {
+            source,
+            worker: Some(worker),
+        });
         Ok(())
     }
 
@@ -152,7 +184,11 @@ impl Sensor {
 
     /// Asks the nodes for one transaction; it then arrives like any other. Nothing happens in a replay.
     pub fn fetch(&self, hash: B256) {
-        if let Some(Running { source: Source::Live(live), .. }) = &self.running {
+        if let Some(Running {
+            source: Source::Live(live),
+            ..
+        }) = &self.running
+        {
             live.fetch(hash);
         }
     }
@@ -160,16 +196,31 @@ impl Sensor {
     /// Counters, endpoints, rule costs and latency as JSON.
     pub fn stats_json(&self) -> serde_json::Value {
         let mut all = self.stats.snapshot();
-        let published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
-        all.insert("latency_us".into(), serde_json::to_value(published.latency).unwrap_or_default());
-        all.insert("rules".into(), serde_json::to_value(&published.rules).unwrap_or_default());
+        let published = self
+            .published
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        all.insert(
+            "latency_us".into(),
+            serde_json::to_value(published.latency).unwrap_or_default(),
+        );
+        all.insert(
+            "rules".into(),
+            serde_json::to_value(&published.rules).unwrap_or_default(),
+        );
         all.insert("tracked".into(), published.tracked.into());
         all.insert("queue".into(), published.queued.into());
         let endpoints = match &self.running {
-            Some(Running { source: Source::Live(live), .. }) => live.endpoints(),
+            Some(Running {
+                source: Source::Live(live),
+                ..
+            }) => live.endpoints(),
             _ => Vec::new(),
         };
-        all.insert("endpoints".into(), serde_json::to_value(endpoints).unwrap_or_default());
+        all.insert(
+            "endpoints".into(),
+            serde_json::to_value(endpoints).unwrap_or_default(),
+        );
         all.into()
     }
 
@@ -218,7 +269,13 @@ impl Drop for Sensor {
     fn drop(&mut self) {
         self.stop();
         // A lossless pipeline may be waiting for room in the channel: drain it until it ends.
-        let Some(worker) = self.running.as_mut().and_then(|running| running.worker.take()) else { return };
+        let Some(worker) = self
+            .running
+            .as_mut()
+            .and_then(|running| running.worker.take())
+        else {
+            return;
+        };
         let deadline = Instant::now() + Duration::from_secs(5);
         while !worker.is_finished() && Instant::now() < deadline {
             let _ = self.events.recv(Duration::from_millis(20), usize::MAX);

@@ -22,7 +22,13 @@ pub struct Output {
 impl Output {
     pub fn new(capacity: usize, lossless: bool, stats: Arc<Stats>) -> (Self, Receiver<Event>) {
         let (events, receiver) = bounded(capacity.max(1));
-        let output = Self { events, lossless, stats, window: Instant::now(), in_window: Default::default() };
+        let output = Self {
+            events,
+            lossless,
+            stats,
+            window: Instant::now(),
+            in_window: Default::default(),
+        };
         (output, receiver)
     }
 
@@ -43,7 +49,9 @@ impl Output {
 
     /// The end is never lost.
     pub fn end(&mut self) {
-        let _ = self.events.send_timeout(Event::End, Duration::from_secs(60));
+        let _ = self
+            .events
+            .send_timeout(Event::End, Duration::from_secs(60));
     }
 
     /// Reports an anomaly, at a bounded rate: garbage must not crowd out alerts. Whoever found it has counted it.

@@ -7,7 +7,9 @@ use crate::config::SensorConfig;
 use crate::decode::{Decoded, Decoder};
 use crate::detection::{Classification, LatencyUs, ThreatDetection, ThreatLevel, alert_id};
 use crate::error::Result;
-use crate::features::{ChainView, CodeFacts, Extractor, FEATURES, FeatureVector, KnownSelectors, MISSING};
+use crate::features::{
+    ChainView, CodeFacts, Extractor, FEATURES, FeatureVector, KnownSelectors, MISSING,
+};
 use crate::signatures::{Matcher, RuleSet, Subject};
 use crate::tx::PendingTransaction;
 use std::sync::Arc;
@@ -43,7 +45,13 @@ pub struct Clock {
 impl Clock {
     pub fn new(arrived: Instant) -> Self {
         let started = Instant::now();
-        Self { arrived, started, decoded: started, featured: started, matched: started }
+        Self {
+            arrived,
+            started,
+            decoded: started,
+            featured: started,
+            matched: started,
+        }
     }
 
     fn latency(&self, classified: Instant) -> LatencyUs {
@@ -125,7 +133,9 @@ impl Stages {
         self.decoder.decode(&slot.tx, &mut slot.decoded);
         slot.clock.decoded = Instant::now();
         let code = slot.tx.to.as_ref().and_then(|to| self.codes.get(to));
-        slot.row = self.extractor.extract(&slot.tx, &slot.decoded, code.map(|c| &c.facts), &self.chain);
+        slot.row =
+            self.extractor
+                .extract(&slot.tx, &slot.decoded, code.map(|c| &c.facts), &self.chain);
         slot.clock.featured = Instant::now();
         self.match_signatures(slot);
     }
@@ -135,7 +145,13 @@ impl Stages {
         self.decoder.decode(&slot.tx, &mut slot.decoded);
         slot.clock.decoded = Instant::now();
         if let Some(code) = slot.tx.to.as_ref().and_then(|to| self.codes.get(to)) {
-            self.extractor.refresh_code(&mut slot.row, &slot.tx, &slot.decoded, &code.facts, &self.chain);
+            self.extractor.refresh_code(
+                &mut slot.row,
+                &slot.tx,
+                &slot.decoded,
+                &code.facts,
+                &self.chain,
+            );
         }
         slot.clock.featured = Instant::now();
         self.match_signatures(slot);
@@ -143,11 +159,22 @@ impl Stages {
 
     fn match_signatures(&mut self, slot: &mut Slot) {
         let code = slot.tx.to.as_ref().and_then(|to| self.codes.get(to));
-        self.contacts.of(&slot.tx, code.map_or(&[], |c| &c.contacts), &mut slot.contacts);
+        self.contacts.of(
+            &slot.tx,
+            code.map_or(&[], |c| &c.contacts),
+            &mut slot.contacts,
+        );
         // A creation is judged by its init code: it holds the code that will be there.
-        slot.created = slot.tx.to.is_none().then(|| CodeFacts::scan(&slot.tx.input, None));
+        slot.created = slot
+            .tx
+            .to
+            .is_none()
+            .then(|| CodeFacts::scan(&slot.tx.input, None));
         let mut matched = std::mem::take(&mut slot.matched);
-        slot.signature_score = self.matcher.evaluate(&subject(slot, &self.codes, &self.contacts, &self.chain), &mut matched);
+        slot.signature_score = self.matcher.evaluate(
+            &subject(slot, &self.codes, &self.contacts, &self.chain),
+            &mut matched,
+        );
         slot.matched = matched;
         slot.clock.matched = Instant::now();
     }
@@ -169,8 +196,15 @@ impl Stages {
     }
 
     /// The record with all evidence. Off the hot path: few transactions get here.
-    pub fn detect(&mut self, slot: &Slot, probability: f32, classified: Instant) -> Result<Option<ThreatDetection>> {
-        let Some(classifier) = &mut self.classifier else { return Ok(None) };
+    pub fn detect(
+        &mut self,
+        slot: &Slot,
+        probability: f32,
+        classified: Instant,
+    ) -> Result<Option<ThreatDetection>> {
+        let Some(classifier) = &mut self.classifier else {
+            return Ok(None);
+        };
         let classification = Classification {
             model: classifier.name().clone(),
             version: classifier.version().clone(),
@@ -178,8 +212,10 @@ impl Stages {
             threshold: self.threshold,
             factors: classifier.explain(&slot.row)?,
         };
-        let signatures =
-            self.matcher.report(&subject(slot, &self.codes, &self.contacts, &self.chain), &slot.matched);
+        let signatures = self.matcher.report(
+            &subject(slot, &self.codes, &self.contacts, &self.chain),
+            &slot.matched,
+        );
         let description = self.decoder.describe(&slot.tx);
         let score = combined(probability, slot.signature_score);
         Ok(Some(ThreatDetection {
@@ -188,12 +224,18 @@ impl Stages {
             tx: slot.tx.clone(),
             function: description.function,
             arguments: description.arguments,
-            contracts: slot.contacts.iter().map(|i| self.contacts.name(*i)).collect(),
+            contracts: slot
+                .contacts
+                .iter()
+                .map(|i| self.contacts.name(*i))
+                .collect(),
             score,
             threat_level: ThreatLevel::of(score),
             classification,
             // A detection the model made alone has no rule that could mute it.
-            notify: signatures.is_empty() || probability >= self.threshold || signatures.iter().any(|s| s.notify),
+            notify: signatures.is_empty()
+                || probability >= self.threshold
+                || signatures.iter().any(|s| s.notify),
             signatures,
             signature_score: slot.signature_score,
             features: slot.row,
@@ -204,11 +246,25 @@ impl Stages {
 
 /// What decides: the stronger of the two opinions.
 pub fn combined(probability: f32, signature_score: f32) -> f32 {
-    if probability.is_nan() { probability } else { probability.max(signature_score) }
+    if probability.is_nan() {
+        probability
+    } else {
+        probability.max(signature_score)
+    }
 }
 
-fn subject<'a>(slot: &'a Slot, codes: &'a Codes, contacts: &'a Contacts, chain: &ChainView) -> Subject<'a> {
-    let callee = slot.tx.to.as_ref().and_then(|to| codes.get(to)).map(|code| &code.facts);
+fn subject<'a>(
+    slot: &'a Slot,
+    codes: &'a Codes,
+    contacts: &'a Contacts,
+    chain: &ChainView,
+) -> Subject<'a> {
+    let callee = slot
+        .tx
+        .to
+        .as_ref()
+        .and_then(|to| codes.get(to))
+        .map(|code| &code.facts);
     Subject {
         tx: &slot.tx,
         decoded: &slot.decoded,

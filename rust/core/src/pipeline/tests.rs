@@ -15,18 +15,30 @@ fn hash(n: u64) -> B256 {
 }
 
 fn tx(n: u64, from: u8, nonce: u64) -> PendingTransaction {
-    PendingTransaction { hash: hash(n), from: Address::repeat_byte(from), nonce, seen_ms: n, ..Default::default() }
+    PendingTransaction {
+        hash: hash(n),
+        from: Address::repeat_byte(from),
+        nonce,
+        seen_ms: n,
+        ..Default::default()
+    }
 }
 
 fn seen(endpoint: u16) -> FirstSeen {
-    FirstSeen { endpoint, at: Instant::now() }
+    FirstSeen {
+        endpoint,
+        at: Instant::now(),
+    }
 }
 
 #[test]
 fn the_first_endpoint_to_announce_a_hash_is_remembered() {
     let mut dedup = Dedup::new(8);
     assert!(dedup.insert(hash(1), seen(3)).is_none());
-    assert_eq!(dedup.insert(hash(1), seen(4)).map(|first| first.endpoint), Some(3));
+    assert_eq!(
+        dedup.insert(hash(1), seen(4)).map(|first| first.endpoint),
+        Some(3)
+    );
 }
 
 #[test]
@@ -35,9 +47,15 @@ fn a_hash_is_remembered_for_at_least_the_capacity_and_memory_is_bounded() {
     for n in 0..10_000 {
         assert!(dedup.insert(hash(n), seen(0)).is_none(), "{n} is new");
         let oldest = n.saturating_sub(99);
-        assert!(dedup.insert(hash(oldest), seen(1)).is_some(), "{oldest} forgotten at {n}");
+        assert!(
+            dedup.insert(hash(oldest), seen(1)).is_some(),
+            "{oldest} forgotten at {n}"
+        );
     }
-    assert!(dedup.insert(hash(0), seen(0)).is_none(), "ancient hashes are forgotten");
+    assert!(
+        dedup.insert(hash(0), seen(0)).is_none(),
+        "ancient hashes are forgotten"
+    );
 }
 
 struct Following {
@@ -49,7 +67,11 @@ struct Following {
 impl Following {
     fn new(capacity: usize, drop_after_ms: u64) -> Self {
         let stats = Arc::new(Stats::default());
-        Self { tracker: Tracker::new(capacity, drop_after_ms, stats.clone()), stats, outcomes: Vec::new() }
+        Self {
+            tracker: Tracker::new(capacity, drop_after_ms, stats.clone()),
+            stats,
+            outcomes: Vec::new(),
+        }
     }
 
     fn detected(&mut self, tx: &PendingTransaction) {
@@ -58,14 +80,28 @@ impl Following {
     }
 
     fn mine(&mut self, number: u64, txs: &[&PendingTransaction]) {
-        let transactions =
-            txs.iter().map(|t| MinedTransaction { hash: t.hash, from: t.from, nonce: t.nonce, creates: false }).collect();
-        let block = BlockContents { number, hash: hash(1_000_000 + number), transactions };
+        let transactions = txs
+            .iter()
+            .map(|t| MinedTransaction {
+                hash: t.hash,
+                from: t.from,
+                nonce: t.nonce,
+                creates: false,
+            })
+            .collect();
+        let block = BlockContents {
+            number,
+            hash: hash(1_000_000 + number),
+            transactions,
+        };
         self.tracker.block(&block, 0, &mut self.outcomes);
     }
 
     fn fates(&mut self) -> Vec<Fate> {
-        self.outcomes.drain(..).map(|outcome| outcome.fate).collect()
+        self.outcomes
+            .drain(..)
+            .map(|outcome| outcome.fate)
+            .collect()
     }
 }
 
@@ -128,15 +164,28 @@ fn a_flood_of_pending_transactions_forgets_the_oldest_and_counts_it() {
 }
 
 fn contract(name: &str, byte: u8) -> MonitoredContract {
-    MonitoredContract { name: name.into(), address: Address::repeat_byte(byte), abi: None }
+    MonitoredContract {
+        name: name.into(),
+        address: Address::repeat_byte(byte),
+        abi: None,
+    }
 }
 
 #[test]
 fn contact_is_found_as_callee_anywhere_in_calldata_and_in_code() {
-    let contacts = Contacts::new(&[contract("a", 0xaa), contract("b", 0xbb), contract("c", 0xcc)]).unwrap();
+    let contacts = Contacts::new(&[
+        contract("a", 0xaa),
+        contract("b", 0xbb),
+        contract("c", 0xcc),
+    ])
+    .unwrap();
     let mut input = vec![1, 2, 3];
     input.extend([0xbb; 20]);
-    let tx = PendingTransaction { to: Some(Address::repeat_byte(0xaa)), input, ..Default::default() };
+    let tx = PendingTransaction {
+        to: Some(Address::repeat_byte(0xaa)),
+        input,
+        ..Default::default()
+    };
     let in_code = contacts.in_bytes(&[&[0x73][..], &[0xcc; 20], &[0x00]].concat());
     let mut touches = Vec::new();
     contacts.of(&tx, &in_code, &mut touches);
@@ -147,7 +196,12 @@ fn contact_is_found_as_callee_anywhere_in_calldata_and_in_code() {
 
 #[test]
 fn a_contract_listed_twice_is_refused() {
-    assert!(Contacts::new(&[contract("a", 1), contract("b", 1)]).unwrap_err().to_string().contains("listed twice"));
+    assert!(
+        Contacts::new(&[contract("a", 1), contract("b", 1)])
+            .unwrap_err()
+            .to_string()
+            .contains("listed twice")
+    );
 }
 
 fn head(gas_used: u64, gas_limit: u64, base_fee: u128) -> Head {
@@ -166,9 +220,29 @@ fn head(gas_used: u64, gas_limit: u64, base_fee: u128) -> Head {
 /// By hand from the formula of EIP-1559 (elasticity 2, denominator 8).
 #[test]
 fn the_next_base_fee_follows_eip_1559() {
-    assert_eq!(head(15_000_000, 30_000_000, 1_000_000_000).next_base_fee(), 1_000_000_000);
-    assert_eq!(head(30_000_000, 30_000_000, 1_000_000_000).next_base_fee(), 1_125_000_000);
-    assert_eq!(head(0, 30_000_000, 1_000_000_000).next_base_fee(), 875_000_000);
-    assert_eq!(head(15_000_001, 30_000_000, 7).next_base_fee(), 8, "rises by one wei at least");
-    assert_eq!(Head { base_fee: None, ..head(0, 0, 0) }.next_base_fee(), 0);
+    assert_eq!(
+        head(15_000_000, 30_000_000, 1_000_000_000).next_base_fee(),
+        1_000_000_000
+    );
+    assert_eq!(
+        head(30_000_000, 30_000_000, 1_000_000_000).next_base_fee(),
+        1_125_000_000
+    );
+    assert_eq!(
+        head(0, 30_000_000, 1_000_000_000).next_base_fee(),
+        875_000_000
+    );
+    assert_eq!(
+        head(15_000_001, 30_000_000, 7).next_base_fee(),
+        8,
+        "rises by one wei at least"
+    );
+    assert_eq!(
+        Head {
+            base_fee: None,
+            ..head(0, 0, 0)
+        }
+        .next_base_fee(),
+        0
+    );
 }

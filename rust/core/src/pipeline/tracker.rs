@@ -51,7 +51,11 @@ impl Tracker {
 
     /// A new pending transaction; the one it replaces (same sender and nonce) has ended.
     pub fn pending(&mut self, tx: &PendingTransaction, out: &mut Vec<Outcome>) {
-        let tracked = Tracked { from: tx.from, nonce: tx.nonce, detected: false };
+        let tracked = Tracked {
+            from: tx.from,
+            nonce: tx.nonce,
+            detected: false,
+        };
         if self.pending.insert(tx.hash, tracked).is_some() {
             return;
         }
@@ -60,10 +64,18 @@ impl Tracker {
             && let Some(ended) = self.pending.remove(&previous)
         {
             self.stats.replaced.add(1);
-            report(ended, previous, Fate::Replaced { by: tx.hash }, tx.seen_ms, out);
+            report(
+                ended,
+                previous,
+                Fate::Replaced { by: tx.hash },
+                tx.seen_ms,
+                out,
+            );
         }
         while self.pending.len() > self.capacity || self.order.len() > 2 * self.capacity {
-            let Some((_, oldest)) = self.order.pop_front() else { break };
+            let Some((_, oldest)) = self.order.pop_front() else {
+                break;
+            };
             if self.forget(&oldest).is_some() {
                 self.stats.untracked.add(1);
             }
@@ -82,7 +94,15 @@ impl Tracker {
         for mined in &block.transactions {
             if let Some(tracked) = self.forget(&mined.hash) {
                 self.stats.mined.add(1);
-                report(tracked, mined.hash, Fate::Mined { block: block.number }, now_ms, out);
+                report(
+                    tracked,
+                    mined.hash,
+                    Fate::Mined {
+                        block: block.number,
+                    },
+                    now_ms,
+                    out,
+                );
                 if tracked.detected {
                     detected.push((mined.hash, tracked));
                 }
@@ -91,7 +111,13 @@ impl Tracker {
                 && let Some(tracked) = self.forget(&loser)
             {
                 self.stats.replaced.add(1);
-                report(tracked, loser, Fate::Replaced { by: mined.hash }, now_ms, out);
+                report(
+                    tracked,
+                    loser,
+                    Fate::Replaced { by: mined.hash },
+                    now_ms,
+                    out,
+                );
             }
         }
         self.mined.push_back((block.hash, detected));
@@ -103,7 +129,9 @@ impl Tracker {
     /// The last `depth` blocks left the canonical chain: what they held is pending again.
     pub fn reorg(&mut self, depth: u64, now_ms: u64, out: &mut Vec<Outcome>) {
         for _ in 0..depth {
-            let Some((_, transactions)) = self.mined.pop_back() else { return };
+            let Some((_, transactions)) = self.mined.pop_back() else {
+                return;
+            };
             for (hash, tracked) in transactions {
                 report(tracked, hash, Fate::Reorged, now_ms, out);
                 self.by_nonce.insert((tracked.from, tracked.nonce), hash);

@@ -76,7 +76,11 @@ impl Worker {
     ) -> Self {
         Self {
             stages,
-            labels: live.iter().flat_map(|live| live.endpoints()).map(|e| e.endpoint).collect(),
+            labels: live
+                .iter()
+                .flat_map(|live| live.endpoints())
+                .map(|e| e.endpoint)
+                .collect(),
             live,
             capture,
             output,
@@ -87,7 +91,9 @@ impl Worker {
             tracker: Tracker::new(config.limits.tracked, drop_after_ms, stats.clone()),
             latency: Latency::default(),
             outcomes: Vec::new(),
-            slots: (0..config.limits.batch.max(1)).map(|_| Slot::default()).collect(),
+            slots: (0..config.limits.batch.max(1))
+                .map(|_| Slot::default())
+                .collect(),
             filled: 0,
             probabilities: Vec::new(),
             records: Vec::new(),
@@ -121,7 +127,12 @@ impl Worker {
             }
         }
         if let Some(Err(error)) = self.capture.take().map(CaptureWriter::finish) {
-            self.anomaly(AnomalyKind::CaptureFailed, "capture".into(), error.to_string(), now_ms());
+            self.anomaly(
+                AnomalyKind::CaptureFailed,
+                "capture".into(),
+                error.to_string(),
+                now_ms(),
+            );
         }
         self.output.end();
     }
@@ -146,7 +157,9 @@ impl Worker {
             }),
             Item::Reorg(reorg) => self.after_batch(|worker| {
                 worker.stats.reorgs.add(1);
-                worker.tracker.reorg(reorg.depth, reorg.at_ms, &mut worker.outcomes);
+                worker
+                    .tracker
+                    .reorg(reorg.depth, reorg.at_ms, &mut worker.outcomes);
                 worker.output.send(Event::Reorg(reorg));
                 worker.report_outcomes();
             }),
@@ -176,7 +189,12 @@ impl Worker {
             }
             Err(error) => {
                 self.stats.unparsed.add(1);
-                self.anomaly(error.kind, label(&self.labels, raw.endpoint).to_owned(), error.reason.to_string(), raw.unix_ms);
+                self.anomaly(
+                    error.kind,
+                    label(&self.labels, raw.endpoint).to_owned(),
+                    error.reason.to_string(),
+                    raw.unix_ms,
+                );
             }
         }
     }
@@ -197,7 +215,10 @@ impl Worker {
         let slot = &mut self.slots[self.filled];
         if let Some(chain_id) = slot.tx.chain_id.filter(|id| *id != self.chain_id) {
             let (origin, at_ms) = (slot.tx.hash.to_string(), slot.tx.seen_ms);
-            let reason = format!("signed for chain {chain_id}, this sensor watches {}", self.chain_id);
+            let reason = format!(
+                "signed for chain {chain_id}, this sensor watches {}",
+                self.chain_id
+            );
             self.anomaly(AnomalyKind::WrongChain, origin, reason, at_ms);
             return;
         }
@@ -207,8 +228,14 @@ impl Worker {
         self.tracker.pending(&slot.tx, &mut self.outcomes);
         if !self.stages.judges() {
             let (arrived, finished) = (slot.clock.arrived, Instant::now());
-            self.records.push(TransactionRecord { tx: slot.tx.clone(), judged: None, arrived, finished });
-            self.latency.record(finished.saturating_duration_since(arrived));
+            self.records.push(TransactionRecord {
+                tx: slot.tx.clone(),
+                judged: None,
+                arrived,
+                finished,
+            });
+            self.latency
+                .record(finished.saturating_duration_since(arrived));
             if self.capture.is_some() {
                 // Not needed now, but whoever judges the capture has no node to ask.
                 self.ask_for_code();
@@ -233,7 +260,11 @@ impl Worker {
     }
 
     fn count_endpoint(&self, endpoint: u16, at: Instant, seen: Option<FirstSeen>) {
-        let Some(stats) = self.live.as_ref().and_then(|live| live.endpoint_stats().get(usize::from(endpoint))) else {
+        let Some(stats) = self
+            .live
+            .as_ref()
+            .and_then(|live| live.endpoint_stats().get(usize::from(endpoint)))
+        else {
             return;
         };
         match seen {
@@ -243,7 +274,9 @@ impl Worker {
             }
             Some(first) if first.endpoint != endpoint => {
                 stats.seen.add(1);
-                stats.lag_sum_us.add(at.saturating_duration_since(first.at).as_micros() as u64);
+                stats
+                    .lag_sum_us
+                    .add(at.saturating_duration_since(first.at).as_micros() as u64);
                 stats.lag_count.add(1);
             }
             // Repeated by the same endpoint: says nothing about who is faster.
@@ -255,13 +288,22 @@ impl Worker {
     fn ask_for_code(&mut self) {
         let slot = &self.slots[self.filled];
         let Some(callee) = slot.tx.to else { return };
-        match self.stages.codes.lookup(&callee, self.stages.chain.block_number.unwrap_or(0)) {
+        match self
+            .stages
+            .codes
+            .lookup(&callee, self.stages.chain.block_number.unwrap_or(0))
+        {
             Lookup::Known => return,
             Lookup::Stale => {}
             Lookup::Unknown if !self.stages.judges() => {}
             Lookup::Unknown => {
-                let waiting = Waiting { tx: slot.tx.clone(), row: slot.row };
-                self.stats.rescore_dropped.add(self.stages.codes.wait(callee, waiting));
+                let waiting = Waiting {
+                    tx: slot.tx.clone(),
+                    row: slot.row,
+                };
+                self.stats
+                    .rescore_dropped
+                    .add(self.stages.codes.wait(callee, waiting));
             }
         }
         if let Some(live) = &self.live {
@@ -274,12 +316,17 @@ impl Worker {
         self.stats.head_number.set(head.number);
         self.stages.chain.block_number = Some(head.number);
         self.stages.chain.next_base_fee = Some(head.next_base_fee());
-        self.stats.next_base_fee_wei.set(u64::try_from(head.next_base_fee()).unwrap_or(u64::MAX));
+        self.stats
+            .next_base_fee_wei
+            .set(u64::try_from(head.next_base_fee()).unwrap_or(u64::MAX));
     }
 
     fn code(&mut self, answer: &CodeAnswer) {
         let block = self.stages.chain.block_number.unwrap_or(0);
-        let waited = self.stages.codes.insert(answer, &self.stages.contacts, block);
+        let waited = self
+            .stages
+            .codes
+            .insert(answer, &self.stages.contacts, block);
         // Without code there is no new evidence.
         if answer.code.is_empty() {
             return;
@@ -305,9 +352,17 @@ impl Worker {
             return;
         }
         let mut probabilities = std::mem::take(&mut self.probabilities);
-        if let Err(error) = self.stages.classify(&self.slots[..batch], &mut probabilities) {
+        if let Err(error) = self
+            .stages
+            .classify(&self.slots[..batch], &mut probabilities)
+        {
             // No answer must not pass as harmless: NaN is a detection of the highest level.
-            self.anomaly(AnomalyKind::Inference, "classifier".into(), error.to_string(), now_ms());
+            self.anomaly(
+                AnomalyKind::Inference,
+                "classifier".into(),
+                error.to_string(),
+                now_ms(),
+            );
             probabilities.clear();
             probabilities.resize(batch, f32::NAN);
         }
@@ -317,11 +372,21 @@ impl Worker {
             let score = combined(probability, slot.signature_score);
             if !slot.again {
                 self.stats.classified.add(1);
-                self.latency.record(classified.saturating_duration_since(slot.clock.arrived));
+                self.latency
+                    .record(classified.saturating_duration_since(slot.clock.arrived));
                 if self.emit == Emit::All {
-                    let judged = Some(Judged { features: slot.row, probability, score });
+                    let judged = Some(Judged {
+                        features: slot.row,
+                        probability,
+                        score,
+                    });
                     let (tx, arrived) = (slot.tx.clone(), slot.clock.arrived);
-                    self.records.push(TransactionRecord { tx, judged, arrived, finished: classified });
+                    self.records.push(TransactionRecord {
+                        tx,
+                        judged,
+                        arrived,
+                        finished: classified,
+                    });
                 }
             }
             if self.stages.is_detection(slot, score) {
@@ -334,7 +399,17 @@ impl Worker {
     fn detection(&mut self, slot: usize, probability: f32, classified: Instant) {
         let slot = &self.slots[slot];
         // One detection a transaction: the second judgement may find one that the first did not.
-        if self.detected.insert(slot.tx.hash, FirstSeen { endpoint: 0, at: classified }).is_some() {
+        if self
+            .detected
+            .insert(
+                slot.tx.hash,
+                FirstSeen {
+                    endpoint: 0,
+                    at: classified,
+                },
+            )
+            .is_some()
+        {
             return;
         }
         self.tracker.follow(&slot.tx.hash);
@@ -345,14 +420,20 @@ impl Worker {
             }
             Ok(None) => {}
             Err(error) => {
-                self.anomaly(AnomalyKind::Inference, "classifier".into(), error.to_string(), now_ms());
+                self.anomaly(
+                    AnomalyKind::Inference,
+                    "classifier".into(),
+                    error.to_string(),
+                    now_ms(),
+                );
             }
         }
     }
 
     fn flush_records(&mut self) {
         if !self.records.is_empty() {
-            self.output.send(Event::Transactions(std::mem::take(&mut self.records)));
+            self.output
+                .send(Event::Transactions(std::mem::take(&mut self.records)));
         }
     }
 
@@ -372,7 +453,10 @@ impl Worker {
             self.tracker.expire(now_ms(), &mut self.outcomes);
             self.report_outcomes();
         }
-        let mut published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut published = self
+            .published
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         *published = Published {
             latency: self.latency.snapshot(),
             rules: self.stages.matcher.costs(),
@@ -383,14 +467,23 @@ impl Worker {
 
     fn anomaly(&mut self, kind: AnomalyKind, origin: String, reason: String, at_ms: u64) {
         self.stats.anomalies.add(kind);
-        self.output.anomaly(Anomaly { at_ms, kind, origin, reason });
+        self.output.anomaly(Anomaly {
+            at_ms,
+            kind,
+            origin,
+            reason,
+        });
     }
 }
 
 fn label(labels: &[String], endpoint: u16) -> &str {
-    labels.get(usize::from(endpoint)).map_or("replay", String::as_str)
+    labels
+        .get(usize::from(endpoint))
+        .map_or("replay", String::as_str)
 }
 
 fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64)
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| d.as_millis() as u64)
 }

@@ -33,7 +33,10 @@ pub enum Item {
     /// One transaction object: from a response, or a line of a JSON lines file.
     Object(Raw),
     /// Already decoded (Parquet).
-    Transaction { tx: Box<PendingTransaction>, at: Instant },
+    Transaction {
+        tx: Box<PendingTransaction>,
+        at: Instant,
+    },
     Head(Head),
     Block(BlockContents),
     Reorg(Reorg),

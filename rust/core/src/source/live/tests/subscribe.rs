@@ -294,7 +294,7 @@ fn a_transaction_asked_for_by_name_arrives_or_is_told() {
     let node = FakeNode::start(|request| {
         let unknown =
             request.method == "eth_getTransactionByHash" && request.params[0] == hash(2, 2);
-        unknown.then(|| Reply::Result(json!(null)))
+        unknown.then_some(Reply::Result(json!(null)))
     });
     let mut rig = Rig::start(&[&node]);
     rig.ready();
