@@ -107,8 +107,8 @@ def _operating(manifest: dict[str, Any], evaluated: dict[str, Any]) -> str:
 Default model, time-ordered splits. *Alerts a day* if every one of 1.2 million transactions a day were judged;
 watching only transactions that touch your contracts divides it by the share of traffic that does. *Precision
 in nature*: with 0.3 exploits a day. The FPR's intervals count rows as independent; false alarms come in bursts
-(hundreds of calls of one popular mint in a block), so it varies more from day to day than they say. The thresholds shipped in the manifest, by target FPR on the training
-rows out of fold: {tuned}.
+(many calls of one popular contract in a block), so it varies more from day to day than they say. The thresholds
+shipped in the manifest, by target FPR on the training rows out of fold: {tuned}.
 
 {_table(head, lines)}"""
 
