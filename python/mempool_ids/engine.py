@@ -266,6 +266,7 @@ class IDSEngine:
             stored=recorder.stored,
             repeated=recorder.repeated,
             muted=recorder.muted,
+            malformed=recorder.malformed,
             storage_failures=recorder.storage_failures,
             event_log_failures=recorder.event_log_failures,
             callback_failures=self._callbacks.failures,

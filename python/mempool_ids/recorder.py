@@ -2,9 +2,9 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 from sqlalchemy.exc import SQLAlchemyError
@@ -12,17 +12,22 @@ from sqlalchemy.exc import SQLAlchemyError
 from mempool_ids.alerts.event_log import EventLog
 from mempool_ids.alerts.log import LogSink
 from mempool_ids.config.models import IDSConfig
-from mempool_ids.events import with_response
+from mempool_ids.events import MalformedEvent, read_event
 from mempool_ids.exceptions import MempoolIdsError
 from mempool_ids.storage.store import Store
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 Event = tuple[dict[str, Any], bytes]
 
 # A storage that does not answer holds back the alert at the longest for the sum of these; then the alert goes out
 # unstored, because a full disk must not silence the sensor.
 _RETRIES_S = (0.05, 0.2, 0.5)
+_RECORDED = frozenset({"alert", "outcome", "anomaly", "reorg"})
+# Of an event that cannot be used, so much is logged.
+_SHOWN_BYTES = 2000
 
 
 @dataclass(slots=True)
@@ -51,7 +56,7 @@ class Recorder:
         self._log = LogSink() if config.alerts.log else None
         self._event_log: EventLog | None = None
         self.stored = self.repeated = self.muted = 0
-        self.storage_failures = self.event_log_failures = 0
+        self.storage_failures = self.event_log_failures = self.malformed = 0
         if config.alerts.jsonl is not None:
             try:
                 self._event_log = EventLog(config.alerts.jsonl)
@@ -71,11 +76,8 @@ class Recorder:
 
     def record(self, batch: Sequence[tuple[str, bytes]]) -> Recorded:
         """Commits a batch's alerts and outcomes, then writes all its events to the logs."""
-        events: list[Event] = [
-            with_response(raw, self._config.operational_mode) if kind == "alert" else (orjson.loads(raw), raw)
-            for kind, raw in batch
-            if kind in ("alert", "outcome", "anomaly", "reorg")
-        ]
+        read = [self._read(kind, raw) for kind, raw in batch if kind in _RECORDED]
+        events = [event for event in read if event is not None]
         alerts = [event for event in events if event[0]["event_type"] == "alert"]
         ends = [event for event, _ in events if event["event_type"] == "outcome"]
         fresh = self._store(alerts, ends)
@@ -88,23 +90,43 @@ class Recorder:
             self.stored += len(new)
         return Recorded(new, fresh is not None)
 
+    def _read(self, kind: str, raw: bytes) -> Event | None:
+        """None where it cannot be used: one bad event must not take the others of its batch with it."""
+        try:
+            return read_event(kind, raw, self._config.operational_mode)
+        except MalformedEvent as error:
+            self.malformed += 1
+            shown = raw[:_SHOWN_BYTES].decode(errors="replace")
+            log.error("malformed %s, left out: %s: %s", kind, error, shown)
+            return None
+
     def _store(self, alerts: list[Event], ends: list[dict[str, Any]]) -> list[bool] | None:
         """Whether each alert is new; None where the storage failed."""
-        if not alerts and not ends:
-            return []
-        for pause in (*_RETRIES_S, None):
+        pauses = iter(_RETRIES_S)  # for both together
+        fresh: list[bool] | None = []
+        if alerts:
+            logged = self._event_log is None
+            fresh = self._retry(lambda: self.store.add_detections(alerts, self._sinks, logged=logged), pauses)
+        if ends:
+            # Apart from the alerts: these are committed, and written once more they would be known ones.
+            self._retry(lambda: self.store.add_outcomes(ends), pauses)
+        return fresh
+
+    def _retry(self, write: Callable[[], T], pauses: Iterator[float]) -> T | None:
+        """What `write` returns; None where the storage failed until the pauses were used up."""
+        while True:
             try:
-                fresh = self.store.add_detections(alerts, self._sinks, logged=self._event_log is None)
-                if ends:
-                    self.store.add_outcomes(ends)
+                return write()
             except SQLAlchemyError as error:
-                self.storage_failures += 1
-                log.error("storage %s: %s", self.store.path, getattr(error, "orig", None) or error)
-                if pause is not None:
-                    time.sleep(pause)
-            else:
-                return fresh
-        return None
+                self._storage_failed(error)
+            pause = next(pauses, None)
+            if pause is None:
+                return None
+            time.sleep(pause)
+
+    def _storage_failed(self, error: SQLAlchemyError) -> None:
+        self.storage_failures += 1
+        log.error("storage %s: %s", self.store.path, getattr(error, "orig", None) or error)
 
     def _write(self, events: list[Event], alert_ids: list[str]) -> None:
         if self._log:
@@ -121,8 +143,7 @@ class Recorder:
             self.event_log_failures += 1
             log.error("event log %s: %s", self._config.alerts.jsonl, error.strerror)
         except SQLAlchemyError as error:
-            self.storage_failures += 1
-            log.error("storage %s: %s", self.store.path, getattr(error, "orig", None) or error)
+            self._storage_failed(error)
 
     def write_event(self, event: Event) -> None:
         """Appends an event of the engine's own to the event log."""

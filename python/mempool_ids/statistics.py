@@ -52,6 +52,8 @@ class IDSStatistics:
     """Of those stored, muted by thresholds or suppressions."""
     dropped: int = 0
     """Events and transactions lost for want of room: anywhere above 0, the sensor was blind for a moment."""
+    malformed: int = 0
+    """Events of the core that could not be used: left out and logged."""
     storage_failures: int = 0
     event_log_failures: int = 0
     callback_failures: int = 0

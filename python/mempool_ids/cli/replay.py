@@ -66,7 +66,7 @@ def replay(
         try:
             for kind, raw in events(sensor, "replay"):
                 if kind == "alert":
-                    out.write(with_response(raw, settings.operational_mode)[1] + b"\n")
+                    out.write(with_response(orjson.loads(raw), settings.operational_mode)[1] + b"\n")
                 elif kind == "lines":
                     out.write(raw)
                 elif kind == "anomaly":

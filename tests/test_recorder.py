@@ -1,0 +1,126 @@
+"""What reaches storage, event log and people, whatever the storage and the core do."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from mempool_ids import IDSConfig
+from mempool_ids.recorder import Recorder
+from mempool_ids.storage import Store
+from tests.support import alert
+
+
+@pytest.fixture
+def recorder(tmp_path: Path) -> Iterator[Recorder]:
+    config = IDSConfig(
+        alerts={"jsonl": tmp_path / "events.jsonl"}, storage={"url": f"sqlite:///{tmp_path}/ids.db"}
+    )
+    recorder = Recorder(config, ["w"])
+    yield recorder
+    recorder.close()
+
+
+def emitted(number: int, **changes: Any) -> tuple[str, bytes]:
+    """An alert as the core emits it."""
+    event = alert(number, **changes)
+    del event["response"]
+    return "alert", orjson.dumps(event)
+
+
+def outcome(number: int, **changes: Any) -> tuple[str, bytes]:
+    event = {
+        "timestamp": "2026-01-01T00:00:01.000000Z",
+        "event_type": "outcome",
+        "sensor": "test",
+        "chain_id": 1,
+        "schema_version": 1,
+        "alert_id": f"alert-{number}",
+        "hash": f"0x{number:064x}",
+        "outcome": "mined",
+        "block": 17,
+        **changes,
+    }
+    return "outcome", orjson.dumps(event)
+
+
+def logged(tmp_path: Path) -> list[str]:
+    events = [orjson.loads(line) for line in (tmp_path / "events.jsonl").read_bytes().splitlines()]
+    return [event["alert_id"] for event in events if event["event_type"] == "alert"]
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, method: str, times: int) -> None:
+    """The store's `method` fails `times` times before it works."""
+    works = getattr(Store, method)
+    left = [times]
+
+    def sometimes(store: Store, *arguments: Any, **options: Any) -> Any:
+        if left[0]:
+            left[0] -= 1
+            raise OperationalError("INSERT", {}, Exception("database is locked"))
+        return works(store, *arguments, **options)
+
+    monkeypatch.setattr(Store, method, sometimes)
+    monkeypatch.setattr("mempool_ids.recorder._RETRIES_S", (0.0, 0.0, 0.0))
+
+
+@pytest.mark.parametrize("method", ["add_detections", "add_outcomes"])
+def test_an_alert_is_new_even_if_the_storage_is_locked_for_a_moment(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, method: str
+) -> None:
+    failing(monkeypatch, method, 1)
+    recorded = recorder.record([emitted(1), outcome(1)])
+    assert [event["alert_id"] for event, _ in recorded.alerts] == logged(tmp_path) == ["alert-1"]
+    assert recorded.stored
+    assert (recorder.stored, recorder.repeated, recorder.storage_failures) == (1, 0, 1)
+    (event,) = recorder.store.events()
+    assert event["outcomes"] == [
+        {"timestamp": "2026-01-01T00:00:01.000000Z", "outcome": "mined", "block": 17}
+    ]
+
+
+def test_outcomes_that_cannot_be_stored_leave_the_alerts_stored_and_new(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    failing(monkeypatch, "add_outcomes", 99)
+    recorded = recorder.record([emitted(1), outcome(1)])
+    assert recorded.stored
+    assert [event["alert_id"] for event, _ in recorded.alerts] == logged(tmp_path) == ["alert-1"]
+    assert recorder.storage_failures == 4
+
+
+MALFORMED = [
+    emitted(2, score=None),
+    emitted(2, score="high"),
+    emitted(2, score=True),
+    emitted(2, notify=None),
+    emitted(2, alert_id=None),
+    emitted(2, chain_id=2**63),
+    emitted(2, threat_level="UNHEARD_OF"),
+    emitted(2, timestamp="yesterday"),
+    emitted(2, contracts=[None]),
+    emitted(2, tx=None),
+    emitted(2, tx={**alert(2)["tx"], "hash": None}),
+    emitted(2, classification={**alert(2)["classification"], "probability": None}),
+    ("alert", b'{"event_type": "alert"}'),
+    ("alert", b"[]"),
+    ("alert", b"{"),
+    outcome(2, hash=None),
+    outcome(2, block=2**63),
+    outcome(2, by=1),
+]
+
+
+@pytest.mark.parametrize("bad", MALFORMED)
+def test_a_malformed_event_is_counted_and_logged_and_the_others_go_on(
+    recorder: Recorder, tmp_path: Path, caplog: pytest.LogCaptureFixture, bad: tuple[str, bytes]
+) -> None:
+    recorded = recorder.record([emitted(1), bad, emitted(3), outcome(1)])
+    expected = ["alert-1", "alert-3"]
+    assert [event["alert_id"] for event, _ in recorded.alerts] == logged(tmp_path) == expected
+    assert [event["alert_id"] for event in recorder.store.events()] == expected
+    assert (recorder.malformed, recorder.storage_failures) == (1, 0)
+    assert f"malformed {bad[0]}, left out" in caplog.text
