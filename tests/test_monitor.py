@@ -65,6 +65,19 @@ async def test_one_transaction_can_be_asked_for(node: Node) -> None:
             await monitor.process_transaction("nonsense")
 
 
+async def test_several_may_ask_for_one_transaction_at_once_and_give_up_at_different_times(node: Node) -> None:
+    late = transaction(9)
+    async with MempoolMonitor(node.url) as monitor:
+        patient = [asyncio.create_task(monitor.process_transaction(late["hash"])) for _ in range(2)]
+        hasty = monitor.process_transaction(late["hash"], timeout=0.1)
+        assert await hasty is None
+        await node.announce(late)
+        for tx in await asyncio.gather(*patient):
+            assert tx is not None
+            assert tx.nonce == 9
+        assert monitor._wanted == {}
+
+
 async def test_iteration_goes_on_over_a_reconnect(node: Node) -> None:
     async with MempoolMonitor(node.url) as monitor:
         await node.announce(transaction(1))

@@ -80,7 +80,8 @@ class MempoolMonitor:
         self._subscribed = asyncio.Event()
         self._waiting: asyncio.Queue[PendingTransaction | None] = asyncio.Queue(WAITING)
         self._recent: OrderedDict[str, PendingTransaction] = OrderedDict()
-        self._wanted: dict[str, asyncio.Future[PendingTransaction]] = {}
+        # One future for each caller: one that gives up takes no other's answer with it.
+        self._wanted: dict[str, set[asyncio.Future[PendingTransaction]]] = {}
         self._lost = 0
         self._reconnecting = False
         self._ended = False
@@ -138,8 +139,9 @@ class MempoolMonitor:
         self._recent[tx.hash] = tx
         if len(self._recent) > RECENT:
             self._recent.popitem(last=False)
-        if (wanted := self._wanted.get(tx.hash)) and not wanted.done():
-            wanted.set_result(tx)
+        for wanted in self._wanted.get(tx.hash, ()):
+            if not wanted.done():
+                wanted.set_result(tx)
         self._offer(tx)
 
     def _offer(self, tx: PendingTransaction | None) -> None:
@@ -186,14 +188,18 @@ class MempoolMonitor:
         key = tx_hash.lower()
         if key in self._recent:
             return self._recent[key]
-        wanted = self._wanted.setdefault(key, asyncio.get_running_loop().create_future())
+        wanted: asyncio.Future[PendingTransaction] = asyncio.get_running_loop().create_future()
+        callers = self._wanted.setdefault(key, set())
+        callers.add(wanted)
         try:
             await asyncio.to_thread(self._sensor.fetch, key)
-            return await asyncio.wait_for(asyncio.shield(wanted), timeout)
+            return await asyncio.wait_for(wanted, timeout)
         except asyncio.TimeoutError:
             return None
         finally:
-            self._wanted.pop(key, None)
+            callers.discard(wanted)
+            if not callers:
+                self._wanted.pop(key, None)
 
     async def reconnect(self, timeout: float = 30.0) -> None:
         """Closes all connections and opens new ones; iteration goes on. Lost connections come back without it.
