@@ -8,7 +8,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from mempool_ids.demo.rpc import Rpc
+from mempool_ids.demo.rpc import Rpc, RpcError
 
 Word = int | str
 
@@ -75,5 +75,5 @@ async def deploy(rpc: Rpc, name: str, sender: str, *arguments: Word) -> Deployed
     await rpc.mine()
     receipt = await rpc.receipt(tx_hash, 10)
     if receipt["status"] != "0x1":
-        raise RuntimeError(f"deploying {name} reverted")
+        raise RpcError(f"deploying {name} reverted")
     return Deployed(artifact(name), receipt["contractAddress"].lower())

@@ -9,12 +9,14 @@ from typing import Any
 
 import httpx
 
+from mempool_ids.exceptions import NodeError
+
 _TIMEOUT_SECONDS = 10.0
 _POLL_SECONDS = 0.05
 
 
-class RpcError(RuntimeError):
-    """The node answered with an error."""
+class RpcError(NodeError):
+    """The node answered with an error, or not at all."""
 
 
 class Rpc:
@@ -40,12 +42,14 @@ class Rpc:
         """The result as JSON.
 
         Raises:
-            RpcError: the node refused.
-            httpx.HTTPError: the node could not be reached or did not answer in 10 s.
+            RpcError: the node refused, could not be reached or did not answer in 10 s.
         """
         self._id += 1
         body = {"jsonrpc": "2.0", "id": self._id, "method": method, "params": params}
-        answer = (await self._client.post("/", json=body)).raise_for_status().json()
+        try:
+            answer = (await self._client.post("/", json=body)).raise_for_status().json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise RpcError(f"{method}: {type(error).__name__}: {error}") from error
         if "error" in answer:
             raise RpcError(f"{method}: {answer['error'].get('message', answer['error'])}")
         return answer["result"]

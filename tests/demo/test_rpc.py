@@ -1,0 +1,57 @@
+"""What a node answers, and what a user sees of it."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from mempool_ids import cli
+from mempool_ids.demo import command
+from mempool_ids.demo.rpc import Rpc, RpcError
+from mempool_ids.exceptions import MempoolIdsError
+
+
+def answering(answer: httpx.Response | httpx.HTTPError) -> Rpc:
+    """An Rpc whose node answers just this."""
+
+    def handle(_request: httpx.Request) -> httpx.Response:
+        if isinstance(answer, httpx.HTTPError):
+            raise answer
+        return answer
+
+    rpc = Rpc("http://node.test")
+    rpc._client = httpx.AsyncClient(base_url="http://node.test", transport=httpx.MockTransport(handle))
+    return rpc
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (httpx.Response(200, json={"error": {"message": "nonce too low"}}), "eth_chainId: nonce too low"),
+        (httpx.Response(500), "eth_chainId: HTTPStatusError"),
+        (httpx.Response(200, text="<html>"), "eth_chainId: JSONDecodeError"),
+        (httpx.ConnectError("refused"), "eth_chainId: ConnectError: refused"),
+    ],
+)
+async def test_what_goes_wrong_is_one_kind_of_error_with_the_method(
+    answer: httpx.Response | httpx.HTTPError, said: str
+) -> None:
+    async with answering(answer) as rpc:
+        with pytest.raises(RpcError, match=said) as raised:
+            await rpc.call("eth_chainId")
+    assert isinstance(raised.value, MempoolIdsError)
+
+
+def test_the_command_says_what_the_node_refused_without_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(**_options: object) -> int:
+        raise RpcError("eth_sendTransaction: nonce too low")
+
+    monkeypatch.setattr(command, "run", refuse)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["demo"])
+    assert ended.value.code == 1
+    said = capsys.readouterr().err
+    assert "error: eth_sendTransaction: nonce too low" in said
+    assert "Traceback" not in said
