@@ -19,8 +19,10 @@ RUST_SOURCES := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name 'C
 INSTALLED := $(VENV)/.installed
 BUILT := $(VENV)/.built
 NODE_MODULES := contracts/node_modules/.installed
+# Put before what needs a node, and let that depend on `anvil`. An ANVIL that is set already stays.
+WITH_ANVIL = ANVIL="$$($(BIN)/python -m mempool_ids.demo.anvil)" && export ANVIL &&
 
-.PHONY: help setup demo test lint format types test-rust test-python locks check-contracts contracts lock wheel \
+.PHONY: help setup anvil demo test lint format types test-rust test-python locks check-contracts contracts lock wheel \
         check-wheel bench fuzz clean
 
 help: ## list the targets
@@ -45,8 +47,11 @@ $(NODE_MODULES): contracts/package-lock.json contracts/package.json
 	cd contracts && $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
-demo: $(BUILT) ## a real chain, a vault with a hole, an attacker, and the alert that comes before the block
-	$(BIN)/mempool-ids demo $(DEMO_ARGS)
+anvil: $(BUILT) ## find the Ethereum node of demo and tests, or fetch it once: ANVIL, then PATH, then npm
+	$(BIN)/python -m mempool_ids.demo.anvil
+
+demo: anvil ## a real chain, a vault with a hole, an attacker, and the alert that comes before the block
+	$(WITH_ANVIL) $(BIN)/mempool-ids demo $(DEMO_ARGS)
 
 test: lint types locks check-contracts test-rust test-python ## every check and test
 
@@ -64,11 +69,11 @@ format: $(INSTALLED) ## format Rust and Python in place
 types: $(BUILT) ## mypy --strict (tests/test_stubs.py holds the stub against the module)
 	$(BIN)/mypy
 
-test-rust: ## unit, property and integration tests of the core
-	$(CARGO) test --locked --release -p mempool-ids-core
+test-rust: anvil ## unit, property and integration tests of the core
+	$(WITH_ANVIL) $(CARGO) test --locked --release -p mempool-ids-core
 
-test-python: $(BUILT) ## unit tests, and end to end against a real node
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+test-python: anvil ## unit tests, and end to end against a real node
+	$(WITH_ANVIL) $(BIN)/python -m pytest $(PYTEST_ARGS)
 
 locks: $(INSTALLED) ## the lock files fit what they lock
 	$(BIN)/python tools/check_lock.py

@@ -28,7 +28,7 @@ def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """No anvil on PATH, an empty cache; returns the only folder on PATH."""
     folder = tmp_path / "bin"
     folder.mkdir()
-    monkeypatch.delenv("ANVIL_PATH", raising=False)
+    monkeypatch.delenv("ANVIL", raising=False)
     monkeypatch.setenv("PATH", str(folder))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(anvil.sys, "platform", "linux")
@@ -59,7 +59,7 @@ pathlib.Path("package-lock.json").write_text({lock!r})
 def test_the_path_given_comes_first(alone: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     executable(alone / "anvil", "")
     given = executable(tmp_path / "mine", "")
-    monkeypatch.setenv("ANVIL_PATH", str(given))
+    monkeypatch.setenv("ANVIL", str(given))
     assert find_anvil() == given
 
 
@@ -67,8 +67,8 @@ def test_a_given_path_that_is_no_program_is_an_error_and_not_passed_over(
     alone: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     executable(alone / "anvil", "")
-    monkeypatch.setenv("ANVIL_PATH", str(tmp_path))
-    with pytest.raises(AnvilError, match="ANVIL_PATH"):
+    monkeypatch.setenv("ANVIL", str(tmp_path))
+    with pytest.raises(AnvilError, match="ANVIL"):
         find_anvil()
 
 
@@ -90,6 +90,38 @@ def test_then_npm_fetches_it_into_the_cache_once(alone: Path) -> None:
     assert sorted(path.name for path in cache_dir().iterdir()) == ["anvil-1.7.1-linux-amd64"]
 
 
+def test_the_module_prints_where_it_is_and_says_what_it_fetches(
+    alone: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    npm(alone, anvil._INTEGRITY["linux-amd64"])
+    assert anvil.main() == 0
+    said = capsys.readouterr()
+    assert Path(said.out.removesuffix("\n")).read_text() == "fetched"
+    assert "fetching anvil" in said.err
+
+
+def test_the_module_says_why_there_is_none(alone: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert anvil.main() == 1
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert "install npm" in said.err
+
+
+def test_the_module_prints_a_path_that_is_good_in_any_folder(
+    alone: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = executable(alone / "mine", "")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "mempool_ids.demo.anvil"],
+        cwd=alone,
+        env={**os.environ, "ANVIL": "./mine", "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert Path(done.stdout.strip()) == mine
+
+
 def test_a_package_with_other_content_is_not_used(alone: Path) -> None:
     npm(alone, "sha512-" + "A" * 86 + "==")
     with pytest.raises(AnvilError, match="integrity"):
@@ -98,13 +130,13 @@ def test_a_package_with_other_content_is_not_used(alone: Path) -> None:
 
 
 def test_without_npm_the_error_says_how_to_get_it(alone: Path) -> None:
-    with pytest.raises(AnvilError, match=r"install npm, or .*ANVIL_PATH"):
+    with pytest.raises(AnvilError, match=r"install npm, or .*ANVIL"):
         find_anvil()
 
 
 def test_where_npm_fails_the_error_says_why_and_what_else_to_do(alone: Path) -> None:
     npm(alone, "", code=1)
-    with pytest.raises(AnvilError, match=r"E404.*ANVIL_PATH"):
+    with pytest.raises(AnvilError, match=r"E404.*ANVIL"):
         find_anvil()
 
 

@@ -27,6 +27,6 @@ def demo(
 
         mempool-ids demo
     """
-    from mempool_ids.demo import run
+    from mempool_ids.demo.command import run
 
     raise typer.Exit(run(runs=runs, block_time=block_time, seed=seed, keep=keep, as_json=json))

@@ -1,5 +1,1 @@
 """The demo: a real chain, a vault with a real hole, honest users, an attacker, an alert that comes first."""
-
-from mempool_ids.demo.command import run
-
-__all__ = ["run"]

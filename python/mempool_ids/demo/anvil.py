@@ -1,6 +1,6 @@
 """A real Ethereum node on this machine: finding or fetching anvil, running it, and ending it with us.
 
-Used by the demo and by the end-to-end tests.
+Used by the demo and by the end-to-end tests. `python -m mempool_ids.demo.anvil` prints where it is, once it is there.
 """
 
 from __future__ import annotations
@@ -52,18 +52,18 @@ def cache_dir() -> Path:
 
 
 def find_anvil(say: Callable[[str], None] = lambda _text: None) -> Path:
-    """The anvil to run: `$ANVIL_PATH`, else `anvil` on PATH, else one from the cache, fetched by npm once.
+    """The anvil to run: `$ANVIL`, else `anvil` on PATH, else one from the cache, fetched by npm once.
 
     `say` is told before something slow begins.
 
     Raises:
         AnvilError: none is there and none can be fetched.
     """
-    given = os.environ.get("ANVIL_PATH")
+    given = os.environ.get("ANVIL")
     if given:
         path = Path(given)
         if not os.access(path, os.X_OK) or path.is_dir():
-            raise AnvilError(f"ANVIL_PATH={given} is not an executable file")
+            raise AnvilError(f"ANVIL={given} is not an executable file")
         return path
     found = shutil.which("anvil")
     if found:
@@ -81,14 +81,14 @@ def _target() -> str:
     if sys.platform not in ("linux", "darwin") or architecture is None:
         raise AnvilError(
             f"there is no anvil package for {sys.platform} on {platform.machine()}; "
-            "install anvil from source, then put it on PATH or set ANVIL_PATH"
+            "install anvil from source, then put it on PATH or set ANVIL"
         )
     return f"{sys.platform}-{architecture}"
 
 
 def _fetch(target: str, destination: Path) -> None:
     package = f"@foundry-rs/anvil-{target}"
-    advice = "install anvil yourself and put it on PATH, or set ANVIL_PATH to it"
+    advice = "install anvil yourself and put it on PATH, or set ANVIL to it"
     npm = shutil.which("npm")
     if npm is None:
         raise AnvilError(f"anvil is not on PATH and neither is npm to fetch it: install npm, or {advice}")
@@ -280,3 +280,18 @@ def _listening_port(log: Path) -> int | None:
 
 def _tail(log: Path) -> str:
     return " | ".join(line for line in log.read_text(errors="replace").splitlines() if line.strip())[-500:]
+
+
+def main() -> int:
+    """Prints the absolute path of the anvil to run, fetched if need be; returns the exit code."""
+    try:
+        binary = find_anvil(lambda text: print(text, file=sys.stderr))  # noqa: T201
+    except AnvilError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        return 1
+    print(binary.absolute())  # noqa: T201
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
