@@ -11,20 +11,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parent.parent
+from benches import cargo
+
 MEMPOOL_IDS = Path(sys.executable).parent / "mempool-ids"
-FEED = [
-    "cargo",
-    "bench",
-    "--locked",
-    "--profile",
-    "release",
-    "-p",
-    "mempool-ids-core",
-    "--bench",
-    "feed",
-    "--",
-]
 
 
 def resident_mb(pid: int) -> float:
@@ -35,22 +24,9 @@ def resident_mb(pid: int) -> float:
 
 def steady(count: int, rate: int = 10_000) -> dict[str, Any]:
     """Resident memory of `mempool-ids run` once `count` transactions went through it, every stage on."""
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        subprocess.Popen(
-            [*FEED, "0", str(count), str(rate)],
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        ) as feed,
-    ):
-        assert feed.stdout is not None
-        found = re.search(r"ws://\S+", feed.stdout.readline())
-        if not found:
-            raise RuntimeError("the feed did not start")
+    with tempfile.TemporaryDirectory() as folder, cargo.feed(count, rate) as url:
         settings = {
-            "chain.websocket_urls": found.group(),
+            "chain.websocket_urls": url,
             "chain.resync": "false",
             "alerts.jsonl": f"{folder}/alerts.jsonl",
             "storage.url": f"sqlite:///{folder}/ids.db",
@@ -72,7 +48,6 @@ def steady(count: int, rate: int = 10_000) -> dict[str, Any]:
             finally:
                 sensor.send_signal(signal.SIGTERM)
                 sensor.wait(30)
-                feed.kill()
     return {"rss_start_mb": start, "rss_mb": end, "transactions": count, "rate": rate}
 
 
@@ -80,23 +55,14 @@ def replay(count: int) -> dict[str, Any]:
     """Seconds that `mempool-ids replay` takes for a capture of `count` transactions, start of the process included."""
     with tempfile.TemporaryDirectory() as folder:
         capture = Path(folder, "capture")
-        command = [
-            "cargo",
-            "bench",
-            "--locked",
-            "--profile",
-            "release",
-            "-p",
-            "mempool-ids-core",
-            "--bench",
-            "replay",
-        ]
         environment = {
             **os.environ,
             "MEMPOOL_IDS_REPLAY_WRITE": str(capture),
             "MEMPOOL_IDS_REPLAY_ROWS": str(count),
         }
-        subprocess.run(command, cwd=ROOT, env=environment, check=True, stdout=sys.stderr)
+        subprocess.run(
+            cargo.command("replay"), cwd=cargo.ROOT, env=environment, check=True, stdout=sys.stderr
+        )
         start = time.perf_counter()
         result = subprocess.run(
             [str(MEMPOOL_IDS), "replay", str(capture), "--json"],

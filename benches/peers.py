@@ -2,17 +2,15 @@
 
 import asyncio
 import json
-import re
 import statistics
-import subprocess
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-ROOT = Path(__file__).resolve().parent.parent
+from benches import cargo
+
 RECEIVE_COUNT = 30_000
 
 
@@ -29,30 +27,8 @@ def per_call_us(call: Callable[[], Any], seconds: float = 1.0) -> float:
 
 def web3_receives() -> dict[str, Any]:
     """Transactions a second that web3.py's subscription merely hands over, from the sensor's feed."""
-    command = [
-        "cargo",
-        "bench",
-        "--locked",
-        "--profile",
-        "release",
-        "-p",
-        "mempool-ids-core",
-        "--bench",
-        "feed",
-        "--",
-    ]
-    command += ["0", str(RECEIVE_COUNT)]
-    with subprocess.Popen(
-        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as feed:
-        try:
-            assert feed.stdout is not None
-            found = re.search(r"ws://\S+", feed.stdout.readline())
-            if not found:
-                raise RuntimeError("the feed did not start")
-            seconds = asyncio.run(_receive(found.group()))
-        finally:
-            feed.kill()
+    with cargo.feed(RECEIVE_COUNT) as url:
+        seconds = asyncio.run(_receive(url))
     return {"tx_per_second": RECEIVE_COUNT / seconds, "count": RECEIVE_COUNT}
 
 
@@ -120,7 +96,7 @@ def inference() -> dict[str, float]:
     import onnxruntime
     from sklearn.ensemble import RandomForestClassifier
 
-    models = ROOT / "python" / "mempool_ids" / "models"
+    models = cargo.ROOT / "python" / "mempool_ids" / "models"
     manifest = json.loads((models / "manifest.json").read_text())
     entry = manifest["models"][manifest["default"]]
     options = onnxruntime.SessionOptions()

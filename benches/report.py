@@ -13,9 +13,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from benches import memory, peers
+from benches import cargo, memory, peers
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = cargo.ROOT
 CRITERION = ROOT / "target" / "criterion"
 STAGES = ["frame", "decode", "features", "signatures", "classify", "replay"]
 
@@ -73,18 +73,8 @@ def machine() -> dict[str, Any]:
 
 
 def cargo_bench(bench: str, *arguments: str) -> None:
-    command = [
-        "cargo",
-        "bench",
-        "--locked",
-        "--profile",
-        "release",
-        "-p",
-        "mempool-ids-core",
-        "--bench",
-        bench,
-    ]
-    subprocess.run([*command, "--", *arguments], cwd=ROOT, env=environment(), check=True, stdout=sys.stderr)
+    command = cargo.command(bench, *arguments)
+    subprocess.run(command, cwd=ROOT, env=environment(), check=True, stdout=sys.stderr)
 
 
 def environment() -> dict[str, str]:

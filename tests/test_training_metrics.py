@@ -86,6 +86,12 @@ def test_operating_point_in_nature():
     assert point["precision_at_natural_prevalence"] == pytest.approx(0.225 / (1.2e6 / 6 + 0.225))
 
 
+def test_a_threshold_that_nothing_reaches_has_no_precision():
+    point = metrics.operating_point(LABELS, SCORES, 1.0)
+    assert point["alerts_per_day"] == 0
+    assert point["precision_at_natural_prevalence"] is None
+
+
 def grouped(n=400, groups=40):
     rng = np.random.default_rng(2)
     names = rng.integers(groups, size=n)

@@ -94,7 +94,7 @@ def _operating(manifest: dict[str, Any], evaluated: dict[str, Any]) -> str:
             _with(p["recall"], p["recall_interval"]),
             _with(p["false_positive_rate"], p["false_positive_rate_interval"], 5),
             f"{p['alerts_per_day']:,.0f}",
-            f"{p['precision_at_natural_prevalence']:.1e}",
+            _or_none(p["precision_at_natural_prevalence"], ".1e"),
         ]
         for name, p in points
     ]
@@ -106,8 +106,9 @@ def _operating(manifest: dict[str, Any], evaluated: dict[str, Any]) -> str:
 
 Default model, time-ordered splits. *Alerts a day* if every one of 1.2 million transactions a day were judged;
 watching only transactions that touch your contracts divides it by the share of traffic that does. *Precision
-in nature*: with 0.3 exploits a day. The thresholds shipped in the manifest, by target FPR on the training
-rows out of fold: {tuned}.
+in nature*: with 0.3 exploits a day. The FPR's intervals count rows as independent; false alarms come in bursts
+(many calls of one popular contract in a block), so it varies more from day to day than they say. The thresholds
+shipped in the manifest, by target FPR on the training rows out of fold: {tuned}.
 
 {_table(head, lines)}"""
 
@@ -163,10 +164,11 @@ def _calibration(manifest: dict[str, Any], evaluated: dict[str, Any]) -> str:
     return f"""## What the probability means
 
 A sigmoid over out-of-fold scores, stated for a stream in which {model["calibration"]["prevalence"]:.0%} of
-transactions are exploits. Every probability holds for some prevalence; the natural one would make all of them
-zero. At this one, 0.7 lies where about one benign transaction in 1,000 passes, the lowest rate that the data
-can measure. To restate a probability p for another prevalence, multiply its odds p/(1−p) by the ratio of the
-prevalences' odds. Default model, time-ordered:
+transactions are exploits. Every probability holds for some prevalence; the natural one would make all of them zero.
+At this one, 0.7 lies where about one benign training row in 1,000 passes out of fold, the lowest rate that the data
+can measure; on later transactions it was {part["at_alert_threshold"]["false_positive_rate"]:.2%}. To restate a
+probability p for another prevalence, multiply its odds p/(1−p) by the ratio of the prevalences' odds.
+Default model, time-ordered:
 
 {_table(head, lines)}
 
@@ -185,8 +187,8 @@ def _kinds(manifest: dict[str, Any]) -> str:
     ]
     return f"""## Would synthetic rows help?
 
-Average precision on the *real*, later exploits (time-ordered), by what the model was trained on. Synthetic
-rows are invented feature vectors; accuracy on them is never reported as accuracy.
+Average precision on the *real*, later exploits (time-ordered, masked alike), by what the model was trained
+on. Synthetic rows are invented feature vectors; accuracy on them is never reported as accuracy.
 
 {_table(["model", *(f"trained on {c}" for c in columns)], lines)}"""
 
@@ -258,8 +260,8 @@ def _with(value: float, interval: list[float], digits: int = 2) -> str:
     return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
 
 
-def _or_none(value: float | None) -> str:
-    return "" if value is None else f"{value:.2f}"
+def _or_none(value: float | None, form: str = ".2f") -> str:
+    return "" if value is None else format(value, form)
 
 
 def _table(head: list[str], lines: list[list[str]]) -> str:

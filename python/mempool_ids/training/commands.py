@@ -41,10 +41,12 @@ def train(
     dataset = None if data is None else load_transactions(data, selectors)
     if dataset is not None:
         sources = {**dataset.hashes, **sources}
+    # Synthetic rows alone know every feature, for both classes alike.
+    masked = {} if dataset is None else MASKED
     for recipe in recipes:
         progress(f"{recipe.kind}: training")
         try:
-            model = fit_on(recipe, dataset, synthetic)
+            model = fit_on(recipe, dataset, synthetic, masked)
         except ValueError as error:
             raise DataError(str(error)) from error
         training = {
@@ -54,7 +56,7 @@ def train(
             "synthetic_rows": synthetic,
             "seed": seed,
             "parameters": recipe.merged(),
-            "masked": dict(MASKED) if dataset is not None else {},
+            "masked": dict(masked),
         }
         progress(f"{recipe.kind}: export, scikit-learn against ONNX Runtime against Rust")
         files.save(out, model, ALERT_THRESHOLD, selectors, training)

@@ -38,8 +38,7 @@ def fit_on(
 ) -> CalibratedModel:
     """Fits the recipe on real rows, on synthetic ones (`synthetic` of them), or on both.
 
-    With real rows the masked columns are masked in all rows; synthetic rows alone know every feature. Raises
-    `ValueError` without any rows.
+    The `masked` columns are masked in all rows. Raises `ValueError` without any rows.
     """
     features, labels, groups = [], [], []
     if dataset is not None:
@@ -48,7 +47,7 @@ def fit_on(
         groups.append(dataset.groups)
     if synthetic:
         x, y = generate(synthetic, 0.1, recipe.seed)
-        features.append(x if dataset is None else mask(x, masked))
+        features.append(mask(x, masked))
         labels.append(y)
         groups.append(np.array([f"synthetic {i}" for i in range(synthetic)]))
     if not features:
@@ -73,7 +72,7 @@ def predict_splits(
         if not _both_classes(dataset.rows(train)) and real:
             continue
         model = fit_on(recipe, dataset.rows(train) if real else None, synthetic, masked)
-        probability[test] = model.probability(dataset.features[test])
+        probability[test] = model.probability(mask(dataset.features[test], masked))
     return probability
 
 

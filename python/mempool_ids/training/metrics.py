@@ -129,7 +129,7 @@ def operating_point(
         "false_positive_rate_interval": list(clopper_pearson(false_alarms, benign)),
         "false_positives": false_alarms,
         "alerts_per_day": alerts,
-        "precision_at_natural_prevalence": _ratio(recall * EXPLOITS_PER_DAY, alerts),
+        "precision_at_natural_prevalence": recall * EXPLOITS_PER_DAY / alerts if alerts else None,
     }
 
 

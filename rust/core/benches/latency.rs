@@ -126,8 +126,9 @@ fn at_rate(samples: &support::samples::Samples, rate: u64, count: u64) -> serde_
         "every transaction is classified: {}",
         sensor.stats_json()
     );
-    let mut whole = Histogram::<u64>::new(3).expect("histogram");
-    let mut inside = Histogram::<u64>::new(3).expect("histogram");
+    let minute = 60_000_000_000;
+    let mut whole = Histogram::<u64>::new_with_max(minute, 3).expect("histogram");
+    let mut inside = Histogram::<u64>::new_with_max(minute, 3).expect("histogram");
     // The first second warms up.
     for (sent, done) in sent.iter().zip(&done).skip(rate as usize) {
         let (arrived, finished) = done.expect("classified");

@@ -1,5 +1,6 @@
 //! A recorded mempool through the replay source, as fast as it goes; and recording one.
 //!
+//! `MEMPOOL_IDS_REPLAY_WRITE` names a folder: the capture is written there and nothing is measured.
 //! `MEMPOOL_IDS_REPLAY_ROWS` sets the number of transactions (default 200,000; a day of Ethereum has 1.2 million).
 
 mod support;
@@ -133,6 +134,11 @@ fn benches(c: &mut Criterion) {
         .ok()
         .and_then(|rows| rows.parse().ok())
         .unwrap_or(200_000);
+    // For measuring the installed command on the same transactions.
+    if let Some(path) = std::env::var_os("MEMPOOL_IDS_REPLAY_WRITE") {
+        record(Path::new(&path), Path::new("/dev/null"), rows);
+        return;
+    }
     let folder = tempfile::tempdir().expect("a folder");
     let (parquet, lines) = (
         folder.path().join("capture"),

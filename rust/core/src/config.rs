@@ -4,7 +4,8 @@ use alloy_primitives::Address;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+// No Debug: endpoint URLs carry keys.
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SensorConfig {
     /// Name in every event.
@@ -26,14 +27,15 @@ pub struct SensorConfig {
     pub limits: Limits,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
 pub enum SourceConfig {
     Live(LiveConfig),
     Replay(ReplayConfig),
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+// No Debug: endpoint URLs carry keys.
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LiveConfig {
     pub websocket_urls: Vec<String>,

@@ -1,5 +1,7 @@
-//! What the benches share: real transactions where the data is, else the project's own samples; and a node that only talks.
+//! What the benches share: transactions to measure on, as records and as JSON, and a node that only talks.
 #![allow(dead_code)] // Each bench uses a part.
 
+#[path = "../corpus/mod.rs"]
+pub mod corpus;
 pub mod feed;
 pub mod samples;
