@@ -20,6 +20,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import IO
 
 from mempool_ids.exceptions import NodeError
 
@@ -36,6 +37,8 @@ _READY_SECONDS = 30.0
 _STOP_SECONDS = 10.0
 #: Past states the node can be asked about.
 _STATES = 16_384
+#: Of the node's log, as much as is looked at for its first words.
+_LOG_BYTES = 1 << 16
 _LISTENING = "Listening on 127.0.0.1:"
 
 
@@ -193,7 +196,7 @@ class Anvil:
         self._binary = binary
         self._options = options or AnvilOptions()
         self._process: subprocess.Popen[bytes] | None = None
-        self._log: Path | None = None
+        self._log: IO[bytes] | None = None
         self.port = 0
 
     @property
@@ -221,25 +224,24 @@ class Anvil:
         """
         if self._process is not None:
             raise AnvilError("this anvil is running already")
-        descriptor, name = tempfile.mkstemp(prefix="anvil-", suffix=".log")
-        self._log = Path(name)
+        # A file without a name: a pipe would have to be emptied all the time, a named file could stay behind.
+        self._log = tempfile.TemporaryFile(prefix="anvil-")  # noqa: SIM115  (closed by stop)
         try:
-            with os.fdopen(descriptor, "wb") as log:
-                self._process = subprocess.Popen(  # noqa: S603  (the node the user chose)
-                    [str(self._binary), *self._options.arguments()],
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=subprocess.STDOUT,
-                    # A group of its own: Ctrl-C reaches us alone, and a wrapper script ends with its child.
-                    start_new_session=True,
-                    preexec_fn=_die_with_parent(),
-                )
+            self._process = subprocess.Popen(  # noqa: S603  (the node the user chose)
+                [str(self._binary), *self._options.arguments()],
+                stdin=subprocess.DEVNULL,
+                stdout=self._log,
+                stderr=subprocess.STDOUT,
+                # A group of its own: Ctrl-C reaches us alone, and a wrapper script ends with its child.
+                start_new_session=True,
+                preexec_fn=_die_with_parent(),
+            )
             self._await_listening(self._process, self._log)
         except BaseException:
             self.stop(kill=True)
             raise
 
-    def _await_listening(self, process: subprocess.Popen[bytes], log: Path) -> None:
+    def _await_listening(self, process: subprocess.Popen[bytes], log: IO[bytes]) -> None:
         deadline = time.monotonic() + _READY_SECONDS
         while time.monotonic() < deadline:
             found = _listening_port(log)
@@ -252,7 +254,7 @@ class Anvil:
         raise AnvilError(f"{self._binary} did not listen within {_READY_SECONDS:.0f} s: {_tail(log)}")
 
     def stop(self, *, kill: bool = False) -> None:
-        """Ends the node and removes its log; with `kill` at once, so that no state is written. Idempotent."""
+        """Ends the node; with `kill` at once, so that no state is written. Idempotent."""
         process, self._process = self._process, None
         if process is not None:
             try:
@@ -261,7 +263,7 @@ class Anvil:
                 self._end(process, signal.SIGKILL)
         log, self._log = self._log, None
         if log is not None:
-            log.unlink(missing_ok=True)
+            log.close()
 
     @staticmethod
     def _end(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
@@ -271,15 +273,20 @@ class Anvil:
             process.wait(_STOP_SECONDS)
 
 
-def _listening_port(log: Path) -> int | None:
-    for line in log.read_text(errors="replace").splitlines(keepends=True):
+def _listening_port(log: IO[bytes]) -> int | None:
+    for line in _text(log).splitlines(keepends=True):
         if line.startswith(_LISTENING) and line.endswith("\n"):
             return int(line[len(_LISTENING) :])
     return None
 
 
-def _tail(log: Path) -> str:
-    return " | ".join(line for line in log.read_text(errors="replace").splitlines() if line.strip())[-500:]
+def _tail(log: IO[bytes]) -> str:
+    return " | ".join(line for line in _text(log).splitlines() if line.strip())[-500:]
+
+
+def _text(log: IO[bytes]) -> str:
+    # Not by seeking: the node writes where the shared position is.
+    return os.pread(log.fileno(), _LOG_BYTES, 0).decode(errors="replace")
 
 
 def main() -> int:

@@ -138,6 +138,7 @@ fn signatures(c: &mut Criterion) {
             decoded: &case.decoded,
             code: case.code.as_ref(),
             touches: &case.touches,
+            code_touches: &[],
             monitored: &monitored,
             block_number: Some(20_000_000),
         };

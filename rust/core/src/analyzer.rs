@@ -1,5 +1,8 @@
 //! One transaction's decode and features behind one call, without a sensor: for notebooks and for training in bulk.
 
+#[cfg(test)]
+mod tests;
+
 use crate::config::MonitoredContract;
 use crate::decode::{Decoded, Decoder, Description};
 use crate::error::Result;

@@ -141,6 +141,7 @@ fn on_real_calldata() {
             decoded: &decoded,
             code: None,
             touches: &[],
+            code_touches: &[],
             monitored: &[],
             block_number: None,
         };
@@ -151,6 +152,7 @@ fn on_real_calldata() {
                 &format!("{label}, callee monitored"),
                 &Subject {
                     touches: &[0],
+                    code_touches: &[],
                     monitored: &[to],
                     ..base
                 },
@@ -161,6 +163,7 @@ fn on_real_calldata() {
             let monitored = [victim];
             let subject = Subject {
                 touches: &[0],
+                code_touches: &[],
                 monitored: &monitored,
                 ..base
             };
@@ -233,6 +236,7 @@ fn on_real_contracts() {
                     decoded: &decoded,
                     code: Some(&facts),
                     touches: &touches,
+                    code_touches: &[],
                     monitored: &monitored,
                     block_number: Some(1_000_000),
                 };

@@ -1,4 +1,7 @@
 //! Transactions to measure on: real ones where the data folder is there, else a few made by this project.
+#![allow(dead_code)] // Each bench uses a part.
+
+#![allow(dead_code)] // Each bench uses a part of it.
 
 use alloy_dyn_abi::{DynSolValue, JsonAbiExt};
 use alloy_json_abi::Function;

@@ -18,7 +18,7 @@
 //! | 12 | gas_limit_log | clipped at 1 | gas = 0 |
 //! | 13 | call_depth | a creation = 0 | never |
 //! | 14–16 | delegatecall, external_calls, state_change | of a creation: its init code; no code, or no site = 0 | callee's code unknown |
-//! | 17–19 | …_match | see [`patterns`]; what the code would add is 0 while it is unknown | never |
+//! | 17–19 | …_match | see `features/patterns.rs`; what the code would add is 0 while it is unknown | never |
 //! | 20 | new_sender | "first seen" counts once memory reaches back 24 h (nonce 0: at once); isolated: nonce alone | never |
 //! | 21 | timing_anomaly | Δt in ms, at least 1; μ, σ over the last 256 or so | creation, isolated, fewer than 8 Δt |
 //! | 22 | callee_age | | creation block or head unknown |

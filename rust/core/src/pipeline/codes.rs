@@ -8,17 +8,23 @@ use alloy_primitives::Address;
 use hashbrown::HashMap;
 use std::collections::VecDeque;
 
-/// Transactions that wait for code, over all callees and for one.
+/// Bounds of the transactions that wait for code, over all callees.
 const WAITING: usize = 4_096;
+const WAITING_BYTES: usize = 16 << 20;
+/// Waiting for one callee.
 const WAITING_PER_CALLEE: usize = 16;
-/// Heads after which an account without code is asked again: a contract may have been created there.
-const EMPTY_STALE_BLOCKS: u64 = 5;
+/// Blocks after which code that may have changed is asked for again.
+const STALE_BLOCKS: u64 = 5;
+/// EIP-7702: what stands in place of code where an account has delegated.
+const DELEGATION: [u8; 3] = [0xef, 0x01, 0x00];
 
 #[derive(Debug)]
 pub struct Code {
     pub facts: CodeFacts,
-    /// Monitored contracts whose address stands in the code.
+    /// Monitored contracts whose address stands in the code, in whatever form.
     pub contacts: Vec<u16>,
+    /// Nothing there yet, or a delegation: it can change without a new address.
+    changes: bool,
     asked_at: u64,
 }
 
@@ -33,8 +39,10 @@ pub struct Waiting {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lookup {
     Known,
-    /// Known, but old enough to be asked again.
+    /// Known, but it may have changed since.
     Stale,
+    /// There was no code when it was asked for: a contract may be created there before the call lands.
+    Empty,
     Unknown,
 }
 
@@ -44,8 +52,10 @@ pub struct Codes {
     codes: HashMap<Address, Code>,
     order: VecDeque<Address>,
     waiting: HashMap<Address, VecDeque<Waiting>>,
+    /// Callees in the order they began to be waited for.
     waiting_order: VecDeque<Address>,
     waiting_count: usize,
+    waiting_bytes: usize,
     capacity: usize,
 }
 
@@ -57,6 +67,7 @@ impl Codes {
             waiting: HashMap::new(),
             waiting_order: VecDeque::new(),
             waiting_count: 0,
+            waiting_bytes: 0,
             capacity: capacity.max(1),
         }
     }
@@ -69,14 +80,14 @@ impl Codes {
     pub fn lookup(&self, callee: &Address, block: u64) -> Lookup {
         match self.codes.get(callee) {
             None => Lookup::Unknown,
-            Some(code) if code.facts.size == 0 && block >= code.asked_at + EMPTY_STALE_BLOCKS => {
-                Lookup::Stale
-            }
+            Some(code) if code.facts.size == 0 => Lookup::Empty,
+            Some(code) if code.changes && block >= code.asked_at + STALE_BLOCKS => Lookup::Stale,
             Some(_) => Lookup::Known,
         }
     }
 
-    /// Stores the answer, forgetting the oldest beyond the capacity, and hands out who waited for it.
+    /// Stores the answer, forgetting the oldest beyond the capacity, and hands out who waited for it. Where there is no
+    /// code they go on waiting: it may be created before they land.
     pub fn insert(
         &mut self,
         answer: &CodeAnswer,
@@ -86,6 +97,7 @@ impl Codes {
         let code = Code {
             facts: CodeFacts::scan(&answer.code, answer.created_at),
             contacts: contacts.in_bytes(&answer.code),
+            changes: answer.code.is_empty() || answer.code.starts_with(&DELEGATION),
             asked_at: block,
         };
         if self.codes.insert(answer.address, code).is_none() {
@@ -96,36 +108,61 @@ impl Codes {
                 self.codes.remove(&oldest);
             }
         }
-        let waited = self.waiting.remove(&answer.address).unwrap_or_default();
-        self.waiting_count -= waited.len();
+        self.waiting_order
+            .retain(|callee| *callee != answer.address);
+        let mut waited = self.take(&answer.address);
+        if answer.code.is_empty() {
+            // Ether sent to an account without code is no call, whatever comes there later.
+            waited.retain(|waiting| !waiting.tx.input.is_empty());
+            for waiting in waited.drain(..) {
+                self.wait(answer.address, waiting);
+            }
+        }
         waited
     }
 
     /// Remembers a transaction to be judged again; answers how many older ones had to give way.
     pub fn wait(&mut self, callee: Address, waiting: Waiting) -> u64 {
         let mut gave_way = 0;
-        if self.waiting_count >= WAITING
-            && let Some(oldest) = self.waiting_order.pop_front()
-        {
-            // Not all need be there still: an answered callee leaves its place in the order behind.
-            let lost = self.waiting.remove(&oldest).map_or(0, |queue| queue.len());
-            self.waiting_count -= lost;
-            gave_way += lost as u64;
-        }
         let queue = self.waiting.entry(callee).or_default();
         if queue.is_empty() {
             self.waiting_order.push_back(callee);
-        } else if queue.len() >= WAITING_PER_CALLEE {
-            queue.pop_front();
+        } else if queue.len() >= WAITING_PER_CALLEE
+            && let Some(oldest) = queue.pop_front()
+        {
             self.waiting_count -= 1;
+            self.waiting_bytes -= oldest.tx.input.len();
             gave_way += 1;
         }
-        queue.push_back(waiting);
         self.waiting_count += 1;
-        if self.waiting_order.len() > 4 * WAITING {
-            self.waiting_order
-                .retain(|callee| self.waiting.contains_key(callee));
+        self.waiting_bytes += waiting.tx.input.len();
+        queue.push_back(waiting);
+        while (self.waiting_count > WAITING || self.waiting_bytes > WAITING_BYTES)
+            && let Some(oldest) = self.waiting_order.pop_front()
+        {
+            gave_way += self.take(&oldest).len() as u64;
         }
         gave_way
+    }
+
+    /// Callees that are waited for, longest first: their code is to be asked for again.
+    pub fn awaited(&self) -> impl Iterator<Item = &Address> {
+        self.waiting_order.iter()
+    }
+
+    /// Puts the longest-waiting callees behind the others, so that each is asked for in its turn.
+    pub fn rotate_awaited(&mut self, count: usize) {
+        let count = count.min(self.waiting_order.len());
+        self.waiting_order.rotate_left(count);
+    }
+
+    fn take(&mut self, callee: &Address) -> VecDeque<Waiting> {
+        let taken = self.waiting.remove(callee).unwrap_or_default();
+        self.waiting_count -= taken.len();
+        self.waiting_bytes -= taken
+            .iter()
+            .map(|waiting| waiting.tx.input.len())
+            .sum::<usize>();
+        taken
     }
 }

@@ -1,15 +1,19 @@
 //! First seen wins: hashes of the last transactions, in bounded memory.
 
+use crate::tx::PendingTransaction;
 use alloy_primitives::B256;
-use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
+use hashbrown::{DefaultHashBuilder, HashMap};
+use std::hash::BuildHasher;
 use std::time::Instant;
 
-/// Who announced a transaction first, and when.
+/// Who announced a transaction first, when, and what it said.
 #[derive(Debug, Clone, Copy)]
 pub struct FirstSeen {
     pub endpoint: u16,
     pub at: Instant,
+    /// Of the fields, see [`Dedup::fingerprint`]; 0 where nobody compares.
+    pub fingerprint: u64,
 }
 
 /// Two generations of at most `capacity` hashes: when the young one is full, the old one is forgotten. A hash is
@@ -19,6 +23,7 @@ pub struct Dedup {
     young: HashMap<B256, FirstSeen>,
     old: HashMap<B256, FirstSeen>,
     capacity: usize,
+    seeded: DefaultHashBuilder,
 }
 
 impl Dedup {
@@ -28,6 +33,7 @@ impl Dedup {
             young: HashMap::with_capacity(capacity),
             old: HashMap::with_capacity(capacity),
             capacity,
+            seeded: DefaultHashBuilder::default(),
         }
     }
 
@@ -47,5 +53,12 @@ impl Dedup {
                 None
             }
         }
+    }
+
+    /// A seeded hash of what a transaction does. Two that share a transaction hash and differ here cannot both be true:
+    /// one of the nodes lies.
+    pub fn fingerprint(&self, tx: &PendingTransaction) -> u64 {
+        self.seeded
+            .hash_one((&tx.from, &tx.to, &tx.value, tx.nonce, &tx.input))
     }
 }

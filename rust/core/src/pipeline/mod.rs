@@ -33,6 +33,7 @@ use contact::Contacts;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use output::Output;
 use stage::Stages;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -84,7 +85,7 @@ impl Sensor {
                 "a replay cannot be captured: copy the capture instead".into(),
             ));
         }
-        let (output, receiver) = Output::new(config.limits.events, lossless, stats.clone());
+        let (output, receiver, held) = Output::new(config.limits.events, lossless, stats.clone());
         Ok(Self {
             events: Events {
                 origin: Arc::new(Origin {
@@ -92,6 +93,7 @@ impl Sensor {
                     chain_id: config.chain_id,
                 }),
                 receiver,
+                held,
             },
             config,
             stats,
@@ -240,6 +242,7 @@ impl Sensor {
 pub struct Events {
     origin: Arc<Origin>,
     receiver: Receiver<Event>,
+    held: Arc<AtomicUsize>,
 }
 
 impl Events {
@@ -257,6 +260,8 @@ impl Events {
         {
             events.push(event);
         }
+        self.held
+            .fetch_sub(events.iter().map(output::weight).sum(), Relaxed);
         events
     }
 
@@ -302,11 +307,13 @@ pub fn match_one(
     // A creation is judged by its init code.
     let code = code.or(tx.to.is_none().then_some(tx.input.as_slice()));
     let facts = code.map(|code| CodeFacts::scan(code, None));
+    let code_touches = if tx.to.is_none() { &touches } else { &in_code };
     let subject = Subject {
         tx,
         decoded: &decoded,
         code: facts.as_ref(),
         touches: &touches,
+        code_touches,
         monitored: contacts.addresses(),
         block_number: None,
     };

@@ -4,15 +4,23 @@ use crate::event::{Anomaly, AnomalyKind, Event};
 use crate::stats::Stats;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// Anomaly events of one kind per second; the counters count all.
 const ANOMALIES_PER_SECOND: u32 = 10;
 
+/// Bytes of transactions waiting for Python (only with `emit = all`).
+const WAITING_BYTES: usize = 64 << 20;
+/// Of a record without its calldata.
+const RECORD_BYTES: usize = 512;
+
 /// A replay waits for room; a live pipeline never waits for Python: what finds no room is lost and counted.
 #[derive(Debug)]
 pub struct Output {
     events: Sender<Event>,
+    /// Bytes waiting; the receiver takes off what it reads.
+    held: Arc<AtomicUsize>,
     lossless: bool,
     stats: Arc<Stats>,
     window: Instant,
@@ -20,20 +28,31 @@ pub struct Output {
 }
 
 impl Output {
-    pub fn new(capacity: usize, lossless: bool, stats: Arc<Stats>) -> (Self, Receiver<Event>) {
+    pub fn new(
+        capacity: usize,
+        lossless: bool,
+        stats: Arc<Stats>,
+    ) -> (Self, Receiver<Event>, Arc<AtomicUsize>) {
         let (events, receiver) = bounded(capacity.max(1));
+        let held = Arc::new(AtomicUsize::new(0));
         let output = Self {
             events,
+            held: held.clone(),
             lossless,
             stats,
             window: Instant::now(),
             in_window: Default::default(),
         };
-        (output, receiver)
+        (output, receiver, held)
     }
 
     pub fn send(&mut self, event: Event) {
+        let bytes = weight(&event);
         if self.lossless {
+            while bytes > 0 && self.held.load(Relaxed) > WAITING_BYTES && !self.events.is_empty() {
+                std::thread::sleep(Duration::from_micros(200));
+            }
+            self.held.fetch_add(bytes, Relaxed);
             // Fails only where the receiver is gone, and with it everyone who could miss the event.
             let _ = self.events.send(event);
             return;
@@ -42,7 +61,10 @@ impl Output {
             Event::Transactions(records) => records.len() as u64,
             _ => 1,
         };
-        if self.events.try_send(event).is_err() {
+        let full = bytes > 0 && self.held.load(Relaxed) + bytes > WAITING_BYTES;
+        self.held.fetch_add(bytes, Relaxed);
+        if full || self.events.try_send(event).is_err() {
+            self.held.fetch_sub(bytes, Relaxed);
             self.stats.dropped_events.add(lost);
         }
     }
@@ -65,5 +87,16 @@ impl Output {
         if *seen <= ANOMALIES_PER_SECOND {
             self.send(Event::Anomaly(anomaly));
         }
+    }
+}
+
+/// Bytes that count against the bound.
+pub fn weight(event: &Event) -> usize {
+    match event {
+        Event::Transactions(records) => records
+            .iter()
+            .map(|record| record.tx.input.len() + RECORD_BYTES)
+            .sum(),
+        _ => 0,
     }
 }

@@ -191,8 +191,7 @@ impl Stages {
     }
 
     pub fn is_detection(&self, slot: &Slot, score: f32) -> bool {
-        // Written so that a NaN score is a detection.
-        !(score < self.threshold) && !(self.monitored_only && slot.contacts.is_empty())
+        score >= self.threshold && !(self.monitored_only && slot.contacts.is_empty())
     }
 
     /// The record with all evidence. Off the hot path: few transactions get here.
@@ -201,24 +200,25 @@ impl Stages {
         slot: &Slot,
         probability: f32,
         classified: Instant,
-    ) -> Result<Option<ThreatDetection>> {
+    ) -> Option<ThreatDetection> {
         let Some(classifier) = &mut self.classifier else {
-            return Ok(None);
+            return None;
         };
         let classification = Classification {
             model: classifier.name().clone(),
             version: classifier.version().clone(),
             probability,
             threshold: self.threshold,
-            factors: classifier.explain(&slot.row)?,
+            // A detection without its factors is better than none.
+            factors: classifier.explain(&slot.row).unwrap_or_default(),
         };
         let signatures = self.matcher.report(
             &subject(slot, &self.codes, &self.contacts, &self.chain),
             &slot.matched,
         );
         let description = self.decoder.describe(&slot.tx);
-        let score = combined(probability, slot.signature_score);
-        Ok(Some(ThreatDetection {
+        let score = probability.max(slot.signature_score);
+        Some(ThreatDetection {
             alert_id: alert_id(self.chain_id, &slot.tx.hash),
             chain_id: self.chain_id,
             tx: slot.tx.clone(),
@@ -240,16 +240,7 @@ impl Stages {
             signature_score: slot.signature_score,
             features: slot.row,
             latency_us: slot.clock.latency(classified),
-        }))
-    }
-}
-
-/// What decides: the stronger of the two opinions.
-pub fn combined(probability: f32, signature_score: f32) -> f32 {
-    if probability.is_nan() {
-        probability
-    } else {
-        probability.max(signature_score)
+        })
     }
 }
 
@@ -259,17 +250,18 @@ fn subject<'a>(
     contacts: &'a Contacts,
     chain: &ChainView,
 ) -> Subject<'a> {
-    let callee = slot
-        .tx
-        .to
-        .as_ref()
-        .and_then(|to| codes.get(to))
-        .map(|code| &code.facts);
+    let codes_of = slot.tx.to.as_ref().and_then(|to| codes.get(to));
+    let callee = codes_of.map(|code| &code.facts);
     Subject {
         tx: &slot.tx,
         decoded: &slot.decoded,
         code: callee.or(slot.created.as_ref()),
         touches: &slot.contacts,
+        code_touches: match codes_of {
+            Some(code) => &code.contacts,
+            None if slot.created.is_some() => &slot.contacts,
+            None => &[],
+        },
         monitored: contacts.addresses(),
         block_number: chain.block_number,
     }

@@ -1,9 +1,11 @@
+use super::codes::{Codes, Lookup, Waiting};
 use super::contact::Contacts;
 use super::dedup::{Dedup, FirstSeen};
 use super::tracker::Tracker;
-use crate::chain::{BlockContents, Head, MinedTransaction};
+use crate::chain::{BlockContents, CodeAnswer, Head, MinedTransaction};
 use crate::config::MonitoredContract;
 use crate::event::{Fate, Outcome};
+use crate::features::FEATURES;
 use crate::stats::Stats;
 use crate::tx::PendingTransaction;
 use alloy_primitives::{Address, B256};
@@ -28,6 +30,7 @@ fn seen(endpoint: u16) -> FirstSeen {
     FirstSeen {
         endpoint,
         at: Instant::now(),
+        fingerprint: 0,
     }
 }
 
@@ -76,7 +79,7 @@ impl Following {
 
     fn detected(&mut self, tx: &PendingTransaction) {
         self.tracker.pending(tx, &mut self.outcomes);
-        self.tracker.follow(&tx.hash);
+        self.tracker.follow(&tx.hash, 0, &mut self.outcomes);
     }
 
     fn mine(&mut self, number: u64, txs: &[&PendingTransaction]) {
@@ -245,4 +248,94 @@ fn the_next_base_fee_follows_eip_1559() {
         .next_base_fee(),
         0
     );
+}
+
+#[test]
+fn a_transaction_announced_after_its_block_is_mined_and_not_pending() {
+    let mut f = Following::new(10, 1000);
+    let late = tx(1, 1, 0);
+    f.mine(7, &[&late]);
+    f.detected(&late);
+    assert_eq!(f.fates(), [Fate::Mined { block: 7 }]);
+    assert_eq!(f.tracker.len(), 0);
+}
+
+#[test]
+fn contents_of_a_block_that_left_the_chain_change_nothing() {
+    let mut f = Following::new(10, 1000);
+    let pending = tx(1, 1, 0);
+    f.detected(&pending);
+    f.tracker.head(7, hash(5));
+    f.mine(7, &[&pending]);
+    assert!(f.fates().is_empty());
+    assert_eq!(f.tracker.len(), 1);
+}
+
+fn answer(callee: u8, code: &[u8]) -> CodeAnswer {
+    CodeAnswer {
+        address: Address::repeat_byte(callee),
+        code: code.to_vec().into(),
+        created_at: None,
+    }
+}
+
+fn waiting(input: usize) -> Waiting {
+    Waiting {
+        tx: PendingTransaction {
+            input: vec![0; input],
+            ..Default::default()
+        },
+        row: [0.0; FEATURES],
+    }
+}
+
+#[test]
+fn whoever_waits_goes_on_waiting_until_there_is_code() {
+    let contacts = Contacts::new(&[]).unwrap();
+    let mut codes = Codes::new(10);
+    let callee = Address::repeat_byte(1);
+    assert_eq!(codes.lookup(&callee, 0), Lookup::Unknown);
+    codes.wait(callee, waiting(4));
+    assert!(codes.insert(&answer(1, &[]), &contacts, 1).is_empty());
+    assert_eq!(codes.lookup(&callee, 1), Lookup::Empty);
+    assert_eq!(codes.awaited().collect::<Vec<_>>(), [&callee]);
+    assert_eq!(
+        codes.insert(&answer(1, &[0x60, 0x00]), &contacts, 2).len(),
+        1
+    );
+    assert_eq!(codes.lookup(&callee, 100), Lookup::Known);
+    assert_eq!(codes.awaited().count(), 0);
+}
+
+#[test]
+fn a_delegation_is_asked_for_again_and_other_code_is_not() {
+    let contacts = Contacts::new(&[]).unwrap();
+    let mut codes = Codes::new(10);
+    let delegation = [&[0xef, 0x01, 0x00][..], &[7; 20]].concat();
+    codes.insert(&answer(1, &delegation), &contacts, 10);
+    assert_eq!(codes.lookup(&Address::repeat_byte(1), 14), Lookup::Known);
+    assert_eq!(codes.lookup(&Address::repeat_byte(1), 15), Lookup::Stale);
+}
+
+#[test]
+fn what_waits_for_code_is_bounded_in_bytes_and_counted() {
+    let mut codes = Codes::new(10);
+    let mut gave_way = 0;
+    for n in 0..200_u8 {
+        gave_way += codes.wait(Address::repeat_byte(n), waiting(1 << 18));
+    }
+    // 16 MiB hold 64 of 256 KiB.
+    assert_eq!((gave_way, codes.awaited().count()), (136, 64));
+}
+
+#[test]
+fn two_transactions_under_one_hash_have_different_fingerprints() {
+    let dedup = Dedup::new(8);
+    let real = tx(1, 1, 0);
+    let forged = PendingTransaction {
+        input: vec![1],
+        ..real.clone()
+    };
+    assert_eq!(dedup.fingerprint(&real), dedup.fingerprint(&real.clone()));
+    assert_ne!(dedup.fingerprint(&real), dedup.fingerprint(&forged));
 }

@@ -19,6 +19,13 @@ struct Tracked {
     detected: bool,
 }
 
+#[derive(Debug)]
+struct Mined {
+    number: u64,
+    detected: Vec<(B256, Tracked)>,
+    all: Vec<B256>,
+}
+
 /// Outcomes are counted for all transactions and reported for detected ones.
 #[derive(Debug)]
 pub struct Tracker {
@@ -26,7 +33,11 @@ pub struct Tracker {
     by_nonce: HashMap<(Address, u64), B256>,
     /// Arrival order, for expiry and eviction; entries already ended are skipped.
     order: VecDeque<(u64, B256)>,
-    mined: VecDeque<(B256, Vec<(B256, Tracked)>)>,
+    mined: VecDeque<Mined>,
+    /// Canonical blocks: number and hash, ascending.
+    heads: VecDeque<(u64, B256)>,
+    /// In which block a transaction was, of the last blocks: it can be announced after its inclusion.
+    recent: HashMap<B256, u64>,
     capacity: usize,
     drop_after_ms: u64,
     stats: Arc<Stats>,
@@ -39,6 +50,8 @@ impl Tracker {
             by_nonce: HashMap::new(),
             order: VecDeque::new(),
             mined: VecDeque::new(),
+            heads: VecDeque::new(),
+            recent: HashMap::new(),
             capacity: capacity.max(1),
             drop_after_ms,
             stats,
@@ -51,6 +64,9 @@ impl Tracker {
 
     /// A new pending transaction; the one it replaces (same sender and nonce) has ended.
     pub fn pending(&mut self, tx: &PendingTransaction, out: &mut Vec<Outcome>) {
+        if self.recent.contains_key(&tx.hash) {
+            return;
+        }
         let tracked = Tracked {
             from: tx.from,
             nonce: tx.nonce,
@@ -82,14 +98,40 @@ impl Tracker {
         }
     }
 
-    /// Marks `hash` as detected: its end will be reported.
-    pub fn follow(&mut self, hash: &B256) {
+    /// Marks `hash` as detected: its end will be reported, at once where it was mined before it was announced.
+    pub fn follow(&mut self, hash: &B256, now_ms: u64, out: &mut Vec<Outcome>) {
         if let Some(tracked) = self.pending.get_mut(hash) {
             tracked.detected = true;
+        } else if let Some(&block) = self.recent.get(hash) {
+            let fate = Fate::Mined { block };
+            out.push(Outcome {
+                at_ms: now_ms,
+                hash: *hash,
+                fate,
+            });
         }
     }
 
+    /// A new canonical head.
+    pub fn head(&mut self, number: u64, hash: B256) {
+        while self.heads.back().is_some_and(|(last, _)| *last >= number) {
+            self.heads.pop_back();
+        }
+        self.heads.push_back((number, hash));
+        if self.heads.len() > REORG_WINDOW {
+            self.heads.pop_front();
+        }
+    }
+
+    /// The contents of a canonical block; those of one that left the chain meanwhile are ignored.
     pub fn block(&mut self, block: &BlockContents, now_ms: u64, out: &mut Vec<Outcome>) {
+        let known = self
+            .heads
+            .iter()
+            .find(|(number, _)| *number == block.number);
+        if known.is_some_and(|(_, hash)| *hash != block.hash) {
+            return;
+        }
         let mut detected = Vec::new();
         for mined in &block.transactions {
             if let Some(tracked) = self.forget(&mined.hash) {
@@ -120,19 +162,34 @@ impl Tracker {
                 );
             }
         }
-        self.mined.push_back((block.hash, detected));
-        if self.mined.len() > REORG_WINDOW {
-            self.mined.pop_front();
+        let all: Vec<B256> = block.transactions.iter().map(|mined| mined.hash).collect();
+        self.recent
+            .extend(all.iter().map(|hash| (*hash, block.number)));
+        self.mined.push_back(Mined {
+            number: block.number,
+            detected,
+            all,
+        });
+        if self.mined.len() > REORG_WINDOW
+            && let Some(oldest) = self.mined.pop_front()
+        {
+            for hash in oldest.all {
+                self.recent.remove(&hash);
+            }
         }
     }
 
-    /// The last `depth` blocks left the canonical chain: what they held is pending again.
-    pub fn reorg(&mut self, depth: u64, now_ms: u64, out: &mut Vec<Outcome>) {
-        for _ in 0..depth {
-            let Some((_, transactions)) = self.mined.pop_back() else {
-                return;
-            };
-            for (hash, tracked) in transactions {
+    /// The blocks above number `kept` left the canonical chain: what they held is pending again.
+    pub fn reorg(&mut self, kept: u64, now_ms: u64, out: &mut Vec<Outcome>) {
+        self.heads.retain(|(number, _)| *number <= kept);
+        let (stay, gone): (VecDeque<_>, VecDeque<_>) =
+            self.mined.drain(..).partition(|mined| mined.number <= kept);
+        self.mined = stay;
+        for Mined { detected, all, .. } in gone {
+            for hash in all {
+                self.recent.remove(&hash);
+            }
+            for (hash, tracked) in detected {
                 report(tracked, hash, Fate::Reorged, now_ms, out);
                 self.by_nonce.insert((tracked.from, tracked.nonce), hash);
                 self.pending.insert(hash, tracked);

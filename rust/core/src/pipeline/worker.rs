@@ -4,7 +4,7 @@ use super::codes::{Lookup, Waiting};
 use super::dedup::{Dedup, FirstSeen};
 use super::latency::{Latency, LatencySnapshot};
 use super::output::Output;
-use super::stage::{Clock, Slot, Stages, combined};
+use super::stage::{Clock, Slot, Stages};
 use super::tracker::Tracker;
 use crate::chain::{CodeAnswer, Head};
 use crate::config::{Emit, SensorConfig};
@@ -25,6 +25,21 @@ const TICK: Duration = Duration::from_millis(100);
 
 /// Detections remembered, so that none is made twice.
 const DETECTED: usize = 1 << 14;
+
+/// Probability of what the model could not judge.
+const NO_ANSWER: f32 = 1.0;
+
+/// Callees asked for again with each head, of those that are waited for.
+const ASK_AGAIN: usize = 64;
+
+/// How a transaction's JSON arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Notification,
+    Object,
+    /// Asked for by name.
+    Fetched,
+}
 
 /// Figures that live on the pipeline thread, published every tick.
 #[derive(Debug, Default)]
@@ -106,10 +121,11 @@ impl Worker {
 
     pub fn run(mut self, inbox: &ItemReceiver) {
         loop {
-            let first = inbox.recv_timeout(TICK);
-            let mut next = first;
+            let mut next = inbox.recv_timeout(TICK);
             let mut ended = false;
-            while let Some(item) = next {
+            // Bounded by items, not by slots: a flood of what fills none must not hold up the one that did.
+            for _ in 0..self.slots.len() {
+                let Some(item) = next else { break };
                 ended = matches!(item, Item::End);
                 self.take(item);
                 if ended || self.filled == self.slots.len() {
@@ -142,8 +158,9 @@ impl Worker {
             capture.offer_context(entry);
         }
         match item {
-            Item::Notification(raw) => self.raw(raw, true),
-            Item::Object(raw) => self.raw(raw, false),
+            Item::Notification(raw) => self.raw(&raw, Form::Notification),
+            Item::Object(raw) => self.raw(&raw, Form::Object),
+            Item::Fetched(raw) => self.raw(&raw, Form::Fetched),
             Item::Transaction { tx, at } => {
                 self.slots[self.filled].tx = *tx;
                 self.transaction(at, 0, None);
@@ -157,9 +174,12 @@ impl Worker {
             }),
             Item::Reorg(reorg) => self.after_batch(|worker| {
                 worker.stats.reorgs.add(1);
+                // The new head follows: until then the number is the old one's.
+                let old = worker.stages.chain.block_number.unwrap_or(reorg.number);
+                let kept = old.saturating_sub(reorg.depth);
                 worker
                     .tracker
-                    .reorg(reorg.depth, reorg.at_ms, &mut worker.outcomes);
+                    .reorg(kept, reorg.at_ms, &mut worker.outcomes);
                 worker.output.send(Event::Reorg(reorg));
                 worker.report_outcomes();
             }),
@@ -174,18 +194,17 @@ impl Worker {
         change(self);
     }
 
-    fn raw(&mut self, raw: Raw, notification: bool) {
+    fn raw(&mut self, raw: &Raw, form: Form) {
         let clock = Clock::new(raw.at);
-        let parsed = if notification {
-            frame::parse_notification(&raw.bytes, raw.unix_ms)
-        } else {
-            frame::parse_object(&raw.bytes, raw.unix_ms)
+        let parsed = match form {
+            Form::Notification => frame::parse_notification(&raw.bytes, raw.unix_ms),
+            Form::Object | Form::Fetched => frame::parse_object(&raw.bytes, raw.unix_ms),
         };
         match parsed {
             Ok(tx) => {
                 let slot = &mut self.slots[self.filled];
                 (slot.tx, slot.clock) = (tx, clock);
-                self.transaction(raw.at, raw.endpoint, Some((&raw, notification)));
+                self.transaction(raw.at, raw.endpoint, Some((raw, form)));
             }
             Err(error) => {
                 self.stats.unparsed.add(1);
@@ -200,17 +219,36 @@ impl Worker {
     }
 
     /// The transaction in the next free slot: drops duplicates and other chains' transactions, then examines it.
-    fn transaction(&mut self, at: Instant, endpoint: u16, raw: Option<(&Raw, bool)>) {
+    fn transaction(&mut self, at: Instant, endpoint: u16, raw: Option<(&Raw, Form)>) {
         let slot = &mut self.slots[self.filled];
         if raw.is_none() {
             slot.clock = Clock::new(at);
         }
         slot.again = false;
-        let seen = self.dedup.insert(slot.tx.hash, FirstSeen { endpoint, at });
+        let fingerprint = self.dedup.fingerprint(&slot.tx);
+        let first = FirstSeen {
+            endpoint,
+            at,
+            fingerprint,
+        };
+        let seen = self.dedup.insert(slot.tx.hash, first);
         self.count_endpoint(endpoint, at, seen);
-        if seen.is_some() {
-            self.stats.duplicates.add(1);
-            return;
+        let slot = &self.slots[self.filled];
+        match seen {
+            None => {}
+            Some(first) if first.fingerprint != fingerprint => {
+                // One of the two was made up to hide the other: both are judged.
+                let (origin, at_ms) = (slot.tx.hash.to_string(), slot.tx.seen_ms);
+                let reason = "announced with different contents under one hash".into();
+                self.anomaly(AnomalyKind::HashMismatch, origin, reason, at_ms);
+            }
+            Some(_) => {
+                self.stats.duplicates.add(1);
+                let wanted = raw.is_some_and(|(_, form)| form == Form::Fetched);
+                if self.stages.judges() || !wanted {
+                    return;
+                }
+            }
         }
         let slot = &mut self.slots[self.filled];
         if let Some(chain_id) = slot.tx.chain_id.filter(|id| *id != self.chain_id) {
@@ -222,8 +260,13 @@ impl Worker {
             self.anomaly(AnomalyKind::WrongChain, origin, reason, at_ms);
             return;
         }
-        if let (Some(capture), Some((raw, notification))) = (&self.capture, raw) {
-            capture.offer_raw(raw, notification, &slot.tx, label(&self.labels, endpoint));
+        if let (Some(capture), Some((raw, form))) = (&self.capture, raw) {
+            capture.offer_raw(
+                raw,
+                form == Form::Notification,
+                &slot.tx,
+                label(&self.labels, endpoint),
+            );
         }
         self.tracker.pending(&slot.tx, &mut self.outcomes);
         if !self.stages.judges() {
@@ -288,15 +331,13 @@ impl Worker {
     fn ask_for_code(&mut self) {
         let slot = &self.slots[self.filled];
         let Some(callee) = slot.tx.to else { return };
-        match self
-            .stages
-            .codes
-            .lookup(&callee, self.stages.chain.block_number.unwrap_or(0))
-        {
+        let block = self.stages.chain.block_number.unwrap_or(0);
+        match self.stages.codes.lookup(&callee, block) {
             Lookup::Known => return,
-            Lookup::Stale => {}
-            Lookup::Unknown if !self.stages.judges() => {}
-            Lookup::Unknown => {
+            // Ether sent to an account without code.
+            Lookup::Empty if slot.tx.input.is_empty() => return,
+            _ if !self.stages.judges() => {}
+            Lookup::Stale | Lookup::Empty | Lookup::Unknown => {
                 let waiting = Waiting {
                     tx: slot.tx.clone(),
                     row: slot.row,
@@ -319,6 +360,13 @@ impl Worker {
         self.stats
             .next_base_fee_wei
             .set(u64::try_from(head.next_base_fee()).unwrap_or(u64::MAX));
+        self.tracker.head(head.number, head.hash);
+        // A request may have failed, or the contract may only now be there.
+        if let Some(live) = &self.live {
+            let awaited = self.stages.codes.awaited().take(ASK_AGAIN);
+            awaited.for_each(|callee| live.request_code(*callee));
+            self.stages.codes.rotate_awaited(ASK_AGAIN);
+        }
     }
 
     fn code(&mut self, answer: &CodeAnswer) {
@@ -327,10 +375,6 @@ impl Worker {
             .stages
             .codes
             .insert(answer, &self.stages.contacts, block);
-        // Without code there is no new evidence.
-        if answer.code.is_empty() {
-            return;
-        }
         for Waiting { tx, row } in waited {
             let slot = &mut self.slots[self.filled];
             slot.clock = Clock::new(Instant::now());
@@ -356,7 +400,7 @@ impl Worker {
             .stages
             .classify(&self.slots[..batch], &mut probabilities)
         {
-            // No answer must not pass as harmless: NaN is a detection of the highest level.
+            // No answer must not pass as harmless.
             self.anomaly(
                 AnomalyKind::Inference,
                 "classifier".into(),
@@ -364,12 +408,17 @@ impl Worker {
                 now_ms(),
             );
             probabilities.clear();
-            probabilities.resize(batch, f32::NAN);
+            probabilities.resize(batch, NO_ANSWER);
         }
         let classified = Instant::now();
         for (i, probability) in probabilities.iter().copied().enumerate() {
             let slot = &self.slots[i];
-            let score = combined(probability, slot.signature_score);
+            let probability = if probability.is_nan() {
+                NO_ANSWER
+            } else {
+                probability
+            };
+            let score = probability.max(slot.signature_score);
             if !slot.again {
                 self.stats.classified.add(1);
                 self.latency
@@ -399,35 +448,21 @@ impl Worker {
     fn detection(&mut self, slot: usize, probability: f32, classified: Instant) {
         let slot = &self.slots[slot];
         // One detection a transaction: the second judgement may find one that the first did not.
-        if self
-            .detected
-            .insert(
-                slot.tx.hash,
-                FirstSeen {
-                    endpoint: 0,
-                    at: classified,
-                },
-            )
-            .is_some()
-        {
+        let seen = FirstSeen {
+            endpoint: 0,
+            at: classified,
+            fingerprint: 0,
+        };
+        if self.detected.insert(slot.tx.hash, seen).is_some() {
             return;
         }
-        self.tracker.follow(&slot.tx.hash);
-        match self.stages.detect(slot, probability, classified) {
-            Ok(Some(detection)) => {
-                self.stats.detections.add(1);
-                self.output.send(Event::Detection(Box::new(detection)));
-            }
-            Ok(None) => {}
-            Err(error) => {
-                self.anomaly(
-                    AnomalyKind::Inference,
-                    "classifier".into(),
-                    error.to_string(),
-                    now_ms(),
-                );
-            }
+        if let Some(detection) = self.stages.detect(slot, probability, classified) {
+            self.stats.detections.add(1);
+            self.output.send(Event::Detection(Box::new(detection)));
         }
+        self.tracker
+            .follow(&slot.tx.hash, now_ms(), &mut self.outcomes);
+        self.report_outcomes();
     }
 
     fn flush_records(&mut self) {

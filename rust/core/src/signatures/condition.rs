@@ -200,9 +200,10 @@ fn contact(subject: &Subject) -> u8 {
         if subject.decoded.addresses.contains(address) {
             ways |= Contact::CALLDATA;
         }
-        if subject
-            .code
-            .is_some_and(|code| code.addresses.binary_search(address).is_ok())
+        if subject.code_touches.contains(&touched)
+            || subject
+                .code
+                .is_some_and(|code| code.addresses.binary_search(address).is_ok())
         {
             ways |= Contact::CODE;
         }

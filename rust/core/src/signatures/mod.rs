@@ -150,6 +150,8 @@ pub struct Subject<'a> {
     pub code: Option<&'a CodeFacts>,
     /// Monitored contracts it touches, as indices into `monitored`.
     pub touches: &'a [u16],
+    /// Those of them whose address stands anywhere in the callee's code (or the init code), in whatever form.
+    pub code_touches: &'a [u16],
     /// All monitored contracts, in the configuration's order.
     pub monitored: &'a [Address],
     /// The latest block, for the age of code.

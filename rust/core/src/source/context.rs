@@ -23,7 +23,8 @@ impl ContextEntry {
             Item::Block(block) => Self::Block(block.clone()),
             Item::Reorg(reorg) => Self::Reorg(reorg.clone()),
             Item::Code(code) => Self::Code(code.clone()),
-            Item::Notification(_) | Item::Object(_) | Item::Transaction { .. } => return None,
+            Item::Notification(_) | Item::Object(_) | Item::Fetched(_) => return None,
+            Item::Transaction { .. } => return None,
             Item::Anomaly(_) | Item::Ready | Item::End => return None,
         })
     }

@@ -32,6 +32,8 @@ pub enum Item {
     Notification(Raw),
     /// One transaction object: from a response, or a line of a JSON lines file.
     Object(Raw),
+    /// A transaction that was asked for by name: it is handed on even where it was seen before.
+    Fetched(Raw),
     /// Already decoded (Parquet).
     Transaction {
         tx: Box<PendingTransaction>,

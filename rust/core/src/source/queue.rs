@@ -145,7 +145,9 @@ impl Drop for ItemReceiver {
 
 fn weight(item: &Item) -> usize {
     match item {
-        Item::Notification(Raw { bytes, .. }) | Item::Object(Raw { bytes, .. }) => bytes.len(),
+        Item::Notification(Raw { bytes, .. })
+        | Item::Object(Raw { bytes, .. })
+        | Item::Fetched(Raw { bytes, .. }) => bytes.len(),
         Item::Transaction { tx, .. } => tx.input.len(),
         _ => 0,
     }

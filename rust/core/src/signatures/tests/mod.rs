@@ -102,6 +102,7 @@ impl Scene {
             decoded: &self.decoded,
             code: self.code.as_ref(),
             touches: &self.touches,
+            code_touches: &[],
             monitored: &self.monitored,
             block_number: self.block_number,
         }

@@ -323,6 +323,7 @@ fn subject<'a>((tx, decoded, code, touches, monitored, block_number): &'a Parts)
         decoded,
         code: code.as_ref(),
         touches,
+        code_touches: &[],
         monitored,
         block_number: *block_number,
     }

@@ -345,6 +345,9 @@ impl<'a> Connection<'a> {
             WsError::Utf8(_) | WsError::Protocol(_) => Some(AnomalyKind::MalformedFrame),
             _ => None,
         };
+        if matches!(error, WsError::Capacity(_)) && !self.endpoint.caught_up.get() {
+            self.endpoint.pool_too_large.set(true);
+        }
         let said = self.endpoint.url.scrub(&error.to_string());
         if let Some(kind) = kind {
             self.endpoint.reporter.report(kind, &said);

@@ -31,6 +31,8 @@ pub struct Endpoint {
     pub batches_refused: Cell<bool>,
     /// That its pool cannot be read has been said.
     pub pool_refusal_told: Cell<bool>,
+    /// Its `txpool_content` was above the size limit and cost the connection: not asked again.
+    pub pool_too_large: Cell<bool>,
     pub hashes_told: Cell<bool>,
     pub heads_refusal_told: Cell<bool>,
     /// It has served the right chain before.
@@ -82,6 +84,7 @@ impl Endpoint {
             shared,
             batches_refused: off(),
             pool_refusal_told: off(),
+            pool_too_large: off(),
             hashes_told: off(),
             heads_refusal_told: off(),
             verified: off(),

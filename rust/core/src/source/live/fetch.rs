@@ -47,6 +47,6 @@ async fn fetch_one(shared: &Shared, hash: B256) -> Result<(), String> {
         unix_ms,
     };
     // A pipeline that is gone needs no answer.
-    emit(&shared.items, Item::Object(raw)).await.ok();
+    emit(&shared.items, Item::Fetched(raw)).await.ok();
     Ok(())
 }

@@ -222,6 +222,9 @@ impl Desk {
                 }
             });
         } else {
+            // Whoever announces it next may have it.
+            let lookups = &self.endpoint.shared.lookups;
+            lookups.asked.borrow_mut().remove(&wanted.hash);
             let said = format!(
                 "announced {}, but eth_getTransactionByHash: {reason}",
                 json::short(&wanted.hash)

@@ -150,7 +150,7 @@ impl LiveSource {
         self.code.request(address);
     }
 
-    /// Asks the nodes for one transaction; it arrives as `Item::Object`, or as an anomaly where no node knows it.
+    /// Asks the nodes for one transaction; it arrives as `Item::Fetched`, or as an anomaly where no node knows it.
     pub fn fetch(&self, hash: B256) {
         // Without room the caller asks more than any node answers; the next poll may succeed.
         self.fetches.try_send(hash).ok();

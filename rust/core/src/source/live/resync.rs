@@ -13,11 +13,17 @@ const STRIDE: usize = 32;
 ///
 /// Runs after the subscription is confirmed, so that nothing falls between the two.
 pub async fn catch_up(endpoint: &Endpoint, rpc: &WsRpc) -> Result<(), Closed> {
-    let refused = match rpc.call("txpool_content", "[]", POOL_TIMEOUT).await {
-        Ok(answer) if answer.raw.starts_with(b"{") => return read_pool(endpoint, &answer).await,
-        Ok(_) => "not an object".to_owned(),
-        Err(RpcError::Lost) => return Ok(()),
-        Err(error) => error.to_string(),
+    let refused = if endpoint.pool_too_large.get() {
+        "above the size limit of a message".to_owned()
+    } else {
+        match rpc.call("txpool_content", "[]", POOL_TIMEOUT).await {
+            Ok(answer) if answer.raw.starts_with(b"{") => {
+                return read_pool(endpoint, &answer).await;
+            }
+            Ok(_) => "not an object".to_owned(),
+            Err(RpcError::Lost) => return Ok(()),
+            Err(error) => error.to_string(),
+        }
     };
     let refused_too = match rpc
         .call("eth_getBlockByNumber", r#"["pending",true]"#, POOL_TIMEOUT)

@@ -56,6 +56,10 @@ impl Routes {
             match node.call(method, params).await {
                 Ok(answer) if answer.is_null() => last = RpcError::Null,
                 Ok(answer) => return Ok(answer),
+                Err(RpcError::Refused { code, message }) => {
+                    let message = node.url.scrub(&message);
+                    last = RpcError::Refused { code, message };
+                }
                 Err(error) => last = error,
             }
         }
@@ -70,6 +74,11 @@ impl Routes {
             match rpc.call(method, params, TIMEOUT).await {
                 Ok(answer) if answer.is_null() => last = RpcError::Null,
                 Ok(answer) => return Ok(answer),
+                // Its words may repeat the URL's key, and the URL is not known here.
+                Err(RpcError::Refused { code, .. }) => {
+                    let message = "an error".into();
+                    last = RpcError::Refused { code, message };
+                }
                 Err(error) => last = error,
             }
         }

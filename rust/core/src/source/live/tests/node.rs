@@ -432,7 +432,7 @@ impl Rig {
     /// The next transaction, as it was received.
     pub fn transaction(&mut self) -> Bytes {
         self.find(|item| match item {
-            Item::Notification(raw) | Item::Object(raw) => Some(raw.bytes),
+            Item::Notification(raw) | Item::Object(raw) | Item::Fetched(raw) => Some(raw.bytes),
             _ => None,
         })
     }
