@@ -31,9 +31,7 @@ impl PendingTransaction {
     /// The first four bytes of the calldata of a call; `None` for creations and shorter calldata.
     #[inline]
     pub fn selector(&self) -> Option<[u8; 4]> {
-        if self.to.is_none() {
-            return None;
-        }
+        self.to?;
         self.input.first_chunk::<4>().copied()
     }
 

@@ -1,5 +1,4 @@
 //! Transactions to measure on: real ones where the data folder is there, else a few made by this project.
-#![allow(dead_code)] // Each bench uses a part.
 
 #![allow(dead_code)] // Each bench uses a part of it.
 
