@@ -123,12 +123,13 @@ impl Worker {
         loop {
             let mut next = inbox.recv_timeout(TICK);
             let mut ended = false;
-            // Bounded by items, not by slots: a flood of what fills none must not hold up the one that did.
-            for _ in 0..self.slots.len() {
-                let Some(item) = next else { break };
+            let mut taken = 0;
+            while let Some(item) = next {
                 ended = matches!(item, Item::End);
                 self.take(item);
-                if ended || self.filled == self.slots.len() {
+                taken += 1;
+                // Bounded by items too: a flood of what fills no slot must not hold up what filled one.
+                if ended || taken == self.slots.len() || self.filled == self.slots.len() {
                     break;
                 }
                 next = inbox.try_recv();
