@@ -5,7 +5,7 @@ use crate::chain::CodeAnswer;
 use crate::features::{CodeFacts, FeatureVector};
 use crate::tx::PendingTransaction;
 use alloy_primitives::Address;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use std::collections::VecDeque;
 
 /// Bounds of the transactions that wait for code, over all callees.
@@ -108,8 +108,6 @@ impl Codes {
                 self.codes.remove(&oldest);
             }
         }
-        self.waiting_order
-            .retain(|callee| *callee != answer.address);
         let mut waited = self.take(&answer.address);
         if answer.code.is_empty() {
             // Ether sent to an account without code is no call, whatever comes there later.
@@ -124,6 +122,12 @@ impl Codes {
     /// Remembers a transaction to be judged again; answers how many older ones had to give way.
     pub fn wait(&mut self, callee: Address, waiting: Waiting) -> u64 {
         let mut gave_way = 0;
+        if self.waiting_order.len() > 2 * WAITING {
+            // Answered callees leave their place in the order behind; here it is taken from them.
+            let mut seen = HashSet::new();
+            self.waiting_order
+                .retain(|callee| self.waiting.contains_key(callee) && seen.insert(*callee));
+        }
         let queue = self.waiting.entry(callee).or_default();
         if queue.is_empty() {
             self.waiting_order.push_back(callee);
@@ -147,7 +151,9 @@ impl Codes {
 
     /// Callees that are waited for, longest first: their code is to be asked for again.
     pub fn awaited(&self) -> impl Iterator<Item = &Address> {
-        self.waiting_order.iter()
+        self.waiting_order
+            .iter()
+            .filter(|callee| self.waiting.contains_key(*callee))
     }
 
     /// Puts the longest-waiting callees behind the others, so that each is asked for in its turn.
