@@ -10,14 +10,14 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def command(bench: str, *arguments: str) -> list[str]:
-    """`cargo bench` of one target, by the profile that everything else is built with."""
+    """`cargo bench` of one target, by the profile the wheel is built with: what is measured is what runs."""
     package = ["-p", "mempool-ids-core", "--bench", bench]
     return [
         "cargo",
         "bench",
         "--locked",
         "--profile",
-        "release",
+        "dist",
         *package,
         *(["--", *arguments] if arguments else []),
     ]

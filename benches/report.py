@@ -175,8 +175,8 @@ def markdown(report: dict[str, Any]) -> str:
         "## Latency",
         "",
         (
-            "From the feed's write to the end of classification, and from the sensor's read to the same, in µs. The "
-            "sensor's threads share one core, the feed has the other."
+            "From the feed's write to the end of classification, and from the sensor's read to the same, in µs; sensor "
+            "and feed share the machine's cores."
         ),
         "",
         "| at 1,000 tx/s | p50 | p90 | p99 | p99.9 | max |",
@@ -191,8 +191,8 @@ def markdown(report: dict[str, Any]) -> str:
     lines += [
         "",
         (
-            f"Saturated: {full['tx_per_second']:,.0f} tx/s over {full['count']:,} transactions, {full['dropped']:,} "
-            "dropped (and counted) because the feed outruns the sensor."
+            f"Saturated, the sensor's threads on one core: {full['tx_per_second']:,.0f} tx/s over "
+            f"{full['count']:,} transactions, {full['dropped']:,} dropped (and counted) because the feed outruns the sensor."
         ),
         "",
         "## Stages",

@@ -1,5 +1,5 @@
-//! Frame on the socket to classified, through the real sensor: at 1,000 transactions a second as a histogram, and at
-//! saturation as a rate. The sensor's threads share one core, the feed has the other.
+//! Frame on the socket to classified, through the real sensor: at 1,000 transactions a second as a histogram, sensor and
+//! feed sharing the machine's cores; and at saturation as a rate, the sensor's threads together on one core.
 //!
 //! `cargo bench --bench latency [-- --json FILE]`; needs `MEMPOOL_IDS_ONNXRUNTIME` (the Makefile sets it).
 
@@ -89,7 +89,7 @@ fn wait_classified(sensor: &Sensor, target: u64) {
 
 /// Latencies from the feed's write to the end of classification, in microseconds.
 fn at_rate(samples: &support::samples::Samples, rate: u64, count: u64) -> serde_json::Value {
-    let feed = Feed::start(&samples.objects, 0, || pin(FEED_CORE));
+    let feed = Feed::start(&samples.objects, 0, || {});
     let mut sensor =
         Sensor::new(config(format!("ws://{}", feed.address), Emit::All)).expect("sensor");
     sensor.start().expect("start");
@@ -145,6 +145,8 @@ fn at_rate(samples: &support::samples::Samples, rate: u64, count: u64) -> serde_
 
 /// Transactions a second from a feed that always has more.
 fn saturated(samples: &support::samples::Samples, count: u64) -> serde_json::Value {
+    // Threads inherit this: all of the sensor runs on one core.
+    pin(SENSOR_CORE);
     let feed = Feed::start(&samples.objects, 0, || pin(FEED_CORE));
     let mut sensor =
         Sensor::new(config(format!("ws://{}", feed.address), Emit::Alerts)).expect("sensor");
@@ -167,13 +169,10 @@ fn saturated(samples: &support::samples::Samples, count: u64) -> serde_json::Val
 }
 
 fn main() {
-    // Threads inherit this: all of the sensor runs on one core.
-    pin(SENSOR_CORE);
     let quick = std::env::args().any(|a| a == "--quick");
     let samples = support::samples::load();
     let runs = serde_json::json!({
         "samples": samples.origin,
-        "cores": {"sensor": 1, "feed": 1},
         "at_1000": at_rate(&samples, 1_000, if quick { 3_000 } else { 20_000 }),
         "saturation": saturated(&samples, if quick { 50_000 } else { 1_000_000 }),
     });

@@ -108,15 +108,19 @@ impl Codes {
                 self.codes.remove(&oldest);
             }
         }
-        let mut waited = self.take(&answer.address);
-        if answer.code.is_empty() {
-            // Ether sent to an account without code is no call, whatever comes there later.
-            waited.retain(|waiting| !waiting.tx.input.is_empty());
-            for waiting in waited.drain(..) {
-                self.wait(answer.address, waiting);
+        if !answer.code.is_empty() {
+            return self.take(&answer.address);
+        }
+        // Ether sent to an account without code is no call, whatever comes there later.
+        if let Some(queue) = self.waiting.get_mut(&answer.address) {
+            let before = queue.len();
+            queue.retain(|waiting| !waiting.tx.input.is_empty());
+            self.waiting_count -= before - queue.len();
+            if queue.is_empty() {
+                self.waiting.remove(&answer.address);
             }
         }
-        waited
+        VecDeque::new()
     }
 
     /// Remembers a transaction to be judged again; answers how many older ones had to give way.

@@ -173,13 +173,14 @@ fn the_backoff_starts_over_after_each_success() {
     for cut in 1..=14 {
         // A sign that it has caught up: the head it asked for is known, and the pool it asked for is answered.
         rig.until("caught up", |_| node.requests("txpool_content") == cut);
-        std::thread::sleep(Duration::from_millis(30));
+        // It takes the answer in after that, on a busy machine a good while after.
+        std::thread::sleep(Duration::from_millis(250));
         node.push(Push::Reset);
     }
     rig.until("connected", |rig| rig.source.endpoints()[0].connects == 15);
     // Without starting over, the last delays would be of minutes.
     assert!(
-        start.elapsed() < Duration::from_secs(10),
+        start.elapsed() < Duration::from_secs(30),
         "{:?}",
         start.elapsed()
     );
