@@ -192,7 +192,7 @@ def markdown(report: dict[str, Any]) -> str:
         "",
         (
             f"Saturated, the sensor's threads on one core: {full['tx_per_second']:,.0f} tx/s over "
-            f"{full['count']:,} transactions, {full['dropped']:,} dropped (and counted) because the feed outruns the sensor."
+            f"{full['count']:,} transactions, {full['dropped']:,} dropped and counted: the feed outruns it."
         ),
         "",
         "## Stages",
