@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mempool_ids.demo.anvil import Anvil, AnvilOptions
+from mempool_ids.demo.contracts import deploy
 from mempool_ids.demo.rpc import Rpc
 from tests.e2e.conftest import CHAIN_ID, Protocol, Sensors
 from tests.e2e.harness import SensorProcess
@@ -61,6 +62,27 @@ async def test_what_is_pending_during_a_cut_is_alerted_once(
         await sensor.wait_alerted(after)
         await settle()
         once_each(sensor, before, during, after)
+
+
+@pytest.mark.parametrize("cut", [reset, stall, drip])
+async def test_an_attack_sent_during_a_cut_is_known_by_the_code_of_its_contract(
+    cut: Cut, node: Anvil, protocol: Protocol, sensors: Sensors
+) -> None:
+    sensors.rules = Path("builtin")
+    thief = protocol.accounts[5]
+    async with Proxy(node.port) as proxy:
+        sensor = await sensors.run(protocol.vault, proxy.url)
+        await protocol.deposits(5)
+        await cut(proxy)
+        attacker = await deploy(protocol.rpc, "Attacker", thief, protocol.vault.address)
+        attack = await attacker.send(protocol.rpc, thief, "attack()", value=10**18, gas=600_000)
+        await protocol.deposits(5, account=3)
+        await sensor.until(lambda: proxy.abandoned > 0, "it to give the connection up")
+        assert not sensor.alerted()
+        proxy.set(Mode.PASS)
+        await sensor.wait_alerted([attack])
+        await settle()
+        once_each(sensor, [attack])
 
 
 async def test_a_stall_shorter_than_the_timeout_loses_and_repeats_nothing(

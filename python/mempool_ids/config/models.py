@@ -36,6 +36,7 @@ class Section(BaseModel):
 
 
 Positive = Annotated[int, Field(gt=0)]
+NonNegative = Annotated[int, Field(ge=0)]
 Probability = Annotated[float, Field(ge=0.0, le=1.0)]
 
 
@@ -186,6 +187,7 @@ class Limits(Section):
     accounts: Positive | None = None
     events: Positive | None = None
     batch: Positive | None = None
+    spin_us: NonNegative | None = None  # 0 lets the pipeline always sleep
 
 
 def _default_sensor() -> str:

@@ -59,7 +59,7 @@ fn record(dir: &Path, lines: &Path, rows: usize) -> usize {
     let mut text = std::io::BufWriter::new(std::fs::File::create(lines).expect("creates"));
     let (mut bytes, mut offering) = (0, Duration::ZERO);
     let started = Instant::now();
-    for (i, tx) in samples.parsed().iter().cycle().take(rows).enumerate() {
+    for (i, tx) in samples.transactions.iter().cycle().take(rows).enumerate() {
         let json = object(tx, i);
         std::io::Write::write_all(&mut text, json.as_bytes()).expect("writes");
         std::io::Write::write_all(&mut text, b"\n").expect("writes");

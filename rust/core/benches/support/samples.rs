@@ -23,12 +23,6 @@ pub fn load() -> Samples {
     }
 }
 
-impl Samples {
-    pub fn parsed(&self) -> Vec<PendingTransaction> {
-        self.transactions.clone()
-    }
-}
-
 /// Field order and the fields a sensor does not need are geth's.
 fn object(tx: &PendingTransaction) -> String {
     let to = tx.to.map_or("null".into(), |to| format!("\"{to:#x}\""));

@@ -34,7 +34,6 @@ pub struct ModelEntry {
     /// Names of the graph's input and output.
     pub input: String,
     pub output: String,
-    pub threshold: f32,
     /// Training medians: what [`explain`](super::Classifier::explain) replaces a feature with.
     pub baseline: FeatureVector,
 }

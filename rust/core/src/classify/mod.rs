@@ -20,7 +20,6 @@ pub struct Classifier {
     known: Arc<KnownSelectors>,
     name: Arc<str>,
     version: Arc<str>,
-    threshold: f32,
     baseline: FeatureVector,
     scratch: Vec<f32>,
 }
@@ -52,7 +51,6 @@ impl Classifier {
             known: Arc::new(known),
             name: name.into(),
             version: entry.version.as_str().into(),
-            threshold: entry.threshold,
             baseline: entry.baseline,
             scratch: Vec::new(),
         })
@@ -64,11 +62,6 @@ impl Classifier {
 
     pub fn version(&self) -> &Arc<str> {
         &self.version
-    }
-
-    /// The operating point the model was tuned to; a deployment's configuration may choose another.
-    pub fn threshold(&self) -> f32 {
-        self.threshold
     }
 
     /// The selectors the model's features were computed with.

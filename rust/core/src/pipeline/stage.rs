@@ -132,16 +132,26 @@ impl Stages {
     pub fn examine(&mut self, slot: &mut Slot) {
         self.decoder.decode(&slot.tx, &mut slot.decoded);
         slot.clock.decoded = Instant::now();
-        let code = slot.tx.to.as_ref().and_then(|to| self.codes.get(to));
-        slot.row =
-            self.extractor
-                .extract(&slot.tx, &slot.decoded, code.map(|c| &c.facts), &self.chain);
+        // A creation is judged by its init code: it holds the code that will be there.
+        slot.created = slot
+            .tx
+            .to
+            .is_none()
+            .then(|| CodeFacts::scan(&slot.tx.input, None));
+        let code = match &slot.tx.to {
+            Some(to) => self.codes.get(to).map(|code| &code.facts),
+            None => slot.created.as_ref(),
+        };
+        slot.row = self
+            .extractor
+            .extract(&slot.tx, &slot.decoded, code, &self.chain);
         slot.clock.featured = Instant::now();
         self.match_signatures(slot);
     }
 
     /// The same for a transaction judged before, now that its callee's code is known. `slot.row` holds its features.
     pub fn examine_again(&mut self, slot: &mut Slot) {
+        slot.created = None;
         self.decoder.decode(&slot.tx, &mut slot.decoded);
         slot.clock.decoded = Instant::now();
         if let Some(code) = slot.tx.to.as_ref().and_then(|to| self.codes.get(to)) {
@@ -164,12 +174,6 @@ impl Stages {
             code.map_or(&[], |c| &c.contacts),
             &mut slot.contacts,
         );
-        // A creation is judged by its init code: it holds the code that will be there.
-        slot.created = slot
-            .tx
-            .to
-            .is_none()
-            .then(|| CodeFacts::scan(&slot.tx.input, None));
         let mut matched = std::mem::take(&mut slot.matched);
         slot.signature_score = self.matcher.evaluate(
             &subject(slot, &self.codes, &self.contacts, &self.chain),

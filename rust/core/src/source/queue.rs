@@ -4,9 +4,12 @@ use super::{Item, Raw};
 use crate::config::Limits;
 use crate::stats::Stats;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError, bounded};
+use std::cell::Cell;
+use std::hint::spin_loop;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
-use std::time::Duration;
+use std::thread::available_parallelism;
+use std::time::{Duration, Instant};
 
 /// A queue of `limits.queue_frames` items holding at most `limits.queue_bytes` of raw JSON and calldata.
 pub fn queue(limits: &Limits, stats: Arc<Stats>) -> (ItemSender, ItemReceiver) {
@@ -18,7 +21,15 @@ pub fn queue(limits: &Limits, stats: Arc<Stats>) -> (ItemSender, ItemReceiver) {
         max_bytes: limits.queue_bytes,
         stats,
     };
-    (sender, ItemReceiver { rx, level })
+    // On a single core the spinning thread would keep the source from running.
+    let alone = available_parallelism().is_ok_and(|cores| cores.get() == 1);
+    let receiver = ItemReceiver {
+        rx,
+        level,
+        spin: Duration::from_micros(if alone { 0 } else { limits.spin_us }),
+        dense: Cell::new(false),
+    };
+    (sender, receiver)
 }
 
 #[derive(Default)]
@@ -102,12 +113,24 @@ impl ItemSender {
 pub struct ItemReceiver {
     rx: Receiver<Item>,
     level: Arc<Level>,
+    spin: Duration,
+    /// The last item came within `spin`.
+    dense: Cell<bool>,
 }
 
 impl ItemReceiver {
     /// `None` where nothing came in time; `Item::End` where every sender is gone.
     pub fn recv_timeout(&self, timeout: Duration) -> Option<Item> {
-        match self.rx.recv_timeout(timeout) {
+        let start = Instant::now();
+        while self.dense.get() && start.elapsed() < self.spin {
+            if let Some(item) = self.try_recv() {
+                return Some(item);
+            }
+            spin_loop();
+        }
+        let received = self.rx.recv_timeout(timeout);
+        self.dense.set(start.elapsed() < self.spin);
+        match received {
             Ok(item) => Some(self.release(item)),
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => Some(Item::End),
