@@ -56,7 +56,7 @@ fn config(url: String, emit: Emit) -> SensorConfig {
         }),
         capture: None,
         emit,
-        limits: Limits::default(),
+        limits: Limits { spin_us: std::env::var("SPIN").map_or(2000, |s| s.parse().unwrap()), ..Limits::default() },
     }
 }
 
@@ -171,6 +171,10 @@ fn saturated(samples: &support::samples::Samples, count: u64) -> serde_json::Val
 fn main() {
     let quick = std::env::args().any(|a| a == "--quick");
     let samples = support::samples::load();
+    if let Ok(n) = std::env::var("SAT") {
+        println!("{}", saturated(&samples, n.parse().unwrap())["tx_per_second"]);
+        return;
+    }
     let runs = serde_json::json!({
         "samples": samples.origin,
         "at_1000": at_rate(&samples, 1_000, if quick { 3_000 } else { 20_000 }),
