@@ -12,6 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 FUZZ_SECONDS ?= 60
 DEMO_ARGS ?=
+BENCH_ARGS ?=
 PYTEST_ARGS ?=
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
@@ -96,8 +97,10 @@ wheel: $(INSTALLED) ## the wheel to publish, in dist/
 check-wheel: wheel ## install the wheel in an empty environment elsewhere and use it
 	PYTHON=$(PYTHON) tools/check-wheel.sh dist/*.whl
 
-bench: $(BUILT) ## measure everything and write benches/REPORT.md and benches/report.json
-	$(BIN)/python -m benches.report
+bench: $(BUILT) wheel ## measure everything and write benches/REPORT.md and benches/report.json (half an hour)
+	rm -rf target/bench && $(PYTHON) -m venv target/bench
+	target/bench/bin/python -m pip install --quiet --disable-pip-version-check dist/*.whl
+	MEMPOOL_IDS=$(CURDIR)/target/bench/bin/mempool-ids $(BIN)/python -m benches.report $(BENCH_ARGS)
 
 fuzz: ## fuzz each target for FUZZ_SECONDS (60); needs cargo install cargo-fuzz
 	@command -v cargo-fuzz >/dev/null || { echo "make fuzz needs cargo-fuzz: cargo install --locked cargo-fuzz" >&2; exit 1; }

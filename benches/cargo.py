@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,26 +10,24 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def command(bench: str, *arguments: str) -> list[str]:
-    """`cargo bench` of one target, by the profile the wheel is built with: what is measured is what runs."""
-    package = ["-p", "mempool-ids-core", "--bench", bench]
-    return [
-        "cargo",
-        "bench",
-        "--locked",
-        "--profile",
-        "dist",
-        *package,
-        *(["--", *arguments] if arguments else []),
-    ]
+def command(bench: str, *arguments: str, profile: str = "dist") -> list[str]:
+    """`cargo bench` of one target, by default with the wheel's profile: what is measured is what runs."""
+    target = ["--profile", profile, "-p", "mempool-ids-core", "--bench", bench]
+    return ["cargo", "bench", "--locked", *target, "--", *arguments]
+
+
+def capture(folder: Path, count: int) -> None:
+    """Records `count` transactions into `folder`, for the installed command to replay."""
+    supply = command("supply", "capture", str(folder), str(count), profile="release")
+    subprocess.run(supply, cwd=ROOT, check=True, stdout=sys.stderr)
 
 
 @contextmanager
 def feed(count: int, rate: int | None = None) -> Iterator[str]:
     """The URL of a node that only talks: `count` transactions to its first subscriber, at `rate` a second."""
-    arguments = ["0", str(count), *([str(rate)] if rate else [])]
+    supply = command("supply", "feed", str(count), *([str(rate)] if rate else []), profile="release")
     with subprocess.Popen(
-        command("feed", *arguments), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        supply, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     ) as process:
         try:
             assert process.stdout is not None

@@ -13,13 +13,17 @@ from typing import Any
 
 from benches import cargo
 
-MEMPOOL_IDS = Path(sys.executable).parent / "mempool-ids"
+MEMPOOL_IDS = Path(os.environ.get("MEMPOOL_IDS") or Path(sys.executable).parent / "mempool-ids")
+"""The command that is measured: `make bench` names the built wheel's."""
 
 
-def resident_mb(pid: int) -> float:
+def resident_mb(pid: int, field: str = "VmRSS") -> float:
+    """Resident memory of a process: now (`VmRSS`) or at its highest (`VmHWM`)."""
     status = Path(f"/proc/{pid}/status").read_text()
-    found = re.search(r"VmRSS:\s+(\d+) kB", status)
-    return int(found.group(1)) / 1024 if found else 0.0
+    found = re.search(rf"{field}:\s+(\d+) kB", status)
+    if not found:
+        raise RuntimeError(f"process {pid} has no {field}")
+    return int(found.group(1)) / 1024
 
 
 def steady(count: int, rate: int = 10_000) -> dict[str, Any]:
@@ -29,8 +33,8 @@ def steady(count: int, rate: int = 10_000) -> dict[str, Any]:
             "chain.websocket_urls": url,
             "chain.resync": "false",
             "alerts.jsonl": f"{folder}/alerts.jsonl",
+            "alerts.stats_interval_s": "1",
             "storage.url": f"sqlite:///{folder}/ids.db",
-            "detection.classification_threshold": "0.999",
         }
         command = [str(MEMPOOL_IDS), "run", *(a for k, v in settings.items() for a in ("--set", f"{k}={v}"))]
         with subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True) as sensor:
@@ -43,26 +47,31 @@ def steady(count: int, rate: int = 10_000) -> dict[str, Any]:
                     raise RuntimeError("the sensor did not become ready")
                 start = resident_mb(sensor.pid)
                 os.set_blocking(sensor.stderr.fileno(), False)
-                time.sleep(count / rate + 5)
-                end = resident_mb(sensor.pid)
+                time.sleep(count / rate + 10)
+                end, highest = resident_mb(sensor.pid), resident_mb(sensor.pid, "VmHWM")
             finally:
                 sensor.send_signal(signal.SIGTERM)
                 sensor.wait(30)
-    return {"rss_start_mb": start, "rss_mb": end, "transactions": count, "rate": rate}
+        events = [json.loads(line) for line in Path(folder, "alerts.jsonl").read_text().splitlines()]
+    stats = [event["stats"] for event in events if event["event_type"] == "stats"][-1]
+    if stats["classified"] + stats["dropped"] != count:
+        raise RuntimeError(f"{stats['classified']} of {count} transactions were classified: {stats}")
+    return {
+        "rss_start_mb": start,
+        "rss_mb": end,
+        "rss_highest_mb": highest,
+        "transactions": stats["classified"],
+        "dropped": stats["dropped"],
+        "alerts": stats["detections"],
+        "rate": rate,
+    }
 
 
 def replay(count: int) -> dict[str, Any]:
     """Seconds that `mempool-ids replay` takes for a capture of `count` transactions, start of the process included."""
     with tempfile.TemporaryDirectory() as folder:
         capture = Path(folder, "capture")
-        environment = {
-            **os.environ,
-            "MEMPOOL_IDS_REPLAY_WRITE": str(capture),
-            "MEMPOOL_IDS_REPLAY_ROWS": str(count),
-        }
-        subprocess.run(
-            cargo.command("replay"), cwd=cargo.ROOT, env=environment, check=True, stdout=sys.stderr
-        )
+        cargo.capture(capture, count)
         start = time.perf_counter()
         result = subprocess.run(
             [str(MEMPOOL_IDS), "replay", str(capture), "--json"],

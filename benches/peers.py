@@ -105,7 +105,7 @@ def inference() -> dict[str, float]:
     rng = np.random.default_rng(0)
     rows = rng.random((4096, 22), dtype=np.float32)
     # Labels are noise: only the cost of asking is measured.
-    forest = RandomForestClassifier(100, max_depth=12, n_jobs=1, random_state=0).fit(
+    forest = RandomForestClassifier(**entry["training"]["parameters"], n_jobs=1, random_state=0).fit(
         rows, rng.integers(0, 2, 4096)
     )
     row = rows[:1]

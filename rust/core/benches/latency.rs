@@ -1,5 +1,6 @@
 //! Frame on the socket to classified, through the real sensor: at 1,000 transactions a second as a histogram, sensor and
-//! feed sharing the machine's cores; and at saturation as a rate, the sensor's threads together on one core.
+//! feed sharing the machine's cores; and at saturation as a rate, the sensor's threads together on one core. In rounds,
+//! since a machine is not equally fast at all times.
 //!
 //! `cargo bench --bench latency [-- --json FILE]`; needs `MEMPOOL_IDS_ONNXRUNTIME` (the Makefile sets it).
 
@@ -14,7 +15,10 @@ use mempool_ids_core::pipeline::Sensor;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use support::feed::{Feed, Plan};
+use support::samples::Samples;
 
+/// Transactions a second; the first second of a round warms up.
+const RATE: u64 = 1_000;
 const SENSOR_CORE: usize = 0;
 const FEED_CORE: usize = 1;
 /// Connections, caches and branch predictors are warm after this many.
@@ -56,7 +60,7 @@ fn config(url: String, emit: Emit) -> SensorConfig {
         }),
         capture: None,
         emit,
-        limits: Limits { spin_us: std::env::var("SPIN").map_or(2000, |s| s.parse().unwrap()), ..Limits::default() },
+        limits: Limits::default(),
     }
 }
 
@@ -87,20 +91,45 @@ fn wait_classified(sensor: &Sensor, target: u64) {
     }
 }
 
-/// Latencies from the feed's write to the end of classification, in microseconds.
-fn at_rate(samples: &support::samples::Samples, rate: u64, count: u64) -> serde_json::Value {
-    let feed = Feed::start(&samples.objects, 0, || {});
+/// Nanoseconds, to three digits.
+fn histogram() -> Histogram<u64> {
+    Histogram::new_with_max(60_000_000_000, 3).expect("valid bounds")
+}
+
+/// Of several rounds together, and the median of each.
+fn figures(rounds: &[Histogram<u64>]) -> serde_json::Value {
+    let us = |nanos: u64| nanos as f64 / 1000.0;
+    let mut all = histogram();
+    rounds
+        .iter()
+        .for_each(|round| all.add(round).expect("same bounds"));
+    let at = |q: f64| us(all.value_at_quantile(q));
+    let each = |q: f64| -> Vec<f64> {
+        rounds
+            .iter()
+            .map(|round| us(round.value_at_quantile(q)))
+            .collect()
+    };
+    serde_json::json!({
+        "p50": at(0.5), "p90": at(0.9), "p99": at(0.99), "p99.9": at(0.999), "max": us(all.max()), "count": all.len(),
+        "p50_by_round": each(0.5), "p99_by_round": each(0.99),
+    })
+}
+
+/// From the feed's write, and from the sensor's read, to the end of classification.
+fn at_rate(samples: &Samples, count: u64) -> (Histogram<u64>, Histogram<u64>) {
+    let feed = Feed::start(&samples.objects, || {});
     let mut sensor =
         Sensor::new(config(format!("ws://{}", feed.address), Emit::All)).expect("sensor");
     sensor.start().expect("start");
     wait_ready(&sensor);
     let mut done: Vec<Option<(Instant, Instant)>> = vec![None; count as usize];
     feed.send(Plan {
-        rate: Some(rate),
+        rate: Some(RATE),
         count,
     });
     let mut received = 0;
-    let deadline = Instant::now() + Duration::from_secs(count / rate + 20);
+    let deadline = Instant::now() + Duration::from_secs(count / RATE + 20);
     while received < count && Instant::now() < deadline {
         for event in sensor.events().recv(Duration::from_millis(50), 64) {
             let Event::Transactions(records) = event else {
@@ -116,38 +145,55 @@ fn at_rate(samples: &support::samples::Samples, rate: u64, count: u64) -> serde_
             }
         }
     }
-    let sent = feed
-        .sent
-        .recv_timeout(Duration::from_secs(10))
-        .expect("sent times");
     assert_eq!(
         received,
         count,
         "every transaction is classified: {}",
         sensor.stats_json()
     );
-    let minute = 60_000_000_000;
-    let mut whole = Histogram::<u64>::new_with_max(minute, 3).expect("histogram");
-    let mut inside = Histogram::<u64>::new_with_max(minute, 3).expect("histogram");
-    // The first second warms up.
-    for (sent, done) in sent.iter().zip(&done).skip(rate as usize) {
+    let (mut whole, mut inside) = (histogram(), histogram());
+    for (sent, done) in sent_times(&feed).iter().zip(&done).skip(RATE as usize) {
         let (arrived, finished) = done.expect("classified");
         whole.saturating_record((finished - *sent).as_nanos() as u64);
         inside.saturating_record((finished - arrived).as_nanos() as u64);
     }
     sensor.stop();
-    let figures = |h: &Histogram<u64>| {
-        let us = |q: f64| h.value_at_quantile(q) as f64 / 1000.0;
-        serde_json::json!({"p50": us(0.5), "p90": us(0.9), "p99": us(0.99), "p99.9": us(0.999), "max": h.max() as f64 / 1000.0, "count": h.len()})
-    };
-    serde_json::json!({"rate": rate, "socket_to_classified_us": figures(&whole), "read_to_classified_us": figures(&inside)})
+    (whole, inside)
 }
 
-/// Transactions a second from a feed that always has more.
-fn saturated(samples: &support::samples::Samples, count: u64) -> serde_json::Value {
+fn sent_times(feed: &Feed) -> Vec<Instant> {
+    feed.sent
+        .recv_timeout(Duration::from_secs(10))
+        .expect("sent times")
+}
+
+/// The same feed read by a thread that does nothing else: what the machine's sockets and scheduler take of the above.
+fn bare(samples: &Samples, count: u64) -> Histogram<u64> {
+    let feed = Feed::start(&samples.objects, || {});
+    let (mut socket, _) =
+        tokio_tungstenite::tungstenite::connect(format!("ws://{}", feed.address)).expect("connect");
+    feed.send(Plan {
+        rate: Some(RATE),
+        count,
+    });
+    let read: Vec<Instant> = (0..count)
+        .map(|_| {
+            socket.read().expect("a frame");
+            Instant::now()
+        })
+        .collect();
+    let mut floor = histogram();
+    for (sent, read) in sent_times(&feed).iter().zip(&read).skip(RATE as usize) {
+        floor.saturating_record((*read - *sent).as_nanos() as u64);
+    }
+    floor
+}
+
+/// Transactions a second from a feed that always has more, and how many of `count` were dropped.
+fn saturated(samples: &Samples, count: u64) -> (f64, u64) {
     // Threads inherit this: all of the sensor runs on one core.
     pin(SENSOR_CORE);
-    let feed = Feed::start(&samples.objects, 0, || pin(FEED_CORE));
+    let feed = Feed::start(&samples.objects, || pin(FEED_CORE));
     let mut sensor =
         Sensor::new(config(format!("ws://{}", feed.address), Emit::Alerts)).expect("sensor");
     sensor.start().expect("start");
@@ -157,28 +203,45 @@ fn saturated(samples: &support::samples::Samples, count: u64) -> serde_json::Val
         count: WARM_UP,
     });
     wait_classified(&sensor, WARM_UP);
+    let before = counter(&sensor, "dropped_queue");
     let start = Instant::now();
     feed.send(Plan { rate: None, count });
     wait_classified(&sensor, WARM_UP + count);
     let seconds = start.elapsed().as_secs_f64();
-    let dropped = counter(&sensor, "dropped_queue");
-    let latency = sensor.stats_json()["latency_us"].clone();
+    let dropped = counter(&sensor, "dropped_queue") - before;
     sensor.stop();
-    let classified = count - dropped;
-    serde_json::json!({"count": count, "dropped": dropped, "seconds": seconds, "tx_per_second": classified as f64 / seconds, "read_to_classified_us": latency})
+    ((count - dropped) as f64 / seconds, dropped)
 }
 
 fn main() {
     let quick = std::env::args().any(|a| a == "--quick");
+    let rounds = if quick { 2 } else { 5 };
     let samples = support::samples::load();
-    if let Ok(n) = std::env::var("SAT") {
-        println!("{}", saturated(&samples, n.parse().unwrap())["tx_per_second"]);
-        return;
+    let count = RATE * if quick { 2 } else { 8 };
+    let (mut whole, mut inside, mut floor) = (Vec::new(), Vec::new(), Vec::new());
+    for _ in 0..rounds {
+        floor.push(bare(&samples, count / 2));
+        let (w, i) = at_rate(&samples, count);
+        whole.push(w);
+        inside.push(i);
     }
+    let count = if quick { 50_000 } else { 400_000 };
+    let mut saturation: Vec<(f64, u64)> = (0..rounds).map(|_| saturated(&samples, count)).collect();
+    saturation.sort_by(|a, b| a.0.total_cmp(&b.0));
     let runs = serde_json::json!({
         "samples": samples.origin,
-        "at_1000": at_rate(&samples, 1_000, if quick { 3_000 } else { 20_000 }),
-        "saturation": saturated(&samples, if quick { 50_000 } else { 1_000_000 }),
+        "at_1000": {
+            "rate": RATE,
+            "socket_to_classified_us": figures(&whole),
+            "read_to_classified_us": figures(&inside),
+            "socket_to_bare_read_us": figures(&floor),
+        },
+        "saturation": {
+            "count": count,
+            "tx_per_second": saturation[rounds / 2].0,
+            "by_round": saturation.iter().map(|round| round.0).collect::<Vec<_>>(),
+            "dropped": saturation.iter().map(|round| round.1).sum::<u64>(),
+        },
     });
     let text = serde_json::to_string_pretty(&runs).expect("json");
     println!("{text}");

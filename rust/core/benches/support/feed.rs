@@ -34,8 +34,8 @@ pub struct Feed {
 
 impl Feed {
     /// Listens on a free loopback port for one client. `pin` runs first on each of its threads.
-    pub fn start(objects: &[String], port: u16, pin: fn()) -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", port)).expect("bind");
+    pub fn start(objects: &[String], pin: fn()) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
         let address = listener.local_addr().expect("address");
         let frames: Vec<Frame> = objects.iter().map(|o| render(o)).collect();
         let (go, plans) = channel();

@@ -1,7 +1,7 @@
 //! What the benches share: transactions to measure on, as records and as JSON, and a node that only talks.
 #![allow(dead_code)] // Each bench uses a part.
 
-#[path = "../corpus/mod.rs"]
+pub mod capture;
 pub mod corpus;
 pub mod feed;
 pub mod samples;

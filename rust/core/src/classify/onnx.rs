@@ -27,6 +27,9 @@ impl Session {
             .map_err(|e| failed(&e))?
             .with_intra_op_spinning(false)
             .map_err(|e| failed(&e))?
+            // Batches differ in size: a pattern of allocations learned from one does not fit the next.
+            .with_memory_pattern(false)
+            .map_err(|e| failed(&e))?
             .with_optimization_level(GraphOptimizationLevel::Level3)
             .map_err(|e| failed(&e))?
             .commit_from_memory(model)

@@ -1,9 +1,8 @@
 //! The shipped model on rows of real transactions, one at a time and in the pipeline's batches.
 //! Needs `MEMPOOL_IDS_ONNXRUNTIME`, the path of ONNX Runtime's library.
 
-mod corpus;
-
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use crate::support::corpus;
+use criterion::{BenchmarkId, Criterion, Throughput};
 use mempool_ids_core::analyzer::Analyzer;
 use mempool_ids_core::classify::Classifier;
 use mempool_ids_core::config::ModelConfig;
@@ -11,7 +10,7 @@ use mempool_ids_core::features::FeatureVector;
 use std::hint::black_box;
 use std::path::Path;
 
-fn bench(c: &mut Criterion) {
+pub fn bench(c: &mut Criterion) {
     let Some(onnxruntime) = std::env::var_os("MEMPOOL_IDS_ONNXRUNTIME") else {
         eprintln!("classify: not measured: MEMPOOL_IDS_ONNXRUNTIME is not set");
         return;
@@ -58,6 +57,3 @@ fn bench(c: &mut Criterion) {
     }
     group.finish();
 }
-
-criterion_group!(benches, bench);
-criterion_main!(benches);

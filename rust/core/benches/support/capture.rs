@@ -1,20 +1,13 @@
-//! A recorded mempool through the replay source, as fast as it goes; and recording one.
-//!
-//! `MEMPOOL_IDS_REPLAY_WRITE` names a folder: the capture is written there and nothing is measured.
-//! `MEMPOOL_IDS_REPLAY_ROWS` sets the number of transactions (default 200,000; a day of Ethereum has 1.2 million).
+//! A recorded mempool: the corpus again and again, as the sensor's own capture and as JSON lines.
 
-mod support;
-
+use super::samples;
 use alloy_consensus::{SignableTransaction, TxEip1559, TxEnvelope};
 use alloy_primitives::{Signature, TxKind};
 use bytes::Bytes;
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use mempool_ids_core::config::{CaptureConfig, Limits, ReplayConfig};
+use mempool_ids_core::config::CaptureConfig;
+use mempool_ids_core::source::Raw;
 use mempool_ids_core::source::capture::CaptureWriter;
 use mempool_ids_core::source::frame::parse_object;
-use mempool_ids_core::source::queue::queue;
-use mempool_ids_core::source::replay::ReplaySource;
-use mempool_ids_core::source::{Item, Raw};
 use mempool_ids_core::stats::Stats;
 use mempool_ids_core::tx::PendingTransaction;
 use std::path::Path;
@@ -43,8 +36,8 @@ fn object(tx: &PendingTransaction, i: usize) -> String {
 }
 
 /// Records `rows` transactions in `dir`, and the same as JSON lines; returns the calldata bytes in them.
-fn record(dir: &Path, lines: &Path, rows: usize) -> usize {
-    let samples = support::samples::load();
+pub fn record(dir: &Path, lines: &Path, rows: usize) -> usize {
+    let samples = samples::load();
     println!(
         "{rows} transactions with the calldata of {}",
         samples.origin
@@ -95,67 +88,3 @@ fn record(dir: &Path, lines: &Path, rows: usize) -> usize {
     );
     bytes
 }
-
-/// Transactions and calldata bytes of a whole replay.
-fn replay(path: &Path) -> (usize, usize) {
-    let limits = Limits::default();
-    let stats = Arc::new(Stats::default());
-    let (tx, rx) = queue(&limits, stats.clone());
-    let config = ReplayConfig {
-        paths: vec![path.into()],
-        speed: 0.0,
-    };
-    let source = ReplaySource::start(&config, 1, &limits, stats, tx).expect("starts");
-    let (mut count, mut bytes) = (0, 0);
-    loop {
-        match rx.recv_timeout(Duration::from_secs(60)).expect("goes on") {
-            Item::Transaction { tx, .. } => {
-                count += 1;
-                bytes += tx.input.len();
-            }
-            Item::Object(raw) => {
-                count += 1;
-                bytes += parse_object(&raw.bytes, raw.unix_ms)
-                    .expect("parses")
-                    .input
-                    .len();
-            }
-            Item::End => break,
-            Item::Anomaly(anomaly) => panic!("{anomaly:?}"),
-            _ => {}
-        }
-    }
-    source.join();
-    (count, bytes)
-}
-
-fn benches(c: &mut Criterion) {
-    let rows = std::env::var("MEMPOOL_IDS_REPLAY_ROWS")
-        .ok()
-        .and_then(|rows| rows.parse().ok())
-        .unwrap_or(200_000);
-    // For measuring the installed command on the same transactions.
-    if let Some(path) = std::env::var_os("MEMPOOL_IDS_REPLAY_WRITE") {
-        record(Path::new(&path), Path::new("/dev/null"), rows);
-        return;
-    }
-    let folder = tempfile::tempdir().expect("a folder");
-    let (parquet, lines) = (
-        folder.path().join("capture"),
-        folder.path().join("lines.jsonl"),
-    );
-    let bytes = record(&parquet, &lines, rows);
-    let mut group = c.benchmark_group("replay");
-    group
-        .throughput(Throughput::Elements(rows as u64))
-        .sample_size(10);
-    for (name, path) in [("Parquet", &parquet), ("JSON lines, parsed", &lines)] {
-        group.bench_function(name, |b| {
-            b.iter(|| assert_eq!(replay(path), (rows, bytes)));
-        });
-    }
-    group.finish();
-}
-
-criterion_group!(all, benches);
-criterion_main!(all);

@@ -1,7 +1,7 @@
 //! The whole built-in pack on typical transactions. Each case checks its answer before it is timed.
 
 use alloy_primitives::{Address, U256};
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{Criterion, Throughput};
 use mempool_ids_core::decode::{Decoded, Method};
 use mempool_ids_core::features::CodeFacts;
 use mempool_ids_core::signatures::{Matcher, RuleSet, Subject};
@@ -126,7 +126,7 @@ fn cases() -> Vec<Case> {
     vec![payment, transfer, swap, multicall, unknown, deposit, attack]
 }
 
-fn signatures(c: &mut Criterion) {
+pub fn bench(c: &mut Criterion) {
     let rules = Arc::new(RuleSet::load(&["builtin".to_owned()]).expect("the built-in pack loads"));
     let monitored = [VAULT];
     let mut out = Vec::with_capacity(64);
@@ -159,6 +159,3 @@ fn signatures(c: &mut Criterion) {
         b.iter(|| RuleSet::load(black_box(&["builtin".to_owned()])).expect("loads"));
     });
 }
-
-criterion_group!(benches, signatures);
-criterion_main!(benches);

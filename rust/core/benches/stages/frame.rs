@@ -1,8 +1,7 @@
 //! From a frame's bytes to a pending transaction.
 
-mod support;
-
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use crate::support::samples;
+use criterion::{Criterion, Throughput};
 use mempool_ids_core::source::frame::{parse_notification, parse_object};
 use std::hint::black_box;
 
@@ -14,8 +13,8 @@ fn notification(object: &str) -> Vec<u8> {
     .into_bytes()
 }
 
-fn frame(c: &mut Criterion) {
-    let samples = support::samples::load();
+pub fn bench(c: &mut Criterion) {
+    let samples = samples::load();
     println!("{}", samples.origin);
     let frames: Vec<_> = samples
         .objects
@@ -57,6 +56,3 @@ fn frame(c: &mut Criterion) {
     });
     group.finish();
 }
-
-criterion_group!(benches, frame);
-criterion_main!(benches);

@@ -1,8 +1,7 @@
 //! The 22 features of real transactions, in sequence, with all memory in use.
 
-mod corpus;
-
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use crate::support::corpus;
+use criterion::{Criterion, Throughput};
 use mempool_ids_core::decode::{Decoded, Decoder};
 use mempool_ids_core::features::{
     ChainView, CodeFacts, Extractor, FEATURES, KnownSelectors, MISSING,
@@ -42,7 +41,7 @@ fn check(decoder: &Arc<Decoder>, items: &[(PendingTransaction, Decoded)]) {
     }
 }
 
-fn bench(c: &mut Criterion) {
+pub fn bench(c: &mut Criterion) {
     let decoder = Arc::new(Decoder::new(&[]));
     let (name, transactions) = corpus::load();
     let items: Vec<(PendingTransaction, Decoded)> = transactions
@@ -109,6 +108,3 @@ fn bench(c: &mut Criterion) {
     });
     group.finish();
 }
-
-criterion_group!(benches, bench);
-criterion_main!(benches);

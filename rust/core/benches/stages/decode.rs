@@ -1,8 +1,7 @@
 //! Calldata of real transactions, decoded into a reused record.
 
-mod corpus;
-
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use crate::support::corpus;
+use criterion::{Criterion, Throughput};
 use mempool_ids_core::decode::{Decoded, Decoder, Method};
 use std::hint::black_box;
 
@@ -29,7 +28,7 @@ fn check(decoder: &Decoder, transactions: &[mempool_ids_core::tx::PendingTransac
     assert!(typed > scanned / 4);
 }
 
-fn bench(c: &mut Criterion) {
+pub fn bench(c: &mut Criterion) {
     let decoder = Decoder::new(&[]);
     let (name, transactions) = corpus::load();
     check(&decoder, &transactions);
@@ -67,6 +66,3 @@ fn bench(c: &mut Criterion) {
     }
     group.finish();
 }
-
-criterion_group!(benches, bench);
-criterion_main!(benches);
