@@ -136,17 +136,17 @@ def _calibration(model: CalibratedModel) -> tuple[float, list[Any], dict[str, fl
             node("Sigmoid", ["logit"], [OUTPUT]),
         ]
         return 0.0, nodes, {"slope": a, "intercept": a * start + b}
-    # sigmoid(a·ln(s / (T − s)) + b) = o / (1 + o), the odds o = e^b·(s / (T − s))^a = (c·T/s − c)^(−a) with c = e^(−b/a),
-    # s = votes + floor and T = trees + 2·floor. Each node costs every transaction half a microsecond: these are few.
+    # sigmoid(a·ln(s / (T − s)) + b) = o / (1 + o) with the odds o = e^b·(s / (T − s))^a, s = votes + floor and
+    # T = trees + 2·floor. Each node costs every transaction half a microsecond: these are few.
     nodes = [
-        node("Div", ["whole", "sum"], ["inverse"]),
-        node("Sub", ["inverse", "unit"], ["against"]),
-        node("Pow", ["against", "power"], ["odds"]),
+        node("Sub", ["whole", "sum"], ["against"]),
+        node("Div", ["sum", "against"], ["ratio"]),
+        node("Pow", ["ratio", "slope"], ["power"]),
+        node("Mul", ["power", "prior"], ["odds"]),
         node("Softsign", ["odds"], [OUTPUT]),
     ]
-    unit = float(np.exp(-b / a))
     whole = model.trees.n_estimators + 2 * VOTE_FLOOR
-    return VOTE_FLOOR, nodes, {"whole": whole * unit, "unit": unit, "power": -a}
+    return VOTE_FLOOR, nodes, {"whole": whole, "slope": a, "prior": float(np.exp(b))}
 
 
 def probe_rows(model: CalibratedModel) -> NDArray[np.float32]:

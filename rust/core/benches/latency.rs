@@ -6,6 +6,10 @@
 
 mod support;
 
+/// The wheel's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 use hdrhistogram::Histogram;
 use mempool_ids_core::config::{
     DetectionConfig, Emit, Limits, LiveConfig, ModelConfig, SensorConfig, SourceConfig,
@@ -172,6 +176,9 @@ fn bare(samples: &Samples, count: u64) -> Histogram<u64> {
     let feed = Feed::start(&samples.objects, || {});
     let (mut socket, _) =
         tokio_tungstenite::tungstenite::connect(format!("ws://{}", feed.address)).expect("connect");
+    let request = r#"{"jsonrpc":"2.0","id":1,"method":"eth_subscribe","params":["newPendingTransactions",true]}"#;
+    socket.send(request.into()).expect("subscribe");
+    socket.read().expect("a reply");
     feed.send(Plan {
         rate: Some(RATE),
         count,

@@ -129,7 +129,7 @@ pub struct Limits {
     pub frame_bytes: usize,
     /// A whole WebSocket message (a `txpool_content` answer); above it the connection is closed.
     pub message_bytes: usize,
-    /// Hashes remembered to drop duplicates (two generations of this many).
+    /// Hashes remembered to drop duplicates.
     pub dedup: usize,
     /// Pending transactions followed to their end.
     pub tracked: usize,

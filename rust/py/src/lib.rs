@@ -11,6 +11,9 @@ use mempool_ids_core::features::{NAMES, SCHEMA_VERSION};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 #[pymodule]
 fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("VERSION", env!("CARGO_PKG_VERSION"))?;

@@ -33,7 +33,7 @@ pub struct Feed {
 }
 
 impl Feed {
-    /// Listens on a free loopback port for one client. `pin` runs first on each of its threads.
+    /// Listens on a free loopback port for one client, which gets nothing before it subscribes. `pin` runs first on each of its threads.
     pub fn start(objects: &[String], pin: fn()) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
         let address = listener.local_addr().expect("address");
@@ -93,10 +93,14 @@ fn serve(
     let stream = ws.get_ref().try_clone().expect("clone");
     let writer = Arc::new(Mutex::new(stream.try_clone().expect("clone")));
     let replies = writer.clone();
+    let (subscribed, subscription) = channel();
     thread::spawn(move || {
         pin();
-        answer(stream, &replies);
+        answer(stream, &replies, &subscribed);
     });
+    if subscription.recv().is_err() {
+        return;
+    }
     let mut next = 0_u64;
     let mut buffer = Vec::with_capacity(1 << 18);
     while let Ok(plan) = plans.recv() {
@@ -134,8 +138,9 @@ fn serve(
     }
 }
 
-/// Answers requests until the client leaves. Client frames are masked; the ones a sensor sends are small.
-fn answer(mut stream: TcpStream, writer: &Mutex<TcpStream>) {
+/// Answers requests until the client leaves, and tells when it subscribed. Client frames are masked; the ones a sensor
+/// sends are small.
+fn answer(mut stream: TcpStream, writer: &Mutex<TcpStream>, subscribed: &Sender<()>) {
     let mut head = [0_u8; 2];
     while stream.read_exact(&mut head).is_ok() {
         let mut len = u64::from(head[1] & 0x7f);
@@ -170,6 +175,9 @@ fn answer(mut stream: TcpStream, writer: &Mutex<TcpStream>) {
         frame.extend(reply);
         if writer.lock().expect("writer").write_all(&frame).is_err() {
             return;
+        }
+        if memchr::memmem::find(&body, b"newPendingTransactions").is_some() {
+            let _ = subscribed.send(());
         }
     }
 }

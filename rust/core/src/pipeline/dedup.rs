@@ -2,8 +2,7 @@
 
 use crate::tx::PendingTransaction;
 use alloy_primitives::B256;
-use hashbrown::hash_map::Entry;
-use hashbrown::{DefaultHashBuilder, HashMap};
+use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::BuildHasher;
 use std::time::Instant;
 
@@ -16,22 +15,25 @@ pub struct FirstSeen {
     pub fingerprint: u64,
 }
 
-/// Two generations of at most `capacity` hashes: when the young one is full, the old one is forgotten. A hash is
-/// remembered for at least `capacity` later ones, and memory is allocated once.
+/// The last `capacity` hashes in a ring that is overwritten in order, and a table of their places: small, since every
+/// transaction looks into it at random.
 #[derive(Debug)]
 pub struct Dedup {
-    young: HashMap<B256, FirstSeen>,
-    old: HashMap<B256, FirstSeen>,
+    ring: Vec<(B256, FirstSeen)>,
+    /// The place that is overwritten next, once the ring is full.
+    oldest: usize,
+    places: HashTable<u32>,
     capacity: usize,
     seeded: DefaultHashBuilder,
 }
 
 impl Dedup {
     pub fn new(capacity: usize) -> Self {
-        let capacity = capacity.max(1);
+        let capacity = capacity.clamp(1, u32::MAX as usize);
         Self {
-            young: HashMap::with_capacity(capacity),
-            old: HashMap::with_capacity(capacity),
+            ring: Vec::new(),
+            oldest: 0,
+            places: HashTable::new(),
             capacity,
             seeded: DefaultHashBuilder::default(),
         }
@@ -39,20 +41,35 @@ impl Dedup {
 
     /// Remembers `hash`; answers who was first where it was seen before.
     pub fn insert(&mut self, hash: B256, seen: FirstSeen) -> Option<FirstSeen> {
-        if let Some(first) = self.old.get(&hash) {
-            return Some(*first);
+        let key = self.seeded.hash_one(hash);
+        let ring = &self.ring;
+        if let Some(place) = self
+            .places
+            .find(key, |place| ring[*place as usize].0 == hash)
+        {
+            return Some(ring[*place as usize].1);
         }
-        if self.young.len() >= self.capacity && !self.young.contains_key(&hash) {
-            std::mem::swap(&mut self.young, &mut self.old);
-            self.young.clear();
-        }
-        match self.young.entry(hash) {
-            Entry::Occupied(first) => Some(*first.get()),
-            Entry::Vacant(slot) => {
-                slot.insert(seen);
-                None
+        let place = if self.ring.len() < self.capacity {
+            self.ring.push((hash, seen));
+            self.ring.len() - 1
+        } else {
+            let place = self.oldest;
+            self.oldest = (place + 1) % self.capacity;
+            let (forgotten, _) = std::mem::replace(&mut self.ring[place], (hash, seen));
+            let key = self.seeded.hash_one(forgotten);
+            if let Ok(entry) = self
+                .places
+                .find_entry(key, |other| *other as usize == place)
+            {
+                entry.remove();
             }
-        }
+            place
+        };
+        let (ring, seeded) = (&self.ring, &self.seeded);
+        self.places.insert_unique(key, place as u32, |place| {
+            seeded.hash_one(ring[*place as usize].0)
+        });
+        None
     }
 
     /// A seeded hash of what a transaction does. Two that share a transaction hash and differ here cannot both be true:

@@ -5,8 +5,9 @@ use crate::event::{Fate, Outcome};
 use crate::stats::Stats;
 use crate::tx::PendingTransaction;
 use alloy_primitives::{Address, B256};
-use hashbrown::HashMap;
+use hashbrown::{DefaultHashBuilder, HashMap, HashTable};
 use std::collections::VecDeque;
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 /// Blocks whose detected transactions are remembered, so that a reorg can undo their inclusion.
@@ -14,25 +15,106 @@ const REORG_WINDOW: usize = 64;
 
 #[derive(Debug, Clone, Copy)]
 struct Tracked {
+    hash: B256,
     from: Address,
     nonce: u64,
+    seen_ms: u64,
     detected: bool,
+    /// Mined, replaced or dropped: only its place in the order is left.
+    ended: bool,
+}
+
+/// Pending transactions in the order of their arrival, and where each is by hash and by sender and nonce. The tables hold
+/// four bytes an entry, since every transaction looks into them at random.
+#[derive(Debug, Default)]
+struct Pending {
+    order: VecDeque<Tracked>,
+    /// Number of the first in `order`; numbers wrap.
+    first: u32,
+    by_hash: HashTable<u32>,
+    by_nonce: HashTable<u32>,
+    seeded: DefaultHashBuilder,
+}
+
+impl Pending {
+    fn len(&self) -> usize {
+        self.by_hash.len()
+    }
+
+    fn at(&self, number: u32) -> &Tracked {
+        &self.order[number.wrapping_sub(self.first) as usize]
+    }
+
+    fn find(&self, hash: &B256) -> Option<u32> {
+        let key = self.seeded.hash_one(hash);
+        let same = |number: &u32| self.at(*number).hash == *hash;
+        self.by_hash.find(key, same).copied()
+    }
+
+    fn find_nonce(&self, from: &Address, nonce: u64) -> Option<u32> {
+        let key = self.seeded.hash_one((from, nonce));
+        let same = |number: &u32| {
+            let other = self.at(*number);
+            other.nonce == nonce && other.from == *from
+        };
+        self.by_nonce.find(key, same).copied()
+    }
+
+    /// Adds one whose hash, and whose sender and nonce, are not there.
+    fn push(&mut self, tracked: Tracked) {
+        let number = self.first.wrapping_add(self.order.len() as u32);
+        self.order.push_back(tracked);
+        let (order, first, seeded) = (&self.order, self.first, &self.seeded);
+        let at = |number: &u32| &order[number.wrapping_sub(first) as usize];
+        self.by_hash
+            .insert_unique(seeded.hash_one(tracked.hash), number, |n| {
+                seeded.hash_one(at(n).hash)
+            });
+        let nonce = |t: &Tracked| seeded.hash_one((&t.from, t.nonce));
+        self.by_nonce
+            .insert_unique(nonce(&tracked), number, |n| nonce(at(n)));
+    }
+
+    fn end(&mut self, number: u32) -> Tracked {
+        let index = number.wrapping_sub(self.first) as usize;
+        self.order[index].ended = true;
+        let tracked = self.order[index];
+        let keys = [
+            (&mut self.by_hash, self.seeded.hash_one(tracked.hash)),
+            (
+                &mut self.by_nonce,
+                self.seeded.hash_one((&tracked.from, tracked.nonce)),
+            ),
+        ];
+        for (table, key) in keys {
+            if let Ok(entry) = table.find_entry(key, |other| *other == number) {
+                entry.remove();
+            }
+        }
+        tracked
+    }
+
+    /// Takes the oldest out of the order: `Some` where it was still pending.
+    fn pop(&mut self) -> Option<Tracked> {
+        let ended = self.order.front()?.ended;
+        let tracked = (!ended).then(|| self.end(self.first));
+        self.order.pop_front();
+        self.first = self.first.wrapping_add(1);
+        tracked
+    }
 }
 
 #[derive(Debug)]
 struct Mined {
     number: u64,
-    detected: Vec<(B256, Tracked)>,
+    detected: Vec<Tracked>,
     all: Vec<B256>,
 }
 
 /// Outcomes are counted for all transactions and reported for detected ones.
 #[derive(Debug)]
 pub struct Tracker {
-    pending: HashMap<B256, Tracked>,
-    by_nonce: HashMap<(Address, u64), B256>,
-    /// Arrival order, for expiry and eviction; entries already ended are skipped.
-    order: VecDeque<(u64, B256)>,
+    pending: Pending,
     mined: VecDeque<Mined>,
     /// Canonical blocks: number and hash, ascending.
     heads: VecDeque<(u64, B256)>,
@@ -46,9 +128,7 @@ pub struct Tracker {
 impl Tracker {
     pub fn new(capacity: usize, drop_after_ms: u64, stats: Arc<Stats>) -> Self {
         Self {
-            pending: HashMap::new(),
-            by_nonce: HashMap::new(),
-            order: VecDeque::new(),
+            pending: Pending::default(),
             mined: VecDeque::new(),
             heads: VecDeque::new(),
             recent: HashMap::new(),
@@ -64,35 +144,24 @@ impl Tracker {
 
     /// A new pending transaction; the one it replaces (same sender and nonce) has ended.
     pub fn pending(&mut self, tx: &PendingTransaction, out: &mut Vec<Outcome>) {
-        if self.recent.contains_key(&tx.hash) {
+        if self.recent.contains_key(&tx.hash) || self.pending.find(&tx.hash).is_some() {
             return;
         }
-        let tracked = Tracked {
+        if let Some(previous) = self.pending.find_nonce(&tx.from, tx.nonce) {
+            let ended = self.pending.end(previous);
+            self.stats.replaced.add(1);
+            report(ended, Fate::Replaced { by: tx.hash }, tx.seen_ms, out);
+        }
+        self.pending.push(Tracked {
+            hash: tx.hash,
             from: tx.from,
             nonce: tx.nonce,
+            seen_ms: tx.seen_ms,
             detected: false,
-        };
-        if self.pending.insert(tx.hash, tracked).is_some() {
-            return;
-        }
-        self.order.push_back((tx.seen_ms, tx.hash));
-        if let Some(previous) = self.by_nonce.insert((tx.from, tx.nonce), tx.hash)
-            && let Some(ended) = self.pending.remove(&previous)
-        {
-            self.stats.replaced.add(1);
-            report(
-                ended,
-                previous,
-                Fate::Replaced { by: tx.hash },
-                tx.seen_ms,
-                out,
-            );
-        }
-        while self.pending.len() > self.capacity || self.order.len() > 2 * self.capacity {
-            let Some((_, oldest)) = self.order.pop_front() else {
-                break;
-            };
-            if self.forget(&oldest).is_some() {
+            ended: false,
+        });
+        while self.pending.len() > self.capacity || self.pending.order.len() > 2 * self.capacity {
+            if self.pending.pop().is_some() {
                 self.stats.untracked.add(1);
             }
         }
@@ -100,8 +169,9 @@ impl Tracker {
 
     /// Marks `hash` as detected: its end will be reported, at once where it was mined before it was announced.
     pub fn follow(&mut self, hash: &B256, now_ms: u64, out: &mut Vec<Outcome>) {
-        if let Some(tracked) = self.pending.get_mut(hash) {
-            tracked.detected = true;
+        if let Some(number) = self.pending.find(hash) {
+            let index = number.wrapping_sub(self.pending.first) as usize;
+            self.pending.order[index].detected = true;
         } else if let Some(&block) = self.recent.get(hash) {
             let fate = Fate::Mined { block };
             out.push(Outcome {
@@ -134,32 +204,21 @@ impl Tracker {
         }
         let mut detected = Vec::new();
         for mined in &block.transactions {
-            if let Some(tracked) = self.forget(&mined.hash) {
+            if let Some(number) = self.pending.find(&mined.hash) {
+                let tracked = self.pending.end(number);
                 self.stats.mined.add(1);
-                report(
-                    tracked,
-                    mined.hash,
-                    Fate::Mined {
-                        block: block.number,
-                    },
-                    now_ms,
-                    out,
-                );
+                let fate = Fate::Mined {
+                    block: block.number,
+                };
+                report(tracked, fate, now_ms, out);
                 if tracked.detected {
-                    detected.push((mined.hash, tracked));
+                    detected.push(tracked);
                 }
             }
-            if let Some(loser) = self.by_nonce.get(&(mined.from, mined.nonce)).copied()
-                && let Some(tracked) = self.forget(&loser)
-            {
+            if let Some(loser) = self.pending.find_nonce(&mined.from, mined.nonce) {
+                let tracked = self.pending.end(loser);
                 self.stats.replaced.add(1);
-                report(
-                    tracked,
-                    loser,
-                    Fate::Replaced { by: mined.hash },
-                    now_ms,
-                    out,
-                );
+                report(tracked, Fate::Replaced { by: mined.hash }, now_ms, out);
             }
         }
         let all: Vec<B256> = block.transactions.iter().map(|mined| mined.hash).collect();
@@ -189,41 +248,43 @@ impl Tracker {
             for hash in all {
                 self.recent.remove(&hash);
             }
-            for (hash, tracked) in detected {
-                report(tracked, hash, Fate::Reorged, now_ms, out);
-                self.by_nonce.insert((tracked.from, tracked.nonce), hash);
-                self.pending.insert(hash, tracked);
-                self.order.push_back((now_ms, hash));
+            for tracked in detected {
+                report(tracked, Fate::Reorged, now_ms, out);
+                // Another of this sender and nonce may have been announced since; the one that was detected counts.
+                for number in [
+                    self.pending.find(&tracked.hash),
+                    self.pending.find_nonce(&tracked.from, tracked.nonce),
+                ]
+                .into_iter()
+                .flatten()
+                {
+                    self.pending.end(number);
+                }
+                self.pending.push(Tracked {
+                    seen_ms: now_ms,
+                    ended: false,
+                    ..tracked
+                });
             }
         }
     }
 
     /// Ends what has been pending for longer than the tracking time.
     pub fn expire(&mut self, now_ms: u64, out: &mut Vec<Outcome>) {
-        while let Some(&(seen_ms, hash)) = self.order.front() {
-            if now_ms.saturating_sub(seen_ms) < self.drop_after_ms {
-                break;
-            }
-            self.order.pop_front();
-            if let Some(tracked) = self.forget(&hash) {
+        while let Some(oldest) = self.pending.order.front()
+            && now_ms.saturating_sub(oldest.seen_ms) >= self.drop_after_ms
+        {
+            if let Some(tracked) = self.pending.pop() {
                 self.stats.dropped.add(1);
-                report(tracked, hash, Fate::Dropped, now_ms, out);
+                report(tracked, Fate::Dropped, now_ms, out);
             }
         }
-    }
-
-    fn forget(&mut self, hash: &B256) -> Option<Tracked> {
-        let tracked = self.pending.remove(hash)?;
-        let key = (tracked.from, tracked.nonce);
-        if self.by_nonce.get(&key) == Some(hash) {
-            self.by_nonce.remove(&key);
-        }
-        Some(tracked)
     }
 }
 
-fn report(tracked: Tracked, hash: B256, fate: Fate, at_ms: u64, out: &mut Vec<Outcome>) {
+fn report(tracked: Tracked, fate: Fate, at_ms: u64, out: &mut Vec<Outcome>) {
     if tracked.detected {
+        let hash = tracked.hash;
         out.push(Outcome { at_ms, hash, fate });
     }
 }

@@ -11,6 +11,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
+/// Items that wait; about a megabyte of frames, half of a current processor's second cache.
+const FAR_AHEAD: usize = 512;
+
 /// A queue of `limits.queue_frames` items holding at most `limits.queue_bytes` of raw JSON and calldata.
 pub fn queue(limits: &Limits, stats: Arc<Stats>) -> (ItemSender, ItemReceiver) {
     let (tx, rx) = bounded(limits.queue_frames);
@@ -89,6 +92,14 @@ impl ItemSender {
                 Ok(Some(item))
             }
             Err(TrySendError::Disconnected(_)) => Err(Closed),
+        }
+    }
+
+    /// Lets the pipeline run first where it is far behind and shares the core: frames that wait for long fall out of the
+    /// processor's cache, and are then read at a tenth of the speed. With a core for each, this returns at once.
+    pub fn yield_if_ahead(&self) {
+        if self.tx.len() >= FAR_AHEAD {
+            std::thread::yield_now();
         }
     }
 

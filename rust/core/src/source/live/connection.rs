@@ -240,6 +240,7 @@ impl<'a> Connection<'a> {
                     stride += 1;
                     if stride >= STRIDE {
                         stride = 0;
+                        endpoint.shared.items.yield_if_ahead();
                         tokio::task::yield_now().await;
                     }
                 }
