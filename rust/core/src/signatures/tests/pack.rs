@@ -98,6 +98,21 @@ fn a_reentrancy_attack_on_the_vault_is_detected_whoever_may_call_it_and_whether_
 }
 
 #[test]
+fn an_attack_under_a_well_known_name_is_detected_and_a_router_under_it_is_not() {
+    let named = |facts| {
+        let mut scene = through(facts, "deposit()", &[]);
+        scene.decoded.method = Method::Builtin;
+        scene
+    };
+    detected(&named(attacker()));
+    let mut honest = named(router());
+    for nonce in [0, 100] {
+        honest.tx.nonce = nonce;
+        quiet(&honest);
+    }
+}
+
+#[test]
 fn honest_use_of_the_vault_is_no_detection() {
     for (signature, words) in [
         ("deposit()", &[][..]),
