@@ -37,16 +37,15 @@ def steady(count: int, rate: int = 10_000) -> dict[str, Any]:
             "storage.url": f"sqlite:///{folder}/ids.db",
         }
         command = [str(MEMPOOL_IDS), "run", *(a for k, v in settings.items() for a in ("--set", f"{k}={v}"))]
-        with subprocess.Popen(command, cwd=folder, stderr=subprocess.PIPE, text=True) as sensor:
-            assert sensor.stderr is not None
+        said = Path(folder, "stderr")
+        with said.open("w") as stderr, subprocess.Popen(command, cwd=folder, stderr=stderr) as sensor:
             try:
-                for line in sensor.stderr:
-                    if "sensor ready" in line:
-                        break
-                else:
-                    raise RuntimeError("the sensor did not become ready")
+                deadline = time.monotonic() + 30
+                while "sensor ready" not in said.read_text():
+                    if time.monotonic() > deadline or sensor.poll() is not None:
+                        raise RuntimeError(f"the sensor did not become ready: {said.read_text()}")
+                    time.sleep(0.05)
                 start = resident_mb(sensor.pid)
-                os.set_blocking(sensor.stderr.fileno(), False)
                 time.sleep(count / rate + 10)
                 end, highest = resident_mb(sensor.pid), resident_mb(sensor.pid, "VmHWM")
             finally:

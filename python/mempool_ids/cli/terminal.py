@@ -2,8 +2,11 @@
 
 import logging
 import os
+import queue
 import sys
+import time
 from collections.abc import Mapping
+from logging.handlers import QueueHandler, QueueListener
 from typing import Any
 
 from rich.console import Console
@@ -12,6 +15,10 @@ from rich.logging import RichHandler
 from rich.text import Text
 
 talk = Console(stderr=True, highlight=False, soft_wrap=True)
+
+# Log messages that may wait for a slow reader of stderr, and how long the program's own words wait for them.
+WAITING = 10_000
+PATIENCE_S = 1.0
 
 
 def data_console() -> Console:
@@ -25,7 +32,9 @@ def reader_left() -> None:
 
 
 def say(message: str) -> None:
-    """A line on stderr, without markup."""
+    """A line on stderr, without markup, after what was logged before it."""
+    for handler in logging.getLogger().handlers:
+        handler.flush()
     talk.print(Text(message))
 
 
@@ -34,6 +43,35 @@ def fail(message: str, code: int) -> int:
     for line in message.splitlines() or [""]:
         talk.print(Text.assemble(("error: ", "bold red"), line))
     return code
+
+
+class Aside(QueueHandler):
+    """Hands messages to a thread that writes them: whoever holds stderr and stops reading it must not hold up alerts.
+
+    What finds no room among `WAITING` messages is left out, and the next one that does says how many.
+    """
+
+    def __init__(self, handler: logging.Handler) -> None:
+        self._queue: queue.Queue[logging.LogRecord] = queue.Queue(WAITING)
+        super().__init__(self._queue)
+        self._left_out = 0
+        QueueListener(self._queue, handler).start()
+
+    def enqueue(self, record: logging.LogRecord) -> None:
+        """Never waits."""
+        if self._left_out:
+            record.msg = f"[{self._left_out} messages left out before this: stderr is not read] {record.msg}"
+        try:
+            self._queue.put_nowait(record)
+            self._left_out = 0
+        except queue.Full:
+            self._left_out += 1
+
+    def flush(self) -> None:
+        """Waits until all is written, at most `PATIENCE_S`."""
+        deadline = time.monotonic() + PATIENCE_S
+        while self._queue.unfinished_tasks and time.monotonic() < deadline:
+            time.sleep(0.002)
 
 
 def log_to_stderr(level: int = logging.INFO) -> None:
@@ -45,7 +83,7 @@ def log_to_stderr(level: int = logging.INFO) -> None:
     else:
         handler = logging.StreamHandler(sys.stderr)
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
-    logging.basicConfig(level=level, handlers=[handler], force=True)
+    logging.basicConfig(level=level, handlers=[Aside(handler)], force=True)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     logging.getLogger("httpcore").setLevel(logging.WARNING)
 
