@@ -18,8 +18,9 @@ from mempool_ids import (
     ThreatDetection,
     ThreatLevel,
 )
+from mempool_ids.alerts import Outbox
 from mempool_ids.storage import Store
-from tests.support import VAULT, write_capture
+from tests.support import VAULT, Node, running, transaction, write_capture
 
 
 @pytest.fixture
@@ -183,6 +184,48 @@ async def test_a_dead_webhook_holds_up_neither_detection_nor_the_stop(
     assert len(set(again.keys)) == 20
 
 
+@pytest.mark.parametrize("variable", ["ALL_PROXY", "SSL_CERT_FILE"])
+async def test_an_environment_that_no_webhook_can_be_sent_with_stops_the_start(
+    tmp_path: Path, capture: Path, monkeypatch: pytest.MonkeyPatch, variable: str
+) -> None:
+    values = {"ALL_PROXY": "socks5://user:hunter22@127.0.0.1:9", "SSL_CERT_FILE": str(tmp_path / "none.pem")}
+    monkeypatch.setenv("HOOK_SECRET", "s")
+    monkeypatch.setenv(variable, values[variable])
+    engine = IDSEngine(settings(tmp_path, operational_mode="alert_only", alerts=HOOKS), replay=[capture])
+    with pytest.raises(ConfigError, match=rf"webhook https://hooks\.test/.*{variable}") as refused:
+        await engine.start()
+    assert "hunter22" not in str(refused.value)
+    await engine.stop()
+
+
+@pytest.mark.parametrize("error", [ValueError("a defect of ours"), asyncio.CancelledError()])
+async def test_a_background_task_that_ends_is_logged_counted_and_started_again(
+    tmp_path: Path,
+    capture: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: BaseException,
+) -> None:
+    works = Outbox.run
+    failures = [error]
+
+    async def run(outbox: Outbox) -> None:
+        if failures:
+            raise failures.pop()
+        await works(outbox)
+
+    monkeypatch.setenv("HOOK_SECRET", "s")
+    monkeypatch.setattr("mempool_ids.engine.RESTART_S", 0.01)
+    monkeypatch.setattr(Outbox, "run", run)
+    hook = Hook()
+    config = settings(tmp_path, operational_mode="alert_only", alerts=HOOKS)
+    engine = IDSEngine(config, replay=[capture], transport=hook)
+    await play(engine)
+    assert len(set(hook.keys)) == 20
+    assert engine.get_statistics().background_failures == 1
+    assert "webhook https://hooks.test/: ended unexpectedly" in caplog.text
+
+
 async def test_alerts_go_out_even_if_the_storage_fails(
     tmp_path: Path, capture: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -248,11 +291,33 @@ async def test_active_defense_is_refused(tmp_path: Path) -> None:
     assert not (tmp_path / "ids.db").exists()
 
 
-async def test_a_bad_rule_file_stops_the_start_and_not_a_reload(tmp_path: Path, capture: Path) -> None:
-    rules = tmp_path / "bad.yaml"
+async def test_a_bad_rule_file_stops_the_start_and_not_a_reload(tmp_path: Path) -> None:
+    rules = tmp_path / "rules.yaml"
     rules.write_text("rules: [{sid: zero}]")
-    with pytest.raises(RulesError):
-        await IDSEngine(settings(tmp_path, detection={"rules": [str(rules)]}), replay=[capture]).start()
+    async with running(Node()) as node:
+        config = settings(
+            tmp_path,
+            websocket_url=node.url,
+            detection={"classification_threshold": 0.999, "rules": [str(rules)]},
+        )
+        with pytest.raises(RulesError):
+            await IDSEngine(config).start()
+        rules.write_text(MUTING)
+        seen: asyncio.Queue[ThreatDetection] = asyncio.Queue()
+        engine = IDSEngine(config)
+
+        @engine.on_detection
+        async def see(detection: ThreatDetection) -> None:
+            seen.put_nowait(detection)
+
+        async with engine:
+            assert await engine.wait_ready(10)
+            rules.write_text("rules: [{sid: zero}]")
+            with pytest.raises(RulesError):
+                await engine.reload()
+            await node.announce(transaction(1))
+            detection = await asyncio.wait_for(seen.get(), 10)
+    assert [match.id for match in detection.signatures] == [2000001]
 
 
 async def test_an_engine_is_started_once(tmp_path: Path, capture: Path) -> None:

@@ -15,6 +15,7 @@ import orjson
 
 from mempool_ids import _core
 from mempool_ids.alerts.webhook import Outbox
+from mempool_ids.background import settled
 from mempool_ids.callbacks import Callback, Callbacks
 from mempool_ids.config import IDSConfig, IDSMode, sensor_config
 from mempool_ids.detection import ThreatDetection
@@ -35,6 +36,8 @@ T = TypeVar("T")
 # How long `stop` waits for the core to hand over what it has, and then for callbacks and webhooks.
 DRAIN_S = 10.0
 FAREWELL_S = 3.0
+# Pause before a background task that ended unexpectedly is started again.
+RESTART_S = 1.0
 
 
 def refuse_defense(config: IDSConfig) -> None:
@@ -78,6 +81,7 @@ class IDSEngine:
         self._recorder: Recorder | None = None
         self._outboxes: list[Outbox] = []
         self._background: list[asyncio.Task[None]] = []
+        self._background_failures = 0
         self._consumer: asyncio.Task[None] | None = None
         self._receiver: Receiver | None = None
         # Storage and event log are used from this one thread, in the order of submission.
@@ -99,7 +103,7 @@ class IDSEngine:
         """Loads model and rules, opens storage and event log, and begins to watch. Returns without waiting for nodes.
 
         Raises:
-            ConfigError: active defense is wanted, or the configuration is not usable.
+            ConfigError: active defense is wanted, or the configuration or a webhook's environment is not usable.
             RulesError, ModelError: a rule or the model does not load.
             MempoolIdsError: storage or event log cannot be opened, or it was started before.
         """
@@ -113,27 +117,39 @@ class IDSEngine:
         recorder = None
         try:
             recorder = await self._in_storage(lambda: Recorder(self.config, sinks))
+            self._outboxes = [
+                Outbox(hook, recorder.store, self._in_storage, self._transport) for hook in hooks
+            ]
             await asyncio.to_thread(sensor.start)
         except BaseException:
+            await self._close_outboxes()
             if recorder is not None:
                 await self._in_storage(recorder.close)
             self._thread.shutdown()
             raise
-        self._outboxes = [Outbox(hook, recorder.store, self._in_storage, self._transport) for hook in hooks]
         self._sensor, self._recorder = sensor, recorder
         self._receiver = Receiver(sensor)
         self._started_at = time.monotonic()
         self._receiver.start()
         self._consumer = asyncio.create_task(self._consume(self._receiver, recorder))
-        for work in (
-            self._callbacks.run(),
-            self._log_statistics(),
-            *(outbox.run() for outbox in self._outboxes),
-        ):
-            self._in_background(work)
+        self._in_background("callbacks", self._callbacks.run)
+        self._in_background("statistics", self._log_statistics)
+        for hook, outbox in zip(hooks, self._outboxes, strict=True):
+            self._in_background(f"webhook {hook.url}", outbox.run)
 
-    def _in_background(self, work: Coroutine[Any, Any, None]) -> None:
-        self._background.append(asyncio.create_task(work))
+    def _in_background(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        self._background.append(asyncio.create_task(self._keep_running(name, work)))
+
+    async def _keep_running(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        while True:
+            error = await settled(work())
+            self._background_failures += 1
+            log.error("%s: ended unexpectedly, goes on in %.0f s", name, RESTART_S, exc_info=error)
+            await asyncio.sleep(RESTART_S)
+
+    async def _close_outboxes(self) -> None:
+        for outbox in self._outboxes:
+            await outbox.close()
 
     async def _in_storage(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
@@ -214,6 +230,7 @@ class IDSEngine:
             for task in self._background:
                 task.cancel()
             await asyncio.gather(*self._background, return_exceptions=True)
+            await self._close_outboxes()
             await self._write_statistics()
             self._final = self.get_statistics()
             self._sensor = None
@@ -271,6 +288,7 @@ class IDSEngine:
             event_log_failures=recorder.event_log_failures,
             callback_failures=self._callbacks.failures,
             callbacks_dropped=self._callbacks.dropped,
+            background_failures=self._background_failures,
             deliveries=deliveries,
         )
 

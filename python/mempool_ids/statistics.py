@@ -58,6 +58,8 @@ class IDSStatistics:
     event_log_failures: int = 0
     callback_failures: int = 0
     callbacks_dropped: int = 0
+    background_failures: int = 0
+    """Tasks of the engine that ended unexpectedly: logged and started again."""
     outcomes: Mapping[str, int] = field(default_factory=dict)
     """Ends of transactions: mined, replaced, dropped."""
     reorgs: int = 0
@@ -68,7 +70,7 @@ class IDSStatistics:
     tracked: int = 0
     anomalies: Mapping[str, int] = field(default_factory=dict)
     deliveries: Mapping[str, int] = field(default_factory=dict)
-    """Webhook deliveries in the storage, by state: pending, delivered, failed."""
+    """Attempts of webhook deliveries since the start, by what became of them: delivered, retried, failed for good."""
     latency_us: Latency = Latency()
     endpoints: tuple[Endpoint, ...] = ()
     rules: tuple[Mapping[str, Any], ...] = ()

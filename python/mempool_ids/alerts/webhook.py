@@ -64,6 +64,18 @@ def backoff(attempts: int) -> float:
     return max(0.5, random.uniform(0.0, ceiling))  # noqa: S311  (jitter, not a secret)
 
 
+def _client(hook: Webhook, transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient:
+    try:
+        return httpx.AsyncClient(transport=transport, timeout=hook.timeout_s, follow_redirects=False)
+    except Exception as error:
+        # A bad proxy URL may hold a password: of errors about values, only the kind is shown.
+        shown = f": {error}" if isinstance(error, (ImportError, OSError)) else ""
+        raise ConfigError(
+            f"webhook {hook.url}: the environment's proxy (ALL_PROXY, …) or certificates (SSL_CERT_FILE, …) "
+            f"cannot be used: {type(error).__name__}{shown}"
+        ) from None
+
+
 class InStorage(Protocol):
     """Runs a function of the store on the storage's thread."""
 
@@ -78,6 +90,9 @@ class Outbox:
         store: through `in_storage` only.
         in_storage: runs a function of the store on the storage's thread.
         transport: instead of the network, for tests.
+
+    Raises:
+        ConfigError: the environment's proxy or certificates cannot be used.
     """
 
     def __init__(
@@ -90,7 +105,7 @@ class Outbox:
         self._hook = hook
         self._store = store
         self._in_storage = in_storage
-        self._transport = transport
+        self._client = _client(hook, transport)
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._unstored: deque[Delivery] = deque(maxlen=UNSTORED)
@@ -113,24 +128,24 @@ class Outbox:
 
     async def run(self) -> None:
         """Delivers until cancelled."""
-        timeout = httpx.Timeout(self._hook.timeout_s)
-        async with httpx.AsyncClient(
-            transport=self._transport, timeout=timeout, follow_redirects=False
-        ) as client:
-            while True:
-                try:
-                    await self._send_all_unstored(client)
-                    await self._round(client)
-                except Exception:
-                    # The storage failed (disk full, locked): the rows stay pending.
-                    log.exception("webhook %s: outbox", self._hook.url)
-                    await asyncio.sleep(BACKOFF_FIRST_S)
+        while True:
+            try:
+                await self._send_all_unstored()
+                await self._round()
+            except Exception:
+                # The storage failed (disk full, locked): the rows stay pending.
+                log.exception("webhook %s: outbox", self._hook.url)
+                await asyncio.sleep(BACKOFF_FIRST_S)
 
-    async def _send_all_unstored(self, client: httpx.AsyncClient) -> None:
+    async def close(self) -> None:
+        """Closes the connections. Nothing is delivered afterwards."""
+        await self._client.aclose()
+
+    async def _send_all_unstored(self) -> None:
         waiting = list(self._unstored)
         self._unstored.clear()
         for delivery in waiting:
-            error, final = await self._attempt(client, delivery)
+            error, final = await self._attempt(delivery)
             if error is None:
                 self.counts["delivered"] += 1
             elif final or delivery.attempts >= UNSTORED_ATTEMPTS:
@@ -140,13 +155,13 @@ class Outbox:
                 self.counts["retried"] += 1
                 self._unstored.append(dataclasses.replace(delivery, attempts=delivery.attempts + 1))
 
-    async def _round(self, client: httpx.AsyncClient) -> None:
+    async def _round(self) -> None:
         """Delivers what is due, else waits until something is."""
         self._wake.clear()
         due = await self._in_storage(lambda: self._store.due(self.sink, time.time(), IN_FLIGHT))
         if due:
             self._idle.clear()
-            await asyncio.gather(*(self._deliver(client, delivery) for delivery in due))
+            await asyncio.gather(*(self._deliver(delivery) for delivery in due))
             return
         following = await self._in_storage(lambda: self._store.next_due(self.sink))
         if self._wake.is_set():
@@ -159,8 +174,8 @@ class Outbox:
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._wake.wait(), wait)
 
-    async def _deliver(self, client: httpx.AsyncClient, delivery: Delivery) -> None:
-        error, final = await self._attempt(client, delivery)
+    async def _deliver(self, delivery: Delivery) -> None:
+        error, final = await self._attempt(delivery)
         now = time.time()
         due = 0.0
         if error is None:
@@ -174,7 +189,7 @@ class Outbox:
         await self._in_storage(lambda: self._store.settle(delivery.id, state, due=due, error=error))
         self.counts[count] += 1
 
-    async def _attempt(self, client: httpx.AsyncClient, delivery: Delivery) -> tuple[str | None, bool]:
+    async def _attempt(self, delivery: Delivery) -> tuple[str | None, bool]:
         """What went wrong (None: nothing), and whether another attempt is pointless."""
         timestamp = str(int(time.time()))
         try:
@@ -185,7 +200,7 @@ class Outbox:
                 SIGNATURE_HEADER: sign(self._hook.secret.reveal(), timestamp, delivery.body),
             }
             # Only the head of the answer matters: its body is not read, however long.
-            async with client.stream(
+            async with self._client.stream(
                 "POST", self._hook.url.full, content=delivery.body, headers=headers
             ) as answer:
                 status = answer.status_code
