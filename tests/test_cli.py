@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 import json
 import logging
 import os
@@ -229,6 +230,38 @@ async def test_run_says_ready_alerts_and_stops_cleanly_with_all_events(tmp_path:
     assert [event["tx"]["nonce"] for event in alerts] == list(range(1, 101))
     assert [json.loads(line)["tx"]["nonce"] for line in out.splitlines()] == list(range(1, 101))
     assert "100 alerts" in live.err
+
+
+async def test_run_stops_though_nobody_reads_its_stderr(tmp_path: Path) -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            os.write(writing, b"." * 4096)
+    os.set_blocking(writing, True)
+    async with running(Node()) as node:
+        process = await asyncio.create_subprocess_exec(
+            *COMMAND,
+            "run",
+            "--set",
+            f"chain.websocket_urls={node.url}",
+            "--set",
+            "alerts.jsonl=e.jsonl",
+            *ALL,
+            stderr=writing,
+        )
+        try:
+            await eventually(lambda: (tmp_path / "e.jsonl").exists())
+            await asyncio.sleep(1)  # until it has said that it is ready
+            await node.announce(transaction(1))
+            await eventually(lambda: bool(events(tmp_path / "e.jsonl")))
+            process.send_signal(signal.SIGTERM)
+            assert await asyncio.wait_for(process.wait(), 15) == 0
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            os.close(writing)
+            os.close(reading)
 
 
 async def test_sighup_reloads_rules_and_keeps_the_old_ones_if_they_are_bad(tmp_path: Path) -> None:

@@ -1,15 +1,19 @@
 import logging
 import os
+import re
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 
 import pytest
 
-from mempool_ids.cli.terminal import WAITING, Aside
+from mempool_ids.cli.terminal import PATIENCE_S, WAITING, Aside
 
 
 @pytest.fixture
 def log() -> Iterator[logging.Logger]:
-    logger = logging.Logger("apart")  # noqa: LOG001  (known to nobody else)
+    logger = logging.Logger("apart")
     yield logger
     for handler in logger.handlers:
         handler.close()
@@ -40,3 +44,66 @@ def test_a_reader_who_stopped_reading_holds_nothing_up_and_learns_what_is_missin
         last = next(line for line in lines if "afterwards" in line)
         assert "messages left out before this: stderr is not read] afterwards" in last
         stream.close()
+
+
+def told(script: str) -> list[str]:
+    """What a process says on stderr that runs `script` with the command line's log."""
+    setup = "import logging; from mempool_ids.cli.terminal import *; log = logging.getLogger('mempool_ids');"
+    command = [sys.executable, "-c", f"{setup} log_to_stderr(); {script}"]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
+    return result.stderr.splitlines()
+
+
+def test_a_log_line_has_its_prefix_once() -> None:
+    (line,) = told("log.warning('node_error from %s', 'ws://a')")
+    assert re.fullmatch(
+        r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d,\d{3} WARNING mempool_ids: node_error from ws://a", line
+    )
+
+
+def test_a_logged_exception_has_its_traceback_once() -> None:
+    lines = told("\ntry: 1 / 0\nexcept ZeroDivisionError: log.exception('failed')")
+    assert lines[0].endswith("ERROR mempool_ids: failed")
+    assert [line for line in lines if line.startswith("Traceback")] == [lines[1]]
+    assert lines[-1] == "ZeroDivisionError: division by zero"
+
+
+def test_what_is_said_stands_between_what_was_logged_before_and_after() -> None:
+    lines = told("log.info('1'); say('2 [b]'); log.info('3'); fail('4\\n5', 1); log.info('6')")
+    assert [line.rpartition(": ")[2] for line in lines] == ["1", "2 [b]", "3", "4", "5", "6"]
+    assert lines[1] == "2 [b]"
+    assert lines[3:5] == ["error: 4", "error: 5"]
+
+
+@pytest.mark.parametrize("last", ["say('stopped')", "fail('broken', 1)", "log.info('stopped')"])
+def test_a_process_whose_stderr_nobody_reads_ends_with_its_code(last: str) -> None:
+    script = (
+        "import logging, sys; from mempool_ids.cli.terminal import *; log_to_stderr()\n"
+        "log = logging.getLogger('mempool_ids')\n"
+        "for _ in range(2000): log.info('.' * 200)\n"  # far more than a pipe holds
+        f"{last}\nsys.exit(3)"
+    )
+    reading, writing = os.pipe()
+    started = time.monotonic()
+    try:
+        process = subprocess.Popen([sys.executable, "-c", script], stderr=writing)
+        assert process.wait(20) == 3
+    finally:
+        process.kill()
+        os.close(writing)
+        os.close(reading)
+    assert time.monotonic() - started < 2 * PATIENCE_S + 5
+
+
+def test_a_reader_of_stderr_who_leaves_does_not_take_stdout_along() -> None:
+    script = (
+        "import logging; from mempool_ids.cli.terminal import *; log_to_stderr()\n"
+        "for _ in range(3): logging.getLogger().info('.'); say('more')\n"
+        "print('data')"
+    )
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-c", script]
+    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=writing, timeout=20, check=False)
+    os.close(writing)
+    assert (result.returncode, result.stdout) == (0, b"data\n")

@@ -90,7 +90,7 @@ def _warn(anomaly: dict[str, Any]) -> None:
 
 def _report(result: dict[str, Any], json: bool) -> None:
     if json:
-        sys.stderr.write(orjson.dumps(result, option=orjson.OPT_APPEND_NEWLINE).decode())
+        say(orjson.dumps(result).decode())
         return
     parts = [
         f"{result['transactions']:,} transactions in {result['seconds']:.2f} s",

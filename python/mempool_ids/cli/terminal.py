@@ -1,22 +1,31 @@
 """Talking to people: stderr only."""
 
+import io
 import logging
 import os
 import queue
 import sys
+import threading
 import time
-from collections.abc import Mapping
-from logging.handlers import QueueHandler, QueueListener
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from logging.handlers import QueueHandler
+from typing import Any, TextIO, cast
 
 from rich.console import Console
 from rich.live import Live
 from rich.logging import RichHandler
 from rich.text import Text
 
-talk = Console(stderr=True, highlight=False, soft_wrap=True)
 
-# Log messages that may wait for a slow reader of stderr, and how long the program's own words wait for them.
+class _Talk(Console):
+    def on_broken_pipe(self) -> None:
+        """Whoever read stderr has left: no more of it, but the data on stdout goes on."""
+        self.quiet = True
+
+
+talk = _Talk(stderr=True, highlight=False, soft_wrap=True)
+
+# Log messages that may wait for a slow reader of stderr, and how long the program's end waits for them.
 WAITING = 10_000
 PATIENCE_S = 1.0
 
@@ -32,17 +41,25 @@ def reader_left() -> None:
 
 
 def say(message: str) -> None:
-    """A line on stderr, without markup, after what was logged before it."""
-    for handler in logging.getLogger().handlers:
-        handler.flush()
-    talk.print(Text(message))
+    """A line on stderr, without markup, after what was logged before it. Waits for nobody once there is a log."""
+    _print([Text(message)])
 
 
 def fail(message: str, code: int) -> int:
-    """Says what went wrong and returns the exit code."""
-    for line in message.splitlines() or [""]:
-        talk.print(Text.assemble(("error: ", "bold red"), line))
+    """Says what went wrong and returns the exit code. Waits at most `PATIENCE_S` for it to be written."""
+    _print([Text.assemble(("error: ", "bold red"), line) for line in message.splitlines() or [""]])
+    for handler in logging.getLogger().handlers:
+        handler.flush()
     return code
+
+
+def _print(lines: Iterable[Text]) -> None:
+    aside = next((each for each in logging.getLogger().handlers if isinstance(each, Aside)), None)
+    for line in lines:
+        if aside is None:
+            talk.print(line)
+        else:
+            aside.print(line)
 
 
 class Aside(QueueHandler):
@@ -52,20 +69,50 @@ class Aside(QueueHandler):
     """
 
     def __init__(self, handler: logging.Handler) -> None:
-        self._queue: queue.Queue[logging.LogRecord] = queue.Queue(WAITING)
-        super().__init__(self._queue)
+        self._queue: queue.Queue[Callable[[], object]] = queue.Queue(WAITING)
+        super().__init__(cast(Any, self._queue))
+        # `prepare` merges message and arguments by it. `handler` has the format that is shown, and one is enough:
+        # `basicConfig` would give another to a handler without.
+        self.setFormatter(logging.Formatter("%(message)s"))
+        self._handler = handler
         self._left_out = 0
-        QueueListener(self._queue, handler).start()
+        threading.Thread(target=self._write, name="ids-stderr", daemon=True).start()
 
     def enqueue(self, record: logging.LogRecord) -> None:
         """Never waits."""
-        if self._left_out:
-            record.msg = f"[{self._left_out} messages left out before this: stderr is not read] {record.msg}"
+        record.msg = f"{self._missing()}{record.msg}"
+        self._put(lambda: self._handler.handle(record))
+
+    def print(self, line: Text) -> None:
+        """The line as it is, in its turn. Never waits."""
+        self.acquire()
         try:
-            self._queue.put_nowait(record)
+            shown = Text.assemble(self._missing(), line)
+            self._put(lambda: talk.print(shown))
+        finally:
+            self.release()
+
+    def _missing(self) -> str:
+        return (
+            f"[{self._left_out} messages left out before this: stderr is not read] " if self._left_out else ""
+        )
+
+    def _put(self, work: Callable[[], object]) -> None:
+        try:
+            self._queue.put_nowait(work)
             self._left_out = 0
         except queue.Full:
             self._left_out += 1
+
+    def _write(self) -> None:
+        while True:
+            work = self._queue.get()
+            try:
+                work()
+            except OSError:
+                pass  # the reader has left
+            finally:
+                self._queue.task_done()
 
     def flush(self) -> None:
         """Waits until all is written, at most `PATIENCE_S`."""
@@ -73,19 +120,38 @@ class Aside(QueueHandler):
         while self._queue.unfinished_tasks and time.monotonic() < deadline:
             time.sleep(0.002)
 
+    def close(self) -> None:
+        """Lets the process end: its exit would wait for the lock of a handler whose write never returns."""
+        if self._queue.unfinished_tasks:
+            self._handler.createLock()
+        super().close()
+
 
 def log_to_stderr(level: int = logging.INFO) -> None:
     """Python's log on stderr: coloured on a terminal, plain with times elsewhere."""
     handler: logging.Handler
+    stream = _unlocked(sys.stderr)
+    if stream is not sys.stderr:
+        talk.file = stream
     if talk.is_terminal:
         handler = RichHandler(console=talk, show_path=False, markup=False, log_time_format="[%X]")
         handler.setFormatter(logging.Formatter("%(message)s"))
     else:
-        handler = logging.StreamHandler(sys.stderr)
+        handler = logging.StreamHandler(stream)
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=level, handlers=[Aside(handler)], force=True)
     logging.getLogger("httpx").setLevel(logging.WARNING)
     logging.getLogger("httpcore").setLevel(logging.WARNING)
+
+
+def _unlocked(stderr: TextIO) -> TextIO:
+    """stderr without a buffer: Python flushes that at exit, and aborts if a thread stuck in a write has its lock."""
+    try:
+        raw = io.FileIO(stderr.fileno(), "w", closefd=False)
+    except OSError:  # no file, as in tests
+        return stderr
+    # `write` may take a part only if a signal interrupts it, and signals are handled by the main thread.
+    return io.TextIOWrapper(cast(Any, raw), stderr.encoding, "backslashreplace", write_through=True)
 
 
 class StatusLine:
