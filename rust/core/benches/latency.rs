@@ -10,9 +10,11 @@ mod support;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+use alloy_primitives::{Address, address};
 use hdrhistogram::Histogram;
 use mempool_ids_core::config::{
-    DetectionConfig, Emit, Limits, LiveConfig, ModelConfig, SensorConfig, SourceConfig,
+    DetectionConfig, Emit, Limits, LiveConfig, ModelConfig, MonitoredContract, SensorConfig,
+    SourceConfig,
 };
 use mempool_ids_core::event::Event;
 use mempool_ids_core::pipeline::Sensor;
@@ -23,6 +25,15 @@ use support::samples::Samples;
 
 /// Transactions a second; the first second of a round warms up.
 const RATE: u64 = 1_000;
+/// Busy ones of mainnet, so that the stages that look for contacts have work.
+const MONITORED: [(&str, Address); 3] = [
+    ("USDC", address!("a0b86991c6218b36c1d19d4a2e9eb0ce3606eb48")),
+    ("WETH", address!("c02aaa39b223fe8d0a0e5c4f27ead9083c756cc2")),
+    (
+        "Uniswap V2 Router",
+        address!("7a250d5630b4cf539739df2c5dacb4c659f2488d"),
+    ),
+];
 const SENSOR_CORE: usize = 0;
 const FEED_CORE: usize = 1;
 /// Connections, caches and branch predictors are warm after this many.
@@ -51,7 +62,14 @@ fn config(url: String, emit: Emit) -> SensorConfig {
             resync: false,
             drop_after_ms: 3_600_000,
         }),
-        contracts: Vec::new(),
+        contracts: MONITORED
+            .iter()
+            .map(|(name, address)| MonitoredContract {
+                name: (*name).into(),
+                address: *address,
+                abi: None,
+            })
+            .collect(),
         // Every transaction is judged by every stage; none becomes an alert, whose cost is measured on its own.
         detection: DetectionConfig {
             threshold: 2.0,

@@ -53,7 +53,7 @@ pub struct LiveConfig {
     /// Fetch `txpool_content` after a (re)connect.
     #[serde(default = "defaults::yes")]
     pub resync: bool,
-    /// Pending transactions not heard of for this long count as dropped.
+    /// What was announced this long ago and is not mined counts as dropped.
     #[serde(default = "defaults::drop_after_ms")]
     pub drop_after_ms: u64,
 }

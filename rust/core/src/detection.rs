@@ -90,6 +90,7 @@ pub struct ThreatDetection {
     /// Deterministic per chain and transaction, so that a restart or a replay gives the same id.
     pub alert_id: String,
     pub chain_id: u64,
+    /// Its calldata cut to the selector; `function` and `arguments` say what was decoded of the rest.
     pub tx: PendingTransaction,
     /// Decoded signature of the called function, if known.
     pub function: Option<String>,

@@ -160,7 +160,8 @@ fn answer(mut stream: TcpStream, writer: &Mutex<TcpStream>, subscribed: &Sender<
             .enumerate()
             .for_each(|(i, b)| *b ^= mask[i % 4]);
         let reply = match head[0] & 0x0f {
-            0x1 => reply(&serde_json::from_slice(&body).unwrap_or_default())
+            // web3.py sends its text as binary.
+            0x1 | 0x2 => reply(&serde_json::from_slice(&body).unwrap_or_default())
                 .to_string()
                 .into_bytes(),
             0x9 => {

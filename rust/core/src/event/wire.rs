@@ -24,12 +24,15 @@ impl Origin {
             Event::Detection(d) => ("alert", self.object("alert", micros_now(), alert(d))),
             Event::Anomaly(a) => (
                 "anomaly",
-                self.object("anomaly", a.at_ms * 1000, anomaly(a)),
+                self.object("anomaly", a.at_ms.saturating_mul(1000), anomaly(a)),
             ),
-            Event::Reorg(r) => ("reorg", self.object("reorg", r.at_ms * 1000, reorg(r))),
+            Event::Reorg(r) => (
+                "reorg",
+                self.object("reorg", r.at_ms.saturating_mul(1000), reorg(r)),
+            ),
             Event::Outcome(o) => (
                 "outcome",
-                self.object("outcome", o.at_ms * 1000, self.outcome(o)),
+                self.object("outcome", o.at_ms.saturating_mul(1000), self.outcome(o)),
             ),
             Event::Transactions(records) => ("lines", self.lines(records)),
         }
@@ -40,7 +43,7 @@ impl Origin {
         for record in records {
             out.extend_from_slice(&self.object(
                 "tx",
-                record.tx.seen_ms * 1000,
+                record.tx.seen_ms.saturating_mul(1000),
                 transaction_record(record),
             ));
             out.push(b'\n');
@@ -178,7 +181,9 @@ fn micros_now() -> u64 {
         .map_or(0, |d| d.as_micros() as u64)
 }
 
-/// RFC 3339 in UTC with microseconds.
+/// RFC 3339 in UTC with microseconds. A recorded time can be anything; the format ends with the year 9999.
 fn rfc3339(unix_us: u64) -> String {
-    humantime::format_rfc3339_micros(UNIX_EPOCH + Duration::from_micros(unix_us)).to_string()
+    const LAST: u64 = 253_402_300_799_999_999;
+    let at = UNIX_EPOCH + Duration::from_micros(unix_us.min(LAST));
+    humantime::format_rfc3339_micros(at).to_string()
 }

@@ -7,6 +7,7 @@ use crate::tx::PendingTransaction;
 use alloy_primitives::Address;
 use hashbrown::{HashMap, HashSet};
 use std::collections::VecDeque;
+use std::time::Instant;
 
 /// Bounds of the transactions that wait for code, over all callees.
 const WAITING: usize = 4_096;
@@ -33,6 +34,7 @@ pub struct Code {
 pub struct Waiting {
     pub tx: PendingTransaction,
     pub row: FeatureVector,
+    pub arrived: Instant,
 }
 
 /// What the cache says of a callee.
@@ -81,7 +83,9 @@ impl Codes {
         match self.codes.get(callee) {
             None => Lookup::Unknown,
             Some(code) if code.facts.size == 0 => Lookup::Empty,
-            Some(code) if code.changes && block >= code.asked_at + STALE_BLOCKS => Lookup::Stale,
+            Some(code) if code.changes && block.saturating_sub(code.asked_at) >= STALE_BLOCKS => {
+                Lookup::Stale
+            }
             Some(_) => Lookup::Known,
         }
     }
@@ -114,6 +118,7 @@ impl Codes {
         // Ether sent to an account without code is no call, whatever comes there later.
         if let Some(queue) = self.waiting.get_mut(&answer.address) {
             let before = queue.len();
+            // Their input is empty: the bytes that wait stay the same.
             queue.retain(|waiting| !waiting.tx.input.is_empty());
             self.waiting_count -= before - queue.len();
             if queue.is_empty() {

@@ -72,10 +72,12 @@ impl Dedup {
         None
     }
 
-    /// A seeded hash of what a transaction does. Two that share a transaction hash and differ here cannot both be true:
-    /// one of the nodes lies.
+    /// A seeded hash of all that is judged. Two that share a transaction hash and differ here cannot both be true: one of
+    /// the nodes lies.
     pub fn fingerprint(&self, tx: &PendingTransaction) -> u64 {
+        let call = (&tx.from, &tx.to, &tx.value, &tx.input);
+        let fees = (tx.max_fee_per_gas, tx.max_priority_fee_per_gas, tx.gas);
         self.seeded
-            .hash_one((&tx.from, &tx.to, &tx.value, tx.nonce, &tx.input))
+            .hash_one((call, fees, tx.nonce, tx.tx_type, tx.chain_id))
     }
 }

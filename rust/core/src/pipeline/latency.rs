@@ -4,12 +4,13 @@ use hdrhistogram::Histogram;
 use serde::Serialize;
 use std::time::Duration;
 
-/// Microseconds, with three significant digits, up to a minute.
+/// Nanoseconds, with three significant digits, from a minute on growing.
 #[derive(Debug)]
 pub struct Latency {
     histogram: Histogram<u64>,
 }
 
+/// Microseconds.
 #[derive(Debug, Clone, Copy, Default, Serialize)]
 pub struct LatencySnapshot {
     pub count: u64,

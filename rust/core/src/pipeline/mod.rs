@@ -106,8 +106,11 @@ impl Sensor {
 
     /// Starts the source and the pipeline thread. A second call does nothing.
     pub fn start(&mut self) -> Result<()> {
-        let Some((stages, output)) = self.prepared.take() else {
+        if self.running.is_some() {
             return Ok(());
+        }
+        let Some((stages, output)) = self.prepared.take() else {
+            return Err(Error::Config("this sensor failed to start before".into()));
         };
         let capture = self
             .config

@@ -15,7 +15,10 @@ use crate::tx::PendingTransaction;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// One transaction on its way through the stages. Slots are reused: once warm, nothing here allocates.
+/// Bytes of calldata that a detection keeps: attackers choose its length, and alerts wait in memory for Python.
+const SELECTOR: usize = 4;
+
+/// One transaction on its way through the stages. Slots are reused.
 #[derive(Debug)]
 pub struct Slot {
     pub tx: PendingTransaction,
@@ -221,11 +224,14 @@ impl Stages {
             &slot.matched,
         );
         let description = self.decoder.describe(&slot.tx);
+        let mut tx = slot.tx.clone();
+        tx.input.truncate(SELECTOR);
+        tx.input.shrink_to_fit();
         let score = probability.max(slot.signature_score);
         Some(ThreatDetection {
             alert_id: alert_id(self.chain_id, &slot.tx.hash),
             chain_id: self.chain_id,
-            tx: slot.tx.clone(),
+            tx,
             function: description.function,
             arguments: description.arguments,
             contracts: slot

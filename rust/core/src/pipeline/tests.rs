@@ -132,6 +132,32 @@ fn the_same_sender_and_nonce_replaces_whether_pending_or_mined() {
 }
 
 #[test]
+fn the_one_that_is_mined_counts_though_another_was_announced_in_its_place() {
+    let mut f = Following::new(10, 1000);
+    let (first, second) = (tx(1, 1, 5), tx(2, 1, 5));
+    f.detected(&first);
+    f.detected(&second);
+    assert_eq!(f.fates(), [Fate::Replaced { by: second.hash }]);
+    f.mine(1, &[&first]);
+    let ends = [Fate::Mined { block: 1 }, Fate::Replaced { by: first.hash }];
+    assert_eq!(f.fates(), ends);
+    f.tracker.reorg(0, 0, &mut f.outcomes);
+    assert_eq!(f.fates(), [Fate::Reorged, Fate::Reorged]);
+    f.mine(1, &[&second]);
+    assert!(f.fates().contains(&Fate::Mined { block: 1 }));
+}
+
+#[test]
+fn what_was_replaced_before_it_was_detected_is_told_its_end() {
+    let mut f = Following::new(10, 1000);
+    let (first, second) = (tx(1, 1, 5), tx(2, 1, 5));
+    f.tracker.pending(&first, &mut f.outcomes);
+    f.tracker.pending(&second, &mut f.outcomes);
+    f.tracker.follow(&first.hash, 0, &mut f.outcomes);
+    assert_eq!(f.fates(), [Fate::Replaced { by: second.hash }]);
+}
+
+#[test]
 fn a_reorg_returns_what_the_lost_blocks_held_and_it_can_be_mined_again() {
     let mut f = Following::new(10, 1000);
     let (kept, undone) = (tx(1, 1, 0), tx(2, 2, 0));
@@ -286,6 +312,7 @@ fn waiting(input: usize) -> Waiting {
             ..Default::default()
         },
         row: [0.0; FEATURES],
+        arrived: Instant::now(),
     }
 }
 
@@ -329,13 +356,32 @@ fn what_waits_for_code_is_bounded_in_bytes_and_counted() {
 }
 
 #[test]
+fn an_absurd_block_number_does_no_harm() {
+    let mut codes = Codes::new(10);
+    let contacts = Contacts::new(&[]).unwrap();
+    let delegated = answer(1, &[0xef, 0x01, 0x00, 7]);
+    codes.insert(&delegated, &contacts, u64::MAX);
+    let callee = Address::repeat_byte(1);
+    assert_eq!(codes.lookup(&callee, u64::MAX), Lookup::Known);
+    assert_eq!(codes.lookup(&callee, 3), Lookup::Known);
+}
+
+#[test]
 fn two_transactions_under_one_hash_have_different_fingerprints() {
     let dedup = Dedup::new(8);
     let real = tx(1, 1, 0);
-    let forged = PendingTransaction {
-        input: vec![1],
-        ..real.clone()
-    };
     assert_eq!(dedup.fingerprint(&real), dedup.fingerprint(&real.clone()));
-    assert_ne!(dedup.fingerprint(&real), dedup.fingerprint(&forged));
+    let lies: [fn(&mut PendingTransaction); 6] = [
+        |tx| tx.input = vec![1],
+        |tx| tx.gas += 1,
+        |tx| tx.max_fee_per_gas += 1,
+        |tx| tx.max_priority_fee_per_gas += 1,
+        |tx| tx.tx_type += 1,
+        |tx| tx.chain_id = Some(999),
+    ];
+    for lie in lies {
+        let mut forged = real.clone();
+        lie(&mut forged);
+        assert_ne!(dedup.fingerprint(&real), dedup.fingerprint(&forged));
+    }
 }

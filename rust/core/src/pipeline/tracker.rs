@@ -20,8 +20,9 @@ struct Tracked {
     nonce: u64,
     seen_ms: u64,
     detected: bool,
-    /// Mined, replaced or dropped: only its place in the order is left.
-    ended: bool,
+    /// How it ended, where it did. It stays in the order, since it can be detected afterwards, or end otherwise after all:
+    /// a replacement that was announced need not be the one that is mined.
+    ended: Option<Fate>,
 }
 
 /// Pending transactions in the order of their arrival, and where each is by hash and by sender and nonce. The tables hold
@@ -32,13 +33,14 @@ struct Pending {
     /// Number of the first in `order`; numbers wrap.
     first: u32,
     by_hash: HashTable<u32>,
+    /// Of those that have not ended.
     by_nonce: HashTable<u32>,
     seeded: DefaultHashBuilder,
 }
 
 impl Pending {
     fn len(&self) -> usize {
-        self.by_hash.len()
+        self.by_nonce.len()
     }
 
     fn at(&self, number: u32) -> &Tracked {
@@ -75,38 +77,61 @@ impl Pending {
             .insert_unique(nonce(&tracked), number, |n| nonce(at(n)));
     }
 
-    fn end(&mut self, number: u32) -> Tracked {
-        let index = number.wrapping_sub(self.first) as usize;
-        self.order[index].ended = true;
-        let tracked = self.order[index];
-        let keys = [
-            (&mut self.by_hash, self.seeded.hash_one(tracked.hash)),
-            (
-                &mut self.by_nonce,
-                self.seeded.hash_one((&tracked.from, tracked.nonce)),
-            ),
-        ];
-        for (table, key) in keys {
-            if let Ok(entry) = table.find_entry(key, |other| *other == number) {
-                entry.remove();
-            }
-        }
-        tracked
+    fn at_mut(&mut self, number: u32) -> &mut Tracked {
+        &mut self.order[number.wrapping_sub(self.first) as usize]
     }
 
-    /// Takes the oldest out of the order: `Some` where it was still pending.
+    /// Answers what it was before; it may have ended otherwise already.
+    fn end(&mut self, number: u32, fate: Fate) -> Tracked {
+        self.unlink(number);
+        let tracked = self.at_mut(number);
+        tracked.ended = Some(fate);
+        *tracked
+    }
+
+    fn unlink(&mut self, number: u32) {
+        let Tracked { from, nonce, .. } = *self.at(number);
+        let key = self.seeded.hash_one((&from, nonce));
+        if let Ok(entry) = self.by_nonce.find_entry(key, |other| *other == number) {
+            entry.remove();
+        }
+    }
+
+    /// Takes the oldest out of the order.
     fn pop(&mut self) -> Option<Tracked> {
-        let ended = self.order.front()?.ended;
-        let tracked = (!ended).then(|| self.end(self.first));
-        self.order.pop_front();
-        self.first = self.first.wrapping_add(1);
-        tracked
+        let hash = self.order.front()?.hash;
+        let number = self.first;
+        self.unlink(number);
+        let key = self.seeded.hash_one(hash);
+        if let Ok(entry) = self.by_hash.find_entry(key, |other| *other == number) {
+            entry.remove();
+        }
+        self.first = number.wrapping_add(1);
+        self.order.pop_front()
+    }
+
+    /// Makes one that ended pending again; whoever has its sender and nonce gives way without a word.
+    fn revive(&mut self, tracked: Tracked) {
+        if let Some(number) = self.find_nonce(&tracked.from, tracked.nonce) {
+            self.unlink(number);
+        }
+        if let Some(number) = self.find(&tracked.hash) {
+            // Its old place in the order is left to expire.
+            self.unlink(number);
+            let key = self.seeded.hash_one(tracked.hash);
+            if let Ok(entry) = self.by_hash.find_entry(key, |other| *other == number) {
+                entry.remove();
+            }
+            self.at_mut(number).detected = false;
+        }
+        self.push(tracked);
     }
 }
 
 #[derive(Debug)]
 struct Mined {
     number: u64,
+    /// Detected ones that ended by this block: in it, or replaced by what is in it.
     detected: Vec<Tracked>,
     all: Vec<B256>,
 }
@@ -148,9 +173,9 @@ impl Tracker {
             return;
         }
         if let Some(previous) = self.pending.find_nonce(&tx.from, tx.nonce) {
-            let ended = self.pending.end(previous);
+            let ended = self.pending.end(previous, Fate::Replaced { by: tx.hash });
             self.stats.replaced.add(1);
-            report(ended, Fate::Replaced { by: tx.hash }, tx.seen_ms, out);
+            report(&ended, tx.seen_ms, out);
         }
         self.pending.push(Tracked {
             hash: tx.hash,
@@ -158,20 +183,25 @@ impl Tracker {
             nonce: tx.nonce,
             seen_ms: tx.seen_ms,
             detected: false,
-            ended: false,
+            ended: None,
         });
         while self.pending.len() > self.capacity || self.pending.order.len() > 2 * self.capacity {
-            if self.pending.pop().is_some() {
+            if self
+                .pending
+                .pop()
+                .is_some_and(|oldest| oldest.ended.is_none())
+            {
                 self.stats.untracked.add(1);
             }
         }
     }
 
-    /// Marks `hash` as detected: its end will be reported, at once where it was mined before it was announced.
+    /// Marks `hash` as detected: its end will be reported, at once where it has come already.
     pub fn follow(&mut self, hash: &B256, now_ms: u64, out: &mut Vec<Outcome>) {
         if let Some(number) = self.pending.find(hash) {
-            let index = number.wrapping_sub(self.pending.first) as usize;
-            self.pending.order[index].detected = true;
+            let tracked = self.pending.at_mut(number);
+            tracked.detected = true;
+            report(tracked, now_ms, out);
         } else if let Some(&block) = self.recent.get(hash) {
             let fate = Fate::Mined { block };
             out.push(Outcome {
@@ -204,21 +234,18 @@ impl Tracker {
         }
         let mut detected = Vec::new();
         for mined in &block.transactions {
+            let block = block.number;
             if let Some(number) = self.pending.find(&mined.hash) {
-                let tracked = self.pending.end(number);
+                let tracked = self.pending.end(number, Fate::Mined { block });
                 self.stats.mined.add(1);
-                let fate = Fate::Mined {
-                    block: block.number,
-                };
-                report(tracked, fate, now_ms, out);
-                if tracked.detected {
-                    detected.push(tracked);
-                }
+                report(&tracked, now_ms, out);
+                detected.extend(tracked.detected.then_some(tracked));
             }
             if let Some(loser) = self.pending.find_nonce(&mined.from, mined.nonce) {
-                let tracked = self.pending.end(loser);
+                let tracked = self.pending.end(loser, Fate::Replaced { by: mined.hash });
                 self.stats.replaced.add(1);
-                report(tracked, Fate::Replaced { by: mined.hash }, now_ms, out);
+                report(&tracked, now_ms, out);
+                detected.extend(tracked.detected.then_some(tracked));
             }
         }
         let all: Vec<B256> = block.transactions.iter().map(|mined| mined.hash).collect();
@@ -249,20 +276,18 @@ impl Tracker {
                 self.recent.remove(&hash);
             }
             for tracked in detected {
-                report(tracked, Fate::Reorged, now_ms, out);
-                // Another of this sender and nonce may have been announced since; the one that was detected counts.
-                for number in [
-                    self.pending.find(&tracked.hash),
-                    self.pending.find_nonce(&tracked.from, tracked.nonce),
-                ]
-                .into_iter()
-                .flatten()
-                {
-                    self.pending.end(number);
-                }
-                self.pending.push(Tracked {
+                let fate = Some(Fate::Reorged);
+                report(
+                    &Tracked {
+                        ended: fate,
+                        ..tracked
+                    },
+                    now_ms,
+                    out,
+                );
+                self.pending.revive(Tracked {
                     seen_ms: now_ms,
-                    ended: false,
+                    ended: None,
                     ..tracked
                 });
             }
@@ -274,16 +299,22 @@ impl Tracker {
         while let Some(oldest) = self.pending.order.front()
             && now_ms.saturating_sub(oldest.seen_ms) >= self.drop_after_ms
         {
-            if let Some(tracked) = self.pending.pop() {
+            if let Some(tracked) = self.pending.pop()
+                && tracked.ended.is_none()
+            {
                 self.stats.dropped.add(1);
-                report(tracked, Fate::Dropped, now_ms, out);
+                let ended = Some(Fate::Dropped);
+                report(&Tracked { ended, ..tracked }, now_ms, out);
             }
         }
     }
 }
 
-fn report(tracked: Tracked, fate: Fate, at_ms: u64, out: &mut Vec<Outcome>) {
-    if tracked.detected {
+/// The end of one that was detected.
+fn report(tracked: &Tracked, at_ms: u64, out: &mut Vec<Outcome>) {
+    if tracked.detected
+        && let Some(fate) = tracked.ended
+    {
         let hash = tracked.hash;
         out.push(Outcome { at_ms, hash, fate });
     }

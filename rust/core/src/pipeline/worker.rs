@@ -73,6 +73,8 @@ pub struct Worker {
     records: Vec<TransactionRecord>,
     emit: Emit,
     chain_id: u64,
+    /// The latest time in what is replayed, Unix milliseconds.
+    recorded_ms: u64,
     last_tick: Instant,
 }
 
@@ -115,6 +117,7 @@ impl Worker {
             emit: config.emit,
             chain_id: config.chain_id,
             stats,
+            recorded_ms: 0,
             last_tick: Instant::now(),
         }
     }
@@ -170,7 +173,8 @@ impl Worker {
             Item::Head(head) => self.after_batch(|worker| worker.head(&head)),
             Item::Code(answer) => self.after_batch(|worker| worker.code(&answer)),
             Item::Block(block) => self.after_batch(|worker| {
-                worker.tracker.block(&block, now_ms(), &mut worker.outcomes);
+                let now = worker.now_ms();
+                worker.tracker.block(&block, now, &mut worker.outcomes);
                 worker.report_outcomes();
             }),
             Item::Reorg(reorg) => self.after_batch(|worker| {
@@ -226,6 +230,16 @@ impl Worker {
             slot.clock = Clock::new(at);
         }
         slot.again = false;
+        // Before it can take the place of the transaction whose hash it bears.
+        if let Some(chain_id) = slot.tx.chain_id.filter(|id| *id != self.chain_id) {
+            let (origin, at_ms) = (slot.tx.hash.to_string(), slot.tx.seen_ms);
+            let reason = format!(
+                "signed for chain {chain_id}, this sensor watches {}",
+                self.chain_id
+            );
+            self.anomaly(AnomalyKind::WrongChain, origin, reason, at_ms);
+            return;
+        }
         let fingerprint = self.dedup.fingerprint(&slot.tx);
         let first = FirstSeen {
             endpoint,
@@ -252,15 +266,6 @@ impl Worker {
             }
         }
         let slot = &mut self.slots[self.filled];
-        if let Some(chain_id) = slot.tx.chain_id.filter(|id| *id != self.chain_id) {
-            let (origin, at_ms) = (slot.tx.hash.to_string(), slot.tx.seen_ms);
-            let reason = format!(
-                "signed for chain {chain_id}, this sensor watches {}",
-                self.chain_id
-            );
-            self.anomaly(AnomalyKind::WrongChain, origin, reason, at_ms);
-            return;
-        }
         if let (Some(capture), Some((raw, form))) = (&self.capture, raw) {
             capture.offer_raw(
                 raw,
@@ -269,6 +274,7 @@ impl Worker {
                 label(&self.labels, endpoint),
             );
         }
+        self.recorded_ms = self.recorded_ms.max(slot.tx.seen_ms);
         self.tracker.pending(&slot.tx, &mut self.outcomes);
         if !self.stages.judges() {
             let (arrived, finished) = (slot.clock.arrived, Instant::now());
@@ -342,6 +348,7 @@ impl Worker {
                 let waiting = Waiting {
                     tx: slot.tx.clone(),
                     row: slot.row,
+                    arrived: slot.clock.arrived,
                 };
                 self.stats
                     .rescore_dropped
@@ -376,9 +383,9 @@ impl Worker {
             .stages
             .codes
             .insert(answer, &self.stages.contacts, block);
-        for Waiting { tx, row } in waited {
+        for Waiting { tx, row, arrived } in waited {
             let slot = &mut self.slots[self.filled];
-            slot.clock = Clock::new(Instant::now());
+            slot.clock = Clock::new(arrived);
             (slot.tx, slot.row, slot.again) = (tx, row, true);
             self.stages.examine_again(slot);
             self.stats.rescored.add(1);
@@ -461,8 +468,8 @@ impl Worker {
             self.stats.detections.add(1);
             self.output.send(Event::Detection(Box::new(detection)));
         }
-        self.tracker
-            .follow(&slot.tx.hash, now_ms(), &mut self.outcomes);
+        let (hash, now) = (slot.tx.hash, self.now_ms());
+        self.tracker.follow(&hash, now, &mut self.outcomes);
         self.report_outcomes();
     }
 
@@ -499,6 +506,14 @@ impl Worker {
             tracked: self.tracker.len(),
             queued: inbox.len(),
         };
+    }
+
+    /// Unix milliseconds: now, or in a replay as far as it has come.
+    fn now_ms(&self) -> u64 {
+        match self.live {
+            Some(_) => now_ms(),
+            None => self.recorded_ms,
+        }
     }
 
     fn anomaly(&mut self, kind: AnomalyKind, origin: String, reason: String, at_ms: u64) {

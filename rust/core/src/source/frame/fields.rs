@@ -9,6 +9,9 @@ use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess
 use std::borrow::Cow;
 use std::fmt;
 
+/// The end of the year 9999: a later time is in another unit.
+const LAST_MS: u64 = 253_402_300_799_999;
+
 /// A JSON value of which only a string or a small integer matters.
 #[derive(Debug, Default)]
 pub(super) enum Field<'a> {
@@ -282,7 +285,8 @@ impl<'a> Fields<'a> {
     fn timestamp_ms(&self) -> Result<u64, FrameError> {
         match self.timestamp_ms {
             Field::Absent | Field::Null => Ok(0),
-            Field::Number(ms) => Ok(ms),
+            Field::Number(ms) if ms <= LAST_MS => Ok(ms),
+            Field::Number(_) => Err(FrameError::field("timestamp_ms", "after the year 9999")),
             _ => Err(FrameError::field(
                 "timestamp_ms",
                 "not a whole number of milliseconds",

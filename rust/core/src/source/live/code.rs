@@ -14,12 +14,14 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 /// Addresses that wait.
 const WAITING: usize = 4096;
 /// Addresses under way.
 const CONCURRENT: usize = 16;
+/// Addresses whose creation block is searched for after their code was handed over.
+const DATING: usize = 16;
 /// The code is not held back longer than this for the creation block; that comes in a second answer then.
 const CREATION_PATIENCE: Duration = Duration::from_millis(250);
 /// A full node keeps the state of the last 128 blocks: what was created within these can be dated by any node.
@@ -78,13 +80,15 @@ impl CodeRequests {
 pub async fn serve(shared: Rc<Shared>, mut queue: CodeQueue, reporter: Reporter) {
     let reporter = Rc::new(reporter);
     let room = Arc::new(Semaphore::new(CONCURRENT));
+    let dating = Rc::new(Semaphore::new(DATING));
     while let Ok(permit) = room.clone().acquire_owned().await
         && let Some(address) = queue.receiver.recv().await
     {
         let (shared, reporter, in_flight) =
             (shared.clone(), reporter.clone(), queue.in_flight.clone());
+        let dating = dating.clone();
         tokio::task::spawn_local(async move {
-            if let Err(reason) = answer(&shared, address).await {
+            if let Err(reason) = answer(&shared, address, permit, &dating).await {
                 shared.stats.code_failures.add(1);
                 reporter.report(
                     AnomalyKind::NodeError,
@@ -95,12 +99,18 @@ pub async fn serve(shared: Rc<Shared>, mut queue: CodeQueue, reporter: Reporter)
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
                 .remove(&address);
-            drop(permit);
         });
     }
 }
 
-async fn answer(shared: &Shared, address: Address) -> Result<(), String> {
+/// The code, and its creation block where that is found in time; else in a second answer, while the next callee has its
+/// turn: a flood of new callees must not hold up the code of the one that matters.
+async fn answer(
+    shared: &Shared,
+    address: Address,
+    turn: OwnedSemaphorePermit,
+    dating: &Semaphore,
+) -> Result<(), String> {
     let code = code_at(shared, address, "latest").await?;
     let mut dated = pin!(created_at(shared, address, &code));
     let dated_in_time = tokio::time::timeout(CREATION_PATIENCE, dated.as_mut())
@@ -113,9 +123,15 @@ async fn answer(shared: &Shared, address: Address) -> Result<(), String> {
     };
     // A pipeline that is gone needs no answer.
     emit(&shared.items, Item::Code(first)).await.ok();
-    if dated_in_time.is_none()
-        && let Some(block) = dated.await
-    {
+    if dated_in_time.is_some() {
+        return Ok(());
+    }
+    drop(turn);
+    let Ok(_room) = dating.try_acquire() else {
+        shared.stats.code_dropped.add(1);
+        return Ok(());
+    };
+    if let Some(block) = dated.await {
         let second = CodeAnswer {
             address,
             code: code.clone(),

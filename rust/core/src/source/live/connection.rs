@@ -55,6 +55,7 @@ impl<'a> Connection<'a> {
     /// Everything that is asked of a node at the start; then it waits, so that only the reading ends the connection.
     pub async fn settle_in(&self) -> Ended {
         let endpoint = self.endpoint;
+        endpoint.reads_pool.set(false);
         let polls_heads = match self.subscribe().await {
             Ok(polls_heads) => polls_heads,
             Err(ended) => return ended,
@@ -346,7 +347,7 @@ impl<'a> Connection<'a> {
             WsError::Utf8(_) | WsError::Protocol(_) => Some(AnomalyKind::MalformedFrame),
             _ => None,
         };
-        if matches!(error, WsError::Capacity(_)) && !self.endpoint.caught_up.get() {
+        if matches!(error, WsError::Capacity(_)) && self.endpoint.reads_pool.take() {
             self.endpoint.pool_too_large.set(true);
         }
         let said = self.endpoint.url.scrub(&error.to_string());

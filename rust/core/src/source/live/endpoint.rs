@@ -33,6 +33,8 @@ pub struct Endpoint {
     pub pool_refusal_told: Cell<bool>,
     /// Its `txpool_content` was above the size limit and cost the connection: not asked again.
     pub pool_too_large: Cell<bool>,
+    /// Its `txpool_content` is being fetched.
+    pub reads_pool: Cell<bool>,
     pub hashes_told: Cell<bool>,
     pub heads_refusal_told: Cell<bool>,
     /// It has served the right chain before.
@@ -85,6 +87,7 @@ impl Endpoint {
             batches_refused: off(),
             pool_refusal_told: off(),
             pool_too_large: off(),
+            reads_pool: off(),
             hashes_told: off(),
             heads_refusal_told: off(),
             verified: off(),

@@ -16,7 +16,10 @@ pub async fn catch_up(endpoint: &Endpoint, rpc: &WsRpc) -> Result<(), Closed> {
     let refused = if endpoint.pool_too_large.get() {
         "above the size limit of a message".to_owned()
     } else {
-        match rpc.call("txpool_content", "[]", POOL_TIMEOUT).await {
+        endpoint.reads_pool.set(true);
+        let answer = rpc.call("txpool_content", "[]", POOL_TIMEOUT).await;
+        endpoint.reads_pool.set(false);
+        match answer {
             Ok(answer) if answer.raw.starts_with(b"{") => {
                 return read_pool(endpoint, &answer).await;
             }

@@ -10,9 +10,12 @@ use bytes::{Bytes, BytesMut};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 /// Nodes asked for one answer at the most.
 const MAX_ROUTES: usize = 4;
+/// A node that did not answer is asked last for this long: each question to it may cost a whole timeout.
+const REST: Duration = Duration::from_secs(30);
 
 pub struct Routes {
     http: Vec<HttpNode>,
@@ -40,8 +43,8 @@ impl Routes {
         self.ws.borrow().keys().any(|up| *up != endpoint)
     }
 
-    /// Asks one node after another until one answers with something else than `null`; among the WebSocket connections
-    /// `prefer` is the first.
+    /// Asks one node after another until one answers with something else than `null`: RPC URLs first, `prefer` first among
+    /// the WebSocket connections, and last the RPC URLs that failed lately.
     ///
     /// # Errors
     /// What the last node said.
@@ -52,14 +55,11 @@ impl Routes {
         params: &str,
     ) -> Result<Answer, RpcError> {
         let mut last = RpcError::Transport("no node is connected".into());
-        for node in self.http.iter().take(MAX_ROUTES) {
-            match node.call(method, params).await {
-                Ok(answer) if answer.is_null() => last = RpcError::Null,
+        let nodes = || self.http.iter().take(MAX_ROUTES);
+        let (resting, awake): (Vec<_>, Vec<_>) = nodes().partition(|node| node.rests());
+        for node in awake {
+            match node.ask(method, params).await {
                 Ok(answer) => return Ok(answer),
-                Err(RpcError::Refused { code, message }) => {
-                    let message = node.url.scrub(&message);
-                    last = RpcError::Refused { code, message };
-                }
                 Err(error) => last = error,
             }
         }
@@ -82,6 +82,12 @@ impl Routes {
                 Err(error) => last = error,
             }
         }
+        for node in resting {
+            match node.ask(method, params).await {
+                Ok(answer) => return Ok(answer),
+                Err(error) => last = error,
+            }
+        }
         Err(last)
     }
 }
@@ -101,6 +107,8 @@ pub struct HttpNode {
     /// Of one answer.
     max_bytes: usize,
     standing: Cell<Standing>,
+    /// When it did not answer.
+    failed_at: Cell<Option<Instant>>,
     reporter: Reporter,
 }
 
@@ -118,7 +126,27 @@ impl HttpNode {
             chain_id,
             max_bytes,
             standing: Cell::new(Standing::Unknown),
+            failed_at: Cell::new(None),
             reporter,
+        }
+    }
+
+    fn rests(&self) -> bool {
+        self.failed_at.get().is_some_and(|at| at.elapsed() < REST)
+    }
+
+    /// An answer that is not `null`.
+    async fn ask(&self, method: &str, params: &str) -> Result<Answer, RpcError> {
+        let answer = self.call(method, params).await;
+        let failed = matches!(answer, Err(RpcError::Transport(_) | RpcError::Timeout(_)));
+        self.failed_at.set(failed.then(Instant::now));
+        match answer {
+            Ok(answer) if answer.is_null() => Err(RpcError::Null),
+            Err(RpcError::Refused { code, message }) => {
+                let message = self.url.scrub(&message);
+                Err(RpcError::Refused { code, message })
+            }
+            answer => answer,
         }
     }
 

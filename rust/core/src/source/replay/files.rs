@@ -115,7 +115,8 @@ impl Input {
             return Err(bad(path, "the file is empty"));
         }
         let recorded = match self.kind {
-            Kind::Parquet => parquet::check(path)?,
+            Kind::Parquet => catch_unwind(AssertUnwindSafe(|| parquet::check(path)))
+                .unwrap_or_else(|_| Err(bad(path, "not a Parquet file that can be read")))?,
             Kind::Journal => Some(JournalReader::open(path)?.chain_id),
             Kind::Lines { gzip } => lines::check(path, gzip).map(|()| None)?,
         };
