@@ -323,6 +323,35 @@ async def test_capture_records_what_replay_reads(tmp_path: Path) -> None:
     assert list((tmp_path / "cap").iterdir())
 
 
+class NodeWithBacklog(Node):
+    """Its pool holds 500 transactions that were announced before."""
+
+    def _answer(self, method: str, params: list[Any]) -> Any:
+        if method == "txpool_content":
+            pool = {transaction(n)["hash"]: {str(n): transaction(n)} for n in range(1000, 1500)}
+            return {"pending": pool, "queued": {}}
+        return super()._answer(method, params)
+
+
+async def test_bench_compares_what_endpoints_announce_and_not_their_backlogs() -> None:
+    async with running(NodeWithBacklog()) as slow, running(NodeWithBacklog()) as fast:
+        urls = f"chain.websocket_urls={slow.url},{fast.url}"
+        live = await start("bench", "--json", "--no-stages", "--seconds", "3", "--set", urls)
+        await asyncio.gather(slow.subscribed.wait(), fast.subscribed.wait())
+        await asyncio.sleep(0.5)  # until the sensor knows it, too
+        for nonce in range(1, 11):
+            await fast.announce(transaction(nonce))
+            await asyncio.sleep(0.01)
+            await slow.announce(transaction(nonce))
+        out, err = await asyncio.wait_for(live.process.communicate(), 30)
+    assert live.process.returncode == 0, err
+    winner, loser = json.loads(out)["endpoints"]
+    assert (winner["seen"], winner["first"], winner["first_share"]) == (10, 10, 1.0)
+    assert (loser["seen"], loser["first"], loser["first_share"]) == (10, 0, 0.0)
+    assert (winner["endpoint"], loser["endpoint"]) == (fast.url, slow.url)
+    assert loser["mean_lag_us"] > 5_000
+
+
 async def test_check_passes_a_good_node_and_fails_a_missing_one() -> None:
     async with running(Node()) as node:
         live = await start("check", "--json", "--set", f"chain.websocket_urls={node.url}")

@@ -45,7 +45,8 @@ def bench(
     """Measures the stages on this machine, and which endpoint sees transactions first.
 
     Stages run with your rules, ABIs and model: a slow rule shows here before it shows in production. Endpoints are
-    watched side by side; `first` is the share of transactions that one announced before all others.
+    watched side by side from when all are subscribed; `first` is the share of transactions that one announced before
+    all others.
 
     **Examples**
 
@@ -93,17 +94,34 @@ def _endpoints(settings: IDSConfig, seconds: float) -> list[dict[str, Any]]:
     from mempool_ids import _core
     from mempool_ids.config import sensor_config
 
-    sensor = _core.Sensor(sensor_config(settings, judge=False))
+    # A node's pool, fetched after it subscribed, would say who subscribed first, not who is faster.
+    chain = settings.chain.model_copy(update={"resync": False})
+    sensor = _core.Sensor(sensor_config(settings.model_copy(update={"chain": chain}), judge=False))
+    before: list[dict[str, Any]] | None = None
     with stopping(sensor):
         sensor.start()
-        # The first transactions after a connection are the pool's backlog, which says nothing about speed.
-        for _ in events(sensor, "endpoints", time.monotonic() + seconds):
-            pass
-    found: list[dict[str, Any]] = orjson.loads(sensor.stats())["endpoints"]
+        for kind, _ in events(sensor, "endpoints", time.monotonic() + seconds):
+            if kind == "ready" and before is None:
+                before = _counted(sensor)
+    after = _counted(sensor)
+    found = [_since(old, new) for old, new in zip(before or after, after, strict=True)]
     total = sum(endpoint["first"] for endpoint in found)
     for endpoint in found:
         endpoint["first_share"] = endpoint["first"] / total if total else 0.0
     return sorted(found, key=lambda endpoint: -endpoint["first_share"])
+
+
+def _counted(sensor: Any) -> list[dict[str, Any]]:
+    counted: list[dict[str, Any]] = orjson.loads(sensor.stats())["endpoints"]
+    return counted
+
+
+def _since(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """What an endpoint did between two counts: until all had subscribed, those that had were alone."""
+    seen, first = now["seen"] - before["seen"], now["first"] - before["first"]
+    late_before, late_now = before["seen"] - before["first"], now["seen"] - now["first"]
+    lag_us = now["mean_lag_us"] * late_now - before["mean_lag_us"] * late_before
+    return {**now, "seen": seen, "first": first, "mean_lag_us": lag_us / max(seen - first, 1)}
 
 
 def _stage_table(stages: list[dict[str, Any]]) -> None:
