@@ -222,7 +222,7 @@ async def test_a_background_task_that_ends_is_logged_counted_and_started_again(
     engine = IDSEngine(config, replay=[capture], transport=hook)
     await play(engine)
     assert len(set(hook.keys)) == 20
-    assert engine.get_statistics().background_failures == 1
+    assert engine.get_statistics().anomalies["background_task"] == 1
     assert "webhook https://hooks.test/: ended unexpectedly" in caplog.text
 
 

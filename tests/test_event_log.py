@@ -1,4 +1,9 @@
+import errno
+import os
+import resource
+import signal
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import orjson
@@ -56,6 +61,63 @@ def test_half_a_line_of_a_crash_does_not_swallow_the_next(path: Path) -> None:
     assert path.read_bytes().splitlines()[-1] == event(2)[1]
     assert log.recent_alert_ids() == {"alert-1", "alert-2"}
     log.close()
+
+
+@pytest.fixture
+def small_disk() -> Iterator[None]:
+    """Files of this process end at 5,000 bytes, as on a full disk: what fits of a write is written."""
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5000, limits[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    signal.signal(signal.SIGXFSZ, handler)
+
+
+def more_room() -> None:
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.getrlimit(resource.RLIMIT_FSIZE)[1],) * 2)
+
+
+def test_a_disk_that_is_full_for_a_moment_leaves_no_half_line(path: Path, small_disk: None) -> None:
+    log = EventLog(path)
+    log.write([event(1)])
+    with pytest.raises(OSError, match="too large"):
+        log.write([event(number) for number in range(2, 9)])
+    more_room()
+    log.write([event(9)])
+    log.close()
+    assert ids(path) == ["alert-1", "alert-9"]
+
+
+def test_half_a_line_that_cannot_be_taken_back_does_not_swallow_the_next(
+    path: Path, small_disk: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: int) -> None:
+        raise OSError(errno.EIO, "no")
+
+    log = EventLog(path)
+    monkeypatch.setattr(os, "ftruncate", refuse)
+    with pytest.raises(OSError, match="too large"):
+        log.write([event(number) for number in range(1, 9)])
+    more_room()
+    log.write([event(9)])
+    log.close()
+    assert path.read_bytes().splitlines()[-1] == event(9)[1]
+
+
+def test_a_rotation_that_cannot_be_followed_yet_is_followed_later(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = EventLog(path)
+    path.rename(path.with_suffix(".1"))
+    path.mkdir()
+    for _ in range(2):
+        with pytest.raises(IsADirectoryError):
+            log.write([event(1)])
+    path.rmdir()
+    log.write([event(2)])
+    log.close()
+    assert ids(path) == ["alert-2"]
 
 
 def test_a_file_of_foreign_lines_has_no_alert_ids(path: Path) -> None:

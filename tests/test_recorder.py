@@ -1,5 +1,7 @@
 """What reaches storage, event log and people, whatever the storage and the core do."""
 
+import errno
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from mempool_ids import IDSConfig
+from mempool_ids.alerts import event_log
 from mempool_ids.recorder import Recorder
 from mempool_ids.storage import Store
 from tests.support import alert
@@ -90,6 +93,63 @@ def test_outcomes_that_cannot_be_stored_leave_the_alerts_stored_and_new(
     assert recorded.stored
     assert [event["alert_id"] for event, _ in recorded.alerts] == logged(tmp_path) == ["alert-1"]
     assert recorder.storage_failures == 4
+
+
+def full(monkeypatch: pytest.MonkeyPatch, room: int) -> None:
+    """`room` bytes more can be written, then no file can be written to any longer."""
+    write = os.write
+    left = [room]
+
+    def limited(file: int, data: Any) -> int:
+        if not left[0]:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        done = write(file, bytes(data)[: left[0]])
+        left[0] -= done
+        return done
+
+    monkeypatch.setattr(os, "write", limited)
+
+
+def test_alerts_that_a_full_disk_kept_from_the_event_log_are_written_at_the_next_success(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    recorder.record([emitted(1)])
+    with monkeypatch.context() as disk:
+        full(disk, 100)
+        recorder.record([emitted(2)])
+        recorder.record([emitted(3)])
+    assert recorder.event_log_failures == 2
+    recorder.record([outcome(2), emitted(4)])
+    assert logged(tmp_path) == ["alert-1", "alert-2", "alert-3", "alert-4"]
+    assert recorder.store.unlogged() == []
+    assert b'"outcome"' in (tmp_path / "events.jsonl").read_bytes()
+
+
+def test_alerts_that_neither_storage_nor_event_log_took_are_written_at_the_next_success(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with monkeypatch.context() as disk:
+        full(disk, 100)
+        failing(disk, "add_detections", 99)
+        assert not recorder.record([emitted(1), emitted(2)]).stored
+    recorder.record([emitted(3)])
+    assert logged(tmp_path) == ["alert-1", "alert-2", "alert-3"]
+
+
+def test_a_line_is_on_the_disk_before_it_is_marked_as_logged(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[str] = []
+    for module, name in ((event_log, "_sync"), (Store, "mark_logged")):
+        works = getattr(module, name)
+
+        def step(*arguments: Any, works: Any = works, name: str = name) -> Any:
+            steps.append(name)
+            return works(*arguments)
+
+        monkeypatch.setattr(module, name, step)
+    recorder.record([emitted(1)])
+    assert steps == ["_sync", "mark_logged"]
 
 
 MALFORMED = [

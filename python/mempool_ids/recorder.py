@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -26,6 +27,8 @@ Event = tuple[dict[str, Any], bytes]
 # unstored, because a full disk must not silence the sensor.
 _RETRIES_S = (0.05, 0.2, 0.5)
 _RECORDED = frozenset({"alert", "outcome", "anomaly", "reorg"})
+# Alerts kept in memory while neither storage nor event log can be written.
+_UNWRITTEN = 1024
 # Of an event that cannot be used, so much is logged.
 _SHOWN_BYTES = 2000
 
@@ -55,6 +58,10 @@ class Recorder:
         self.store = Store(config.storage.path)
         self._log = LogSink() if config.alerts.log else None
         self._event_log: EventLog | None = None
+        # Whether alerts may lack their line, from before the start or since a write failed. The storage knows them,
+        # but for those that it could not take either.
+        self._behind = True
+        self._unwritten: deque[Event] = deque(maxlen=_UNWRITTEN)
         self.stored = self.repeated = self.muted = 0
         self.storage_failures = self.event_log_failures = self.malformed = 0
         if config.alerts.jsonl is not None:
@@ -63,16 +70,7 @@ class Recorder:
             except OSError as error:
                 self.store.close()
                 raise MempoolIdsError(f"event log {config.alerts.jsonl}: {error.strerror}") from None
-            self._catch_up()
-
-    def _catch_up(self) -> None:
-        """Writes the lines that a crash kept from the event log."""
-        missing = self.store.unlogged()
-        if not missing or self._event_log is None:
-            return
-        there = self._event_log.recent_alert_ids()
-        self._write_log([(orjson.loads(raw), raw) for alert_id, raw in missing if alert_id not in there], ())
-        self.store.mark_logged([alert_id for alert_id, _ in missing])
+            self._write_log([])
 
     def record(self, batch: Sequence[tuple[str, bytes]]) -> Recorded:
         """Commits a batch's alerts and outcomes, then writes all its events to the logs."""
@@ -83,7 +81,7 @@ class Recorder:
         fresh = self._store(alerts, ends)
         new = [alert for alert, is_new in zip(alerts, fresh or [True] * len(alerts), strict=True) if is_new]
         known = {id(alert) for alert, _ in alerts} - {id(alert) for alert, _ in new}
-        self._write([event for event in events if id(event[0]) not in known], [a["alert_id"] for a, _ in new])
+        self._write([event for event in events if id(event[0]) not in known], stored=fresh is not None)
         self.repeated += len(alerts) - len(new)
         self.muted += sum(not alert["notify"] for alert, _ in new)
         if fresh is not None:
@@ -128,26 +126,64 @@ class Recorder:
         self.storage_failures += 1
         log.error("storage %s: %s", self.store.path, getattr(error, "orig", None) or error)
 
-    def _write(self, events: list[Event], alert_ids: list[str]) -> None:
+    def _write(self, events: list[Event], *, stored: bool) -> None:
         if self._log:
             self._log.write(events)
-        self._write_log(events, alert_ids)
+        self._write_log(events, stored=stored)
 
-    def _write_log(self, events: list[Event], alert_ids: Sequence[str]) -> None:
+    def _write_log(self, events: list[Event], *, stored: bool = True) -> None:
+        """Writes the events' lines; after a crash or a failure, first those of the alerts that lack one."""
         if self._event_log is None:
             return
+        alerts = {event["alert_id"]: (event, raw) for event, raw in events if event["event_type"] == "alert"}
         try:
-            self._event_log.write(events)
-            self.store.mark_logged(alert_ids)
+            if self._behind:
+                for alert_id in self._catch_up(self._event_log) & alerts.keys():
+                    events.remove(alerts[alert_id])
+            # On the disk before it is marked: a power cut must not take a line that nobody would write again.
+            self._event_log.write(events, sync=bool(alerts))
+            if stored:
+                self.store.mark_logged(list(alerts))
         except OSError as error:
+            self._behind = True
             self.event_log_failures += 1
             log.error("event log %s: %s", self._config.alerts.jsonl, error.strerror)
+            if not stored:
+                self._keep(alerts.values())
+        except SQLAlchemyError as error:
+            self._behind = True
+            self._storage_failed(error)
+
+    def _keep(self, alerts: Iterable[Event]) -> None:
+        """For the next write; what finds no room is counted."""
+        for alert in alerts:
+            if len(self._unwritten) == _UNWRITTEN:
+                self.event_log_failures += 1
+            self._unwritten.append(alert)
+
+    def _catch_up(self, event_log: EventLog) -> set[str]:
+        """Writes the missing lines; returns the ids of the alerts whose lines are there, as far back as matters."""
+        there = event_log.recent_alert_ids()
+        while self._unwritten:
+            event = self._unwritten[0]
+            if event[0]["alert_id"] not in there:
+                event_log.write([event], sync=True)
+                there.add(event[0]["alert_id"])
+            self._unwritten.popleft()
+        try:
+            while missing := self.store.unlogged():
+                new = [(orjson.loads(raw), raw) for alert_id, raw in missing if alert_id not in there]
+                event_log.write(new, sync=True)
+                there.update(alert_id for alert_id, _ in missing)
+                self.store.mark_logged([alert_id for alert_id, _ in missing])
+            self._behind = False
         except SQLAlchemyError as error:
             self._storage_failed(error)
+        return there
 
     def write_event(self, event: Event) -> None:
         """Appends an event of the engine's own to the event log."""
-        self._write_log([event], ())
+        self._write_log([event])
 
     def close(self) -> None:
         if self._event_log is not None:

@@ -58,8 +58,6 @@ class IDSStatistics:
     event_log_failures: int = 0
     callback_failures: int = 0
     callbacks_dropped: int = 0
-    background_failures: int = 0
-    """Tasks of the engine that ended unexpectedly: logged and started again."""
     outcomes: Mapping[str, int] = field(default_factory=dict)
     """Ends of transactions: mined, replaced, dropped."""
     reorgs: int = 0
@@ -69,6 +67,7 @@ class IDSStatistics:
     next_base_fee_wei: int = 0
     tracked: int = 0
     anomalies: Mapping[str, int] = field(default_factory=dict)
+    """By kind. `background_task` are tasks of the engine that ended unexpectedly: logged and started again."""
     deliveries: Mapping[str, int] = field(default_factory=dict)
     """Attempts of webhook deliveries since the start, by what became of them: delivered, retried, failed for good."""
     latency_us: Latency = Latency()
@@ -86,7 +85,7 @@ def dropped(core: Mapping[str, Any]) -> int:
     return int(core["dropped_queue"] + core["dropped_events"] + core["dropped_capture"])
 
 
-def from_core(core: Mapping[str, Any], **engine: Any) -> IDSStatistics:
+def from_core(core: Mapping[str, Any], *, background_failures: int, **engine: Any) -> IDSStatistics:
     """The core's counters (`Sensor.stats()`) with the engine's own."""
     names = (
         "received",
@@ -105,7 +104,7 @@ def from_core(core: Mapping[str, Any], **engine: Any) -> IDSStatistics:
         tracked=core["tracked"],
         dropped=dropped(core),
         outcomes={name: core[name] for name in ("mined", "replaced", "dropped")},
-        anomalies=core["anomalies"],
+        anomalies={**core["anomalies"], "background_task": background_failures},
         latency_us=Latency(**core["latency_us"]),
         endpoints=tuple(Endpoint(**endpoint) for endpoint in core["endpoints"]),
         rules=tuple(core["rules"]),

@@ -156,13 +156,13 @@ class Store:
             with self._connection.begin():
                 self._connection.execute(statement, [{"id": alert_id} for alert_id in alert_ids])
 
-    def unlogged(self) -> list[tuple[str, bytes]]:
-        """Alerts (id, JSON) that were committed but have no line in the event log yet, oldest first."""
+    def unlogged(self, limit: int = _CHUNK) -> list[tuple[str, bytes]]:
+        """Alerts (id, JSON) that were committed but have no line in the event log yet, the oldest first."""
         query = select(detections.c.alert_id, detections.c.event).where(detections.c.logged.is_(False))
         with self._connection.begin():
             return [
                 (row.alert_id, row.event)
-                for row in self._connection.execute(query.order_by(detections.c.seq))
+                for row in self._connection.execute(query.order_by(detections.c.seq).limit(limit))
             ]
 
     def due(self, sink: str, now: float, limit: int) -> list[Delivery]:
