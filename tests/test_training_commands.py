@@ -258,3 +258,18 @@ def test_the_shipped_models_come_from_the_real_transactions_and_rank_them():
         # Rows it was trained on: only a check that features and model still fit each other.
         assert metrics.auc > 0.95
         assert not math.isnan(metrics.average_precision)
+
+
+def test_what_was_trained_last_is_the_default_though_another_model_there_was_measured(trained, tmp_path):
+    measured = manifest.read(trained)["models"]["gradient_boosting"]["evaluation"]
+    with pytest.MonkeyPatch.context() as patch:
+        hurry(patch)
+        commands.train(None, 300, "gradient_boosting", tmp_path, seed=3)
+        document = manifest.read(tmp_path)
+        document["models"]["gradient_boosting"]["evaluation"] = measured
+        (tmp_path / manifest.NAME).write_text(json.dumps(document))
+        commands.train(None, 300, "random_forest", tmp_path, seed=3)
+    assert manifest.read(tmp_path)["default"] == "random_forest"
+    assert set(manifest.read(tmp_path)["models"]) == set(model.KINDS)
+    # The other model's figures say nothing about this one.
+    assert "Not measured on real data" in (tmp_path / "MODEL_CARD.md").read_text()

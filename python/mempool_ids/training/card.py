@@ -11,7 +11,7 @@ def render(manifest: dict[str, Any]) -> str:
     """The card of a model folder's manifest."""
     parts = [_head(manifest)]
     evaluated = {name: m["evaluation"] for name, m in manifest["models"].items() if m.get("evaluation")}
-    if evaluated:
+    if manifest["default"] in evaluated:
         parts += [
             _ranking(evaluated),
             _operating(manifest, evaluated),
@@ -117,9 +117,7 @@ shipped in the manifest, by target FPR on the training rows out of fold: {tuned}
 def _sources(manifest: dict[str, Any], evaluated: dict[str, Any]) -> str:
     sections = []
     for title, key in (("Grouped folds", "grouped_folds"), ("Time-ordered", "time_ordered")):
-        part = evaluated[manifest["default"] if manifest["default"] in evaluated else next(iter(evaluated))][
-            key
-        ]
+        part = evaluated[manifest["default"]][key]
         if part:
             lines = [
                 [source, f"{rates['rows']:,}", *(f"{rate:.2%}" for rate in rates["alarm_rates"])]
@@ -251,7 +249,7 @@ Licence: MIT, like the project. The training data is public and is not part of t
 
 
 def _main(manifest: dict[str, Any], evaluated: dict[str, Any]) -> dict[str, Any]:
-    result = evaluated.get(manifest["default"]) or next(iter(evaluated.values()))
+    result = evaluated[manifest["default"]]
     part: dict[str, Any] = result["time_ordered"] or result["grouped_folds"]
     return part
 

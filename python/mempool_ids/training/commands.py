@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 
 from mempool_ids import manifest
-from mempool_ids._core import ModelError
 from mempool_ids.inference import OnnxModel
 from mempool_ids.training import card as cards
 from mempool_ids.training import save as files
@@ -32,7 +31,8 @@ def train(
     """Trains, evaluates and exports into the model folder `out`, with its card; returns what the manifest says of it.
 
     `data`: a folder as `training.data` reads it, or None for `synthetic` invented rows alone. `kind`: one of
-    `KINDS`, or `all`, which makes the better one by time-ordered average precision the default.
+    `KINDS`, or `all`. The folder's default becomes the model trained here, with `all` the better one by time-ordered
+    average precision; other models that are there stay.
     Raises `DataError` (nothing to train on, or a class too few), `ModelError`, `MissingExtraError`, and `ValueError`
     for an unknown kind.
     """
@@ -69,10 +69,11 @@ def train(
     if dataset is not None:
         _add(out, ("data",), evaluate_data(dataset, seed, [r.kind for r in recipes], progress))
     document = manifest.read(out)
-    document["default"] = _better(document, fallback=recipes[0].kind)
+    trained = {recipe.kind: document["models"][recipe.kind] for recipe in recipes}
+    document["default"] = _better(trained)
     files.write_manifest(out, document)
     (out / cards.NAME).write_text(cards.render(document), encoding="utf-8")
-    return {name: document["models"][name] for name in (r.kind for r in recipes)}
+    return trained
 
 
 def evaluate(model_dir: Path, data: Path, progress: Progress = silent) -> dict[str, Any]:
@@ -160,13 +161,8 @@ def _add(folder: Path, place: tuple[str, ...], value: dict[str, Any]) -> None:
     files.write_manifest(folder, document)
 
 
-def _better(document: dict[str, Any], fallback: str) -> str:
-    """The model with the best time-ordered average precision among those that were evaluated."""
-    scores = {
-        name: (fields.get("evaluation") or {}).get("time_ordered")
-        for name, fields in document["models"].items()
-    }
+def _better(models: dict[str, Any]) -> str:
+    """The model with the best time-ordered average precision among those that were evaluated, else the first."""
+    scores = {name: (fields.get("evaluation") or {}).get("time_ordered") for name, fields in models.items()}
     known = {name: score["average_precision"] for name, score in scores.items() if score}
-    if fallback not in document["models"]:
-        raise ModelError(f"manifest: model {fallback!r} was not written")
-    return max(known, key=lambda name: known[name]) if known else fallback
+    return max(known, key=lambda name: known[name]) if known else next(iter(models))
