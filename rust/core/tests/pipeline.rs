@@ -95,3 +95,31 @@ fn a_second_transaction_under_a_known_hash_is_judged_too_and_told() {
     let (sensor, _folder) = sensor(&format!("{}\n{forged}\n{}\n", object(1), object(2)));
     assert_eq!(run(sensor), (vec![1, 1, 2], vec!["hash_mismatch"]));
 }
+
+#[test]
+fn a_lie_about_the_chain_does_not_take_the_place_of_the_truth() {
+    let lie = object(1).replace("\"type\":", "\"chainId\":\"0x3e7\",\"type\":");
+    let (sensor, _folder) = sensor(&format!("{lie}\n{}\n", object(1)));
+    assert_eq!(run(sensor), (vec![1], vec!["wrong_chain"]));
+}
+
+#[test]
+fn any_recorded_time_can_be_written() {
+    let (mut sensor, _folder) = sensor(&(object(1) + "\n"));
+    sensor.start().unwrap();
+    let events = sensor.events();
+    let mut written = 0;
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while written == 0 && Instant::now() < deadline {
+        for event in events.recv(Duration::from_millis(50), 100) {
+            if let Event::Transactions(mut records) = event {
+                records[0].tx.seen_ms = u64::MAX;
+                let (_, line) = events.origin().encode(&Event::Transactions(records));
+                let line: serde_json::Value = serde_json::from_slice(&line).unwrap();
+                assert_eq!(line["timestamp"], "9999-12-31T23:59:59.999999Z");
+                written += 1;
+            }
+        }
+    }
+    assert_eq!(written, 1);
+}

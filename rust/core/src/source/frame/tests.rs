@@ -214,11 +214,14 @@ fn recorded_time_counts_only_without_a_clock_reading() {
     );
     assert_eq!(parse_object(object.as_bytes(), 5).unwrap().seen_ms, 5);
     assert_eq!(parse_object(DYNAMIC_FEE.as_bytes(), 0).unwrap().seen_ms, 0);
-    let wrong = with("timestamp_ms", Some("\"now\""));
-    assert_eq!(
-        parse_object(wrong.as_bytes(), 0).unwrap_err().kind,
-        AnomalyKind::MalformedTransaction
-    );
+    // Not a number, and microseconds where milliseconds belong.
+    for wrong in ["\"now\"", "1700000000123000"] {
+        let wrong = with("timestamp_ms", Some(wrong));
+        assert_eq!(
+            parse_object(wrong.as_bytes(), 0).unwrap_err().kind,
+            AnomalyKind::MalformedTransaction
+        );
+    }
 }
 
 #[test]
