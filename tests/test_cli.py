@@ -360,12 +360,15 @@ async def test_check_passes_a_good_node_and_fails_a_missing_one() -> None:
     assert live.process.returncode == 0, err
     assert {finding["check"] for finding in findings} >= {
         "configuration",
+        "threshold",
         "model",
         "rules",
         "websocket",
         "mode",
     }
-    live = await start("check", "--set", "chain.websocket_urls=ws://127.0.0.1:9")
+    assert [f["detail"] for f in findings if f["check"] == "threshold"] == ["0.7, the model's own"]
+    live = await start("check", "--set", "chain.websocket_urls=ws://127.0.0.1:9", *ALL)
     out, err = await asyncio.wait_for(live.process.communicate(), 30)
     assert live.process.returncode == 1
     assert b"failed" in out
+    assert b"0, configured" in out

@@ -1,12 +1,22 @@
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
-from mempool_ids.config import IDSConfig, IDSMode, Secret, Url, load, redact_url, sensor_config
+from mempool_ids.config import (
+    IDSConfig,
+    IDSMode,
+    Secret,
+    Url,
+    default_model_dir,
+    load,
+    redact_url,
+    sensor_config,
+)
 from mempool_ids.config.load import locate
-from mempool_ids.exceptions import ConfigError
+from mempool_ids.exceptions import ConfigError, ModelError
 
 DESIGN = """
 operational_mode = "monitor_only"
@@ -222,6 +232,26 @@ def test_the_cores_configuration_has_only_what_was_set(file: Path) -> None:
     assert replayed["source"] == {"type": "replay", "paths": [str(file)], "speed": 2.0}
     assert replayed["model"] is None
     assert replayed["capture"] is None
+
+
+def test_the_models_own_threshold_holds_unless_one_is_configured(tmp_path: Path) -> None:
+    assert judged_at() == 0.7
+    folder = tmp_path / "model"
+    shutil.copytree(default_model_dir(), folder)
+    document = json.loads((folder / "manifest.json").read_text())
+    document["models"][document["default"]]["threshold"] = 0.4
+    (folder / "manifest.json").write_text(json.dumps(document))
+    assert judged_at(f"detection.model={folder}") == 0.4
+    assert judged_at(f"detection.model={folder}", "detection.classification_threshold=0.7") == 0.7
+    with pytest.raises(ModelError, match=r"none/manifest\.json"):
+        judged_at(f"detection.model={tmp_path}/none")
+
+
+def judged_at(*overrides: str) -> float:
+    config = load(None, ["chain.websocket_urls=ws://a", *overrides], environ={})
+    threshold = json.loads(sensor_config(config))["detection"]["threshold"]
+    assert isinstance(threshold, float)
+    return threshold
 
 
 def test_without_a_node_or_an_abi_the_message_says_what_to_do(file: Path) -> None:

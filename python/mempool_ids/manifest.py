@@ -28,6 +28,7 @@ class ModelEntry:
     input: str
     output: str
     threshold: float
+    """A probability that reaches it is an alarm, unless the configuration says otherwise."""
     baseline: tuple[float, ...]
     """Training medians, in schema order."""
     training: dict[str, Any]

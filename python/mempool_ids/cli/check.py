@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+from typing import TYPE_CHECKING
 
 import orjson
 import typer
@@ -10,6 +11,11 @@ from rich.text import Text
 
 from mempool_ids.cli.options import ConfigFile, Json, Overrides, configuration
 from mempool_ids.cli.terminal import data_console, say
+from mempool_ids.config import IDSConfig
+from mempool_ids.exceptions import ModelError
+
+if TYPE_CHECKING:
+    from mempool_ids.diagnostics import Finding
 
 _STYLE = {"ok": "green", "warning": "yellow", "failed": "bold red"}
 
@@ -24,7 +30,11 @@ def check(config: ConfigFile = None, overrides: Overrides = None, json: Json = F
     from mempool_ids.diagnostics import Finding, Status, check_nodes, check_parts
 
     settings = configuration(config, overrides)
-    findings = [Finding("configuration", "", Status.OK, "valid"), *check_parts(settings)]
+    findings = [
+        Finding("configuration", "", Status.OK, "valid"),
+        _threshold(settings),
+        *check_parts(settings),
+    ]
     findings += asyncio.run(check_nodes(settings))
     if json:
         typer.echo(orjson.dumps([dataclasses.asdict(finding) for finding in findings]).decode())
@@ -41,3 +51,14 @@ def check(config: ConfigFile = None, overrides: Overrides = None, json: Json = F
     if failed:
         say(f"{failed} of {len(findings)} checks failed")
         raise typer.Exit(1)
+
+
+def _threshold(settings: IDSConfig) -> "Finding":
+    from mempool_ids.config.core import threshold
+    from mempool_ids.diagnostics import Finding, Status
+
+    whose = "the model's own" if settings.detection.classification_threshold is None else "configured"
+    try:
+        return Finding("threshold", "", Status.OK, f"{threshold(settings):g}, {whose}")
+    except ModelError as error:
+        return Finding("threshold", "", Status.FAILED, str(error))

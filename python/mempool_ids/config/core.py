@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import orjson
 
+from mempool_ids import manifest
 from mempool_ids.config.models import Capture, Contract, IDSConfig
 from mempool_ids.exceptions import ConfigError, ModelError
 
@@ -52,6 +53,18 @@ def contracts_json(contracts: Sequence[Contract]) -> list[dict[str, Any]]:
     return entries
 
 
+def threshold(config: IDSConfig) -> float:
+    """What a probability or a signature score must reach for a detection: the configuration's, else the model's own.
+
+    Raises:
+        ModelError: no threshold is configured, and the model's manifest has none that can be used.
+    """
+    chosen = config.detection.classification_threshold
+    if chosen is None:
+        chosen = manifest.entry(manifest.read(config.detection.model or default_model_dir())).threshold
+    return chosen
+
+
 def _given(section: Any, *without: str) -> dict[str, Any]:
     return dict(section.model_dump(mode="json", exclude_none=True, exclude=set(without)))
 
@@ -92,7 +105,7 @@ def sensor_config(
 
     Raises:
         ConfigError: no node is configured, or an ABI file cannot be read.
-        ModelError: ONNX Runtime's library is missing.
+        ModelError: ONNX Runtime's library is missing, or the model's manifest cannot be used.
     """
     recorder = capture or (None if replay else config.capture)
     core = {
@@ -103,7 +116,8 @@ def sensor_config(
         else _live(config),
         "contracts": contracts_json(config.contracts),
         "detection": {
-            "threshold": config.detection.classification_threshold,
+            # Without a model and rules nothing reaches any.
+            "threshold": threshold(config) if judge else 1.0,
             "rules": list(config.detection.rules) if judge else [],
             "monitored_only": bool(config.contracts)
             if config.detection.monitored_only is None

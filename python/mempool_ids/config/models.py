@@ -78,13 +78,16 @@ def _rule(entry: str) -> str:
 class Detection(Section):
     """What is a detection, and what judges."""
 
-    classification_threshold: Probability = 0.7
+    classification_threshold: Probability | None = None
+    """A transaction whose probability or signature score reaches it is a detection. None is the model's own threshold,
+    from its manifest: 0.7 for the model that comes with the package."""
     threat_level_threshold: Literal["BENIGN", "LOW", "MEDIUM", "HIGH", "CRITICAL"] = "HIGH"
     """The threat level from which active defense acts. Alerts go by the classification threshold."""
     rules: Annotated[tuple[Annotated[str, AfterValidator(_rule)], ...], Listed] = ("builtin",)
     monitored_only: bool | None = None
     """Only transactions that touch a monitored contract: as callee, in the calldata, or in the callee's code. None is
-    True where contracts are configured: at a false positive rate of 0.1 %, all of Ethereum gives 1,200 alerts a day."""
+    True where contracts are configured: on all of Ethereum, the model that comes with the package gives some
+    5,000 alerts a day at its threshold (MODEL_CARD.md)."""
     model: ConfigPath | None = None
     """Folder with manifest.json; None is the model that comes with the package."""
 
