@@ -2,7 +2,11 @@
 
 import errno
 import os
+import sqlite3
+import sys
+import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +71,8 @@ def failing(monkeypatch: pytest.MonkeyPatch, method: str, times: int) -> None:
         return works(store, *arguments, **options)
 
     monkeypatch.setattr(Store, method, sometimes)
-    monkeypatch.setattr("mempool_ids.recorder._RETRIES_S", (0.0, 0.0, 0.0))
+    monkeypatch.setattr("mempool_ids.recorder._PAUSE_S", 0.01)
+    monkeypatch.setattr("mempool_ids.recorder._PATIENCE_S", 0.3)
 
 
 @pytest.mark.parametrize("method", ["add_detections", "add_outcomes"])
@@ -88,11 +93,23 @@ def test_an_alert_is_new_even_if_the_storage_is_locked_for_a_moment(
 def test_outcomes_that_cannot_be_stored_leave_the_alerts_stored_and_new(
     recorder: Recorder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    failing(monkeypatch, "add_outcomes", 99)
+    failing(monkeypatch, "add_outcomes", sys.maxsize)
     recorded = recorder.record([emitted(1), outcome(1)])
     assert recorded.stored
     assert [event["alert_id"] for event, _ in recorded.alerts] == logged(tmp_path) == ["alert-1"]
-    assert recorder.storage_failures == 4
+    assert recorder.storage_failures > 1
+
+
+def test_a_locked_database_holds_an_alert_for_a_second_only(recorder: Recorder, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "ids.db", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        started = time.monotonic()
+        recorded = recorder.record([emitted(1), outcome(1)])
+        held = time.monotonic() - started
+    assert not recorded.stored
+    assert logged(tmp_path) == ["alert-1"]
+    assert held < 2.0  # 0.75 s, and the last attempts' own 0.2 s
+    assert recorder.record([emitted(2)]).stored
 
 
 def full(monkeypatch: pytest.MonkeyPatch, room: int) -> None:
@@ -130,7 +147,7 @@ def test_alerts_that_neither_storage_nor_event_log_took_are_written_at_the_next_
 ) -> None:
     with monkeypatch.context() as disk:
         full(disk, 100)
-        failing(disk, "add_detections", 99)
+        failing(disk, "add_detections", sys.maxsize)
         assert not recorder.record([emitted(1), emitted(2)]).stored
     recorder.record([emitted(3)])
     assert logged(tmp_path) == ["alert-1", "alert-2", "alert-3"]

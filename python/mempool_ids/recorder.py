@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -23,9 +23,10 @@ T = TypeVar("T")
 
 Event = tuple[dict[str, Any], bytes]
 
-# A storage that does not answer holds back the alert at the longest for the sum of these; then the alert goes out
-# unstored, because a full disk must not silence the sensor.
-_RETRIES_S = (0.05, 0.2, 0.5)
+# A storage that does not answer holds back the alert at the longest for this, over all attempts; then the alert goes
+# out unstored, because a full disk or a locked database must not silence the sensor.
+_PATIENCE_S = 0.75
+_PAUSE_S = 0.05
 _RECORDED = frozenset({"alert", "outcome", "anomaly", "reorg"})
 # Alerts kept in memory while neither storage nor event log can be written.
 _UNWRITTEN = 1024
@@ -100,27 +101,28 @@ class Recorder:
 
     def _store(self, alerts: list[Event], ends: list[dict[str, Any]]) -> list[bool] | None:
         """Whether each alert is new; None where the storage failed."""
-        pauses = iter(_RETRIES_S)  # for both together
+        deadline = time.monotonic() + _PATIENCE_S  # for both together
         fresh: list[bool] | None = []
         if alerts:
             logged = self._event_log is None
-            fresh = self._retry(lambda: self.store.add_detections(alerts, self._sinks, logged=logged), pauses)
+            fresh = self._retry(
+                lambda: self.store.add_detections(alerts, self._sinks, logged=logged), deadline
+            )
         if ends:
             # Apart from the alerts: these are committed, and written once more they would be known ones.
-            self._retry(lambda: self.store.add_outcomes(ends), pauses)
+            self._retry(lambda: self.store.add_outcomes(ends), deadline)
         return fresh
 
-    def _retry(self, write: Callable[[], T], pauses: Iterator[float]) -> T | None:
-        """What `write` returns; None where the storage failed until the pauses were used up."""
+    def _retry(self, write: Callable[[], T], deadline: float) -> T | None:
+        """What `write` returns; None where the storage failed until the deadline."""
         while True:
             try:
                 return write()
             except SQLAlchemyError as error:
                 self._storage_failed(error)
-            pause = next(pauses, None)
-            if pause is None:
+            if time.monotonic() + _PAUSE_S >= deadline:
                 return None
-            time.sleep(pause)
+            time.sleep(_PAUSE_S)
 
     def _storage_failed(self, error: SQLAlchemyError) -> None:
         self.storage_failures += 1

@@ -18,6 +18,9 @@ from mempool_ids.storage.tables import SCHEMA_VERSION, deliveries, detections, m
 
 # SQLite's limit on variables in one statement is 32,766; chunks stay far below.
 _CHUNK = 500
+# How long one statement waits for another process's lock: while opening, and afterwards, when alerts wait behind it.
+_OPENING_MS = 5000
+_BUSY_MS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ def _pragmas(connection: Any, _record: object) -> None:
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")
     cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.execute("PRAGMA busy_timeout=5000")
+    cursor.execute(f"PRAGMA busy_timeout={_OPENING_MS}")
     cursor.close()
 
 
@@ -66,6 +69,8 @@ class Store:
             event.listen(self._engine, "connect", _pragmas)
             self._connection: Connection = self._engine.connect()
             self._prepare()
+            self._connection.exec_driver_sql(f"PRAGMA busy_timeout={_BUSY_MS}")
+            self._connection.rollback()  # the PRAGMA began a transaction
         except (SQLAlchemyError, OSError) as error:
             raise MempoolIdsError(f"storage {path}: {_reason(error)}") from None
 
