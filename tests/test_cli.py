@@ -118,6 +118,12 @@ def test_replay_with_emit_all_gives_every_transaction_with_its_features(capture:
     assert all(len(event["features"]) == 22 and 0 <= event["probability"] <= 1 for event in transactions)
 
 
+def test_a_key_without_effect_is_a_warning(capture: Path) -> None:
+    result = replay(str(capture), "--set", "simulation.deadline_ms=10", "--set", "server.listen=a:1")
+    warnings = [line for line in result.stderr.splitlines() if "WARNING" in line]
+    assert [re.search(r": (\w+) has no effect: ", line)[1] for line in warnings] == ["simulation", "server"]  # type: ignore[index]
+
+
 def test_replay_stores_nothing(capture: Path, tmp_path: Path) -> None:
     replay(str(capture), *ALL)
     assert list(tmp_path.iterdir()) == [capture]
@@ -367,8 +373,11 @@ async def test_check_passes_a_good_node_and_fails_a_missing_one() -> None:
         "mode",
     }
     assert [f["detail"] for f in findings if f["check"] == "threshold"] == ["0.7, the model's own"]
-    live = await start("check", "--set", "chain.websocket_urls=ws://127.0.0.1:9", *ALL)
+    assert [f["status"] for f in findings if f["check"] == "configuration"] == ["ok"]
+    unused = ("--set", "server.listen=127.0.0.1:1")
+    live = await start("check", "--set", "chain.websocket_urls=ws://127.0.0.1:9", *ALL, *unused)
     out, err = await asyncio.wait_for(live.process.communicate(), 30)
     assert live.process.returncode == 1
     assert b"failed" in out
     assert b"0, configured" in out
+    assert re.search(rb"warning +configuration +server +has no effect", out)

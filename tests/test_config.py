@@ -14,6 +14,7 @@ from mempool_ids.config import (
     load,
     redact_url,
     sensor_config,
+    without_effect,
 )
 from mempool_ids.config.load import locate
 from mempool_ids.exceptions import ConfigError, ModelError
@@ -212,6 +213,30 @@ def test_no_key_shows_in_the_configurations_repr(file: Path) -> None:
     config = load(file, ["chain.websocket_urls=wss://n/v3/abcdefabcdefabcdef"], environ={})
     assert "abcdefabcdefabcdef" not in repr(config)
     assert "abcdefabcdefabcdef" in sensor_config(config.model_copy(update={"contracts": ()}))
+
+
+def test_keys_without_effect_are_named_once_each_and_only_where_they_are_set(
+    file: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (file.parent / "vault.abi.json").write_text("[]")
+    config = load(file, environ={})
+    expected = [
+        "simulation",
+        "defense",
+        "server",
+        "detection.threat_level_threshold",
+        "contracts.assets",
+        "contracts.pause",
+    ]
+    assert [key for key, _ in without_effect(config)] == expected
+    sensor_config(config)
+    assert [record.getMessage().partition(" has no effect: ")[0] for record in caplog.records] == expected
+    assert "(Vault)" in caplog.records[-1].getMessage()
+    caplog.clear()
+    sensor_config(load(None, environ={"MEMPOOL_IDS_CHAIN_WEBSOCKET_URLS": "ws://a"}))
+    assert not caplog.records
+    config = load(None, environ={"MEMPOOL_IDS_SERVER_LISTEN": "127.0.0.1:1"})
+    assert [key for key, _ in without_effect(config)] == ["server"]
 
 
 def test_the_cores_configuration_has_only_what_was_set(file: Path) -> None:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from mempool_ids.cli.options import ConfigFile, Json, Overrides, configuration
 from mempool_ids.cli.terminal import data_console, say
-from mempool_ids.config import IDSConfig
+from mempool_ids.config import IDSConfig, without_effect
 from mempool_ids.exceptions import ModelError
 
 if TYPE_CHECKING:
@@ -30,11 +30,12 @@ def check(config: ConfigFile = None, overrides: Overrides = None, json: Json = F
     from mempool_ids.diagnostics import Finding, Status, check_nodes, check_parts
 
     settings = configuration(config, overrides)
-    findings = [
-        Finding("configuration", "", Status.OK, "valid"),
-        _threshold(settings),
-        *check_parts(settings),
+    findings = [Finding("configuration", "", Status.OK, "valid")]
+    findings += [
+        Finding("configuration", key, Status.WARNING, f"has no effect: {why}")
+        for key, why in without_effect(settings)
     ]
+    findings += [_threshold(settings), *check_parts(settings)]
     findings += asyncio.run(check_nodes(settings))
     if json:
         typer.echo(orjson.dumps([dataclasses.asdict(finding) for finding in findings]).decode())

@@ -3,6 +3,7 @@
 from mempool_ids.config.core import default_model_dir, onnxruntime_library, sensor_config
 from mempool_ids.config.load import load
 from mempool_ids.config.models import Alerts, Contract, IDSConfig, IDSMode, Webhook
+from mempool_ids.config.reserved import without_effect
 from mempool_ids.config.values import Secret, Url, redact_url
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "onnxruntime_library",
     "redact_url",
     "sensor_config",
+    "without_effect",
 ]

@@ -1,6 +1,7 @@
 """The configuration as the Rust core takes it (`SensorConfig` in rust/core/src/config.rs), and where artifacts are."""
 
 import importlib.util
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -9,7 +10,10 @@ import orjson
 
 from mempool_ids import manifest
 from mempool_ids.config.models import Capture, Contract, IDSConfig
+from mempool_ids.config.reserved import without_effect
 from mempool_ids.exceptions import ConfigError, ModelError
+
+log = logging.getLogger(__name__)
 
 
 def default_model_dir() -> Path:
@@ -93,7 +97,7 @@ def sensor_config(
     judge: bool = True,
     capture: Capture | None = None,
 ) -> str:
-    """`SensorConfig` as JSON.
+    """`SensorConfig` as JSON. Where it is to judge, keys that are set to no effect are logged as warnings.
 
     Args:
         config: the user's configuration.
@@ -107,6 +111,8 @@ def sensor_config(
         ConfigError: no node is configured, or an ABI file cannot be read.
         ModelError: ONNX Runtime's library is missing, or the model's manifest cannot be used.
     """
+    for key, why in without_effect(config) if judge else ():
+        log.warning("%s has no effect: %s", key, why)
     recorder = capture or (None if replay else config.capture)
     core = {
         "sensor": config.sensor,
