@@ -20,7 +20,7 @@ from mempool_ids import (
 )
 from mempool_ids.alerts import Outbox
 from mempool_ids.storage import Store
-from tests.support import VAULT, Node, running, transaction, write_capture
+from tests.support import VAULT, Node, eventually, running, transaction, write_capture
 
 
 @pytest.fixture
@@ -137,6 +137,68 @@ async def test_failing_and_slow_callbacks_hold_up_nothing_else(tmp_path: Path, c
         await asyncio.wait_for(engine.wait(), 30)
         assert len(logged(tmp_path)) == 20
         release.set()
+    assert engine.get_statistics().callback_failures == 20
+
+
+async def test_a_slow_callback_does_not_hold_up_another(tmp_path: Path, capture: Path) -> None:
+    engine = IDSEngine(settings(tmp_path), replay=[capture])
+    release = threading.Event()
+    seen: list[str] = []
+
+    def stuck(_detection: ThreatDetection) -> None:
+        release.wait(30)
+
+    async def later(_detection: ThreatDetection) -> None:
+        await asyncio.sleep(30)
+
+    engine.on_detection(stuck)
+    engine.on_detection(later)
+    engine.on_detection(lambda detection: seen.append(detection.tx_hash))
+    async with engine:
+        await eventually(lambda: len(seen) == 20)
+        release.set()
+    assert engine.get_statistics().callbacks_dropped == 19  # of the one that sleeps when the engine stops
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+async def test_a_callback_may_stop_the_engine(tmp_path: Path, capture: Path, wrapped: bool) -> None:
+    engine = IDSEngine(settings(tmp_path), replay=[capture])
+    stopped = asyncio.Event()
+
+    @engine.on_detection
+    async def stop(_detection: ThreatDetection) -> None:
+        await engine.wait()
+        await (asyncio.wait_for(engine.stop(), 20) if wrapped else engine.stop())
+        stopped.set()
+
+    started = time.monotonic()
+    await engine.start()
+    await asyncio.wait_for(stopped.wait(), 20)
+    await engine.stop()
+    assert time.monotonic() - started < 5
+    statistics = engine.get_statistics()
+    assert (statistics.stored, statistics.callbacks_dropped, statistics.callback_failures) == (20, 19, 0)
+    assert logged(tmp_path, "stats")
+
+
+async def test_several_may_stop_an_engine_at_once(tmp_path: Path, capture: Path) -> None:
+    engine = IDSEngine(settings(tmp_path), replay=[capture])
+    await engine.start()
+    await asyncio.wait_for(asyncio.gather(*(engine.stop() for _ in range(3))), 20)
+    assert len(logged(tmp_path, "stats")) == 1
+    await engine.stop()
+
+
+async def test_a_callback_that_raises_cancelled_error_has_failed_and_is_called_again(
+    tmp_path: Path, capture: Path
+) -> None:
+    engine = IDSEngine(settings(tmp_path), replay=[capture])
+
+    @engine.on_detection
+    async def broken(_detection: ThreatDetection) -> None:
+        raise asyncio.CancelledError
+
+    await play(engine)
     assert engine.get_statistics().callback_failures == 20
 
 

@@ -83,6 +83,7 @@ class IDSEngine:
         self._background: list[asyncio.Task[None]] = []
         self._background_failures = 0
         self._consumer: asyncio.Task[None] | None = None
+        self._stopping: asyncio.Task[None] | None = None
         self._receiver: Receiver | None = None
         # Storage and event log are used from this one thread, in the order of submission.
         self._thread = ThreadPoolExecutor(1, "ids-storage")
@@ -93,8 +94,8 @@ class IDSEngine:
     def on_detection(self, callback: Callback) -> Callback:
         """Calls `callback(detection)` for every new detection that is not muted; usable as a decorator.
 
-        Coroutine functions are awaited; others run on a thread. They are called after the detection is stored, one
-        at a time; what they raise is logged and counted.
+        Coroutine functions are awaited; others run on a thread. Each is called after the detection is stored, for
+        one at a time, and waits for no other; what it raises is logged and counted. It may call `stop`.
         """
         self._callbacks.add(callback)
         return callback
@@ -132,7 +133,7 @@ class IDSEngine:
         self._started_at = time.monotonic()
         self._receiver.start()
         self._consumer = asyncio.create_task(self._consume(self._receiver, recorder))
-        self._in_background("callbacks", self._callbacks.run)
+        self._callbacks.start()
         self._in_background("statistics", self._log_statistics)
         for hook, outbox in zip(hooks, self._outboxes, strict=True):
             self._in_background(f"webhook {hook.url}", outbox.run)
@@ -212,14 +213,20 @@ class IDSEngine:
             await asyncio.to_thread(sensor.reload, list(self.config.detection.rules))
 
     async def stop(self) -> None:
-        """Stops watching, handles every event that the core still has, and closes. Calling it again does nothing.
+        """Stops watching, handles every event that the core still has, and closes. Called again, awaits the same.
 
         Raises:
             Exception: what made the engine fail while it ran.
         """
         sensor, consumer, recorder = self._sensor, self._consumer, self._recorder
-        if sensor is None or consumer is None or recorder is None or self._final is not None:
+        if sensor is not None and consumer is not None and recorder is not None and self._stopping is None:
+            self._stopping = asyncio.create_task(self._stop(sensor, consumer, recorder))
+        if self._stopping is None or self._stopping.done():
             return
+        self._callbacks.leave_out_caller()
+        await asyncio.shield(self._stopping)
+
+    async def _stop(self, sensor: _core.Sensor, consumer: asyncio.Task[None], recorder: Recorder) -> None:
         await asyncio.to_thread(sensor.stop)
         try:
             await self._drain(consumer)
@@ -227,6 +234,7 @@ class IDSEngine:
             with contextlib.suppress(asyncio.TimeoutError):
                 idle = [self._callbacks.idle(), *(outbox.idle() for outbox in self._outboxes)]
                 await asyncio.wait_for(asyncio.gather(*idle), FAREWELL_S)
+            await self._callbacks.close()
             for task in self._background:
                 task.cancel()
             await asyncio.gather(*self._background, return_exceptions=True)
