@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 import time
@@ -64,9 +65,11 @@ async def _run(settings: IDSConfig, json: bool) -> None:
     if json:
 
         def print_alert(detection: ThreatDetection) -> None:
+            # Not through sys.stdout: a reader who stopped reading would hold its lock for ever, at the exit too.
+            line = memoryview(orjson.dumps(detection.event, option=orjson.OPT_APPEND_NEWLINE))
             try:
-                sys.stdout.buffer.write(orjson.dumps(detection.event, option=orjson.OPT_APPEND_NEWLINE))
-                sys.stdout.buffer.flush()
+                while line:
+                    line = line[os.write(sys.stdout.fileno(), line) :]
             except BrokenPipeError:
                 reader_left()
                 loop.call_soon_threadsafe(stopped.set)
@@ -74,8 +77,9 @@ async def _run(settings: IDSConfig, json: bool) -> None:
         engine.on_detection(print_alert)
     loop = asyncio.get_running_loop()
     _handle_signals(loop, engine, stopped)
-    async with engine:
-        with StatusLine() as line:
+    # The engine ends before anything else is said: who does not read stderr must not keep it from that.
+    with StatusLine() as line:
+        async with engine:
             tasks = [
                 asyncio.create_task(_announce(engine)),
                 asyncio.create_task(_show(engine, line)),
@@ -89,7 +93,6 @@ async def _run(settings: IDSConfig, json: bool) -> None:
             finally:
                 for task in (*tasks, stop, ended):
                     task.cancel()
-        say("stopping")
     final = engine.get_statistics()
     say(
         f"stopped: {final.received - final.duplicates:,} transactions, {final.stored:,} alerts, {final.dropped:,} drops"
