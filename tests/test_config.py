@@ -93,6 +93,39 @@ def test_lists_can_be_given_as_comma_separated_text(file: Path) -> None:
     assert config.contracts[0].name == "Bank"
 
 
+def test_lists_of_tables_can_be_given_as_json_or_toml() -> None:
+    contracts = json.dumps([{"name": "Vault", "address": "0x" + "5F" * 20, "abi": None}], indent=1)
+    hooks = '[{url = "https://h/x", secret = "env:S"}]'
+    environ = {"MEMPOOL_IDS_CONTRACTS": contracts, "MEMPOOL_IDS_ALERTS__WEBHOOKS": hooks}
+    config = load(None, ["contracts.0.name=Bank"], environ=environ)
+    assert [(each.name, each.address) for each in config.contracts] == [("Bank", "0x" + "5f" * 20)]
+    assert [hook.url.full for hook in config.alerts.webhooks] == ["https://h/x"]
+    assert load(None, [f"contracts={contracts}"], environ={}).contracts[0].name == "Vault"
+    assert "MEMPOOL_IDS_CONTRACTS: contracts.0.adress: unknown key" in problem(
+        None, MEMPOOL_IDS_CONTRACTS='[{"name": "Vault", "adress": "0x"}]'
+    )
+    assert "MEMPOOL_IDS_CONTRACTS: contracts: " in problem(None, MEMPOOL_IDS_CONTRACTS='[{"name": ')
+
+
+def test_paths_in_flags_and_variables_are_relative_to_the_working_directory(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    hooks = '[{"url": "https://h/x", "secret": "file:hook.key"}]'
+    environ = {"MEMPOOL_IDS_STORAGE_URL": "sqlite:///ids.db", "MEMPOOL_IDS_ALERTS_WEBHOOKS": hooks}
+    overrides = ["alerts.jsonl=e.jsonl", "detection.rules=builtin,a.yaml,/b.yaml", "capture={dir='cap'}"]
+    config = load(file, overrides, environ=environ)
+    assert config.alerts.jsonl == here / "e.jsonl"
+    assert config.detection.rules == ("builtin", str(here / "a.yaml"), "/b.yaml")
+    assert config.capture is not None
+    assert config.capture.dir == here / "cap"
+    assert config.storage.path == here / "ids.db"
+    assert str(config.alerts.webhooks[0].secret) == f"file:{here}/hook.key"
+    assert config.contracts[0].abi == file.parent / "vault.abi.json"
+
+
 def test_a_misspelt_key_is_an_error_with_its_line_and_the_nearest_key(file: Path) -> None:
     file.write_text(DESIGN.replace("websocket_urls", "websoket_urls"))
     message = problem(file)
@@ -251,7 +284,7 @@ def test_the_cores_configuration_has_only_what_was_set(file: Path) -> None:
     }
     assert core["contracts"] == [{"name": "Vault", "address": "0x" + "5f" * 20, "abi": "[]"}]
     assert core["limits"] == {"batch": 8}
-    assert core["capture"] == {"dir": str(file.parent / "cap")}
+    assert core["capture"] == {"dir": str(Path.cwd() / "cap")}
     assert core["model"]["onnxruntime"].rpartition("/")[2].startswith("libonnxruntime")
     replayed = json.loads(sensor_config(config, replay=[file], speed=2.0, emit="all", judge=False))
     assert replayed["source"] == {"type": "replay", "paths": [str(file)], "speed": 2.0}

@@ -4,6 +4,7 @@ Errors name the key, its place and the nearest valid key.
 """
 
 import difflib
+import json
 import os
 import re
 import sys
@@ -16,7 +17,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from mempool_ids.config.models import IDSConfig
-from mempool_ids.config.values import relative_to
+from mempool_ids.config.values import Typed, relative_to
 from mempool_ids.exceptions import ConfigError
 
 if sys.version_info >= (3, 11):
@@ -40,7 +41,8 @@ def load(
 
     Args:
         path: TOML file; None takes `$MEMPOOL_IDS_CONFIG`, else `ids.toml` here if there is one, else defaults.
-        overrides: `key.sub=value`, the value as TOML or else a bare string; `a,b` gives a list.
+        overrides: `key.sub=value`, the value as TOML or JSON or else a bare string; `a,b` gives a list of texts. Paths
+            in the file are relative to the file, those in overrides and variables to the working directory.
         environ: instead of the process's environment.
 
     Raises:
@@ -91,13 +93,27 @@ def _parse(text: str, file: Path | None) -> dict[str, Any]:
 
 
 def _value(text: str) -> Any:
-    """As TOML (`5`, `true`, `["a"]`), else the text itself; `0x…` is text, an address and no number."""
+    """As TOML (`5`, `true`, `["a"]`) or JSON, else the text itself; `0x…` is text, an address and no number."""
     if "\n" not in text and not text.startswith("0x"):
         try:
-            return tomllib.loads(f"value = {text}")["value"]
+            return _typed(tomllib.loads(f"value = {text}")["value"])
         except (tomllib.TOMLDecodeError, RecursionError):
             pass
-    return text
+    if text.startswith(("[", "{")):
+        try:
+            return _typed(json.loads(text))
+        except (ValueError, RecursionError):
+            pass
+    return Typed(text)
+
+
+def _typed(value: Any) -> Any:
+    """The value with its texts marked as not being the file's."""
+    if isinstance(value, str):
+        return Typed(value)
+    if isinstance(value, list):
+        return [_typed(each) for each in value]
+    return {key: _typed(each) for key, each in value.items()} if isinstance(value, dict) else value
 
 
 def _from_environment(environ: Mapping[str, str]) -> Iterator[tuple[Location, Any, str]]:
@@ -165,12 +181,12 @@ def _is_list(annotation: Any) -> bool:
 
 
 def _leaves(model: type[BaseModel], prefix: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
-    """Paths of all settings that one value can fill."""
+    """Paths of all settings that one value can fill; a list of tables is one, as JSON."""
     for name, field in model.model_fields.items():
         nested = next(_models(field.annotation), None)
-        if nested is None:
+        if nested is None or _is_list(field.annotation):
             yield (*prefix, name)
-        elif not _is_list(field.annotation):
+        else:
             yield from _leaves(nested, (*prefix, name))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
 
 from mempool_ids.config.values import (
     Address,
@@ -71,8 +71,8 @@ class Contract(Section):
     pause: Pause | None = None
 
 
-def _rule(entry: str) -> str:
-    return entry if entry == "builtin" else str(resolve(entry))
+def _rule(entry: object) -> object:
+    return str(resolve(entry)) if isinstance(entry, str) and entry != "builtin" else entry
 
 
 class Detection(Section):
@@ -83,7 +83,7 @@ class Detection(Section):
     from its manifest: 0.7 for the model that comes with the package."""
     threat_level_threshold: Literal["BENIGN", "LOW", "MEDIUM", "HIGH", "CRITICAL"] = "HIGH"
     """The threat level from which active defense acts. Alerts go by the classification threshold."""
-    rules: Annotated[tuple[Annotated[str, AfterValidator(_rule)], ...], Listed] = ("builtin",)
+    rules: Annotated[tuple[Annotated[str, BeforeValidator(_rule)], ...], Listed] = ("builtin",)
     monitored_only: bool | None = None
     """Only transactions that touch a monitored contract: as callee, in the calldata, or in the callee's code. None is
     True where contracts are configured: on all of Ethereum, the model that comes with the package gives some
@@ -149,16 +149,18 @@ _SQLITE = "sqlite:///"
 class Storage(Section):
     url: str = "sqlite:///mempool-ids.db"
 
-    @field_validator("url")
+    @field_validator("url", mode="before")
     @classmethod
-    def _sqlite(cls, url: str) -> str:
+    def _sqlite(cls, url: object) -> object:
+        if not isinstance(url, str):
+            return url
         if not url.startswith(_SQLITE) or len(url) == len(_SQLITE) or "?" in url:
             # The value may hold a password: it must not appear in the message.
             raise ValueError("this version stores in SQLite only: sqlite:///PATH")
         path = url.removeprefix(_SQLITE)
         if path == ":memory:":
             raise ValueError("detections must survive the process: give a file, sqlite:///PATH")
-        return f"{_SQLITE}{resolve(path)}"
+        return f"{_SQLITE}{resolve(path, url)}"
 
     @property
     def path(self) -> Path:

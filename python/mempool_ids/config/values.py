@@ -27,17 +27,33 @@ def relative_to(folder: Path) -> Iterator[None]:
         _base.reset(token)
 
 
-def resolve(path: str | Path) -> Path:
-    """The path as given if absolute (after `~`), else below the configuration file's folder."""
-    expanded = Path(path).expanduser()
-    return Path(os.path.normpath((_base.get() or Path.cwd()) / expanded))
+class Typed(str):
+    """A text from a flag or an environment variable: paths in it are relative to where the command is typed."""
+
+    __slots__ = ()
 
 
-ConfigPath = Annotated[Path, AfterValidator(resolve)]
+def resolve(path: str | Path, part_of: str = "") -> Path:
+    """The path as given if absolute (after `~`), else below the configuration file's folder, or, where it (or the text
+    that it is `part_of`) is `Typed`, below the working directory.
+    """
+    typed = isinstance(path, Typed) or isinstance(part_of, Typed)
+    base = None if typed else _base.get()
+    return Path(os.path.normpath((base or Path.cwd()) / Path(path).expanduser()))
+
+
+def _path(value: object) -> object:
+    return resolve(value) if isinstance(value, str | Path) else value
+
+
+# Before pydantic makes a plain `str` or `Path` of it.
+ConfigPath = Annotated[Path, BeforeValidator(_path)]
 
 
 def _split(value: object) -> object:
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    return [type(value)(part.strip()) for part in value.split(",") if part.strip()]
 
 
 Listed = BeforeValidator(_split)
@@ -148,7 +164,7 @@ class Secret(_Text):
         if kind not in ("env", "file") or not where:
             # The text itself may be the secret: it must not appear in the message.
             raise ValueError("secrets are given as env:NAME or file:PATH, never as such")
-        return text if kind == "env" else f"file:{resolve(where)}"
+        return text if kind == "env" else f"file:{resolve(where, text)}"
 
     def reveal(self) -> str:
         """The secret's value.
