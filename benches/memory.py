@@ -16,6 +16,13 @@ from benches import cargo
 MEMPOOL_IDS = Path(os.environ.get("MEMPOOL_IDS") or Path(sys.executable).parent / "mempool-ids")
 """The command that is measured: `make bench` names the built wheel's."""
 
+MONITORED = {
+    "USDC": "0xa0b86991c6218b36c1d19d4a2e9eb0ce3606eb48",
+    "WETH": "0xc02aaa39b223fe8d0a0e5c4f27ead9083c756cc2",
+    "Uniswap V2 Router": "0x7a250d5630b4cf539739df2c5dacb4c659f2488d",
+}
+"""As in rust/core/benches/latency.rs."""
+
 
 def resident_mb(pid: int, field: str = "VmRSS") -> float:
     """Resident memory of a process: now (`VmRSS`) or at its highest (`VmHWM`)."""
@@ -35,8 +42,14 @@ def steady(count: int, rate: int = 10_000) -> dict[str, Any]:
             "alerts.jsonl": f"{folder}/alerts.jsonl",
             "alerts.stats_interval_s": "1",
             "storage.url": f"sqlite:///{folder}/ids.db",
+            "detection.monitored_only": "false",
         }
-        command = [str(MEMPOOL_IDS), "run", *(a for k, v in settings.items() for a in ("--set", f"{k}={v}"))]
+        config = Path(folder, "ids.toml")
+        config.write_text(
+            "".join(f'[[contracts]]\nname = "{n}"\naddress = "{a}"\n' for n, a in MONITORED.items())
+        )
+        overrides = [a for k, v in settings.items() for a in ("--set", f"{k}={v}")]
+        command = [str(MEMPOOL_IDS), "run", "-c", str(config), *overrides]
         said = Path(folder, "stderr")
         with said.open("w") as stderr, subprocess.Popen(command, cwd=folder, stderr=stderr) as sensor:
             try:

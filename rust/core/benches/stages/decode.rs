@@ -13,6 +13,11 @@ fn check(decoder: &Decoder, transactions: &[mempool_ids_core::tx::PendingTransac
         (decoded.method, decoded.addresses.as_slice()),
         (Method::Builtin, [corpus::ALICE].as_slice())
     );
+    decoder.decode(&corpus::swap(), &mut decoded);
+    assert_eq!(
+        (decoded.method, decoded.addresses.len()),
+        (Method::Builtin, 4)
+    );
     let (mut typed, mut scanned, mut anomalies) = (0, 0, 0);
     for tx in transactions {
         decoder.decode(tx, &mut decoded);
@@ -54,13 +59,15 @@ pub fn bench(c: &mut Criterion) {
             }
         });
     });
-    let transfer = corpus::transfer();
     group.throughput(Throughput::Elements(1));
-    group.bench_function("transfer", |b| {
-        b.iter(|| decoder.decode(black_box(&transfer), &mut decoded))
-    });
-    for (name, tx) in corpus::hostile() {
-        group.bench_function(format!("hostile/{name}"), |b| {
+    let hostile = corpus::hostile().map(|(name, tx)| (format!("hostile/{name}"), tx));
+    let honest = [("transfer", corpus::transfer()), ("swap", corpus::swap())];
+    for (name, tx) in honest
+        .map(|(name, tx)| (name.to_owned(), tx))
+        .into_iter()
+        .chain(hostile)
+    {
+        group.bench_function(name, |b| {
             b.iter(|| decoder.decode(black_box(&tx), &mut decoded))
         });
     }

@@ -100,13 +100,22 @@ pub fn transfer() -> PendingTransaction {
     ))
 }
 
+/// As benches/peers.py has it.
+pub fn swap() -> PendingTransaction {
+    let hop = |n: u8| DynSolValue::Address(Address::with_last_byte(n));
+    let signature = "swapExactTokensForTokens(uint256,uint256,address[],address,uint256)";
+    let arguments = [
+        uint(10_u64.pow(18)),
+        uint(10_u64.pow(17)),
+        DynSolValue::Array(vec![hop(1), hop(2), hop(3)]),
+        hop(9),
+        uint(1_700_000_000),
+    ];
+    call(encode(signature, &arguments))
+}
+
 fn made_up() -> Vec<PendingTransaction> {
-    let path = DynSolValue::Array(vec![ALICE.into(), Address::repeat_byte(0xbe).into()]);
-    let swap = "swapExactTokensForTokens(uint256,uint256,address[],address,uint256)";
-    let swap = encode(
-        swap,
-        &[uint(1000), uint(1), path, ALICE.into(), uint(1_700_000_000)],
-    );
+    let swap = swap().input;
     let calls = [transfer().input, swap.clone()]
         .map(DynSolValue::Bytes)
         .to_vec();
@@ -122,7 +131,7 @@ fn made_up() -> Vec<PendingTransaction> {
 
 /// Calldata made to cost the most: one 64 KiB blob given as each of 2,000 calls, a function of the table that its
 /// arguments do not fit after all of them were read, and words that each could begin a call.
-pub fn hostile() -> Vec<(&'static str, PendingTransaction)> {
+pub fn hostile() -> [(&'static str, PendingTransaction); 3] {
     let word = |v: usize| U256::from(v).to_be_bytes::<32>();
     let multicall = [0xac, 0x96, 0x50, 0xd8];
     let mut one_blob = [multicall.as_slice(), &word(32), &word(2000)].concat();
@@ -142,7 +151,7 @@ pub fn hostile() -> Vec<(&'static str, PendingTransaction)> {
     airdrop[at] = 1;
     let mut lengths = vec![0xde, 0xad, 0xbe, 0xef];
     (0..4096).for_each(|_| lengths.extend(word(36)));
-    vec![
+    [
         ("one_blob", call(one_blob)),
         ("airdrop", call(airdrop)),
         ("lengths", call(lengths)),
