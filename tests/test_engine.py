@@ -14,6 +14,7 @@ from mempool_ids import (
     IDSConfig,
     IDSEngine,
     MempoolIdsError,
+    NodeError,
     RulesError,
     ThreatDetection,
     ThreatLevel,
@@ -380,6 +381,25 @@ async def test_a_bad_rule_file_stops_the_start_and_not_a_reload(tmp_path: Path) 
             await node.announce(transaction(1))
             detection = await asyncio.wait_for(seen.get(), 10)
     assert [match.id for match in detection.signatures] == [2000001]
+
+
+async def test_an_engine_whose_nodes_all_serve_another_chain_fails_with_the_reason(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with running(Node(chain_id=5)) as node:
+        engine = IDSEngine(settings(tmp_path, websocket_url=node.url))
+        await engine.start()
+        assert not await asyncio.wait_for(engine.wait_ready(), 20)
+        for end in (engine.wait, engine.stop):
+            with pytest.raises(NodeError, match="no endpoint serves chain 1"):
+                await asyncio.wait_for(end(), 20)
+        await engine.stop()
+    errors = [
+        record.message
+        for record in caplog.records
+        if record.levelname == "ERROR" and record.name == "mempool_ids.engine"
+    ]
+    assert errors == ["nothing is watched any more: no endpoint serves chain 1: nothing can be watched"]
 
 
 async def test_an_engine_is_started_once(tmp_path: Path, capture: Path) -> None:

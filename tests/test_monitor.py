@@ -99,6 +99,15 @@ async def test_no_node_is_an_error_with_its_redacted_url() -> None:
     await monitor.close()
 
 
+async def test_nodes_of_another_chain_are_an_error_at_once() -> None:
+    async with running(Node(chain_id=5)) as node:
+        monitor = MempoolMonitor(node.url)
+        with pytest.raises(NodeError, match="no endpoint serves chain 1"):
+            await asyncio.wait_for(monitor.connect(timeout=600), 20)
+        with pytest.raises(NodeError, match="no endpoint serves chain 1"):
+            await anext(aiter(monitor))
+
+
 async def test_wrong_use_is_said() -> None:
     with pytest.raises(ConfigError, match="websocket_urls is empty"):
         await MempoolMonitor().connect()

@@ -1,4 +1,4 @@
-"""How `mempool-ids run` ends, whatever becomes of those who read what it says."""
+"""How `mempool-ids run` and `capture` end."""
 
 import asyncio
 import json
@@ -12,7 +12,8 @@ import pytest
 
 from tests.support import Node, eventually, running, transaction
 
-RUN = [sys.executable, "-m", "mempool_ids", "run", "--json", "--set", "detection.classification_threshold=0"]
+MODULE = [sys.executable, "-m", "mempool_ids"]
+RUN = [*MODULE, "run", "--json", "--set", "detection.classification_threshold=0"]
 
 
 @pytest.fixture
@@ -52,3 +53,21 @@ async def test_who_stopped_reading_keeps_it_neither_from_its_work_nor_from_its_e
                 await process.wait()
     last = json.loads(log.read_bytes().splitlines()[-1])
     assert (last["event_type"], last["stats"]["stored"]) == ("stats", 3)
+
+
+@pytest.mark.parametrize("command", ["run", "capture -o cap"])
+async def test_nodes_of_another_chain_only_are_a_failure_with_its_reason(
+    tmp_path: Path, command: str
+) -> None:
+    async with running(Node(chain_id=5)) as node:
+        process = await asyncio.create_subprocess_exec(
+            *MODULE,
+            *command.split(),
+            "--set",
+            f"chain.websocket_urls={node.url}",
+            cwd=tmp_path,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, said = await asyncio.wait_for(process.communicate(), 30)
+    assert process.returncode == 1
+    assert b"error: no endpoint serves chain 1" in said

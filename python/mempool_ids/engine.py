@@ -22,7 +22,7 @@ from mempool_ids.detection import ThreatDetection
 from mempool_ids.events import stats_event
 from mempool_ids.exceptions import ConfigError, MempoolIdsError
 from mempool_ids.export import export
-from mempool_ids.receiver import Batch, Receiver
+from mempool_ids.receiver import Batch, Receiver, unasked_end
 from mempool_ids.recorder import Recorder
 from mempool_ids.statistics import IDSStatistics, from_core
 from mempool_ids.storage.store import Store, sink_id
@@ -156,8 +156,14 @@ class IDSEngine:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     async def _consume(self, receiver: Receiver, recorder: Recorder) -> None:
+        reason: bytes | None = None
         async for batch in receiver.batches():
             await self._handle(batch, recorder)
+            reason = next((raw for kind, raw in reversed(batch) if kind == "anomaly"), reason)
+        if not self._replay and self._stopping is None:
+            error = unasked_end(reason)
+            log.error("nothing is watched any more: %s", error)
+            raise error
 
     async def _handle(self, batch: Batch, recorder: Recorder) -> None:
         if any(kind == "ready" for kind, _ in batch):
@@ -186,18 +192,25 @@ class IDSEngine:
             await self._in_storage(lambda: recorder.write_event(event))
 
     async def wait_ready(self, timeout: float | None = None) -> bool:
-        """Whether the sensor is subscribed (or its capture open) within `timeout` seconds."""
-        try:
-            await asyncio.wait_for(self._ready.wait(), timeout)
-        except asyncio.TimeoutError:
+        """Whether the sensor came to be subscribed (or its capture open) within `timeout` seconds.
+
+        False at once where the engine ends before that; `wait` says why.
+        """
+        if self._consumer is None:
             return False
-        return True
+        ready = asyncio.create_task(self._ready.wait())
+        try:
+            await asyncio.wait((ready, self._consumer), timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            ready.cancel()
+        return self._ready.is_set()
 
     async def wait(self) -> None:
         """Until the replay has ended or the engine was stopped.
 
         Raises:
-            Exception: what made the engine fail.
+            NodeError: a live sensor ended by itself, because no node serves the chain.
+            Exception: what else made the engine fail.
         """
         if self._consumer is not None:
             await asyncio.shield(self._consumer)

@@ -17,7 +17,7 @@ import orjson
 from mempool_ids import _core
 from mempool_ids.config import IDSConfig, sensor_config
 from mempool_ids.exceptions import MempoolIdsError, NodeError
-from mempool_ids.receiver import Receiver
+from mempool_ids.receiver import Receiver, unasked_end
 from mempool_ids.statistics import Endpoint, dropped
 from mempool_ids.transaction import PendingTransaction
 
@@ -85,6 +85,7 @@ class MempoolMonitor:
         self._lost = 0
         self._reconnecting = False
         self._ended = False
+        self._failure: NodeError | None = None
 
     def on_transaction(self, callback: Callback) -> Callback:
         """Calls `callback(tx)` for each transaction during `subscribe_pending_transactions`; usable as a decorator.
@@ -98,7 +99,7 @@ class MempoolMonitor:
         """Connects and subscribes; returns once every node that can be reached is subscribed.
 
         Raises:
-            NodeError: none was within `timeout` seconds.
+            NodeError: none was within `timeout` seconds, or none ever will be: all serve another chain.
             ConfigError: no node is given.
             MempoolIdsError: it is connected already.
         """
@@ -107,19 +108,26 @@ class MempoolMonitor:
         sensor = _core.Sensor(sensor_config(self._config, emit="all", judge=False))
         self._sensor, self._receiver = sensor, Receiver(sensor)
         self._subscribed.clear()
+        self._failure = None
         if self._ended:
             self._waiting, self._ended = asyncio.Queue(WAITING), False
         await asyncio.to_thread(sensor.start)
         self._receiver.start()
         self._reader = asyncio.create_task(self._read(self._receiver))
+        subscribed = asyncio.create_task(self._subscribed.wait())
         try:
-            await asyncio.wait_for(self._subscribed.wait(), timeout)
-        except asyncio.TimeoutError:
+            await asyncio.wait(
+                (subscribed, self._reader), timeout=timeout, return_when=asyncio.FIRST_COMPLETED
+            )
+        finally:
+            subscribed.cancel()
+        if not self._subscribed.is_set():
             await self.close()
             nodes = ", ".join(str(url) for url in self._config.chain.websocket_urls)
-            raise NodeError(f"no subscription within {timeout:.0f} s at {nodes}") from None
+            raise self._failure or NodeError(f"no subscription within {timeout:.0f} s at {nodes}")
 
     async def _read(self, receiver: Receiver) -> None:
+        reason: bytes | None = None
         try:
             async for batch in receiver.batches():
                 for kind, raw in batch:
@@ -129,7 +137,10 @@ class MempoolMonitor:
                     elif kind == "ready":
                         self._subscribed.set()
                     elif kind == "anomaly":
+                        reason = raw
                         log.info("anomaly: %s", raw.decode())
+            if self._receiver is receiver:
+                self._failure = unasked_end(reason)
         finally:
             if not self._reconnecting:
                 self._ended = True
@@ -156,10 +167,16 @@ class MempoolMonitor:
                 return
 
     async def __aiter__(self) -> AsyncIterator[PendingTransaction]:
-        """Transactions as they arrive, until `close`."""
+        """Transactions as they arrive, until `close`.
+
+        Raises:
+            NodeError: it ended by itself, because no node serves the chain.
+        """
         while (tx := await self._waiting.get()) is not None:
             yield tx
         self._offer(None)  # for other readers
+        if self._failure is not None:
+            raise self._failure
 
     async def subscribe_pending_transactions(self) -> None:
         """Hands every transaction to the callbacks, until `close`. Connects first if needed."""

@@ -6,6 +6,10 @@ from collections import deque
 from collections.abc import AsyncIterator
 from typing import Protocol
 
+import orjson
+
+from mempool_ids.exceptions import NodeError
+
 Batch = list[tuple[str, bytes]]
 """(kind, JSON) in the order the core emitted them."""
 
@@ -16,6 +20,12 @@ BATCH = 1024
 # replay waits for room.
 BACKLOG_EVENTS = 1 << 15
 BACKLOG_BYTES = 64 << 20
+
+
+def unasked_end(anomaly: bytes | None) -> NodeError:
+    """For a live sensor that ended and was not stopped. `anomaly` is the last that it reported, its reason."""
+    reason = orjson.loads(anomaly)["reason"] if anomaly else "the sensor ended by itself"
+    return NodeError(reason)
 
 
 class Source(Protocol):

@@ -1,6 +1,7 @@
 """`mempool-ids capture`: records a mempool."""
 
 import logging
+import math
 import sys
 import time
 from pathlib import Path
@@ -43,6 +44,7 @@ def capture(
     from mempool_ids import _core
     from mempool_ids.config import sensor_config
     from mempool_ids.config.models import Capture
+    from mempool_ids.receiver import unasked_end
 
     settings = configuration(config, overrides)
     log_to_stderr()
@@ -53,16 +55,22 @@ def capture(
     )
     sensor = _core.Sensor(sensor_config(settings, judge=False, capture=recorder))
     started = time.monotonic()
-    with stopping(sensor):
+    end = started + duration if duration else math.inf
+    last_anomaly: bytes | None = None
+    with stopping(sensor) as stopped:
         sensor.start()
-        for kind, raw in events(sensor, "capture", started + duration if duration else None):
+        for kind, raw in events(sensor, "capture", end):
             if kind == "ready":
                 say("sensor ready")
             elif kind == "anomaly":
+                last_anomaly = raw
                 anomaly = orjson.loads(raw)
                 log.warning("%s from %s: %s", anomaly["kind"], anomaly["origin"], anomaly["reason"])
+    asked = bool(stopped) or time.monotonic() >= end
     result = summary(orjson.loads(sensor.stats()), time.monotonic() - started)
     if json:
         sys.stdout.write(orjson.dumps(result, option=orjson.OPT_APPEND_NEWLINE).decode())
     else:
         say(f"{result['transactions']:,} transactions recorded in {output}, {result['dropped']:,} dropped")
+    if not asked:
+        raise unasked_end(last_anomaly)

@@ -21,6 +21,9 @@ log = logging.getLogger("mempool_ids")
 
 T = TypeVar("T")
 
+# After so many seconds without a subscription it is said that there is none.
+READY_S = 30.0
+
 
 def run(
     config: ConfigFile = None,
@@ -128,12 +131,12 @@ async def _reload(engine: Any) -> None:
 
 
 async def _announce(engine: Any) -> None:
-    if await engine.wait_ready(30.0):
+    if await engine.wait_ready(READY_S):
         say("sensor ready")
         return
     log.warning("no node is subscribed yet; still trying (see `mempool-ids check`)")
-    await engine.wait_ready()
-    say("sensor ready")
+    if await engine.wait_ready():
+        say("sensor ready")
 
 
 async def _show(engine: Any, line: StatusLine) -> None:
