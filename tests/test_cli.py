@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 
 from mempool_ids import _core
 from mempool_ids.cli import main
+from mempool_ids.config import default_model_dir
 from tests.support import Node, eventually, running, transaction, write_capture
 
 COMMAND = [sys.executable, "-m", "mempool_ids"]
@@ -78,6 +80,7 @@ def test_help_teaches_by_example(command: str, capsys: pytest.CaptureFixture[str
         (["replay", "none.parquet"], "does not exist"),
         (["frobnicate"], "No such command"),
         (["model", "train", "-o", "x"], "--synthetic"),
+        (["model", "eval"], "Missing option '--data'"),
     ],
 )
 def test_wrong_usage_or_configuration_is_exit_code_2(
@@ -178,6 +181,45 @@ def test_rules_test_says_what_matches_and_meets_expectations(
     assert json.loads(line)["hash"] == transaction(1)["hash"]
     assert invoke("rules", "test", "builtin", "--tx", str(file), "--expect", "999999999") == 1
     assert "sid 999999999 does not match" in capsys.readouterr().err
+
+
+def test_the_card_is_the_shipped_one_and_that_of_the_configured_model(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["model", "card"])
+    assert capsys.readouterr().out == (default_model_dir() / "MODEL_CARD.md").read_text()
+    with pytest.raises(SystemExit):
+        main(["model", "card", "--set", f"detection.model={_model(tmp_path, '1.2.3')}"])
+    assert "1.2.3" in capsys.readouterr().out
+
+
+def _model(tmp_path: Path, version: str) -> Path:
+    """A copy of the shipped model under another version."""
+    folder = tmp_path / "model"
+    shutil.copytree(default_model_dir(), folder)
+    document = json.loads((folder / "manifest.json").read_text())
+    document["models"][document["default"]]["version"] = version
+    (folder / "manifest.json").write_text(json.dumps(document))
+    return folder
+
+
+def test_eval_measures_the_configured_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[Path] = []
+
+    def evaluate(model_dir: Path, *_: object, **__: object) -> dict[str, str]:
+        asked.append(model_dir)
+        return {}
+
+    monkeypatch.setattr("mempool_ids.training.commands.evaluate", evaluate)
+    (tmp_path / "ids.toml").write_text("[detection]\nmodel = 'mine'\n")
+    for named in ([], ["."]):
+        with pytest.raises(SystemExit):
+            main(["model", "eval", *named, "--data", "."])
+    assert asked == [tmp_path / "mine", Path()]
+    assert capsys.readouterr().out == "{}\n{}\n"
 
 
 class Live:

@@ -7,6 +7,9 @@ from typing import Annotated
 
 import typer
 
+from mempool_ids.cli.options import ConfigFile, Overrides, configuration
+from mempool_ids.config import default_model_dir
+
 app = typer.Typer(
     no_args_is_help=True, help="Train and evaluate classifiers. Needs `pip install mempool-ids[train]`."
 )
@@ -21,7 +24,10 @@ class Kind(str, enum.Enum):
 ModelDir = Annotated[
     Path | None,
     typer.Argument(
-        help="Folder with manifest.json.", show_default="the package's own", exists=True, file_okay=False
+        help="Folder with manifest.json.",
+        show_default="detection.model of the configuration, else the package's own",
+        exists=True,
+        file_okay=False,
     ),
 ]
 Data = Annotated[
@@ -60,13 +66,17 @@ def train(
 
 @app.command("eval")
 def evaluate(
-    model_dir: ModelDir = None,
     data: Annotated[
-        Path | None,
+        Path,
         typer.Option(
-            help="Labelled transactions: a Parquet file, or a folder as `train` takes it.", exists=True
+            help="Labelled transactions: a Parquet file, or a folder as `train` takes it.",
+            exists=True,
+            show_default=False,
         ),
-    ] = None,
+    ],
+    model_dir: ModelDir = None,
+    config: ConfigFile = None,
+    overrides: Overrides = None,
 ) -> None:
     """Measures a model on labelled transactions and prints the figures as JSON.
 
@@ -77,27 +87,28 @@ def evaluate(
 
         mempool-ids model eval mymodel/ --data data/
     """
-    if data is None:
-        raise typer.BadParameter("give --data DIR")
-    from mempool_ids.config import default_model_dir
     from mempool_ids.training import commands
 
-    result = commands.evaluate(model_dir or default_model_dir(), data, progress=_progress)
+    result = commands.evaluate(_folder(model_dir, config, overrides), data, progress=_progress)
     typer.echo(json.dumps(result, indent=1))
 
 
 @app.command()
-def card(model_dir: ModelDir = None) -> None:
+def card(model_dir: ModelDir = None, config: ConfigFile = None, overrides: Overrides = None) -> None:
     """Prints the model card: what was measured, on what, and what it does not say.
 
     **Example**
 
         mempool-ids model card
     """
-    from mempool_ids.config import default_model_dir
     from mempool_ids.training import commands
 
-    typer.echo(commands.card(model_dir or default_model_dir()))
+    typer.echo(commands.card(_folder(model_dir, config, overrides)), nl=False)
+
+
+def _folder(model_dir: Path | None, config: Path | None, overrides: list[str] | None) -> Path:
+    """The model that is named, else the one that the sensor would use."""
+    return model_dir or configuration(config, overrides).detection.model or default_model_dir()
 
 
 def _progress(what: str) -> None:
