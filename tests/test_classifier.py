@@ -126,6 +126,17 @@ def test_tuning_keeps_the_target_rate_and_not_a_step_more(trained, rows):
     trained.threshold = 0.7
 
 
+def test_tuning_on_fewer_rows_than_can_show_the_rate_lets_none_of_them_pass(trained, rows):
+    x, y = rows[0][rows[1] == 0][:50], np.zeros(50)
+    threshold = trained.tune_threshold(x, y, 0.001)
+    assert not (trained.predict_proba(x) >= np.float32(threshold)).any()
+    with pytest.raises(ValueError, match="needs benign rows"):
+        trained.tune_threshold(x, y + 1, 0.001)
+    with pytest.raises(ValueError, match="not in"):
+        trained.tune_threshold(x, y, 2)
+    trained.threshold = 0.7
+
+
 def test_features_may_come_as_an_object_with_a_vector(trained, rows):
     class Payload:
         def to_feature_vector(self):

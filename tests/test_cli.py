@@ -222,6 +222,13 @@ def test_eval_measures_the_configured_model(
     assert capsys.readouterr().out == "{}\n{}\n"
 
 
+def test_testing_rules_works_as_documented(tmp_path: Path) -> None:
+    document = Path(__file__).parent.parent / "docs" / "rules.md"
+    (command,) = re.findall(r"^mempool-ids (rules test .*?) +#", document.read_text(), re.MULTILINE)
+    (tmp_path / "FILE").write_text(json.dumps(transaction(1)) + "\n")
+    assert invoke(*command.split()) == 0
+
+
 class Live:
     """`mempool-ids` as a process, with a node."""
 

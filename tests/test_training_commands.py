@@ -239,6 +239,12 @@ def test_the_shipped_models_load_and_their_card_is_current():
     assert commands.card(SHIPPED) == (SHIPPED / "MODEL_CARD.md").read_text()
 
 
+def test_the_card_says_what_time_ordered_splits_know_of_the_future():
+    text = " ".join(commands.card(SHIPPED).split())
+    assert "known-selector set is today's collection" in text
+    assert "a block beyond the first or last of these has that one's" in text
+
+
 def test_the_shipped_selectors_are_sorted_and_hold_the_commonest():
     selectors = np.frombuffer(manifest.known_selectors(SHIPPED), dtype=">u4")
     assert (np.diff(selectors.astype(np.int64)) > 0).all()

@@ -163,7 +163,9 @@ class ExploitClassifier:
     def tune_threshold(self, X_val: ArrayLike, y_val: ArrayLike, target_fpr: float) -> float:
         """Sets and returns the lowest threshold whose false positive rate on the validation rows is ≤ `target_fpr`.
 
-        `target_fpr` in [0, 1]. Raises `ValueError` if the rows hold no benign one, or too few to show such a rate.
+        `target_fpr` in [0, 1]. Fewer than 1/`target_fpr` benign rows cannot show such a rate: then none of them passes,
+        which promises nothing about others. `save_model` writes the threshold into the manifest, and the sensor goes by
+        it unless its configuration sets one. Raises `ValueError` if the rows hold no benign one, or for another rate.
         """
         from mempool_ids.training.metrics import threshold_at
 

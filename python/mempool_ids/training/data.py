@@ -177,7 +177,10 @@ def _group(row: dict[str, Any]) -> str:
 
 
 def _times(rows: list[dict[str, Any]]) -> NDArray[np.float64]:
-    """Unix seconds of each row: its timestamp, its incident's date, or its block's time by interpolation."""
+    """Unix seconds of each row: its timestamp, its incident's date, or its block's time, NaN where there is none.
+
+    A block's time is interpolated between blocks of known time; beyond the first or last of these, it is that one's.
+    """
     known: dict[str, dict[int, int]] = {}
     for row in rows:
         if row["block"] is not None and row["timestamp"] is not None:
