@@ -9,7 +9,6 @@ import mempool_ids
 from mempool_ids import _core, exceptions
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.timeout(180)  # mypy reads the world first
 def test_the_stubs_are_the_module(tmp_path: Path) -> None:
     # Only the stubs are looked at: following the package's imports would check half of PyPI.
