@@ -1,9 +1,12 @@
 import asyncio
+import contextlib
 import hashlib
 import hmac
+import logging
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import httpx
@@ -49,10 +52,14 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def deliver(
-    store: Store, transport: Receiver, until: Callable[[Outbox], bool], **options: float
+    store: Store,
+    transport: httpx.AsyncBaseTransport | None,
+    until: Callable[[Outbox], bool],
+    url: str = "https://hooks.test/alerts",
+    **options: float,
 ) -> Outbox:
     """Stores two alerts and runs an outbox until a condition holds."""
-    hook = Webhook(url="https://hooks.test/alerts", secret="env:HOOK_SECRET", **options)
+    hook = Webhook(url=url, secret="env:HOOK_SECRET", **options)
     thread = ThreadPoolExecutor(1)
 
     async def in_storage(work):
@@ -67,6 +74,7 @@ async def deliver(
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+        await outbox.close()
         thread.shutdown()
     return outbox
 
@@ -101,7 +109,7 @@ async def test_each_alert_arrives_signed_with_its_own_key(store: Store) -> None:
     assert store.delivery_counts() == {"delivered": 2}
 
 
-@pytest.mark.parametrize("failure", [500, 404, 302, 429, httpx.ConnectError("x"), httpx.ReadTimeout("x")])
+@pytest.mark.parametrize("failure", [500, 404, 302, 429, httpx.ConnectError("x"), RuntimeError("unforeseen")])
 async def test_failures_are_tried_again_with_the_same_key_and_body(
     store: Store, failure: int | Exception
 ) -> None:
@@ -120,8 +128,9 @@ async def test_an_alert_that_is_not_wanted_is_given_up(store: Store, status: int
     assert store.delivery_counts() == {"failed": 2}
 
 
-async def test_deliveries_are_given_up_when_they_are_too_old(store: Store) -> None:
-    await deliver(store, Receiver(503), lambda outbox: outbox.counts["failed"] == 2, max_age_h=1e-6)
+@pytest.mark.parametrize("failure", [503, RuntimeError("unforeseen")])
+async def test_deliveries_are_given_up_when_they_are_too_old(store: Store, failure: int | Exception) -> None:
+    await deliver(store, Receiver(failure), lambda outbox: outbox.counts["failed"] == 2, max_age_h=1e-6)
     assert store.delivery_counts() == {"failed": 2}
 
 
@@ -157,6 +166,65 @@ async def test_alerts_that_could_not_be_stored_are_sent_from_memory(store: Store
 
     await deliver(store, receiver, until)
     assert any(request.content == body for request in receiver.requests)
+
+
+async def test_unstored_alerts_that_find_no_room_are_counted(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhook, "UNSTORED", 3)
+    sent = False
+
+    def until(outbox: Outbox) -> bool:
+        nonlocal sent
+        if not sent:
+            sent = True
+            for number in range(5):
+                outbox.send_unstored(f"alert-{number}", b"{}")
+        return outbox.counts["delivered"] == 5  # three of memory, two of the storage
+
+    outbox = await deliver(store, Receiver(200), until)
+    assert outbox.counts["failed"] == 2
+
+
+@asynccontextmanager
+async def answering(answer: bytes, pause: float = 0.0) -> AsyncIterator[str]:
+    """The URL of a receiver that sends `answer`, byte by byte where there is a pause (seconds) between them."""
+
+    served: set[asyncio.Task[None]] = set()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        served.add(asyncio.current_task())
+        with contextlib.closing(writer), contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            await reader.readuntil(b"\r\n\r\n")
+            for start in range(0, len(answer), 1 if pause else len(answer)):
+                writer.write(answer[start : start + (1 if pause else len(answer))])
+                await writer.drain()
+                await asyncio.sleep(pause)
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    try:
+        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/services/0123456789abcdef"
+    finally:
+        server.close()
+        await asyncio.gather(*served)
+
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+async def test_a_receiver_that_drips_is_given_its_time_and_no_more(store: Store) -> None:
+    started = time.monotonic()
+    async with answering(OK, pause=0.1) as url:
+        await deliver(store, None, lambda outbox: outbox.counts["retried"] >= 2, url, timeout_s=0.3)
+    assert time.monotonic() - started < 3
+
+
+async def test_no_log_has_the_secret_part_of_a_url(store: Store, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with answering(OK) as url:
+        await deliver(store, None, lambda outbox: outbox.counts["delivered"] == 2, url)
+    assert "HTTP Request: POST http://127.0.0.1:" in caplog.text
+    assert "0123456789abcdef" not in caplog.text
 
 
 def test_backoff_grows_is_jittered_and_bounded() -> None:

@@ -64,7 +64,30 @@ def backoff(attempts: int) -> float:
     return max(0.5, random.uniform(0.0, ceiling))  # noqa: S311  (jitter, not a secret)
 
 
+class _HideUrls(logging.Filter):
+    """httpx logs each request with its URL, which for a webhook is half a secret."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.hidden: dict[httpx.URL, str] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if isinstance(record.args, tuple):
+            record.args = tuple(
+                self.hidden.get(each, each) if isinstance(each, httpx.URL) else each for each in record.args
+            )
+        return True
+
+
+_hide_urls = _HideUrls()
+logging.getLogger("httpx").addFilter(_hide_urls)
+
+
 def _client(hook: Webhook, transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient:
+    try:
+        _hide_urls.hidden[httpx.URL(hook.url.full)] = str(hook.url)
+    except httpx.InvalidURL:
+        raise ConfigError(f"webhook {hook.url}: not a URL that can be asked") from None
     try:
         return httpx.AsyncClient(transport=transport, timeout=hook.timeout_s, follow_redirects=False)
     except Exception as error:
@@ -92,7 +115,7 @@ class Outbox:
         transport: instead of the network, for tests.
 
     Raises:
-        ConfigError: the environment's proxy or certificates cannot be used.
+        ConfigError: the URL, or the environment's proxy or certificates, cannot be used.
     """
 
     def __init__(
@@ -119,8 +142,13 @@ class Outbox:
 
     def send_unstored(self, alert_id: str, body: bytes) -> None:
         """Sends an alert that could not be stored: an unwritable disk must not silence the sensor."""
-        self._unstored.append(Delivery(None, alert_id, 0, time.time(), body))
+        self._keep(Delivery(None, alert_id, 0, time.time(), body))
         self.wake()
+
+    def _keep(self, delivery: Delivery) -> None:
+        if len(self._unstored) == UNSTORED:
+            self._give_up(self._unstored.popleft(), "too many alerts are unstored")
+        self._unstored.append(delivery)
 
     async def idle(self) -> None:
         """Returns once every due delivery was attempted."""
@@ -130,7 +158,7 @@ class Outbox:
         """Delivers until cancelled."""
         while True:
             try:
-                await self._send_all_unstored()
+                await self._send_unstored()
                 await self._round()
             except Exception:
                 # The storage failed (disk full, locked): the rows stay pending.
@@ -138,22 +166,32 @@ class Outbox:
                 await asyncio.sleep(BACKOFF_FIRST_S)
 
     async def close(self) -> None:
-        """Closes the connections. Nothing is delivered afterwards."""
+        """Closes the connections. Nothing is delivered afterwards; what is not stored is counted as failed."""
+        while self._unstored:
+            self._give_up(self._unstored.popleft(), "the sensor ends")
         await self._client.aclose()
 
-    async def _send_all_unstored(self) -> None:
-        waiting = list(self._unstored)
-        self._unstored.clear()
-        for delivery in waiting:
-            error, final = await self._attempt(delivery)
-            if error is None:
-                self.counts["delivered"] += 1
-            elif final or delivery.attempts >= UNSTORED_ATTEMPTS:
-                self.counts["failed"] += 1
-                log.error("webhook %s: alert %s given up: %s", self._hook.url, delivery.alert_id, error)
-            else:
-                self.counts["retried"] += 1
-                self._unstored.append(dataclasses.replace(delivery, attempts=delivery.attempts + 1))
+    async def _send_unstored(self) -> None:
+        """The longest waiting first; as soon as one fails, the rest waits for the next turn."""
+        received = True
+        while self._unstored and received:
+            first = [self._unstored.popleft() for _ in range(min(IN_FLIGHT, len(self._unstored)))]
+            received = all(await asyncio.gather(*map(self._deliver_unstored, first)))
+
+    async def _deliver_unstored(self, delivery: Delivery) -> bool:
+        error, final = await self._attempt(delivery)
+        if error is None:
+            self.counts["delivered"] += 1
+        elif final or delivery.attempts >= UNSTORED_ATTEMPTS:
+            self._give_up(delivery, error)
+        else:
+            self.counts["retried"] += 1
+            self._keep(dataclasses.replace(delivery, attempts=delivery.attempts + 1))
+        return error is None
+
+    def _give_up(self, delivery: Delivery, error: str) -> None:
+        self.counts["failed"] += 1
+        log.error("webhook %s: alert %s given up: %s", self._hook.url, delivery.alert_id, error)
 
     async def _round(self) -> None:
         """Delivers what is due, else waits until something is."""
@@ -161,7 +199,11 @@ class Outbox:
         due = await self._in_storage(lambda: self._store.due(self.sink, time.time(), IN_FLIGHT))
         if due:
             self._idle.clear()
-            await asyncio.gather(*(self._deliver(delivery) for delivery in due))
+            # All of them, before the next are looked for: one whose result cannot be stored must not be sent twice.
+            results = await asyncio.gather(*map(self._deliver, due), return_exceptions=True)
+            for failure in results:
+                if failure is not None:
+                    raise failure
             return
         following = await self._in_storage(lambda: self._store.next_due(self.sink))
         if self._wake.is_set():
@@ -199,15 +241,17 @@ class Outbox:
                 TIMESTAMP_HEADER: timestamp,
                 SIGNATURE_HEADER: sign(self._hook.secret.reveal(), timestamp, delivery.body),
             }
-            # Only the head of the answer matters: its body is not read, however long.
-            async with self._client.stream(
-                "POST", self._hook.url.full, content=delivery.body, headers=headers
-            ) as answer:
-                status = answer.status_code
+            # httpx limits each read: a receiver that drips would hold its batch for ever.
+            status = await asyncio.wait_for(self._post(delivery.body, headers), self._hook.timeout_s)
         except ConfigError as error:
             return str(error), False
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
+        except Exception as error:  # whatever it is, the alert stays and is tried again at its time
             return type(error).__name__, False
         if 200 <= status < 300:
             return None, False
         return f"answered {status}", status in _UNWANTED
+
+    async def _post(self, body: bytes, headers: dict[str, str]) -> int:
+        # Only the head of the answer matters: its body is not read, however long.
+        async with self._client.stream("POST", self._hook.url.full, content=body, headers=headers) as answer:
+            return answer.status_code
