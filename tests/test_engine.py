@@ -247,6 +247,17 @@ async def test_a_dead_webhook_holds_up_neither_detection_nor_the_stop(
     assert len(set(again.keys)) == 20
 
 
+async def test_a_webhook_without_its_secret_stops_the_start(
+    tmp_path: Path, capture: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HOOK_SECRET", raising=False)
+    engine = IDSEngine(settings(tmp_path, operational_mode="alert_only", alerts=HOOKS), replay=[capture])
+    with pytest.raises(ConfigError, match=r"alerts\.webhooks\.0\.secret: .*HOOK_SECRET is not set"):
+        await engine.start()
+    assert not (tmp_path / "ids.db").exists()
+    await play(IDSEngine(settings(tmp_path, alerts=HOOKS), replay=[capture]))  # not used in monitor_only
+
+
 @pytest.mark.parametrize("variable", ["ALL_PROXY", "SSL_CERT_FILE"])
 async def test_an_environment_that_no_webhook_can_be_sent_with_stops_the_start(
     tmp_path: Path, capture: Path, monkeypatch: pytest.MonkeyPatch, variable: str

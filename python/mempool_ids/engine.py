@@ -18,6 +18,7 @@ from mempool_ids.alerts.webhook import Outbox
 from mempool_ids.background import settled
 from mempool_ids.callbacks import Callback, Callbacks
 from mempool_ids.config import IDSConfig, IDSMode, sensor_config
+from mempool_ids.config.models import Webhook
 from mempool_ids.detection import ThreatDetection
 from mempool_ids.events import stats_event
 from mempool_ids.exceptions import ConfigError, MempoolIdsError
@@ -104,14 +105,15 @@ class IDSEngine:
         """Loads model and rules, opens storage and event log, and begins to watch. Returns without waiting for nodes.
 
         Raises:
-            ConfigError: active defense is wanted, or the configuration or a webhook's environment is not usable.
+            ConfigError: active defense is wanted, or the configuration, a webhook's secret or its environment is not
+                usable.
             RulesError, ModelError: a rule or the model does not load.
             MempoolIdsError: storage or event log cannot be opened, or it was started before.
         """
         if self._consumer is not None:
             raise MempoolIdsError("an engine is started once; make another")
         refuse_defense(self.config)
-        hooks = self.config.alerts.webhooks if self.config.operational_mode is IDSMode.ALERT_ONLY else ()
+        hooks = self._hooks()
         text = sensor_config(self.config, replay=self._replay, speed=self._speed)
         sensor = await asyncio.to_thread(_core.Sensor, text)
         sinks = [sink_id(hook.url.full) for hook in hooks]
@@ -137,6 +139,17 @@ class IDSEngine:
         self._in_background("statistics", self._log_statistics)
         for hook, outbox in zip(hooks, self._outboxes, strict=True):
             self._in_background(f"webhook {hook.url}", outbox.run)
+
+    def _hooks(self) -> tuple[Webhook, ...]:
+        """The webhooks in use. Raises ConfigError where a secret is missing."""
+        if self.config.operational_mode is not IDSMode.ALERT_ONLY:
+            return ()
+        for number, hook in enumerate(self.config.alerts.webhooks):
+            try:
+                hook.secret.reveal()
+            except ConfigError as error:
+                raise ConfigError(f"alerts.webhooks.{number}.secret: {error}") from None
+        return self.config.alerts.webhooks
 
     def _in_background(self, name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         self._background.append(asyncio.create_task(self._keep_running(name, work)))
