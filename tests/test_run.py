@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import resource
 import signal
 import sys
 from collections.abc import Iterator
@@ -71,3 +72,33 @@ async def test_nodes_of_another_chain_only_are_a_failure_with_its_reason(
         _, said = await asyncio.wait_for(process.communicate(), 30)
     assert process.returncode == 1
     assert b"error: no endpoint serves chain 1" in said
+
+
+async def test_capture_counts_what_a_full_disk_lost_says_so_and_fails(tmp_path: Path) -> None:
+    def small_files() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+    async with running(Node()) as node:
+        process = await asyncio.create_subprocess_exec(
+            *MODULE,
+            *("capture", "-o", "cap", "--json", "--set", f"chain.websocket_urls={node.url}"),
+            cwd=tmp_path,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            preexec_fn=small_files,
+        )
+        assert process.stderr is not None
+        await asyncio.wait_for(node.subscribed.wait(), 20)
+        for number in range(1, 201):
+            await node.announce(transaction(number))
+        said = b""
+        while b"could not be recorded" not in said:
+            said += (line := await asyncio.wait_for(process.stderr.readline(), 20))
+            assert line, said
+        process.send_signal(signal.SIGTERM)
+        out, _ = await asyncio.wait_for(process.communicate(), 20)
+    assert process.returncode == 1
+    assert b"ERROR" in said
+    result = json.loads(out)
+    assert result["dropped"] > 0
+    assert result["transactions"] + result["dropped"] == 200

@@ -3,18 +3,24 @@
 import logging
 import math
 import sys
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import orjson
 import typer
 
+from mempool_ids import _core
 from mempool_ids.cli.options import ConfigFile, Json, Overrides, configuration
 from mempool_ids.cli.pull import events, stopping, summary
 from mempool_ids.cli.terminal import log_to_stderr, say
 
 log = logging.getLogger("mempool_ids")
+
+LOOK_EVERY_S = 2.0
 
 
 def capture(
@@ -34,14 +40,13 @@ def capture(
 ) -> None:
     """Records pending transactions as Parquet, in the schema of flashbots/mempool-dumpster, until SIGINT or SIGTERM.
 
-    Nothing is judged; `mempool-ids replay DIR` does that later, as often as wanted. To record while alerting, give
-    `run` a `[capture]` section.
+    Exit code 1 if anything was lost. Nothing is judged; `mempool-ids replay DIR` does that later, as often as wanted.
+    To record while alerting, give `run` a `[capture]` section.
 
     **Example**
 
         mempool-ids capture -o capture/ --set chain.websocket_urls=ws://127.0.0.1:8546
     """
-    from mempool_ids import _core
     from mempool_ids.config import sensor_config
     from mempool_ids.config.models import Capture
     from mempool_ids.receiver import unasked_end
@@ -57,7 +62,7 @@ def capture(
     started = time.monotonic()
     end = started + duration if duration else math.inf
     last_anomaly: bytes | None = None
-    with stopping(sensor) as stopped:
+    with stopping(sensor) as stopped, _losses_logged(sensor):
         sensor.start()
         for kind, raw in events(sensor, "capture", end):
             if kind == "ready":
@@ -65,12 +70,44 @@ def capture(
             elif kind == "anomaly":
                 last_anomaly = raw
                 anomaly = orjson.loads(raw)
-                log.warning("%s from %s: %s", anomaly["kind"], anomaly["origin"], anomaly["reason"])
+                level = logging.ERROR if anomaly["kind"] == "capture_failed" else logging.WARNING
+                log.log(level, "%s from %s: %s", anomaly["kind"], anomaly["origin"], anomaly["reason"])
     asked = bool(stopped) or time.monotonic() >= end
-    result = summary(orjson.loads(sensor.stats()), time.monotonic() - started)
+    core = orjson.loads(sensor.stats())
+    result = summary(core, time.monotonic() - started)
+    result["transactions"] = max(0, result["transactions"] - core["dropped_capture"])
     if json:
         sys.stdout.write(orjson.dumps(result, option=orjson.OPT_APPEND_NEWLINE).decode())
     else:
         say(f"{result['transactions']:,} transactions recorded in {output}, {result['dropped']:,} dropped")
     if not asked:
         raise unasked_end(last_anomaly)
+    if result["dropped"]:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _losses_logged(sensor: _core.Sensor) -> Iterator[None]:
+    """Says at once, and then every few seconds, that what is received cannot be recorded."""
+    said = 0
+
+    def look() -> None:
+        nonlocal said
+        lost = orjson.loads(sensor.stats())["dropped_capture"]
+        if lost > said:
+            log.error("%s transactions could not be recorded so far", f"{lost:,}")
+            said = lost
+
+    def watch() -> None:
+        while not over.wait(LOOK_EVERY_S):
+            look()
+
+    over = threading.Event()
+    watcher = threading.Thread(target=watch, name="ids-capture-losses", daemon=True)
+    watcher.start()
+    try:
+        yield
+    finally:
+        over.set()
+        watcher.join()
+        look()
