@@ -95,6 +95,51 @@ def test_a_process_whose_stderr_nobody_reads_ends_with_its_code(last: str) -> No
     assert time.monotonic() - started < 2 * PATIENCE_S + 5
 
 
+def test_a_terminal_that_is_held_holds_up_nothing() -> None:
+    script = (
+        "import logging, sys, time; from mempool_ids.cli.terminal import *; log_to_stderr()\n"
+        "log = logging.getLogger('mempool_ids')\n"
+        "core = dict(received=1, duplicates=0, detections=0, endpoints=[], latency_us={'p99': 1.0}, head_number=1,"
+        " dropped_queue=0, dropped_events=0, dropped_capture=0)\n"
+        "with StatusLine() as line:\n"
+        "    assert line.visible\n"
+        "    for number in range(200): log.info('.' * 200); line.show(float(number), core); time.sleep(0.01)\n"
+        "sys.exit(3)"
+    )
+    master, terminal = os.openpty()  # nobody reads what is shown, as after Ctrl-S
+    try:
+        process = subprocess.Popen(
+            [sys.executable, "-c", script], stderr=terminal, env={**os.environ, "TERM": "xterm"}
+        )
+        assert process.wait(20) == 3
+    finally:
+        process.kill()
+        process.wait()
+        os.close(terminal)
+        os.close(master)
+
+
+def test_the_status_line_is_shown_below_the_log_and_removed_in_the_end() -> None:
+    script = (
+        "import logging, sys; from mempool_ids.cli.terminal import *; log_to_stderr()\n"
+        "core = dict(received=1, duplicates=0, detections=0, endpoints=[], latency_us={'p99': 1.0}, head_number=77,"
+        " dropped_queue=0, dropped_events=0, dropped_capture=0)\n"
+        "with StatusLine() as line:\n"
+        "    line.show(1.0, core); logging.getLogger().handlers[0].flush(); logging.warning('news')\n"
+        "say('end')"
+    )
+    master, terminal = os.openpty()
+    environ = {**os.environ, "TERM": "xterm", "COLUMNS": "120"}
+    subprocess.run([sys.executable, "-c", script], stderr=terminal, env=environ, timeout=20, check=True)
+    os.close(terminal)
+    shown = os.read(master, 65536).decode()
+    os.close(master)
+    places = [shown.index(text) for text in ("head 77", "news", "end")]
+    assert places == sorted(places)
+    assert "head 77" in shown[places[1] : places[2]]  # drawn again below the news
+    assert "head 77" not in shown[shown.rindex("\x1b[2K") :]
+
+
 def test_a_reader_of_stderr_who_leaves_does_not_take_stdout_along() -> None:
     script = (
         "import logging; from mempool_ids.cli.terminal import *; log_to_stderr()\n"

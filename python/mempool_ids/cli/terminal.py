@@ -1,5 +1,6 @@
 """Talking to people: stderr only."""
 
+import contextlib
 import io
 import logging
 import os
@@ -54,12 +55,16 @@ def fail(message: str, code: int) -> int:
 
 
 def _print(lines: Iterable[Text]) -> None:
-    aside = next((each for each in logging.getLogger().handlers if isinstance(each, Aside)), None)
+    aside = _aside()
     for line in lines:
         if aside is None:
             talk.print(line)
         else:
             aside.print(line)
+
+
+def _aside() -> "Aside | None":
+    return next((each for each in logging.getLogger().handlers if isinstance(each, Aside)), None)
 
 
 class Aside(QueueHandler):
@@ -92,6 +97,11 @@ class Aside(QueueHandler):
         finally:
             self.release()
 
+    def draw(self, work: Callable[[], object]) -> None:
+        """Any other output, in its turn, if there is room. Never waits."""
+        with contextlib.suppress(queue.Full):
+            self._queue.put_nowait(work)
+
     def _missing(self) -> str:
         return (
             f"[{self._left_out} messages left out before this: stderr is not read] " if self._left_out else ""
@@ -107,12 +117,10 @@ class Aside(QueueHandler):
     def _write(self) -> None:
         while True:
             work = self._queue.get()
-            try:
+            # The reader may have left; whatever it is that cannot be shown, what comes after it is shown.
+            with contextlib.suppress(Exception):
                 work()
-            except OSError:
-                pass  # the reader has left
-            finally:
-                self._queue.task_done()
+            self._queue.task_done()
 
     def flush(self) -> None:
         """Waits until all is written, at most `PATIENCE_S`."""
@@ -158,34 +166,52 @@ class StatusLine:
     """One line of figures below the log, on a terminal; nothing elsewhere."""
 
     def __init__(self) -> None:
-        self._live = Live(console=talk, refresh_per_second=4, transient=True) if talk.is_terminal else None
+        # Without a thread of its own: it would hold the display's lock while the terminal is held.
+        self._live = Live(console=talk, auto_refresh=False, transient=True) if talk.is_terminal else None
         self._received = 0
         self._at = 0.0
         self._rate = 0.0
+        self._waiting = False
 
     def __enter__(self) -> "StatusLine":
         if self._live:
-            self._live.start()
+            _draw(self._live.start)
         return self
 
     def __exit__(self, *_error: object) -> None:
         if self._live:
-            self._live.stop()
+            _draw(self._live.stop)
 
     @property
     def visible(self) -> bool:
         return self._live is not None
 
     def show(self, now: float, core: Mapping[str, Any], phase: str = "") -> None:
-        """`now` in seconds of any clock; `core` as `Sensor.stats()` gives it."""
-        if self._live is None:
+        """`now` in seconds of any clock; `core` as `Sensor.stats()` gives it. Waits for nobody once there is a log."""
+        live = self._live
+        if live is None:
             return
         elapsed = now - self._at
         if self._at and elapsed > 0:
             fresh = (core["received"] - self._received) / elapsed
             self._rate = fresh if not self._rate else 0.7 * self._rate + 0.3 * fresh
         self._received, self._at = core["received"], now
-        self._live.update(Text(" · ".join(figures(core, self._rate, phase)), style="dim", no_wrap=True))
+        line = Text(" · ".join(figures(core, self._rate, phase)), style="dim", no_wrap=True)
+        if not self._waiting:
+            self._waiting = True
+            _draw(lambda: self._update(live, line))
+
+    def _update(self, live: Live, line: Text) -> None:
+        self._waiting = False
+        live.update(line, refresh=True)
+
+
+def _draw(work: Callable[[], object]) -> None:
+    aside = _aside()
+    if aside is None:
+        work()
+    else:
+        aside.draw(work)
 
 
 def figures(core: Mapping[str, Any], rate: float, phase: str = "") -> list[str]:
