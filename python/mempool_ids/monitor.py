@@ -18,7 +18,7 @@ from mempool_ids import _core
 from mempool_ids.config import IDSConfig, sensor_config
 from mempool_ids.exceptions import MempoolIdsError, NodeError
 from mempool_ids.receiver import Receiver, unasked_end
-from mempool_ids.statistics import Endpoint, dropped
+from mempool_ids.statistics import Endpoint, dropped, shared
 from mempool_ids.transaction import PendingTransaction
 
 __all__ = ["MempoolMonitor", "MonitoringStats", "PendingTransaction"]
@@ -262,13 +262,7 @@ class MempoolMonitor:
             return MonitoringStats()
         core = orjson.loads(self._sensor.stats())
         return MonitoringStats(
-            received=core["received"],
-            duplicates=core["duplicates"],
-            unparsed=core["unparsed"],
+            **shared(core),
             dropped=dropped(core) + self._lost,
-            reconnects=core["reconnects"],
-            recovered=core["recovered"],
             anomalies=sum(core["anomalies"].values()),
-            head_number=core["head_number"],
-            endpoints=tuple(Endpoint(**endpoint) for endpoint in core["endpoints"]),
         )

@@ -85,28 +85,23 @@ def dropped(core: Mapping[str, Any]) -> int:
     return int(core["dropped_queue"] + core["dropped_events"] + core["dropped_capture"])
 
 
+def shared(core: Mapping[str, Any]) -> dict[str, Any]:
+    """What the engine's and the monitor's figures both have of the core's counters (`Sensor.stats()`)."""
+    names = ("received", "duplicates", "unparsed", "reconnects", "recovered", "head_number")
+    endpoints = tuple(Endpoint(**endpoint) for endpoint in core["endpoints"])
+    return {**{name: core[name] for name in names}, "endpoints": endpoints}
+
+
 def from_core(core: Mapping[str, Any], *, background_failures: int, **engine: Any) -> IDSStatistics:
-    """The core's counters (`Sensor.stats()`) with the engine's own."""
-    names = (
-        "received",
-        "duplicates",
-        "unparsed",
-        "classified",
-        "detections",
-        "reorgs",
-        "reconnects",
-        "recovered",
-    )
+    """The core's counters with the engine's own."""
+    names = ("classified", "detections", "reorgs", "next_base_fee_wei", "tracked")
     return IDSStatistics(
+        **shared(core),
         **{name: core[name] for name in names},
-        head_number=core["head_number"],
-        next_base_fee_wei=core["next_base_fee_wei"],
-        tracked=core["tracked"],
         dropped=dropped(core),
         outcomes={name: core[name] for name in ("mined", "replaced", "dropped")},
         anomalies={**core["anomalies"], "background_task": background_failures},
         latency_us=Latency(**core["latency_us"]),
-        endpoints=tuple(Endpoint(**endpoint) for endpoint in core["endpoints"]),
         rules=tuple(core["rules"]),
         **engine,
     )
