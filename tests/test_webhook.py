@@ -220,7 +220,8 @@ async def test_a_receiver_that_drips_is_given_its_time_and_no_more(store: Store)
 
 
 async def test_no_log_has_the_secret_part_of_a_url(store: Store, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG)
+    for logger in ("", "httpx", "httpcore"):
+        caplog.set_level(logging.DEBUG, logger)
     async with answering(OK) as url:
         await deliver(store, None, lambda outbox: outbox.counts["delivered"] == 2, url)
     assert "HTTP Request: POST http://127.0.0.1:" in caplog.text
