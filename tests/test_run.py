@@ -101,5 +101,5 @@ async def test_capture_counts_what_a_full_disk_lost_says_so_and_fails(tmp_path: 
     assert process.returncode == 1, said
     assert b"ERROR" in said
     result = json.loads(out)
-    assert result["dropped"] > 0
-    assert result["transactions"] + result["dropped"] == 200
+    # What else is recorded (heads, codes) can be among the lost.
+    assert result["transactions"] < 200 <= result["transactions"] + result["dropped"]

@@ -75,6 +75,7 @@ def capture(
     asked = bool(stopped) or time.monotonic() >= end
     core = orjson.loads(sensor.stats())
     result = summary(core, time.monotonic() - started)
+    # Heads and codes can be among the lost: at least so many.
     result["transactions"] = max(0, result["transactions"] - core["dropped_capture"])
     if json:
         sys.stdout.write(orjson.dumps(result, option=orjson.OPT_APPEND_NEWLINE).decode())
@@ -95,7 +96,7 @@ def _losses_logged(sensor: _core.Sensor) -> Iterator[None]:
         nonlocal said
         lost = orjson.loads(sensor.stats())["dropped_capture"]
         if lost > said:
-            log.error("%s transactions could not be recorded so far", f"{lost:,}")
+            log.error("%s entries could not be recorded so far", f"{lost:,}")
             said = lost
 
     def watch() -> None:
