@@ -72,6 +72,10 @@ Address = Annotated[str, AfterValidator(_address)]
 """Lower-case hexadecimal with 0x."""
 
 
+# A path segment of this many characters may be a key; rust/core/src/source/live/redact.rs has the same.
+KEY_LENGTH = 8
+
+
 def redact_url(url: str) -> str:
     """The URL without what may be a key: user info, long path segments, the query."""
     try:
@@ -84,7 +88,7 @@ def redact_url(url: str) -> str:
     if ":" in host:
         host = f"[{host}]"
     user = "***@" if parts.username or parts.password else ""
-    path = "/".join("***" if len(part) >= 12 else part for part in parts.path.split("/"))
+    path = "/".join("***" if len(part) >= KEY_LENGTH else part for part in parts.path.split("/"))
     query = "?***" if parts.query else ""
     return f"{parts.scheme}://{user}{host}{f':{port}' if port else ''}{path}{query}"
 
