@@ -167,13 +167,15 @@ class Node:
             return {**base, "error": {"code": -32601, "message": "method not found"}}
 
     async def announce(self, tx: dict[str, Any]) -> None:
-        """Sends a pending transaction to every subscriber."""
+        """Sends a pending transaction to every subscriber, and returns when each has read it."""
         self.known[tx["hash"]] = tx
         for connection, subscription in self._subscribers:
             params = {"subscription": subscription, "result": tx if self.whole else tx["hash"]}
             await connection.send(
                 json.dumps({"jsonrpc": "2.0", "method": "eth_subscription", "params": params})
             )
+            # The sensor answers a ping after it has read what came before.
+            await (await connection.ping())
 
 
 @asynccontextmanager

@@ -391,8 +391,9 @@ class NodeWithBacklog(Node):
         return super()._answer(method, params)
 
 
-async def test_bench_compares_what_endpoints_announce_and_not_their_backlogs() -> None:
-    async with running(NodeWithBacklog()) as slow, running(NodeWithBacklog()) as fast:
+@pytest.mark.parametrize("whole", [True, False], ids=["transactions", "hashes"])
+async def test_bench_compares_what_endpoints_announce_and_not_their_backlogs(whole: bool) -> None:
+    async with running(NodeWithBacklog(whole=whole)) as slow, running(NodeWithBacklog(whole=whole)) as fast:
         urls = f"chain.websocket_urls={slow.url},{fast.url}"
         live = await start("bench", "--json", "--no-stages", "--seconds", "3", "--set", urls)
         await asyncio.gather(slow.subscribed.wait(), fast.subscribed.wait())

@@ -18,9 +18,11 @@ use mempool_ids_core::config::{
 };
 use mempool_ids_core::event::Event;
 use mempool_ids_core::pipeline::Sensor;
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use support::feed::{Feed, Plan};
+use support::machine::{Ticks, keccak_mb_per_second};
 use support::samples::Samples;
 
 /// Transactions a second; the first second of a round warms up.
@@ -118,24 +120,18 @@ fn histogram() -> Histogram<u64> {
     Histogram::new_with_max(60_000_000_000, 3).expect("valid bounds")
 }
 
-/// Of several rounds together, and the median of each.
-fn figures(rounds: &[Histogram<u64>]) -> serde_json::Value {
-    let us = |nanos: u64| nanos as f64 / 1000.0;
-    let mut all = histogram();
-    rounds
-        .iter()
-        .for_each(|round| all.add(round).expect("same bounds"));
-    let at = |q: f64| us(all.value_at_quantile(q));
-    let each = |q: f64| -> Vec<f64> {
-        rounds
-            .iter()
-            .map(|round| us(round.value_at_quantile(q)))
-            .collect()
-    };
-    serde_json::json!({
-        "p50": at(0.5), "p90": at(0.9), "p99": at(0.99), "p99.9": at(0.999), "max": us(all.max()), "count": all.len(),
-        "p50_by_round": each(0.5), "p99_by_round": each(0.99),
+/// Microseconds.
+fn figures(histogram: &Histogram<u64>) -> Value {
+    let at = |q: f64| histogram.value_at_quantile(q) as f64 / 1000.0;
+    json!({
+        "p50": at(0.5), "p90": at(0.9), "p99": at(0.99), "p99.9": at(0.999), "max": histogram.max() as f64 / 1000.0,
     })
+}
+
+fn together<'a>(histograms: impl Iterator<Item = &'a Histogram<u64>>) -> Histogram<u64> {
+    let mut all = histogram();
+    histograms.for_each(|one| all.add(one).expect("same bounds"));
+    all
 }
 
 /// From the feed's write, and from the sensor's read, to the end of classification.
@@ -238,35 +234,108 @@ fn saturated(samples: &Samples, count: u64) -> (f64, u64) {
     ((count - dropped) as f64 / seconds, dropped)
 }
 
+/// One measurement of everything, with what the machine was like meanwhile.
+struct Round {
+    keccak_mb_per_second: f64,
+    /// During the two at the rate.
+    stolen_at_rate: Option<f64>,
+    bare: Histogram<u64>,
+    whole: Histogram<u64>,
+    inside: Histogram<u64>,
+    stolen_saturated: Option<f64>,
+    tx_per_second: f64,
+    dropped: u64,
+}
+
+impl Round {
+    fn measure(samples: &Samples, at_rate_count: u64, saturated_count: u64) -> Self {
+        let keccak_mb_per_second = keccak_mb_per_second();
+        let before = Ticks::now();
+        let bare = bare(samples, at_rate_count);
+        let (whole, inside) = at_rate(samples, at_rate_count);
+        let stolen_at_rate = Ticks::stolen_since(before);
+        let before = Ticks::now();
+        // On a thread of its own, which is pinned.
+        let (tx_per_second, dropped) = std::thread::scope(|scope| {
+            let saturated = scope.spawn(|| saturated(samples, saturated_count));
+            saturated.join().expect("measures")
+        });
+        Self {
+            keccak_mb_per_second,
+            stolen_at_rate,
+            bare,
+            whole,
+            inside,
+            stolen_saturated: Ticks::stolen_since(before),
+            tx_per_second,
+            dropped,
+        }
+    }
+
+    fn json(&self) -> Value {
+        json!({
+            "keccak_mb_per_second": self.keccak_mb_per_second,
+            "stolen_at_rate_percent": self.stolen_at_rate,
+            "stolen_saturated_percent": self.stolen_saturated,
+            "socket_to_bare_read_us": figures(&self.bare),
+            "socket_to_classified_us": figures(&self.whole),
+            "read_to_classified_us": figures(&self.inside),
+            "tx_per_second": self.tx_per_second,
+        })
+    }
+}
+
+/// The third of the rounds that the host took least from, by `stolen`: chosen by the machine, not by the result.
+fn quiet(rounds: &[Round], stolen: impl Fn(&Round) -> Option<f64>) -> Vec<&Round> {
+    let mut sorted: Vec<&Round> = rounds.iter().collect();
+    let taken = |round: &Round| stolen(round).unwrap_or(0.0);
+    sorted.sort_by(|a, b| taken(a).total_cmp(&taken(b)));
+    sorted.truncate(rounds.len().div_ceil(3));
+    sorted
+}
+
+fn median_rate(rounds: &[&Round]) -> f64 {
+    let mut rates: Vec<f64> = rounds.iter().map(|round| round.tx_per_second).collect();
+    rates.sort_by(f64::total_cmp);
+    rates[rates.len() / 2]
+}
+
+fn at_rate_json(rounds: &[&Round]) -> Value {
+    let of = |part: fn(&Round) -> &Histogram<u64>| {
+        figures(&together(rounds.iter().map(|round| part(round))))
+    };
+    json!({
+        "rounds": rounds.len(),
+        "socket_to_classified_us": of(|round| &round.whole),
+        "read_to_classified_us": of(|round| &round.inside),
+        "socket_to_bare_read_us": of(|round| &round.bare),
+    })
+}
+
 fn main() {
     let quick = std::env::args().any(|a| a == "--quick");
-    let rounds = if quick { 2 } else { 5 };
+    let (count, at_rate_count, saturated_count) = if quick {
+        (2, 2 * RATE, 50_000)
+    } else {
+        (15, 4 * RATE, 200_000)
+    };
     let samples = support::samples::load();
-    let count = RATE * if quick { 2 } else { 8 };
-    let (mut whole, mut inside, mut floor) = (Vec::new(), Vec::new(), Vec::new());
-    for _ in 0..rounds {
-        floor.push(bare(&samples, count / 2));
-        let (w, i) = at_rate(&samples, count);
-        whole.push(w);
-        inside.push(i);
-    }
-    let count = if quick { 50_000 } else { 400_000 };
-    let mut saturation: Vec<(f64, u64)> = (0..rounds).map(|_| saturated(&samples, count)).collect();
-    saturation.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let runs = serde_json::json!({
+    let rounds: Vec<Round> = (0..count)
+        .map(|_| Round::measure(&samples, at_rate_count, saturated_count))
+        .collect();
+    let all: Vec<&Round> = rounds.iter().collect();
+    let runs = json!({
         "samples": samples.origin,
-        "at_1000": {
-            "rate": RATE,
-            "socket_to_classified_us": figures(&whole),
-            "read_to_classified_us": figures(&inside),
-            "socket_to_bare_read_us": figures(&floor),
+        "rate": RATE,
+        "at_rate": at_rate_json(&all),
+        "at_rate_quiet": at_rate_json(&quiet(&rounds, |round| round.stolen_at_rate)),
+        "saturated": {
+            "count": saturated_count,
+            "tx_per_second": median_rate(&all),
+            "tx_per_second_quiet": median_rate(&quiet(&rounds, |round| round.stolen_saturated)),
+            "dropped": rounds.iter().map(|round| round.dropped).sum::<u64>(),
         },
-        "saturation": {
-            "count": count,
-            "tx_per_second": saturation[rounds / 2].0,
-            "by_round": saturation.iter().map(|round| round.0).collect::<Vec<_>>(),
-            "dropped": saturation.iter().map(|round| round.1).sum::<u64>(),
-        },
+        "rounds": rounds.iter().map(Round::json).collect::<Vec<_>>(),
     });
     let text = serde_json::to_string_pretty(&runs).expect("json");
     println!("{text}");

@@ -30,7 +30,7 @@ pub struct Stats {
     pub received: Counter,
     /// Received, already seen by hash.
     pub duplicates: Counter,
-    /// Lost because the pipeline's queue was full for too long.
+    /// Lost because a queue before the pipeline was full for too long.
     pub dropped_queue: Counter,
     /// Lost because the capture writer fell behind.
     pub dropped_capture: Counter,

@@ -4,4 +4,5 @@
 pub mod capture;
 pub mod corpus;
 pub mod feed;
+pub mod machine;
 pub mod samples;

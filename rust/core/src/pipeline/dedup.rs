@@ -11,8 +11,8 @@ use std::time::Instant;
 pub struct FirstSeen {
     pub endpoint: u16,
     pub at: Instant,
-    /// Of the fields, see [`Dedup::fingerprint`]; 0 where nobody compares.
-    pub fingerprint: u64,
+    /// Of the contents, see [`Dedup::fingerprint`]; `None` where there was no more than the hash.
+    pub fingerprint: Option<u64>,
 }
 
 /// The last `capacity` hashes in a ring that is overwritten in order, and a table of their places: small, since every
@@ -39,15 +39,30 @@ impl Dedup {
         }
     }
 
-    /// Remembers `hash`; answers who was first where it was seen before.
+    /// Remembers that `hash` was announced, without contents; answers who was first where it was seen before.
+    pub fn announce(&mut self, hash: B256, endpoint: u16, at: Instant) -> Option<FirstSeen> {
+        self.insert(
+            hash,
+            FirstSeen {
+                endpoint,
+                at,
+                fingerprint: None,
+            },
+        )
+    }
+
+    /// Remembers `hash`; answers what was known before: the first endpoint, and the first contents.
     pub fn insert(&mut self, hash: B256, seen: FirstSeen) -> Option<FirstSeen> {
         let key = self.seeded.hash_one(hash);
-        let ring = &self.ring;
+        let ring = &mut self.ring;
         if let Some(place) = self
             .places
             .find(key, |place| ring[*place as usize].0 == hash)
         {
-            return Some(ring[*place as usize].1);
+            let known = &mut ring[*place as usize].1;
+            let before = *known;
+            known.fingerprint = known.fingerprint.or(seen.fingerprint);
+            return Some(before);
         }
         let place = if self.ring.len() < self.capacity {
             self.ring.push((hash, seen));

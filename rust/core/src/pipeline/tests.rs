@@ -30,7 +30,7 @@ fn seen(endpoint: u16) -> FirstSeen {
     FirstSeen {
         endpoint,
         at: Instant::now(),
-        fingerprint: 0,
+        fingerprint: Some(u64::from(endpoint)),
     }
 }
 
@@ -42,6 +42,18 @@ fn the_first_endpoint_to_announce_a_hash_is_remembered() {
         dedup.insert(hash(1), seen(4)).map(|first| first.endpoint),
         Some(3)
     );
+}
+
+#[test]
+fn contents_are_new_though_their_hash_was_announced() {
+    let mut dedup = Dedup::new(8);
+    assert!(dedup.announce(hash(1), 3, Instant::now()).is_none());
+    let first = dedup.insert(hash(1), seen(4)).unwrap();
+    assert_eq!((first.endpoint, first.fingerprint), (3, None));
+    let first = dedup.insert(hash(1), seen(5)).unwrap();
+    assert_eq!((first.endpoint, first.fingerprint), (3, Some(4)));
+    let first = dedup.announce(hash(1), 6, Instant::now()).unwrap();
+    assert_eq!((first.endpoint, first.fingerprint), (3, Some(4)));
 }
 
 #[test]
@@ -181,6 +193,33 @@ fn what_is_not_heard_of_for_the_tracking_time_is_dropped() {
     assert!(f.fates().is_empty());
     f.tracker.expire(1001, &mut f.outcomes);
     assert_eq!(f.fates(), [Fate::Dropped]);
+}
+
+#[test]
+fn what_was_given_up_is_told_to_be_mined_after_all() {
+    let mut f = Following::new(10, 1000);
+    let (detected, other) = (tx(1, 1, 0), tx(2, 2, 0));
+    f.detected(&detected);
+    f.tracker.pending(&other, &mut f.outcomes);
+    f.tracker.expire(1002, &mut f.outcomes);
+    assert_eq!((f.fates(), f.tracker.len()), (vec![Fate::Dropped], 0));
+    f.mine(3, &[&detected, &other]);
+    assert_eq!(f.fates(), [Fate::Mined { block: 3 }]);
+    f.tracker.expire(u64::MAX, &mut f.outcomes);
+    assert!(f.fates().is_empty(), "ended");
+}
+
+#[test]
+fn what_stays_dropped_is_forgotten_after_as_long_again() {
+    let mut f = Following::new(10, 1000);
+    let lost = tx(1, 1, 0);
+    f.detected(&lost);
+    f.tracker.expire(1001, &mut f.outcomes);
+    f.tracker.expire(2001, &mut f.outcomes);
+    assert_eq!(f.fates(), [Fate::Dropped]);
+    f.mine(3, &[&lost]);
+    assert!(f.fates().is_empty());
+    assert_eq!(f.stats.dropped.get(), 1);
 }
 
 #[test]

@@ -47,6 +47,10 @@ impl Pending {
         &self.order[number.wrapping_sub(self.first) as usize]
     }
 
+    fn at_mut(&mut self, number: u32) -> &mut Tracked {
+        &mut self.order[number.wrapping_sub(self.first) as usize]
+    }
+
     fn find(&self, hash: &B256) -> Option<u32> {
         let key = self.seeded.hash_one(hash);
         let same = |number: &u32| self.at(*number).hash == *hash;
@@ -62,8 +66,8 @@ impl Pending {
         self.by_nonce.find(key, same).copied()
     }
 
-    /// Adds one whose hash, and whose sender and nonce, are not there.
-    fn push(&mut self, tracked: Tracked) {
+    /// Adds one whose hash, and whose sender and nonce, are not there; answers its number.
+    fn push(&mut self, tracked: Tracked) -> u32 {
         let number = self.first.wrapping_add(self.order.len() as u32);
         self.order.push_back(tracked);
         let (order, first, seeded) = (&self.order, self.first, &self.seeded);
@@ -75,10 +79,7 @@ impl Pending {
         let nonce = |t: &Tracked| seeded.hash_one((&t.from, t.nonce));
         self.by_nonce
             .insert_unique(nonce(&tracked), number, |n| nonce(at(n)));
-    }
-
-    fn at_mut(&mut self, number: u32) -> &mut Tracked {
-        &mut self.order[number.wrapping_sub(self.first) as usize]
+        number
     }
 
     /// Answers what it was before; it may have ended otherwise already.
@@ -97,15 +98,21 @@ impl Pending {
         }
     }
 
-    /// Takes the oldest out of the order.
-    fn pop(&mut self) -> Option<Tracked> {
-        let hash = self.order.front()?.hash;
-        let number = self.first;
+    fn unlist(&mut self, number: u32) {
         self.unlink(number);
-        let key = self.seeded.hash_one(hash);
+        let key = self.seeded.hash_one(self.at(number).hash);
         if let Ok(entry) = self.by_hash.find_entry(key, |other| *other == number) {
             entry.remove();
         }
+    }
+
+    /// Takes the oldest out of the order.
+    fn pop(&mut self) -> Option<Tracked> {
+        if self.order.is_empty() {
+            return None;
+        }
+        let number = self.first;
+        self.unlist(number);
         self.first = number.wrapping_add(1);
         self.order.pop_front()
     }
@@ -117,11 +124,7 @@ impl Pending {
         }
         if let Some(number) = self.find(&tracked.hash) {
             // Its old place in the order is left to expire.
-            self.unlink(number);
-            let key = self.seeded.hash_one(tracked.hash);
-            if let Ok(entry) = self.by_hash.find_entry(key, |other| *other == number) {
-                entry.remove();
-            }
+            self.unlist(number);
             self.at_mut(number).detected = false;
         }
         self.push(tracked);
@@ -294,7 +297,8 @@ impl Tracker {
         }
     }
 
-    /// Ends what has been pending for longer than the tracking time.
+    /// Ends what has been pending for longer than the tracking time. Detected ones are known for as long again: a node may
+    /// still hold what we gave up, and mine it.
     pub fn expire(&mut self, now_ms: u64, out: &mut Vec<Outcome>) {
         while let Some(oldest) = self.pending.order.front()
             && now_ms.saturating_sub(oldest.seen_ms) >= self.drop_after_ms
@@ -303,8 +307,13 @@ impl Tracker {
                 && tracked.ended.is_none()
             {
                 self.stats.dropped.add(1);
-                let ended = Some(Fate::Dropped);
-                report(&Tracked { ended, ..tracked }, now_ms, out);
+                if tracked.detected {
+                    let number = self.pending.push(Tracked {
+                        seen_ms: now_ms,
+                        ..tracked
+                    });
+                    report(&self.pending.end(number, Fate::Dropped), now_ms, out);
+                }
             }
         }
     }

@@ -165,6 +165,10 @@ impl Worker {
             Item::Notification(raw) => self.raw(&raw, Form::Notification),
             Item::Object(raw) => self.raw(&raw, Form::Object),
             Item::Fetched(raw) => self.raw(&raw, Form::Fetched),
+            Item::Announced { hash, endpoint, at } => {
+                let first = self.dedup.announce(hash, endpoint, at);
+                self.count_endpoint(endpoint, at, first);
+            }
             Item::Transaction { tx, at } => {
                 self.slots[self.filled].tx = *tx;
                 self.transaction(at, 0, None);
@@ -241,17 +245,23 @@ impl Worker {
             return;
         }
         let fingerprint = self.dedup.fingerprint(&slot.tx);
-        let first = FirstSeen {
-            endpoint,
-            at,
-            fingerprint,
-        };
-        let seen = self.dedup.insert(slot.tx.hash, first);
-        self.count_endpoint(endpoint, at, seen);
+        let seen = self.dedup.insert(
+            slot.tx.hash,
+            FirstSeen {
+                endpoint,
+                at,
+                fingerprint: Some(fingerprint),
+            },
+        );
+        // Objects were announced before, as hashes, or by nobody: a pool says nothing about who is faster.
+        if raw.is_some_and(|(_, form)| form == Form::Notification) {
+            self.count_endpoint(endpoint, at, seen);
+        }
         let slot = &self.slots[self.filled];
-        match seen {
-            None => {}
-            Some(first) if first.fingerprint != fingerprint => {
+        match seen.map(|first| first.fingerprint) {
+            // Its contents are new, or all there was so far was its hash.
+            None | Some(None) => {}
+            Some(Some(first)) if first != fingerprint => {
                 // One of the two was made up to hide the other: both are judged.
                 let (origin, at_ms) = (slot.tx.hash.to_string(), slot.tx.seen_ms);
                 let reason = "announced with different contents under one hash".into();
@@ -459,7 +469,7 @@ impl Worker {
         let seen = FirstSeen {
             endpoint: 0,
             at: classified,
-            fingerprint: 0,
+            fingerprint: None,
         };
         if self.detected.insert(slot.tx.hash, seen).is_some() {
             return;
@@ -496,6 +506,7 @@ impl Worker {
             self.tracker.expire(now_ms(), &mut self.outcomes);
             self.report_outcomes();
         }
+        self.tell_capture_troubles();
         let mut published = self
             .published
             .lock()
@@ -506,6 +517,22 @@ impl Worker {
             tracked: self.tracker.len(),
             queued: inbox.len(),
         };
+    }
+
+    fn tell_capture_troubles(&mut self) {
+        let troubles: Vec<_> = self
+            .capture
+            .iter()
+            .flat_map(CaptureWriter::troubles)
+            .collect();
+        for trouble in troubles {
+            self.anomaly(
+                AnomalyKind::CaptureFailed,
+                "capture".into(),
+                trouble,
+                now_ms(),
+            );
+        }
     }
 
     /// Unix milliseconds: now, or in a replay as far as it has come.

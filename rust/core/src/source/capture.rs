@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 use crate::stats::Stats;
 use crate::tx::PendingTransaction;
 use bytes::Bytes;
-use crossbeam_channel::{Sender, bounded, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use recorder::Recorder;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -32,6 +32,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 /// Waiting for the writer, at the most.
 const QUEUE: usize = 16_384;
 const QUEUE_BYTES: usize = 32 << 20;
+/// Things gone wrong that nobody has asked for yet, at the most; a disk that fails says the same again and again.
+const TROUBLES: usize = 16;
 
 enum Offer {
     Transaction {
@@ -59,6 +61,7 @@ pub struct CaptureWriter {
     offers: Option<Sender<Offer>>,
     held: Arc<AtomicUsize>,
     stats: Arc<Stats>,
+    troubles: Receiver<String>,
     thread: Option<JoinHandle<Result<()>>>,
 }
 
@@ -78,19 +81,28 @@ impl CaptureWriter {
         })?;
         let left_behind = segment::left_behind(&dir)?;
         let journal = segment::create(&dir, unix_ms(), chain_id)?;
-        let (full, converter) = start_converter()?;
+        let (trouble, troubles) = bounded(TROUBLES);
+        let (full, converter) = start_converter(trouble.clone())?;
         for path in left_behind {
             let _ = full.send(path);
         }
         let (offers, inbox) = bounded(QUEUE);
         let held = Arc::new(AtomicUsize::new(0));
-        let recorder = Recorder::new(config.clone(), chain_id, journal, full, stats.clone());
+        let recorder = Recorder::new(
+            config.clone(),
+            chain_id,
+            journal,
+            full,
+            stats.clone(),
+            trouble,
+        );
         let levels = held.clone();
         let thread = spawn("capture", move || recorder.run(&inbox, &levels, converter))?;
         Ok(Self {
             offers: Some(offers),
             held,
             stats,
+            troubles,
             thread: Some(thread),
         })
     }
@@ -132,6 +144,11 @@ impl CaptureWriter {
         }
     }
 
+    /// What has gone wrong since this was last asked, for people.
+    pub fn troubles(&self) -> impl Iterator<Item = String> {
+        self.troubles.try_iter()
+    }
+
     /// Writes what is waiting, turns the last journal into Parquet, and tells the first thing that went wrong.
     pub fn finish(mut self) -> Result<()> {
         self.join()
@@ -155,13 +172,13 @@ impl Drop for CaptureWriter {
 }
 
 /// Turns journals into Parquet until the sender is gone. A journal that fails stays, and can be replayed as it is.
-fn start_converter() -> Result<(Sender<PathBuf>, JoinHandle<Result<()>>)> {
+fn start_converter(trouble: Sender<String>) -> Result<(Sender<PathBuf>, JoinHandle<Result<()>>)> {
     let (full, inbox) = unbounded::<PathBuf>();
     let thread = spawn("capture-convert", move || {
         let mut first_error = Ok(());
         for path in inbox {
             if let Err(error) = segment::convert(&path) {
-                tracing::warn!("capture stays a journal: {error}");
+                trouble.try_send(format!("stays a journal: {error}")).ok();
                 first_error = first_error.and(Err(error));
             }
         }

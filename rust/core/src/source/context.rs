@@ -24,7 +24,7 @@ impl ContextEntry {
             Item::Reorg(reorg) => Self::Reorg(reorg.clone()),
             Item::Code(code) => Self::Code(code.clone()),
             Item::Notification(_) | Item::Object(_) | Item::Fetched(_) => return None,
-            Item::Transaction { .. } => return None,
+            Item::Transaction { .. } | Item::Announced { .. } => return None,
             Item::Anomaly(_) | Item::Ready | Item::End => return None,
         })
     }

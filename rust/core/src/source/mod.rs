@@ -10,6 +10,7 @@ pub mod replay;
 use crate::chain::{BlockContents, CodeAnswer, Head};
 use crate::event::{Anomaly, Reorg};
 use crate::tx::PendingTransaction;
+use alloy_primitives::B256;
 use bytes::Bytes;
 use std::time::Instant;
 
@@ -34,6 +35,12 @@ pub enum Item {
     Object(Raw),
     /// A transaction that was asked for by name: it is handed on even where it was seen before.
     Fetched(Raw),
+    /// A node announced a hash without contents, which come as an [`Object`](Self::Object) when they have been asked for.
+    Announced {
+        hash: B256,
+        endpoint: u16,
+        at: Instant,
+    },
     /// Already decoded (Parquet).
     Transaction {
         tx: Box<PendingTransaction>,

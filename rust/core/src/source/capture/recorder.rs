@@ -30,6 +30,7 @@ pub(super) struct Recorder {
     synced: Instant,
     full: Sender<PathBuf>,
     stats: Arc<Stats>,
+    trouble: Sender<String>,
     error: Option<Error>,
 }
 
@@ -41,6 +42,7 @@ impl Recorder {
         journal: JournalWriter,
         full: Sender<PathBuf>,
         stats: Arc<Stats>,
+        trouble: Sender<String>,
     ) -> Self {
         let now = Instant::now();
         Self {
@@ -53,6 +55,7 @@ impl Recorder {
             synced: now,
             full,
             stats,
+            trouble,
             error: None,
         }
     }
@@ -162,7 +165,7 @@ impl Recorder {
                 (self.rows, self.entries) = (0, 0);
             }
             Err(e) => {
-                tracing::warn!("capture cannot rotate: {e}");
+                self.trouble.try_send(format!("cannot rotate: {e}")).ok();
                 self.error.get_or_insert(e);
             }
         }
@@ -174,7 +177,9 @@ impl Recorder {
             source,
         };
         if self.error.is_none() {
-            tracing::warn!("capture loses transactions: {error}");
+            self.trouble
+                .try_send(format!("loses transactions: {error}"))
+                .ok();
             self.error = Some(error);
         }
     }

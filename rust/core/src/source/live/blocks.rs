@@ -24,14 +24,14 @@ const RETRY_AFTER: [Duration; 3] = [
 
 /// Fetches block after block until the pipeline is gone.
 pub async fn fetch(
-    shared: Rc<Shared>,
-    endpoints: Vec<Rc<Endpoint>>,
-    mut blocks: mpsc::Receiver<NewBlock>,
-    reporter: Reporter,
-) -> Closed {
+    shared: &Shared,
+    endpoints: &[Rc<Endpoint>],
+    blocks: &mut mpsc::Receiver<NewBlock>,
+    reporter: &Reporter,
+) {
     while let Some(block) = blocks.recv().await {
-        let forwarded = match contents(&shared, &block).await {
-            Ok(answer) => forward(&shared, &endpoints, &block, &answer, &reporter).await,
+        let forwarded = match contents(shared, &block).await {
+            Ok(answer) => forward(shared, endpoints, &block, &answer, reporter).await,
             Err(reason) => {
                 let said = format!(
                     "no contents of block {}: {reason}",
@@ -45,7 +45,6 @@ pub async fn fetch(
             break;
         }
     }
-    Closed
 }
 
 async fn contents(shared: &Shared, block: &NewBlock) -> Result<Answer, String> {

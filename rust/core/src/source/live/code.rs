@@ -77,17 +77,19 @@ impl CodeRequests {
 }
 
 /// Answers until nobody can ask any more.
-pub async fn serve(shared: Rc<Shared>, mut queue: CodeQueue, reporter: Reporter) {
-    let reporter = Rc::new(reporter);
+pub async fn serve(shared: &Rc<Shared>, queue: &mut CodeQueue, reporter: &Rc<Reporter>) {
     let room = Arc::new(Semaphore::new(CONCURRENT));
     let dating = Rc::new(Semaphore::new(DATING));
     while let Ok(permit) = room.clone().acquire_owned().await
         && let Some(address) = queue.receiver.recv().await
     {
-        let (shared, reporter, in_flight) =
-            (shared.clone(), reporter.clone(), queue.in_flight.clone());
-        let dating = dating.clone();
+        let under_way = UnderWay {
+            address,
+            all: queue.in_flight.clone(),
+        };
+        let (shared, reporter, dating) = (shared.clone(), reporter.clone(), dating.clone());
         tokio::task::spawn_local(async move {
+            let _under_way = under_way;
             if let Err(reason) = answer(&shared, address, permit, &dating).await {
                 shared.stats.code_failures.add(1);
                 reporter.report(
@@ -95,11 +97,20 @@ pub async fn serve(shared: Rc<Shared>, mut queue: CodeQueue, reporter: Reporter)
                     &format!("eth_getCode {address}: {reason}"),
                 );
             }
-            in_flight
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .remove(&address);
         });
+    }
+}
+
+/// An address that is not asked for again until this is dropped.
+struct UnderWay {
+    address: Address,
+    all: Arc<Mutex<HashSet<Address>>>,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
+        all.remove(&self.address);
     }
 }
 

@@ -13,7 +13,7 @@ use crate::source::queue::Closed;
 use bytes::Bytes;
 use futures_util::task::Poll;
 use futures_util::{Sink, Stream};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -29,12 +29,16 @@ const STRIDE: u32 = 128;
 const EARLY: usize = 256;
 /// How often the head is asked for where the node refuses `newHeads`.
 const POLL_HEADS: Duration = Duration::from_secs(2);
+/// An announcement may come this much later than an answer that knows the same head.
+const OVERTAKEN: Duration = Duration::from_secs(5);
 
 /// An open connection.
 pub struct Connection<'a> {
     endpoint: &'a Endpoint,
     rpc: Rc<WsRpc>,
     session: RefCell<Session>,
+    /// Heads the node announced by itself.
+    heads: Cell<u64>,
 }
 
 enum Wake {
@@ -49,6 +53,7 @@ impl<'a> Connection<'a> {
             endpoint,
             rpc,
             session: RefCell::new(Session::new()),
+            heads: Cell::new(0),
         }
     }
 
@@ -75,17 +80,46 @@ impl<'a> Connection<'a> {
                 false => Ok(()),
             }
         };
-        let (resynced, ()) = tokio::join!(resync, self.latest_head());
+        let (resynced, _) = tokio::join!(resync, self.latest_head());
         if resynced.is_err() {
             return Ended::Closed;
         }
         endpoint.caught_up.set(true);
         if !polls_heads {
-            return std::future::pending().await;
+            return self.watch_heads().await;
         }
         loop {
             tokio::time::sleep(POLL_HEADS).await;
             self.latest_head().await;
+        }
+    }
+
+    /// Ends where the node's chain goes on and the node announces none of it: it answers, but has forgotten what we
+    /// subscribed to.
+    async fn watch_heads(&self) -> Ended {
+        let interval = Duration::from_millis(self.endpoint.shared.config.stall_timeout_ms);
+        // Its head, as it answered, since it last announced one.
+        let mut quiet_since = None;
+        loop {
+            let announced = self.heads.get();
+            tokio::time::sleep(interval).await;
+            if self.heads.get() != announced {
+                quiet_since = None;
+                continue;
+            }
+            let Some(head) = self.latest_head().await else {
+                continue;
+            };
+            if head <= *quiet_since.get_or_insert(head) {
+                continue;
+            }
+            // The answer may have overtaken the announcement.
+            tokio::time::sleep(interval.min(OVERTAKEN)).await;
+            if self.heads.get() == announced {
+                let said =
+                    "announces no heads, though its chain goes on: the subscriptions are lost";
+                return Ended::Lost(said.into());
+            }
         }
     }
 
@@ -154,18 +188,22 @@ impl<'a> Connection<'a> {
         }
     }
 
-    /// The head now: the base fee at the start, and after a cut the blocks that were missed.
-    async fn latest_head(&self) {
+    /// The head now: the base fee at the start, and after a cut the blocks that were missed. Answers its number.
+    async fn latest_head(&self) -> Option<u64> {
         let said = match self
             .rpc
             .call("eth_getBlockByNumber", r#"["latest",false]"#, TIMEOUT)
             .await
         {
             Ok(answer) => match json::head(answer.text(), answer.arrival.unix_ms) {
-                Some(head) => return self.announce_head(head),
+                Some(head) => {
+                    let number = head.number;
+                    self.announce_head(head);
+                    return Some(number);
+                }
                 None => "a block that cannot be read".to_owned(),
             },
-            Err(RpcError::Lost) => return,
+            Err(RpcError::Lost) => return None,
             Err(error) => error.to_string(),
         };
         let said = self
@@ -173,6 +211,7 @@ impl<'a> Connection<'a> {
             .url
             .scrub(&format!("eth_getBlockByNumber latest: {said}"));
         self.endpoint.reporter.report(AnomalyKind::NodeError, &said);
+        None
     }
 
     fn announce_head(&self, head: crate::chain::Head) {
@@ -286,16 +325,12 @@ impl<'a> Connection<'a> {
                 Frame::Transaction => self.endpoint.offer_notification(bytes, arrival).await?,
                 Frame::Hash(hash) => {
                     self.tell_hashes();
-                    if self
-                        .endpoint
-                        .shared
-                        .lookups
-                        .announce(self.endpoint.index, hash)
-                    {
-                        self.endpoint.shared.stats.dropped_queue.add(1);
-                    }
+                    self.endpoint.offer_hash(hash, arrival).await?;
                 }
-                Frame::Head(head) => self.announce_head(head),
+                Frame::Head(head) => {
+                    self.heads.set(self.heads.get() + 1);
+                    self.announce_head(head);
+                }
                 Frame::Answers { subscribed: true } => again = early.len(),
                 Frame::Answers { subscribed: false } => {}
                 Frame::Unknown if self.sets_aside(early, &bytes) => {

@@ -11,6 +11,7 @@ use crate::event::AnomalyKind;
 use crate::source::queue::Closed;
 use crate::source::{Item, Raw};
 use crate::stats::EndpointStats;
+use alloy_primitives::B256;
 use bytes::Bytes;
 use std::cell::Cell;
 use std::rc::Rc;
@@ -148,6 +149,19 @@ impl Endpoint {
             return Ok(());
         }
         let item = Item::Notification(self.raw(frame, arrival));
+        self.shared.items.offer(item, PATIENCE).await
+    }
+
+    /// Forwards that a hash was announced, and has its transaction asked for.
+    pub async fn offer_hash(&self, hash: B256, arrival: Arrival) -> Result<(), Closed> {
+        if self.shared.lookups.announce(self.index, hash) {
+            self.shared.stats.dropped_queue.add(1);
+        }
+        let item = Item::Announced {
+            hash,
+            endpoint: self.index,
+            at: arrival.at,
+        };
         self.shared.items.offer(item, PATIENCE).await
     }
 

@@ -13,8 +13,11 @@ use tokio::sync::{Semaphore, mpsc};
 const CONCURRENT: usize = 16;
 
 /// Transactions asked for by name, several at a time: a node that is slow with one does not hold up the next.
-pub async fn serve(shared: Rc<Shared>, mut wanted: mpsc::Receiver<B256>, reporter: Reporter) {
-    let reporter = Rc::new(reporter);
+pub async fn serve(
+    shared: &Rc<Shared>,
+    wanted: &mut mpsc::Receiver<B256>,
+    reporter: &Rc<Reporter>,
+) {
     let room = Arc::new(Semaphore::new(CONCURRENT));
     while let Ok(permit) = room.clone().acquire_owned().await
         && let Some(hash) = wanted.recv().await

@@ -10,7 +10,6 @@ use crate::source::Item;
 use crate::source::queue::Closed;
 use alloy_primitives::B256;
 use std::collections::{HashMap, HashSet, VecDeque};
-use std::rc::Rc;
 use tokio::sync::mpsc;
 
 /// Blocks walked back in search of a known one, at the most.
@@ -178,21 +177,20 @@ impl Chain {
 
 /// Follows announcements, one after the other, until the pipeline is gone.
 pub async fn follow(
-    shared: Rc<Shared>,
-    mut announced: mpsc::Receiver<Announced>,
-    blocks: mpsc::Sender<NewBlock>,
-    reporter: Reporter,
-) -> Closed {
+    shared: &Shared,
+    announced: &mut mpsc::Receiver<Announced>,
+    blocks: &mpsc::Sender<NewBlock>,
+    reporter: &Reporter,
+) {
     let mut chain = Chain::default();
     while let Some(next) = announced.recv().await {
-        if take(&shared, &mut chain, next, &blocks, &reporter)
+        if take(shared, &mut chain, next, blocks, reporter)
             .await
             .is_err()
         {
             break;
         }
     }
-    Closed
 }
 
 async fn take(

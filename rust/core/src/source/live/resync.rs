@@ -5,6 +5,7 @@ use super::json;
 use super::rpc::{Answer, POOL_TIMEOUT, RpcError, WsRpc};
 use crate::event::AnomalyKind;
 use crate::source::queue::Closed;
+use std::borrow::Cow;
 
 /// Transactions read before other tasks get their turn.
 const STRIDE: usize = 32;
@@ -53,15 +54,25 @@ pub async fn catch_up(endpoint: &Endpoint, rpc: &WsRpc) -> Result<(), Closed> {
 
 /// `{"pending": {sender: {nonce: transaction}}, "queued": …}`.
 async fn read_pool(endpoint: &Endpoint, answer: &Answer) -> Result<(), Closed> {
-    let sections = json::members(answer.text()).map_while(|member| member);
-    let sections = sections.filter(|(name, _)| name == "pending" || name == "queued");
-    let senders = sections
-        .flat_map(|(_, section)| json::members(section))
-        .map_while(|member| member);
-    let objects = senders
-        .flat_map(|(_, nonces)| json::members(nonces))
-        .map_while(|member| member);
+    let objects = members(endpoint, answer.text())
+        .filter(|(name, _)| name == "pending" || name == "queued")
+        .flat_map(|(_, section)| members(endpoint, section))
+        .flat_map(|(_, nonces)| members(endpoint, nonces));
     offer(endpoint, answer, objects.map(|(_, object)| object)).await
+}
+
+/// Members of an object in the pool. From the first that cannot be read the rest of that object is left out, and told.
+fn members<'a>(
+    endpoint: &Endpoint,
+    object: &'a str,
+) -> impl Iterator<Item = (Cow<'a, str>, &'a str)> {
+    json::members(object).map_while(|member| {
+        if member.is_none() {
+            let said = "part of txpool_content cannot be read";
+            endpoint.reporter.report(AnomalyKind::NodeError, said);
+        }
+        member
+    })
 }
 
 async fn offer<'a>(

@@ -13,8 +13,10 @@ use crate::source::Item;
 use crate::source::queue::{Closed, ItemSender};
 use crate::stats::{EndpointStats, Stats};
 use alloy_primitives::B256;
+use futures_util::FutureExt;
 use rustls::ClientConfig;
 use std::cell::{Cell, RefCell};
+use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -161,48 +163,45 @@ impl Start {
                 Rc::new(Endpoint::new(index, url, stats, reporter, shared.clone()))
             })
             .collect();
-        let (chain, contents, codes) = (
-            report("heads".into()),
-            report("blocks".into()),
-            report("code".into()),
-        );
+        let (chain, contents) = (report("heads".into()), report("blocks".into()));
+        let (codes, fetches) = (report("code".into()), report("fetch".into()));
+        let (codes, fetches) = (Rc::new(codes), Rc::new(fetches));
+        let pause = Duration::from_millis(shared.config.reconnect_max_ms);
         let mut tasks = JoinSet::new();
-        tasks.spawn_local(heads::follow(shared.clone(), announced, new_blocks, chain));
-        tasks.spawn_local(blocks::fetch(
-            shared.clone(),
-            endpoints.clone(),
-            blocks,
-            contents,
-        ));
-        let items = self.items.clone();
-        let deliver = outbox.clone();
+        let (mut announced, background) = (announced, shared.clone());
         tasks.spawn_local(async move {
-            deliver.deliver(&items).await;
-            Closed
+            let follow =
+                async || heads::follow(&background, &mut announced, &new_blocks, &chain).await;
+            lasting(follow, &chain, pause).await;
         });
-        let background = shared.clone();
-        let wanted = self.wanted;
-        let fetches = report("fetch".into());
+        let (mut blocks, background, sources) = (blocks, shared.clone(), endpoints.clone());
         tasks.spawn_local(async move {
-            tokio::join!(
-                code::serve(background.clone(), self.codes, codes),
-                fetch::serve(background, wanted, fetches)
-            );
-            Closed
+            let fetch = async || blocks::fetch(&background, &sources, &mut blocks, &contents).await;
+            lasting(fetch, &contents, pause).await;
         });
+        let (mut queue, background) = (self.codes, shared.clone());
+        tasks.spawn_local(async move {
+            let serve = async || code::serve(&background, &mut queue, &codes).await;
+            lasting(serve, &codes, pause).await;
+        });
+        let (mut wanted, background) = (self.wanted, shared.clone());
+        tasks.spawn_local(async move {
+            let serve = async || fetch::serve(&background, &mut wanted, &fetches).await;
+            lasting(serve, &fetches, pause).await;
+        });
+        let (items, deliver) = (self.items.clone(), outbox.clone());
+        tasks.spawn_local(async move { deliver.deliver(&items).await });
         let mut connections = JoinSet::new();
         for endpoint in endpoints {
-            connections.spawn_local(keep_connected(endpoint));
+            connections.spawn_local(async move {
+                let connected = async || reconnect::keep_connected(endpoint.clone()).await;
+                lasting(connected, &endpoint.reporter, pause).await;
+            });
         }
-        loop {
-            tokio::select! {
-                // The pipeline is gone, or a task has panicked, which is told and survived.
-                Some(ended) = tasks.join_next() => match ended {
-                    Ok(Closed) => return,
-                    Err(error) => reporter.tell(AnomalyKind::NodeError, format!("internal error: {error}")),
-                },
-                over = connections.join_next() => if over.is_none() { break },
-            }
+        tokio::select! {
+            // The pipeline is gone.
+            _ = tasks.join_next() => return,
+            _ = connections.join_all() => {}
         }
         let reason = format!(
             "no endpoint serves chain {}: nothing can be watched",
@@ -212,19 +211,39 @@ impl Start {
     }
 }
 
-/// An endpoint goes on even where our own code fails on something it sent.
-async fn keep_connected(endpoint: Rc<Endpoint>) {
-    loop {
-        let life = tokio::task::spawn_local(reconnect::keep_connected(endpoint.clone()));
-        match life.await {
-            Ok(()) => return,
-            Err(error) => endpoint
-                .reporter
-                .tell(AnomalyKind::NodeError, format!("internal error: {error}")),
+/// Runs `task` to its end, and anew after `pause` where our own code fails on something a node sent.
+async fn lasting(mut task: impl AsyncFnMut(), reporter: &Reporter, pause: Duration) {
+    while let Err(panic) = AssertUnwindSafe(task()).catch_unwind().await {
+        let said = panic.downcast_ref::<String>().map(String::as_str);
+        let said = said.or(panic.downcast_ref::<&str>().copied());
+        let said = format!("internal error: {}", said.unwrap_or("unknown"));
+        reporter.tell(AnomalyKind::NodeError, said);
+        tokio::time::sleep(pause).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_task_that_fails_is_told_and_begins_anew_with_what_it_had() {
+        let stats = Arc::new(Stats::default());
+        let reporter = Reporter::new(Rc::default(), stats.clone(), "test".into());
+        let (sender, mut inbox) = mpsc::channel(4);
+        for number in 1..=3 {
+            sender.try_send(number).unwrap();
         }
-        tokio::time::sleep(Duration::from_millis(
-            endpoint.shared.config.reconnect_max_ms,
-        ))
-        .await;
+        drop(sender);
+        let mut sum = 0;
+        let task = async || {
+            while let Some(number) = inbox.recv().await {
+                assert_ne!(number, 2, "fails");
+                sum += number;
+            }
+        };
+        lasting(task, &reporter, Duration::ZERO).await;
+        assert_eq!(sum, 4);
+        assert_eq!(stats.anomalies.get(AnomalyKind::NodeError), 1);
     }
 }

@@ -45,14 +45,15 @@ pub(super) fn list(paths: &[PathBuf], chain_id: u64) -> Result<Vec<Input>> {
                 path: path.clone(),
                 kind,
             };
-            input.check(chain_id)?;
+            input.require_chain(input.check()?, chain_id)?;
             inputs.push(input);
         }
     }
     Ok(inputs)
 }
 
-/// A folder with one damaged file is still worth replaying; a folder without a sound one is an error.
+/// A folder with one damaged file is still worth replaying; a folder without a sound one, or with a capture of another
+/// chain, is an error.
 fn list_folder(dir: &Path, chain_id: u64) -> Result<Vec<Input>> {
     let io = |source| Error::Io {
         path: dir.into(),
@@ -70,12 +71,18 @@ fn list_folder(dir: &Path, chain_id: u64) -> Result<Vec<Input>> {
         }
     }
     inputs.sort_by(|a, b| a.path.cmp(&b.path));
-    let mut first_error = None;
+    let (mut sound, mut first_error) = (false, None);
     for input in &inputs {
-        match input.check(chain_id) {
-            Ok(()) => return Ok(inputs),
+        match input.check() {
+            Ok(recorded) => {
+                input.require_chain(recorded, chain_id)?;
+                sound = true;
+            }
             Err(e) => first_error = first_error.or(Some(e)),
         }
+    }
+    if sound {
+        return Ok(inputs);
     }
     Err(first_error.unwrap_or_else(|| {
         bad(
@@ -104,8 +111,8 @@ fn kind_of(path: &Path) -> Option<Kind> {
 }
 
 impl Input {
-    /// Whether the file can be replayed at all.
-    fn check(&self, chain_id: u64) -> Result<()> {
+    /// Whether the file can be replayed at all; answers the chain it says it was captured on.
+    fn check(&self) -> Result<Option<u64>> {
         let path = &self.path;
         let io = |source| Error::Io {
             path: path.clone(),
@@ -114,15 +121,18 @@ impl Input {
         if std::fs::metadata(path).map_err(io)?.len() == 0 {
             return Err(bad(path, "the file is empty"));
         }
-        let recorded = match self.kind {
+        match self.kind {
             Kind::Parquet => catch_unwind(AssertUnwindSafe(|| parquet::check(path)))
-                .unwrap_or_else(|_| Err(bad(path, "not a Parquet file that can be read")))?,
-            Kind::Journal => Some(JournalReader::open(path)?.chain_id),
-            Kind::Lines { gzip } => lines::check(path, gzip).map(|()| None)?,
-        };
+                .unwrap_or_else(|_| Err(bad(path, "not a Parquet file that can be read"))),
+            Kind::Journal => Ok(Some(JournalReader::open(path)?.chain_id)),
+            Kind::Lines { gzip } => lines::check(path, gzip).map(|()| None),
+        }
+    }
+
+    fn require_chain(&self, recorded: Option<u64>, chain_id: u64) -> Result<()> {
         match recorded {
             Some(id) if id != chain_id => Err(bad(
-                path,
+                &self.path,
                 &format!(
                     "captured on chain {id}, but this sensor is configured for chain {chain_id}"
                 ),

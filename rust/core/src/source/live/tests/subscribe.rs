@@ -120,12 +120,19 @@ fn a_hash_two_endpoints_announce_is_asked_for_once() {
             node.push(Push::Text(notification(PENDING, &json!(hash(n, 1)))));
         }
     }
-    rig.hashes(50);
+    let (mut announced, mut fetched) = ([0, 0], 0);
+    while fetched < 50 || announced != [50, 50] {
+        match rig.next() {
+            Item::Announced { endpoint, .. } => announced[usize::from(endpoint)] += 1,
+            Item::Object(_) => fetched += 1,
+            _ => {}
+        }
+    }
     let asked: usize = nodes
         .iter()
         .map(|node| node.requests("eth_getTransactionByHash"))
         .sum();
-    assert_eq!(asked, 50);
+    assert_eq!((asked, fetched), (50, 50));
 }
 
 #[test]
@@ -245,6 +252,10 @@ fn the_pool_is_read_at_the_start_and_after_a_cut() {
     let first: Vec<_> = (0..4).map(|n| hash(n, 0xff)).collect();
     assert_eq!(rig.hashes(4), first);
     assert_eq!(rig.stats.recovered.get(), 0, "nothing was lost yet");
+    // Else its contents would be recovered, too.
+    rig.until("the head is followed", |_| {
+        node.requests("eth_getBlockByHash") == 1
+    });
     node.push(Push::Reset);
     let second: Vec<_> = (10..14).map(|n| hash(n, 0xff)).collect();
     assert_eq!(rig.hashes(4), second);
@@ -262,6 +273,23 @@ fn the_pool_is_read_at_the_start_and_after_a_cut() {
         order[pool - 3..pool],
         ["eth_chainId", "eth_subscribe", "eth_subscribe"],
         "subscribed first"
+    );
+}
+
+#[test]
+fn a_damaged_part_of_the_pool_is_told_and_the_rest_read() {
+    let node = FakeNode::start(|request| match request.method.as_str() {
+        "txpool_content" => Some(Reply::Result(json!({
+            "pending": {"0xaa": {"0": transaction(1)}, "0xbb": "no object", "0xcc": {"0": transaction(2)}},
+            "queued": {"0xaa": {"1": transaction(3)}},
+        }))),
+        _ => None,
+    });
+    let mut rig = Rig::start(&[&node]);
+    assert_eq!(rig.hashes(3), [1, 2, 3].map(|n| hash(n, 0xff)));
+    rig.until_said(
+        AnomalyKind::NodeError,
+        "part of txpool_content cannot be read",
     );
 }
 

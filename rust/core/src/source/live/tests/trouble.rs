@@ -5,6 +5,7 @@ use crate::config::Limits;
 use crate::event::AnomalyKind;
 use crate::source::Item;
 use serde_json::json;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// A source that takes silence for a stall after a fifth of a second.
@@ -43,6 +44,33 @@ fn a_quiet_node_that_answers_pings_is_kept() {
     let node = FakeNode::start(|_| None);
     let mut rig = impatient(&node);
     std::thread::sleep(Duration::from_millis(1500));
+    goes_on(&node, &mut rig, 1);
+}
+
+#[test]
+fn a_node_that_forgot_its_subscriptions_is_connected_anew() {
+    // After its first connection's start, its chain goes on and it announces nothing.
+    let asked = AtomicU64::new(0);
+    let node = FakeNode::start(move |request| match request.method.as_str() {
+        "eth_getBlockByNumber" if request.connection == 0 => {
+            let number = 100 + asked.fetch_add(1, Relaxed);
+            Some(Reply::Result(block(number, 0, 0, &[])))
+        }
+        _ => None,
+    });
+    let mut rig = impatient(&node);
+    goes_on(&node, &mut rig, 2);
+    assert!(rig.said(AnomalyKind::NodeError, "the subscriptions are lost"));
+}
+
+#[test]
+fn a_node_that_announces_heads_is_kept() {
+    let node = FakeNode::start(|_| None);
+    let mut rig = impatient(&node);
+    for number in 101..120 {
+        node.push(Push::Text(notification(HEADS, &block(number, 0, 0, &[]))));
+        std::thread::sleep(Duration::from_millis(100));
+    }
     goes_on(&node, &mut rig, 1);
 }
 

@@ -68,6 +68,13 @@ fn what_cannot_be_replayed_is_refused_at_start_with_the_reason() {
         assert!(error.contains(expected), "{error}");
         assert!(error.contains(path.to_str().unwrap()), "{error}");
     }
+    let mixed = dir.path().join("mixed");
+    std::fs::create_dir(&mixed).unwrap();
+    std::fs::write(mixed.join("a.jsonl"), "{}\n").unwrap();
+    std::fs::write(mixed.join("b.parquet"), "damaged").unwrap();
+    std::fs::write(mixed.join("c.journal"), b"MIDSJNL1\x05\0\0\0\0\0\0\0").unwrap();
+    let error_of_last = error(std::slice::from_ref(&mixed));
+    assert!(error_of_last.contains("c.journal") && error_of_last.contains("captured on chain 5"));
     assert!(error(&[]).contains("at least one path"));
     for speed in [-1.0, f64::NAN, f64::INFINITY] {
         assert!(
