@@ -42,7 +42,8 @@ pub struct LiveConfig {
     /// Background requests (code, blocks) go here; over the WebSocket where empty.
     #[serde(default)]
     pub rpc_urls: Vec<String>,
-    /// A connection silent for this long, ping unanswered, counts as lost.
+    /// A connection silent for this long, ping unanswered, counts as lost; so does one without heads for three times as
+    /// long while the node's chain goes on.
     #[serde(default = "defaults::stall_timeout_ms")]
     pub stall_timeout_ms: u64,
     /// First reconnect delay; doubles up to `max`, with full jitter; reset after a success.

@@ -48,7 +48,7 @@ pub fn record(dir: &Path, lines: &Path, rows: usize) -> usize {
         rotate_ms: 3_600_000,
         rotate_rows: u64::MAX,
     };
-    let writer = CaptureWriter::start(&config, 1, stats.clone()).expect("starts");
+    let mut writer = CaptureWriter::start(&config, 1, stats.clone()).expect("starts");
     let mut text = std::io::BufWriter::new(std::fs::File::create(lines).expect("creates"));
     let (mut bytes, mut offering) = (0, Duration::ZERO);
     let started = Instant::now();

@@ -146,7 +146,7 @@ pub enum Fate {
     Replaced {
         by: B256,
     },
-    /// Not mined and unknown to the node, or not heard of for the tracking time.
+    /// Not heard of for the tracking time; it can still be mined after that.
     Dropped,
     /// Its block left the canonical chain: it is pending again.
     Reorged,

@@ -4,22 +4,12 @@ use crate::tx::PendingTransaction;
 use alloy_primitives::B256;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::BuildHasher;
-use std::time::Instant;
 
-/// Who announced a transaction first, when, and what it said.
-#[derive(Debug, Clone, Copy)]
-pub struct FirstSeen {
-    pub endpoint: u16,
-    pub at: Instant,
-    /// Of the contents, see [`Dedup::fingerprint`]; `None` where there was no more than the hash.
-    pub fingerprint: Option<u64>,
-}
-
-/// The last `capacity` hashes in a ring that is overwritten in order, and a table of their places: small, since every
+/// The last `capacity` hashes, each with what was first known of it, in a ring that is overwritten in order, and a table of their places: small, since every
 /// transaction looks into it at random.
 #[derive(Debug)]
-pub struct Dedup {
-    ring: Vec<(B256, FirstSeen)>,
+pub struct Dedup<V> {
+    ring: Vec<(B256, V)>,
     /// The place that is overwritten next, once the ring is full.
     oldest: usize,
     places: HashTable<u32>,
@@ -27,7 +17,7 @@ pub struct Dedup {
     seeded: DefaultHashBuilder,
 }
 
-impl Dedup {
+impl<V: Copy> Dedup<V> {
     pub fn new(capacity: usize) -> Self {
         let capacity = capacity.clamp(1, u32::MAX as usize);
         Self {
@@ -39,38 +29,23 @@ impl Dedup {
         }
     }
 
-    /// Remembers that `hash` was announced, without contents; answers who was first where it was seen before.
-    pub fn announce(&mut self, hash: B256, endpoint: u16, at: Instant) -> Option<FirstSeen> {
-        self.insert(
-            hash,
-            FirstSeen {
-                endpoint,
-                at,
-                fingerprint: None,
-            },
-        )
-    }
-
-    /// Remembers `hash`; answers what was known before: the first endpoint, and the first contents.
-    pub fn insert(&mut self, hash: B256, seen: FirstSeen) -> Option<FirstSeen> {
+    /// Remembers `value` of `hash`; answers the first one where there was one before, which stays.
+    pub fn insert(&mut self, hash: B256, value: V) -> Option<V> {
         let key = self.seeded.hash_one(hash);
-        let ring = &mut self.ring;
+        let ring = &self.ring;
         if let Some(place) = self
             .places
             .find(key, |place| ring[*place as usize].0 == hash)
         {
-            let known = &mut ring[*place as usize].1;
-            let before = *known;
-            known.fingerprint = known.fingerprint.or(seen.fingerprint);
-            return Some(before);
+            return Some(ring[*place as usize].1);
         }
         let place = if self.ring.len() < self.capacity {
-            self.ring.push((hash, seen));
+            self.ring.push((hash, value));
             self.ring.len() - 1
         } else {
             let place = self.oldest;
             self.oldest = (place + 1) % self.capacity;
-            let (forgotten, _) = std::mem::replace(&mut self.ring[place], (hash, seen));
+            let (forgotten, _) = std::mem::replace(&mut self.ring[place], (hash, value));
             let key = self.seeded.hash_one(forgotten);
             if let Ok(entry) = self
                 .places

@@ -1,6 +1,6 @@
 use super::codes::{Codes, Lookup, Waiting};
 use super::contact::Contacts;
-use super::dedup::{Dedup, FirstSeen};
+use super::dedup::Dedup;
 use super::tracker::Tracker;
 use crate::chain::{BlockContents, CodeAnswer, Head, MinedTransaction};
 use crate::config::MonitoredContract;
@@ -26,49 +26,27 @@ fn tx(n: u64, from: u8, nonce: u64) -> PendingTransaction {
     }
 }
 
-fn seen(endpoint: u16) -> FirstSeen {
-    FirstSeen {
-        endpoint,
-        at: Instant::now(),
-        fingerprint: Some(u64::from(endpoint)),
-    }
-}
-
 #[test]
-fn the_first_endpoint_to_announce_a_hash_is_remembered() {
+fn what_was_known_first_of_a_hash_is_remembered() {
     let mut dedup = Dedup::new(8);
-    assert!(dedup.insert(hash(1), seen(3)).is_none());
-    assert_eq!(
-        dedup.insert(hash(1), seen(4)).map(|first| first.endpoint),
-        Some(3)
-    );
-}
-
-#[test]
-fn contents_are_new_though_their_hash_was_announced() {
-    let mut dedup = Dedup::new(8);
-    assert!(dedup.announce(hash(1), 3, Instant::now()).is_none());
-    let first = dedup.insert(hash(1), seen(4)).unwrap();
-    assert_eq!((first.endpoint, first.fingerprint), (3, None));
-    let first = dedup.insert(hash(1), seen(5)).unwrap();
-    assert_eq!((first.endpoint, first.fingerprint), (3, Some(4)));
-    let first = dedup.announce(hash(1), 6, Instant::now()).unwrap();
-    assert_eq!((first.endpoint, first.fingerprint), (3, Some(4)));
+    assert_eq!(dedup.insert(hash(1), 3), None);
+    assert_eq!(dedup.insert(hash(1), 4), Some(3));
+    assert_eq!(dedup.insert(hash(1), 5), Some(3));
 }
 
 #[test]
 fn a_hash_is_remembered_for_at_least_the_capacity_and_memory_is_bounded() {
     let mut dedup = Dedup::new(100);
     for n in 0..10_000 {
-        assert!(dedup.insert(hash(n), seen(0)).is_none(), "{n} is new");
+        assert!(dedup.insert(hash(n), ()).is_none(), "{n} is new");
         let oldest = n.saturating_sub(99);
         assert!(
-            dedup.insert(hash(oldest), seen(1)).is_some(),
+            dedup.insert(hash(oldest), ()).is_some(),
             "{oldest} forgotten at {n}"
         );
     }
     assert!(
-        dedup.insert(hash(0), seen(0)).is_none(),
+        dedup.insert(hash(0), ()).is_none(),
         "ancient hashes are forgotten"
     );
 }
@@ -407,7 +385,7 @@ fn an_absurd_block_number_does_no_harm() {
 
 #[test]
 fn two_transactions_under_one_hash_have_different_fingerprints() {
-    let dedup = Dedup::new(8);
+    let dedup = Dedup::<u64>::new(8);
     let real = tx(1, 1, 0);
     assert_eq!(dedup.fingerprint(&real), dedup.fingerprint(&real.clone()));
     let lies: [fn(&mut PendingTransaction); 6] = [

@@ -1,7 +1,7 @@
 //! The pipeline thread: takes items in order, judges transactions in small batches, emits events.
 
 use super::codes::{Lookup, Waiting};
-use super::dedup::{Dedup, FirstSeen};
+use super::dedup::Dedup;
 use super::latency::{Latency, LatencySnapshot};
 use super::output::Output;
 use super::stage::{Clock, Slot, Stages};
@@ -16,12 +16,16 @@ use crate::source::live::LiveSource;
 use crate::source::queue::ItemReceiver;
 use crate::source::{Item, Raw, frame};
 use crate::stats::Stats;
+use alloy_primitives::B256;
 use arc_swap::ArcSwapOption;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How often expiry runs and figures are published.
 const TICK: Duration = Duration::from_millis(100);
+
+/// Announcements remembered, to compare the endpoints: of the last seconds where many come.
+const ANNOUNCED: usize = 1 << 14;
 
 /// Detections remembered, so that none is made twice.
 const DETECTED: usize = 1 << 14;
@@ -61,8 +65,11 @@ pub struct Worker {
     stats: Arc<Stats>,
     reload: Arc<ArcSwapOption<RuleSet>>,
     published: Arc<Mutex<Published>>,
-    dedup: Dedup,
-    detected: Dedup,
+    /// Of the contents, see [`Dedup::fingerprint`].
+    dedup: Dedup<u64>,
+    /// Who announced first, and when.
+    announced: Dedup<(u16, Instant)>,
+    detected: Dedup<()>,
     tracker: Tracker,
     latency: Latency,
     outcomes: Vec<Outcome>,
@@ -104,6 +111,7 @@ impl Worker {
             reload,
             published,
             dedup: Dedup::new(config.limits.dedup),
+            announced: Dedup::new(ANNOUNCED),
             detected: Dedup::new(DETECTED),
             tracker: Tracker::new(config.limits.tracked, drop_after_ms, stats.clone()),
             latency: Latency::default(),
@@ -146,14 +154,13 @@ impl Worker {
                 break;
             }
         }
-        if let Some(Err(error)) = self.capture.take().map(CaptureWriter::finish) {
-            self.anomaly(
-                AnomalyKind::CaptureFailed,
-                "capture".into(),
-                error.to_string(),
-                now_ms(),
-            );
+        if let Some(Err(error)) = self.capture.as_mut().map(CaptureWriter::finish)
+            && !self.tell_capture_troubles()
+            && self.stats.anomalies.get(AnomalyKind::CaptureFailed) == 0
+        {
+            self.capture_trouble(error.to_string());
         }
+        self.tell_capture_troubles();
         self.output.end();
     }
 
@@ -165,10 +172,7 @@ impl Worker {
             Item::Notification(raw) => self.raw(&raw, Form::Notification),
             Item::Object(raw) => self.raw(&raw, Form::Object),
             Item::Fetched(raw) => self.raw(&raw, Form::Fetched),
-            Item::Announced { hash, endpoint, at } => {
-                let first = self.dedup.announce(hash, endpoint, at);
-                self.count_endpoint(endpoint, at, first);
-            }
+            Item::Announced { hash, endpoint, at } => self.count_announcement(hash, endpoint, at),
             Item::Transaction { tx, at } => {
                 self.slots[self.filled].tx = *tx;
                 self.transaction(at, 0, None);
@@ -245,23 +249,16 @@ impl Worker {
             return;
         }
         let fingerprint = self.dedup.fingerprint(&slot.tx);
-        let seen = self.dedup.insert(
-            slot.tx.hash,
-            FirstSeen {
-                endpoint,
-                at,
-                fingerprint: Some(fingerprint),
-            },
-        );
+        let hash = slot.tx.hash;
+        let seen = self.dedup.insert(hash, fingerprint);
         // Objects were announced before, as hashes, or by nobody: a pool says nothing about who is faster.
         if raw.is_some_and(|(_, form)| form == Form::Notification) {
-            self.count_endpoint(endpoint, at, seen);
+            self.count_announcement(hash, endpoint, at);
         }
         let slot = &self.slots[self.filled];
-        match seen.map(|first| first.fingerprint) {
-            // Its contents are new, or all there was so far was its hash.
-            None | Some(None) => {}
-            Some(Some(first)) if first != fingerprint => {
+        match seen {
+            None => {}
+            Some(first) if first != fingerprint => {
                 // One of the two was made up to hide the other: both are judged.
                 let (origin, at_ms) = (slot.tx.hash.to_string(), slot.tx.seen_ms);
                 let reason = "announced with different contents under one hash".into();
@@ -319,7 +316,7 @@ impl Worker {
         self.report_outcomes();
     }
 
-    fn count_endpoint(&self, endpoint: u16, at: Instant, seen: Option<FirstSeen>) {
+    fn count_announcement(&mut self, hash: B256, endpoint: u16, at: Instant) {
         let Some(stats) = self
             .live
             .as_ref()
@@ -327,16 +324,16 @@ impl Worker {
         else {
             return;
         };
-        match seen {
+        match self.announced.insert(hash, (endpoint, at)) {
             None => {
                 stats.seen.add(1);
                 stats.first.add(1);
             }
-            Some(first) if first.endpoint != endpoint => {
+            Some((first, since)) if first != endpoint => {
                 stats.seen.add(1);
                 stats
                     .lag_sum_us
-                    .add(at.saturating_duration_since(first.at).as_micros() as u64);
+                    .add(at.saturating_duration_since(since).as_micros() as u64);
                 stats.lag_count.add(1);
             }
             // Repeated by the same endpoint: says nothing about who is faster.
@@ -466,12 +463,7 @@ impl Worker {
     fn detection(&mut self, slot: usize, probability: f32, classified: Instant) {
         let slot = &self.slots[slot];
         // One detection a transaction: the second judgement may find one that the first did not.
-        let seen = FirstSeen {
-            endpoint: 0,
-            at: classified,
-            fingerprint: None,
-        };
-        if self.detected.insert(slot.tx.hash, seen).is_some() {
+        if self.detected.insert(slot.tx.hash, ()).is_some() {
             return;
         }
         if let Some(detection) = self.stages.detect(slot, probability, classified) {
@@ -519,20 +511,19 @@ impl Worker {
         };
     }
 
-    fn tell_capture_troubles(&mut self) {
-        let troubles: Vec<_> = self
-            .capture
-            .iter()
-            .flat_map(CaptureWriter::troubles)
-            .collect();
+    /// Whether there were any.
+    fn tell_capture_troubles(&mut self) -> bool {
+        let troubles = self.capture.iter().flat_map(CaptureWriter::troubles);
+        let troubles: Vec<_> = troubles.collect();
+        let any = !troubles.is_empty();
         for trouble in troubles {
-            self.anomaly(
-                AnomalyKind::CaptureFailed,
-                "capture".into(),
-                trouble,
-                now_ms(),
-            );
+            self.capture_trouble(trouble);
         }
+        any
+    }
+
+    fn capture_trouble(&mut self, said: String) {
+        self.anomaly(AnomalyKind::CaptureFailed, "capture".into(), said, now_ms());
     }
 
     /// Unix milliseconds: now, or in a replay as far as it has come.

@@ -149,8 +149,8 @@ impl CaptureWriter {
         self.troubles.try_iter()
     }
 
-    /// Writes what is waiting, turns the last journal into Parquet, and tells the first thing that went wrong.
-    pub fn finish(mut self) -> Result<()> {
+    /// Writes what is waiting, turns the last journal into Parquet, and gives the first error there was.
+    pub fn finish(&mut self) -> Result<()> {
         self.join()
     }
 

@@ -35,7 +35,8 @@ pub enum Item {
     Object(Raw),
     /// A transaction that was asked for by name: it is handed on even where it was seen before.
     Fetched(Raw),
-    /// A node announced a hash without contents, which come as an [`Object`](Self::Object) when they have been asked for.
+    /// A node announced a hash alone, for its figures; the contents come as an [`Object`](Self::Object) when they have been
+    /// asked for.
     Announced {
         hash: B256,
         endpoint: u16,

@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 
 /// A record is on the disk at the latest this long after it was offered.
 const SYNC: Duration = Duration::from_secs(1);
+/// Between two attempts to begin a new file, where the first failed.
+const ROTATE_AGAIN: Duration = Duration::from_secs(10);
 /// Handed to the operating system at once beyond this, else as soon as nothing more waits.
 const FLUSH_BYTES: usize = 1 << 20;
 
@@ -28,9 +30,13 @@ pub(super) struct Recorder {
     entries: u64,
     opened: Instant,
     synced: Instant,
+    /// After a rotation failed: not tried again before.
+    rotate_after: Instant,
     full: Sender<PathBuf>,
     stats: Arc<Stats>,
     trouble: Sender<String>,
+    /// That it loses transactions has been said.
+    loss_told: bool,
     error: Option<Error>,
 }
 
@@ -53,9 +59,11 @@ impl Recorder {
             entries: 0,
             opened: now,
             synced: now,
+            rotate_after: now,
             full,
             stats,
             trouble,
+            loss_told: false,
             error: None,
         }
     }
@@ -81,9 +89,9 @@ impl Recorder {
             if self.synced.elapsed() >= SYNC {
                 self.sync();
             }
-            if self.rows >= self.config.rotate_rows
-                || self.opened.elapsed().as_millis() >= self.config.rotate_ms.into()
-            {
+            let is_due = self.rows >= self.config.rotate_rows
+                || self.opened.elapsed().as_millis() >= self.config.rotate_ms.into();
+            if is_due && Instant::now() >= self.rotate_after {
                 self.rotate();
             }
         }
@@ -165,6 +173,7 @@ impl Recorder {
                 (self.rows, self.entries) = (0, 0);
             }
             Err(e) => {
+                self.rotate_after = Instant::now() + ROTATE_AGAIN;
                 self.trouble.try_send(format!("cannot rotate: {e}")).ok();
                 self.error.get_or_insert(e);
             }
@@ -176,11 +185,10 @@ impl Recorder {
             path: self.journal.path().into(),
             source,
         };
-        if self.error.is_none() {
-            self.trouble
-                .try_send(format!("loses transactions: {error}"))
-                .ok();
-            self.error = Some(error);
+        if !std::mem::replace(&mut self.loss_told, true) {
+            let said = format!("loses transactions: {error}");
+            self.trouble.try_send(said).ok();
         }
+        self.error.get_or_insert(error);
     }
 }

@@ -134,7 +134,7 @@ fn names(dir: &Path) -> Vec<String> {
 fn a_replayed_capture_is_what_the_pipeline_received() {
     let dir = tempfile::tempdir().unwrap();
     let stats = Arc::new(Stats::default());
-    let writer = CaptureWriter::start(&config(dir.path()), 1, stats.clone()).unwrap();
+    let mut writer = CaptureWriter::start(&config(dir.path()), 1, stats.clone()).unwrap();
     let recorded = capture_random(&writer, &mut Dice(1), 300);
     writer.finish().unwrap();
     assert_eq!(stats.dropped_capture.get(), 0);
@@ -167,7 +167,7 @@ fn a_capture_of_a_replay_is_the_same_capture() {
         .collect();
     drop(writer);
     // From JSON lines: the object's own time counts, or none.
-    let writer = CaptureWriter::start(&config(second.path()), 1, Arc::default()).unwrap();
+    let mut writer = CaptureWriter::start(&config(second.path()), 1, Arc::default()).unwrap();
     for object in &objects {
         let mut object = object.clone();
         object["timestamp_ms"] = json!(9);
@@ -185,7 +185,7 @@ fn rotation_splits_files_and_loses_nothing() {
         rotate_rows: 40,
         ..config(dir.path())
     };
-    let writer = CaptureWriter::start(&small, 1, Arc::default()).unwrap();
+    let mut writer = CaptureWriter::start(&small, 1, Arc::default()).unwrap();
     let recorded = capture_random(&writer, &mut Dice(2), 170);
     writer.finish().unwrap();
     assert_eq!(names(dir.path()).len(), 2 * 5);
@@ -359,9 +359,9 @@ fn the_next_start_finishes_what_a_crash_interrupted_at_any_step() {
 #[test]
 fn a_running_capture_is_left_alone_by_a_second_one() {
     let dir = tempfile::tempdir().unwrap();
-    let first = CaptureWriter::start(&config(dir.path()), 1, Arc::default()).unwrap();
+    let mut first = CaptureWriter::start(&config(dir.path()), 1, Arc::default()).unwrap();
     let mut recorded = capture_random(&first, &mut Dice(9), 10);
-    let second = CaptureWriter::start(&config(dir.path()), 1, Arc::default()).unwrap();
+    let mut second = CaptureWriter::start(&config(dir.path()), 1, Arc::default()).unwrap();
     recorded.extend(capture_random(&second, &mut Dice(10), 10));
     second.finish().unwrap();
     first.finish().unwrap();
@@ -372,7 +372,7 @@ fn a_running_capture_is_left_alone_by_a_second_one() {
 fn what_does_not_fit_is_dropped_and_counted_without_waiting() {
     let dir = tempfile::tempdir().unwrap();
     let stats = Arc::new(Stats::default());
-    let writer = CaptureWriter::start(&config(dir.path()), 1, stats.clone()).unwrap();
+    let mut writer = CaptureWriter::start(&config(dir.path()), 1, stats.clone()).unwrap();
     let mut object = signed(&mut Dice(11), 2).object;
     object["input"] = json!(format!("0x{}", "00".repeat(8 << 20)));
     let raw = raw(&object, false, 5);

@@ -1,5 +1,6 @@
 //! Callee code, fetched in the background with the block that created it.
 
+use super::guard::guarded;
 use super::json;
 use super::report::{Reporter, emit};
 use super::rpc::RpcError;
@@ -77,7 +78,8 @@ impl CodeRequests {
 }
 
 /// Answers until nobody can ask any more.
-pub async fn serve(shared: &Rc<Shared>, queue: &mut CodeQueue, reporter: &Rc<Reporter>) {
+pub async fn serve(shared: Rc<Shared>, mut queue: CodeQueue, reporter: Reporter) {
+    let reporter = Rc::new(reporter);
     let room = Arc::new(Semaphore::new(CONCURRENT));
     let dating = Rc::new(Semaphore::new(DATING));
     while let Ok(permit) = room.clone().acquire_owned().await
@@ -89,14 +91,17 @@ pub async fn serve(shared: &Rc<Shared>, queue: &mut CodeQueue, reporter: &Rc<Rep
         };
         let (shared, reporter, dating) = (shared.clone(), reporter.clone(), dating.clone());
         tokio::task::spawn_local(async move {
-            let _under_way = under_way;
-            if let Err(reason) = answer(&shared, address, permit, &dating).await {
-                shared.stats.code_failures.add(1);
-                reporter.report(
-                    AnomalyKind::NodeError,
-                    &format!("eth_getCode {address}: {reason}"),
-                );
-            }
+            let answer = async {
+                if let Err(reason) = answer(&shared, address, permit, &dating).await {
+                    shared.stats.code_failures.add(1);
+                    reporter.report(
+                        AnomalyKind::NodeError,
+                        &format!("eth_getCode {address}: {reason}"),
+                    );
+                }
+            };
+            guarded(answer, &reporter).await;
+            drop(under_way);
         });
     }
 }

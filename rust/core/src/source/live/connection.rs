@@ -31,14 +31,24 @@ const EARLY: usize = 256;
 const POLL_HEADS: Duration = Duration::from_secs(2);
 /// An announcement may come this much later than an answer that knows the same head.
 const OVERTAKEN: Duration = Duration::from_secs(5);
+/// Between two looks at whether it still announces heads, at the least.
+const MIN_WATCH: Duration = Duration::from_secs(1);
 
 /// An open connection.
 pub struct Connection<'a> {
     endpoint: &'a Endpoint,
     rpc: Rc<WsRpc>,
     session: RefCell<Session>,
-    /// Heads the node announced by itself.
+    /// Heads that the node announced on this connection.
     heads: Cell<u64>,
+}
+
+/// A node that announces no heads.
+enum Silent {
+    /// It did before: it answers, but has forgotten what we subscribed to.
+    Forgotten,
+    /// It never did on this connection.
+    Always,
 }
 
 enum Wake {
@@ -86,7 +96,16 @@ impl<'a> Connection<'a> {
         }
         endpoint.caught_up.set(true);
         if !polls_heads {
-            return self.watch_heads().await;
+            match self.watch_heads().await {
+                Silent::Forgotten => {
+                    let said = "announces no heads any more, though its chain goes on: the subscriptions are lost";
+                    return Ended::Lost(said.into());
+                }
+                Silent::Always => {
+                    let said = "announces no heads, though it agreed to: its head is asked for";
+                    endpoint.reporter.report(AnomalyKind::NodeError, said);
+                }
+            }
         }
         loop {
             tokio::time::sleep(POLL_HEADS).await;
@@ -94,31 +113,32 @@ impl<'a> Connection<'a> {
         }
     }
 
-    /// Ends where the node's chain goes on and the node announces none of it: it answers, but has forgotten what we
-    /// subscribed to.
-    async fn watch_heads(&self) -> Ended {
+    /// Ends where the node's chain goes on and it announces none of it.
+    async fn watch_heads(&self) -> Silent {
         let interval = Duration::from_millis(self.endpoint.shared.config.stall_timeout_ms);
-        // Its head, as it answered, since it last announced one.
-        let mut quiet_since = None;
+        let interval = interval.max(MIN_WATCH);
+        let mut announced = self.heads.get();
+        // Its head as it answered, since it last announced one.
+        let mut answered = None;
         loop {
-            let announced = self.heads.get();
             tokio::time::sleep(interval).await;
-            if self.heads.get() != announced {
-                quiet_since = None;
-                continue;
-            }
-            let Some(head) = self.latest_head().await else {
-                continue;
-            };
-            if head <= *quiet_since.get_or_insert(head) {
-                continue;
-            }
-            // The answer may have overtaken the announcement.
-            tokio::time::sleep(interval.min(OVERTAKEN)).await;
+            let mut head = None;
             if self.heads.get() == announced {
-                let said =
-                    "announces no heads, though its chain goes on: the subscriptions are lost";
-                return Ended::Lost(said.into());
+                head = self.latest_head().await;
+            }
+            if head.is_some_and(|head| answered.is_some_and(|before| head > before)) {
+                // The answer may have overtaken the announcement.
+                tokio::time::sleep(interval.min(OVERTAKEN)).await;
+                if self.heads.get() == announced {
+                    return match announced {
+                        0 => Silent::Always,
+                        _ => Silent::Forgotten,
+                    };
+                }
+            }
+            answered = answered.or(head);
+            if self.heads.get() != announced {
+                (announced, answered) = (self.heads.get(), None);
             }
         }
     }
@@ -325,7 +345,7 @@ impl<'a> Connection<'a> {
                 Frame::Transaction => self.endpoint.offer_notification(bytes, arrival).await?,
                 Frame::Hash(hash) => {
                     self.tell_hashes();
-                    self.endpoint.offer_hash(hash, arrival).await?;
+                    self.endpoint.offer_hash(hash, arrival)?;
                 }
                 Frame::Head(head) => {
                     self.heads.set(self.heads.get() + 1);

@@ -153,7 +153,7 @@ impl Endpoint {
     }
 
     /// Forwards that a hash was announced, and has its transaction asked for.
-    pub async fn offer_hash(&self, hash: B256, arrival: Arrival) -> Result<(), Closed> {
+    pub fn offer_hash(&self, hash: B256, arrival: Arrival) -> Result<(), Closed> {
         if self.shared.lookups.announce(self.index, hash) {
             self.shared.stats.dropped_queue.add(1);
         }
@@ -162,7 +162,8 @@ impl Endpoint {
             endpoint: self.index,
             at: arrival.at,
         };
-        self.shared.items.offer(item, PATIENCE).await
+        // A figure: where there is no room, nothing but the figure is lost.
+        self.shared.items.try_send(item).map(drop)
     }
 
     /// Forwards a transaction object that a node gave on its announcement.

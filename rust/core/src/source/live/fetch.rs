@@ -1,5 +1,6 @@
 //! Single transactions that somebody asked for by name.
 
+use super::guard::guarded;
 use super::report::{Reporter, emit};
 use super::thread::Shared;
 use crate::event::AnomalyKind;
@@ -13,20 +14,20 @@ use tokio::sync::{Semaphore, mpsc};
 const CONCURRENT: usize = 16;
 
 /// Transactions asked for by name, several at a time: a node that is slow with one does not hold up the next.
-pub async fn serve(
-    shared: &Rc<Shared>,
-    wanted: &mut mpsc::Receiver<B256>,
-    reporter: &Rc<Reporter>,
-) {
+pub async fn serve(shared: Rc<Shared>, mut wanted: mpsc::Receiver<B256>, reporter: Reporter) {
+    let reporter = Rc::new(reporter);
     let room = Arc::new(Semaphore::new(CONCURRENT));
     while let Ok(permit) = room.clone().acquire_owned().await
         && let Some(hash) = wanted.recv().await
     {
         let (shared, reporter) = (shared.clone(), reporter.clone());
         tokio::task::spawn_local(async move {
-            if let Err(reason) = fetch_one(&shared, hash).await {
-                reporter.report(AnomalyKind::NodeError, &format!("{hash}: {reason}"));
-            }
+            let fetch = async {
+                if let Err(reason) = fetch_one(&shared, hash).await {
+                    reporter.report(AnomalyKind::NodeError, &format!("{hash}: {reason}"));
+                }
+            };
+            guarded(fetch, &reporter).await;
             drop(permit);
         });
     }

@@ -178,16 +178,13 @@ impl Chain {
 /// Follows announcements, one after the other, until the pipeline is gone.
 pub async fn follow(
     shared: &Shared,
+    chain: &mut Chain,
     announced: &mut mpsc::Receiver<Announced>,
     blocks: &mpsc::Sender<NewBlock>,
     reporter: &Reporter,
 ) {
-    let mut chain = Chain::default();
     while let Some(next) = announced.recv().await {
-        if take(shared, &mut chain, next, blocks, reporter)
-            .await
-            .is_err()
-        {
+        if take(shared, chain, next, blocks, reporter).await.is_err() {
             break;
         }
     }

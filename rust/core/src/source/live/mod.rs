@@ -9,6 +9,7 @@ mod code;
 mod connection;
 mod endpoint;
 mod fetch;
+mod guard;
 mod hashes;
 mod heads;
 mod json;

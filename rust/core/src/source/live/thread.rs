@@ -1,8 +1,9 @@
 //! The live thread: its tasks, what they share, its end.
 
 use super::endpoint::Endpoint;
+use super::guard::lasting;
 use super::hashes::Lookups;
-use super::heads::Announced;
+use super::heads::{Announced, Chain};
 use super::redact::SecretUrl;
 use super::report::{Outbox, Reporter, emit};
 use super::routes::{HttpNode, Routes};
@@ -13,10 +14,8 @@ use crate::source::Item;
 use crate::source::queue::{Closed, ItemSender};
 use crate::stats::{EndpointStats, Stats};
 use alloy_primitives::B256;
-use futures_util::FutureExt;
 use rustls::ClientConfig;
 use std::cell::{Cell, RefCell};
-use std::panic::AssertUnwindSafe;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -163,44 +162,57 @@ impl Start {
                 Rc::new(Endpoint::new(index, url, stats, reporter, shared.clone()))
             })
             .collect();
-        let (chain, contents) = (report("heads".into()), report("blocks".into()));
-        let (codes, fetches) = (report("code".into()), report("fetch".into()));
-        let (codes, fetches) = (Rc::new(codes), Rc::new(fetches));
-        let pause = Duration::from_millis(shared.config.reconnect_max_ms);
+        let (heads_reporter, blocks_reporter) = (report("heads".into()), report("blocks".into()));
         let mut tasks = JoinSet::new();
         let (mut announced, background) = (announced, shared.clone());
         tasks.spawn_local(async move {
-            let follow =
-                async || heads::follow(&background, &mut announced, &new_blocks, &chain).await;
-            lasting(follow, &chain, pause).await;
+            let mut chain = Chain::default();
+            let follow = async || {
+                heads::follow(
+                    &background,
+                    &mut chain,
+                    &mut announced,
+                    &new_blocks,
+                    &heads_reporter,
+                )
+                .await;
+            };
+            lasting(follow, &heads_reporter).await;
         });
         let (mut blocks, background, sources) = (blocks, shared.clone(), endpoints.clone());
         tasks.spawn_local(async move {
-            let fetch = async || blocks::fetch(&background, &sources, &mut blocks, &contents).await;
-            lasting(fetch, &contents, pause).await;
+            let fetch = async || {
+                blocks::fetch(&background, &sources, &mut blocks, &blocks_reporter).await;
+            };
+            lasting(fetch, &blocks_reporter).await;
         });
-        let (mut queue, background) = (self.codes, shared.clone());
-        tasks.spawn_local(async move {
-            let serve = async || code::serve(&background, &mut queue, &codes).await;
-            lasting(serve, &codes, pause).await;
-        });
-        let (mut wanted, background) = (self.wanted, shared.clone());
-        tasks.spawn_local(async move {
-            let serve = async || fetch::serve(&background, &mut wanted, &fetches).await;
-            lasting(serve, &fetches, pause).await;
-        });
+        tasks.spawn_local(code::serve(
+            shared.clone(),
+            self.codes,
+            report("code".into()),
+        ));
+        tasks.spawn_local(fetch::serve(
+            shared.clone(),
+            self.wanted,
+            report("fetch".into()),
+        ));
         let (items, deliver) = (self.items.clone(), outbox.clone());
         tasks.spawn_local(async move { deliver.deliver(&items).await });
         let mut connections = JoinSet::new();
         for endpoint in endpoints {
             connections.spawn_local(async move {
                 let connected = async || reconnect::keep_connected(endpoint.clone()).await;
-                lasting(connected, &endpoint.reporter, pause).await;
+                lasting(connected, &endpoint.reporter).await;
             });
         }
         tokio::select! {
-            // The pipeline is gone.
-            _ = tasks.join_next() => return,
+            // The pipeline is gone, or a task has failed that nothing fails in.
+            Some(ended) = tasks.join_next() => {
+                if let Err(error) = ended {
+                    reporter.tell(AnomalyKind::NodeError, format!("internal error: {error}"));
+                }
+                return;
+            }
             _ = connections.join_all() => {}
         }
         let reason = format!(
@@ -208,42 +220,5 @@ impl Start {
             self.chain_id
         );
         reporter.tell(AnomalyKind::WrongChain, reason);
-    }
-}
-
-/// Runs `task` to its end, and anew after `pause` where our own code fails on something a node sent.
-async fn lasting(mut task: impl AsyncFnMut(), reporter: &Reporter, pause: Duration) {
-    while let Err(panic) = AssertUnwindSafe(task()).catch_unwind().await {
-        let said = panic.downcast_ref::<String>().map(String::as_str);
-        let said = said.or(panic.downcast_ref::<&str>().copied());
-        let said = format!("internal error: {}", said.unwrap_or("unknown"));
-        reporter.tell(AnomalyKind::NodeError, said);
-        tokio::time::sleep(pause).await;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[tokio::test]
-    async fn a_task_that_fails_is_told_and_begins_anew_with_what_it_had() {
-        let stats = Arc::new(Stats::default());
-        let reporter = Reporter::new(Rc::default(), stats.clone(), "test".into());
-        let (sender, mut inbox) = mpsc::channel(4);
-        for number in 1..=3 {
-            sender.try_send(number).unwrap();
-        }
-        drop(sender);
-        let mut sum = 0;
-        let task = async || {
-            while let Some(number) = inbox.recv().await {
-                assert_ne!(number, 2, "fails");
-                sum += number;
-            }
-        };
-        lasting(task, &reporter, Duration::ZERO).await;
-        assert_eq!(sum, 4);
-        assert_eq!(stats.anomalies.get(AnomalyKind::NodeError), 1);
     }
 }

@@ -47,31 +47,62 @@ fn a_quiet_node_that_answers_pings_is_kept() {
     goes_on(&node, &mut rig, 1);
 }
 
-#[test]
-fn a_node_that_forgot_its_subscriptions_is_connected_anew() {
-    // After its first connection's start, its chain goes on and it announces nothing.
+/// A node whose chain goes on with every question for its head.
+fn going_on() -> FakeNode {
     let asked = AtomicU64::new(0);
-    let node = FakeNode::start(move |request| match request.method.as_str() {
-        "eth_getBlockByNumber" if request.connection == 0 => {
+    FakeNode::start(move |request| match request.method.as_str() {
+        "eth_getBlockByNumber" => {
             let number = 100 + asked.fetch_add(1, Relaxed);
             Some(Reply::Result(block(number, 0, 0, &[])))
         }
         _ => None,
-    });
-    let mut rig = impatient(&node);
-    goes_on(&node, &mut rig, 2);
-    assert!(rig.said(AnomalyKind::NodeError, "the subscriptions are lost"));
+    })
 }
 
 #[test]
-fn a_node_that_announces_heads_is_kept() {
-    let node = FakeNode::start(|_| None);
+fn a_node_that_forgot_its_subscriptions_is_connected_anew() {
+    let node = going_on();
     let mut rig = impatient(&node);
-    for number in 101..120 {
-        node.push(Push::Text(notification(HEADS, &block(number, 0, 0, &[]))));
-        std::thread::sleep(Duration::from_millis(100));
+    node.push(Push::Text(notification(HEADS, &block(101, 0, 0, &[]))));
+    rig.until_said(AnomalyKind::NodeError, "the subscriptions are lost");
+    rig.until("connected again", |_| node.connections() >= 2);
+}
+
+#[test]
+fn a_node_that_never_announces_heads_is_kept_and_asked_for_them() {
+    let node = going_on();
+    let mut rig = impatient(&node);
+    rig.until_said(
+        AnomalyKind::NodeError,
+        "announces no heads, though it agreed to",
+    );
+    let asked = node.requests("eth_getBlockByNumber");
+    rig.until("asked again and again", |_| {
+        node.requests("eth_getBlockByNumber") > asked + 1
+    });
+    assert!(!rig.said(AnomalyKind::NodeError, "the subscriptions are lost"));
+}
+
+#[test]
+fn a_node_that_announces_what_it_answers_is_kept() {
+    let node = going_on();
+    let mut rig = impatient(&node);
+    let deadline = Instant::now() + Duration::from_secs(6);
+    let mut told = 0;
+    while Instant::now() < deadline {
+        // Each answer is followed by its announcement, once the sensor has asked in a quiet interval.
+        let asked = node.requests("eth_getBlockByNumber") as u64;
+        if asked > told {
+            told = asked;
+            node.push(Push::Text(notification(
+                HEADS,
+                &block(99 + told, 0, 0, &[]),
+            )));
+        }
+        rig.next_within(Duration::from_millis(20));
     }
-    goes_on(&node, &mut rig, 1);
+    assert!(told >= 2, "asked in quiet intervals");
+    assert!(!rig.said(AnomalyKind::NodeError, "announces no heads"));
 }
 
 #[test]
