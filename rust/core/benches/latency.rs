@@ -12,11 +12,14 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 use alloy_primitives::{Address, address};
 use hdrhistogram::Histogram;
+use mempool_ids_core::analyzer::Analyzer;
+use mempool_ids_core::classify::Classifier;
 use mempool_ids_core::config::{
     DetectionConfig, Emit, Limits, LiveConfig, ModelConfig, MonitoredContract, SensorConfig,
     SourceConfig,
 };
 use mempool_ids_core::event::Event;
+use mempool_ids_core::features::FeatureVector;
 use mempool_ids_core::pipeline::Sensor;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -48,10 +51,16 @@ fn pin(core: usize) {
     }
 }
 
-fn config(url: String, emit: Emit) -> SensorConfig {
-    let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../python/mempool_ids/models");
+fn model() -> ModelConfig {
     let library = std::env::var_os("MEMPOOL_IDS_ONNXRUNTIME")
         .expect("MEMPOOL_IDS_ONNXRUNTIME: the library's path");
+    ModelConfig {
+        dir: Path::new(env!("CARGO_MANIFEST_DIR")).join("../../python/mempool_ids/models"),
+        onnxruntime: PathBuf::from(library),
+    }
+}
+
+fn config(url: String, emit: Emit) -> SensorConfig {
     SensorConfig {
         sensor: "bench".into(),
         chain_id: 1,
@@ -78,10 +87,7 @@ fn config(url: String, emit: Emit) -> SensorConfig {
             rules: vec!["builtin".into()],
             monitored_only: false,
         },
-        model: Some(ModelConfig {
-            dir: models,
-            onnxruntime: PathBuf::from(library),
-        }),
+        model: Some(model()),
         capture: None,
         emit,
         limits: Limits::default(),
@@ -234,9 +240,46 @@ fn saturated(samples: &Samples, count: u64) -> (f64, u64) {
     ((count - dropped) as f64 / seconds, dropped)
 }
 
+/// The model on single rows of real transactions, with nothing else in between.
+struct OneRow {
+    classifier: Classifier,
+    rows: Vec<FeatureVector>,
+}
+
+impl OneRow {
+    fn load() -> Self {
+        let classifier = Classifier::load(&model()).expect("the shipped model");
+        let analyzer = Analyzer::new(classifier.known_selectors(), &[]).expect("no ABIs");
+        let (_, transactions) = support::corpus::load();
+        let rows = transactions.iter();
+        let rows = rows.map(|tx| analyzer.features(tx, None)).collect();
+        Self { classifier, rows }
+    }
+
+    /// Median microseconds of a row, by hundreds.
+    fn measure(&mut self) -> f64 {
+        let mut answer = Vec::new();
+        let mut times: Vec<f64> = self.rows[..10_000]
+            .chunks_exact(100)
+            .map(|rows| {
+                let start = Instant::now();
+                for row in rows {
+                    let row = std::slice::from_ref(row);
+                    self.classifier.classify(row, &mut answer).expect("answers");
+                    assert!((0.0..=1.0).contains(&answer[0]));
+                }
+                start.elapsed().as_nanos() as f64 / 1e5
+            })
+            .collect();
+        times.sort_by(f64::total_cmp);
+        times[times.len() / 2]
+    }
+}
+
 /// One measurement of everything, with what the machine was like meanwhile.
 struct Round {
     keccak_mb_per_second: f64,
+    one_row_us: f64,
     /// During the two at the rate.
     stolen_at_rate: Option<f64>,
     bare: Histogram<u64>,
@@ -248,8 +291,14 @@ struct Round {
 }
 
 impl Round {
-    fn measure(samples: &Samples, at_rate_count: u64, saturated_count: u64) -> Self {
+    fn measure(
+        samples: &Samples,
+        one_row: &mut OneRow,
+        at_rate_count: u64,
+        saturated_count: u64,
+    ) -> Self {
         let keccak_mb_per_second = keccak_mb_per_second();
+        let one_row_us = one_row.measure();
         let before = Ticks::now();
         let bare = bare(samples, at_rate_count);
         let (whole, inside) = at_rate(samples, at_rate_count);
@@ -262,6 +311,7 @@ impl Round {
         });
         Self {
             keccak_mb_per_second,
+            one_row_us,
             stolen_at_rate,
             bare,
             whole,
@@ -275,6 +325,7 @@ impl Round {
     fn json(&self) -> Value {
         json!({
             "keccak_mb_per_second": self.keccak_mb_per_second,
+            "one_row_us": self.one_row_us,
             "stolen_at_rate_percent": self.stolen_at_rate,
             "stolen_saturated_percent": self.stolen_saturated,
             "socket_to_bare_read_us": figures(&self.bare),
@@ -294,10 +345,14 @@ fn quiet(rounds: &[Round], stolen: impl Fn(&Round) -> Option<f64>) -> Vec<&Round
     sorted
 }
 
+fn median(figures: impl Iterator<Item = f64>) -> f64 {
+    let mut sorted: Vec<f64> = figures.collect();
+    sorted.sort_by(f64::total_cmp);
+    sorted[sorted.len() / 2]
+}
+
 fn median_rate(rounds: &[&Round]) -> f64 {
-    let mut rates: Vec<f64> = rounds.iter().map(|round| round.tx_per_second).collect();
-    rates.sort_by(f64::total_cmp);
-    rates[rates.len() / 2]
+    median(rounds.iter().map(|round| round.tx_per_second))
 }
 
 fn at_rate_json(rounds: &[&Round]) -> Value {
@@ -320,8 +375,9 @@ fn main() {
         (15, 4 * RATE, 200_000)
     };
     let samples = support::samples::load();
+    let mut one_row = OneRow::load();
     let rounds: Vec<Round> = (0..count)
-        .map(|_| Round::measure(&samples, at_rate_count, saturated_count))
+        .map(|_| Round::measure(&samples, &mut one_row, at_rate_count, saturated_count))
         .collect();
     let all: Vec<&Round> = rounds.iter().collect();
     let runs = json!({
@@ -329,6 +385,7 @@ fn main() {
         "rate": RATE,
         "at_rate": at_rate_json(&all),
         "at_rate_quiet": at_rate_json(&quiet(&rounds, |round| round.stolen_at_rate)),
+        "one_row_us": median(rounds.iter().map(|round| round.one_row_us)),
         "saturated": {
             "count": saturated_count,
             "tx_per_second": median_rate(&all),
