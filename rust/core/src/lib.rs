@@ -14,6 +14,7 @@ pub mod event;
 pub mod features;
 pub mod pipeline;
 pub mod signatures;
+pub mod simulate;
 pub mod source;
 pub mod stats;
 pub mod tx;

@@ -1,0 +1,234 @@
+//! Transactions on a state, each on what the former left, without changing the state itself.
+
+#[cfg(test)]
+mod tests;
+
+use super::diff::{AccountDiff, StateDiff};
+use super::recorder::{Access, Bounds, Recorder, Stop};
+use super::state::StateError;
+use super::trace::{CallKind, Frame, Trace};
+use alloy_primitives::{Address, Bytes, TxKind, U256};
+use revm::context::result::{EVMError, ExecutionResult, HaltReason, ResultAndState};
+use revm::context::{BlockEnv, CfgEnv, TxEnv};
+use revm::database::CacheDB;
+use revm::primitives::hardfork::SpecId;
+use revm::{Context, DatabaseCommit, DatabaseRef, InspectEvm, MainBuilder, MainContext};
+use std::borrow::Cow;
+
+/// Gas of a view: what nodes allow an `eth_call`.
+const VIEW_GAS: u64 = 50_000_000;
+
+/// The block that an execution happens in, and its rules.
+#[derive(Debug, Clone)]
+pub struct Environment {
+    pub chain_id: u64,
+    pub fork: SpecId,
+    pub block: BlockEnv,
+    /// EIP-4844's update fraction, where the chain has its own.
+    pub blob_base_fee_update_fraction: Option<u64>,
+}
+
+/// Which transactions are executed though no block could hold them now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Checks {
+    /// None: all that consensus demands is checked.
+    Consensus,
+    /// Those whose nonce is not the next one, or whose fee is below the base fee: they may be included later.
+    Pending,
+}
+
+/// How an execution ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    Succeeded,
+    Reverted,
+    /// Out of gas, an invalid jump …: all its gas is used.
+    Halted(Cow<'static, str>),
+    /// No block can hold it.
+    Invalid(String),
+    /// Ended from outside before it was over.
+    Stopped(Stop),
+    /// The state it asked for could not be had.
+    NoState(StateError),
+}
+
+/// One executed transaction.
+#[derive(Debug)]
+pub struct Execution {
+    pub outcome: Outcome,
+    /// As the receipt says; 0 where it was not executed to its end.
+    pub gas_used: u64,
+    /// What it returned, or reverted with.
+    pub output: Bytes,
+    pub trace: Trace,
+    pub accesses: Vec<Access>,
+    /// Something was beyond the bounds and is missing in the trace.
+    pub cut: bool,
+    /// What it changed; empty where it was not executed to its end.
+    pub diff: StateDiff,
+    /// Wei that the block's beneficiary gained: tips and bribes.
+    pub coinbase_payment: U256,
+}
+
+impl Execution {
+    fn unfinished(outcome: Outcome, recorder: Recorder) -> Self {
+        Self {
+            outcome,
+            gas_used: 0,
+            output: Bytes::new(),
+            trace: recorder.trace,
+            accesses: recorder.accesses,
+            cut: recorder.cut,
+            diff: StateDiff::default(),
+            coinbase_payment: U256::ZERO,
+        }
+    }
+}
+
+/// A state that can be changed without changing the one behind it.
+pub struct Sandbox<'a, S> {
+    state: CacheDB<&'a S>,
+    environment: &'a Environment,
+}
+
+impl<'a, S: DatabaseRef<Error = StateError>> Sandbox<'a, S> {
+    pub fn new(state: &'a S, environment: &'a Environment) -> Self {
+        Self {
+            state: CacheDB::new(state),
+            environment,
+        }
+    }
+
+    /// Executes a transaction on what the former ones left. One that is invalid, or not executed to its end, leaves
+    /// nothing.
+    pub fn execute(&mut self, transaction: TxEnv, checks: Checks, bounds: Bounds) -> Execution {
+        let Self { state, environment } = self;
+        let first = FirstFrame::of(&transaction);
+        let mut evm = Context::mainnet()
+            .with_db(&mut *state)
+            .with_cfg(rules(environment, checks))
+            .with_block(environment.block.clone())
+            .build_mainnet_with_inspector(Recorder::new(bounds));
+        let done = evm.inspect_tx(transaction);
+        let recorder = evm.into_inspector().finish();
+        let ResultAndState {
+            result,
+            state: changes,
+        } = match done {
+            Ok(done) => done,
+            Err(error) => return Execution::unfinished(unfinished(error, &recorder), recorder),
+        };
+        let diff = match StateDiff::between(&*state, &changes) {
+            Ok(diff) => diff,
+            Err(error) => return Execution::unfinished(Outcome::NoState(error), recorder),
+        };
+        let beneficiary = diff.0.get(&environment.block.beneficiary);
+        let coinbase_payment = beneficiary.map_or(U256::ZERO, AccountDiff::gain);
+        state.commit(changes);
+        finished(first, result, recorder, diff, coinbase_payment)
+    }
+
+    /// What a call answers now: nobody pays for it, and it changes nothing.
+    ///
+    /// # Errors
+    /// How it ended, where it did not succeed.
+    pub fn view(
+        &mut self,
+        contract: Address,
+        data: Bytes,
+        bounds: Bounds,
+    ) -> Result<Bytes, Outcome> {
+        let call = TxEnv {
+            kind: TxKind::Call(contract),
+            data,
+            gas_limit: VIEW_GAS.min(self.environment.block.gas_limit),
+            chain_id: None,
+            ..TxEnv::default()
+        };
+        let mut sandbox = Sandbox {
+            state: CacheDB::new(&self.state),
+            environment: self.environment,
+        };
+        let execution = sandbox.execute(call, Checks::Pending, bounds);
+        match execution.outcome {
+            Outcome::Succeeded => Ok(execution.output),
+            outcome => Err(outcome),
+        }
+    }
+}
+
+fn unfinished(error: EVMError<StateError>, recorder: &Recorder) -> Outcome {
+    match (recorder.stopped, error) {
+        (Some(stop), _) => Outcome::Stopped(stop),
+        (None, EVMError::Database(error)) => Outcome::NoState(error),
+        (None, error) => Outcome::Invalid(error.to_string()),
+    }
+}
+
+fn rules(environment: &Environment, checks: Checks) -> CfgEnv {
+    let mut rules = CfgEnv::new_with_spec(environment.fork).with_chain_id(environment.chain_id);
+    rules.blob_base_fee_update_fraction = environment.blob_base_fee_update_fraction;
+    // What the network does not relay is not pending.
+    rules.tx_chain_id_check = true;
+    rules.disable_nonce_check = checks == Checks::Pending;
+    rules.disable_base_fee = checks == Checks::Pending;
+    rules
+}
+
+/// A transaction's own frame, but for how it ended.
+struct FirstFrame(Frame);
+
+impl FirstFrame {
+    fn of(transaction: &TxEnv) -> Self {
+        Self(Frame {
+            kind: match transaction.kind {
+                TxKind::Call(_) => CallKind::Call,
+                TxKind::Create => CallKind::Create,
+            },
+            from: transaction.caller,
+            to: transaction.kind.to().copied(),
+            value: Some(transaction.value),
+            gas: transaction.gas_limit,
+            input: transaction.data.clone(),
+            error: Some("out of gas".into()),
+            ..Frame::default()
+        })
+    }
+}
+
+fn finished(
+    FirstFrame(first): FirstFrame,
+    result: ExecutionResult,
+    recorder: Recorder,
+    diff: StateDiff,
+    coinbase_payment: U256,
+) -> Execution {
+    let gas_used = result.tx_gas_used();
+    let mut trace = recorder.trace;
+    let limit = first.gas;
+    if trace.frames.is_empty() {
+        // It ran out of gas before its first instruction.
+        trace.frames.push(first);
+    }
+    (trace.frames[0].gas, trace.frames[0].gas_used) = (limit, gas_used);
+    let outcome = match &result {
+        ExecutionResult::Success { .. } => Outcome::Succeeded,
+        ExecutionResult::Revert { .. } => Outcome::Reverted,
+        ExecutionResult::Halt { reason, .. } => Outcome::Halted(halted(&trace, reason)),
+    };
+    Execution {
+        outcome,
+        gas_used,
+        output: result.into_output().unwrap_or_default(),
+        trace,
+        accesses: recorder.accesses,
+        cut: recorder.cut,
+        diff,
+        coinbase_payment,
+    }
+}
+
+fn halted(trace: &Trace, reason: &HaltReason) -> Cow<'static, str> {
+    let said = trace.root().and_then(|root| root.error.clone());
+    said.unwrap_or_else(|| format!("{reason:?}").into())
+}

@@ -1,0 +1,26 @@
+//! The state that an execution reads.
+
+mod recorded;
+
+pub use recorded::RecordedState;
+
+use alloy_primitives::{Address, B256, U256};
+use revm::database_interface::DBErrorMarker;
+
+/// Why a part of the state could not be had. The execution that asked for it ends, without a verdict.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum StateError {
+    #[error("account {0} is not in the recorded state")]
+    NoAccount(Address),
+    #[error("slot {1:#x} of {0} is not in the recorded state")]
+    NoSlot(Address, U256),
+    #[error("code {0} is not in the recorded state")]
+    NoCode(B256),
+    #[error("hash of block {0} is not in the recorded state")]
+    NoBlockHash(u64),
+    /// A node did not answer in time, or not with what was asked.
+    #[error("the node: {0}")]
+    Node(String),
+}
+
+impl DBErrorMarker for StateError {}
