@@ -5,8 +5,8 @@ use alloy_primitives::B256;
 use hashbrown::{DefaultHashBuilder, HashTable};
 use std::hash::BuildHasher;
 
-/// The last `capacity` hashes, each with what was first known of it, in a ring that is overwritten in order, and a table of their places: small, since every
-/// transaction looks into it at random.
+/// The last `capacity` hashes, each with what was first known of it, in a ring that is overwritten in order, and a table of
+/// their places: small, since every transaction looks into it at random.
 #[derive(Debug)]
 pub struct Dedup<V> {
     ring: Vec<(B256, V)>,
@@ -61,7 +61,9 @@ impl<V: Copy> Dedup<V> {
         });
         None
     }
+}
 
+impl Dedup<u64> {
     /// A seeded hash of all that is judged. Two that share a transaction hash and differ here cannot both be true: one of
     /// the nodes lies.
     pub fn fingerprint(&self, tx: &PendingTransaction) -> u64 {

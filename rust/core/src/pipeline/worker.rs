@@ -154,13 +154,13 @@ impl Worker {
                 break;
             }
         }
-        if let Some(Err(error)) = self.capture.as_mut().map(CaptureWriter::finish)
-            && !self.tell_capture_troubles()
+        let finished = self.capture.as_mut().map(CaptureWriter::finish);
+        self.tell_capture_troubles();
+        if let Some(Err(error)) = finished
             && self.stats.anomalies.get(AnomalyKind::CaptureFailed) == 0
         {
             self.capture_trouble(error.to_string());
         }
-        self.tell_capture_troubles();
         self.output.end();
     }
 
@@ -511,15 +511,11 @@ impl Worker {
         };
     }
 
-    /// Whether there were any.
-    fn tell_capture_troubles(&mut self) -> bool {
+    fn tell_capture_troubles(&mut self) {
         let troubles = self.capture.iter().flat_map(CaptureWriter::troubles);
-        let troubles: Vec<_> = troubles.collect();
-        let any = !troubles.is_empty();
-        for trouble in troubles {
+        for trouble in troubles.collect::<Vec<_>>() {
             self.capture_trouble(trouble);
         }
-        any
     }
 
     fn capture_trouble(&mut self, said: String) {

@@ -103,7 +103,7 @@ impl<'a, S: DatabaseRef<Error = StateError>> Sandbox<'a, S> {
     /// nothing.
     pub fn execute(&mut self, transaction: TxEnv, checks: Checks, bounds: Bounds) -> Execution {
         let Self { state, environment } = self;
-        let first = FirstFrame::of(&transaction);
+        let first = first_frame(&transaction);
         let mut evm = Context::mainnet()
             .with_db(&mut *state)
             .with_cfg(rules(environment, checks))
@@ -132,12 +132,7 @@ impl<'a, S: DatabaseRef<Error = StateError>> Sandbox<'a, S> {
     ///
     /// # Errors
     /// How it ended, where it did not succeed.
-    pub fn view(
-        &mut self,
-        contract: Address,
-        data: Bytes,
-        bounds: Bounds,
-    ) -> Result<Bytes, Outcome> {
+    pub fn view(&self, contract: Address, data: Bytes, bounds: Bounds) -> Result<Bytes, Outcome> {
         let call = TxEnv {
             kind: TxKind::Call(contract),
             data,
@@ -175,29 +170,25 @@ fn rules(environment: &Environment, checks: Checks) -> CfgEnv {
     rules
 }
 
-/// A transaction's own frame, but for how it ended.
-struct FirstFrame(Frame);
-
-impl FirstFrame {
-    fn of(transaction: &TxEnv) -> Self {
-        Self(Frame {
-            kind: match transaction.kind {
-                TxKind::Call(_) => CallKind::Call,
-                TxKind::Create => CallKind::Create,
-            },
-            from: transaction.caller,
-            to: transaction.kind.to().copied(),
-            value: Some(transaction.value),
-            gas: transaction.gas_limit,
-            input: transaction.data.clone(),
-            error: Some("out of gas".into()),
-            ..Frame::default()
-        })
+/// A transaction's own frame as it is where its gas does not last to its first instruction.
+fn first_frame(transaction: &TxEnv) -> Frame {
+    Frame {
+        kind: match transaction.kind {
+            TxKind::Call(_) => CallKind::Call,
+            TxKind::Create => CallKind::Create,
+        },
+        from: transaction.caller,
+        to: transaction.kind.to().copied(),
+        value: Some(transaction.value),
+        gas: transaction.gas_limit,
+        input: transaction.data.clone(),
+        error: Some("out of gas".into()),
+        ..Frame::default()
     }
 }
 
 fn finished(
-    FirstFrame(first): FirstFrame,
+    first: Frame,
     result: ExecutionResult,
     recorder: Recorder,
     diff: StateDiff,
@@ -207,7 +198,6 @@ fn finished(
     let mut trace = recorder.trace;
     let limit = first.gas;
     if trace.frames.is_empty() {
-        // It ran out of gas before its first instruction.
         trace.frames.push(first);
     }
     (trace.frames[0].gas, trace.frames[0].gas_used) = (limit, gas_used);

@@ -151,10 +151,6 @@ impl CaptureWriter {
 
     /// Writes what is waiting, turns the last journal into Parquet, and gives the first error there was.
     pub fn finish(&mut self) -> Result<()> {
-        self.join()
-    }
-
-    fn join(&mut self) -> Result<()> {
         self.offers = None;
         match self.thread.take() {
             Some(thread) => thread
@@ -167,7 +163,7 @@ impl CaptureWriter {
 
 impl Drop for CaptureWriter {
     fn drop(&mut self) {
-        let _ = self.join();
+        let _ = self.finish();
     }
 }
 

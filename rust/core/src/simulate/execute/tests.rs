@@ -312,18 +312,15 @@ fn a_view_answers_from_the_present_and_changes_nothing() {
     ];
     let (state, environment) = (state(&counter), environment());
     let mut sandbox = Sandbox::new(&state, &environment);
-    let view = |sandbox: &mut Sandbox<_>| {
+    let view = |sandbox: &Sandbox<_>| {
         let answer = sandbox.view(CONTRACT, Bytes::new(), bounds());
         U256::from_be_slice(&answer.expect("an answer"))
     };
-    assert_eq!(
-        (view(&mut sandbox), view(&mut sandbox)),
-        (U256::ONE, U256::ONE)
-    );
+    assert_eq!((view(&sandbox), view(&sandbox)), (U256::ONE, U256::ONE));
     sandbox.execute(call(MILLION), Checks::Consensus, bounds());
-    assert_eq!(view(&mut sandbox), U256::from(2));
+    assert_eq!(view(&sandbox), U256::from(2));
     let reverts = self::state(&[0x5f, 0x5f, 0xfd]);
-    let mut sandbox = Sandbox::new(&reverts, &environment);
+    let sandbox = Sandbox::new(&reverts, &environment);
     let answer = sandbox.view(CONTRACT, Bytes::new(), bounds());
     assert_eq!(answer, Err(Outcome::Reverted));
 }

@@ -85,11 +85,9 @@ pub async fn serve(shared: Rc<Shared>, mut queue: CodeQueue, reporter: Reporter)
     while let Ok(permit) = room.clone().acquire_owned().await
         && let Some(address) = queue.receiver.recv().await
     {
-        let under_way = UnderWay {
-            address,
-            all: queue.in_flight.clone(),
-        };
-        let (shared, reporter, dating) = (shared.clone(), reporter.clone(), dating.clone());
+        let (shared, reporter, in_flight) =
+            (shared.clone(), reporter.clone(), queue.in_flight.clone());
+        let dating = dating.clone();
         tokio::task::spawn_local(async move {
             let answer = async {
                 if let Err(reason) = answer(&shared, address, permit, &dating).await {
@@ -101,21 +99,11 @@ pub async fn serve(shared: Rc<Shared>, mut queue: CodeQueue, reporter: Reporter)
                 }
             };
             guarded(answer, &reporter).await;
-            drop(under_way);
+            in_flight
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .remove(&address);
         });
-    }
-}
-
-/// An address that is not asked for again until this is dropped.
-struct UnderWay {
-    address: Address,
-    all: Arc<Mutex<HashSet<Address>>>,
-}
-
-impl Drop for UnderWay {
-    fn drop(&mut self) {
-        let mut all = self.all.lock().unwrap_or_else(PoisonError::into_inner);
-        all.remove(&self.address);
     }
 }
 
