@@ -87,6 +87,7 @@ fn config(url: String, emit: Emit) -> SensorConfig {
             rules: vec!["builtin".into()],
             monitored_only: false,
         },
+        simulation: None,
         model: Some(model()),
         capture: None,
         emit,

@@ -15,6 +15,9 @@ pub struct SensorConfig {
     #[serde(default)]
     pub contracts: Vec<MonitoredContract>,
     pub detection: DetectionConfig,
+    /// Absent: nothing is simulated.
+    #[serde(default)]
+    pub simulation: Option<SimulationConfig>,
     /// Absent: transactions are received and emitted, not judged (`MempoolMonitor`).
     #[serde(default)]
     pub model: Option<ModelConfig>,
@@ -89,6 +92,51 @@ pub struct DetectionConfig {
     /// Only transactions that touch a monitored contract.
     #[serde(default)]
     pub monitored_only: bool,
+}
+
+/// What is simulated, and what one simulation may take.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SimulationConfig {
+    /// From the decision to simulate to the verdict. Without one by then the detection goes on without it.
+    pub deadline_ms: u64,
+    /// Score of the first stage from which a transaction is simulated that touches no monitored contract as far as can be
+    /// seen.
+    pub threshold: f32,
+    /// Simulating threads; 0: half the cores.
+    pub threads: usize,
+    /// Suspects that wait or are simulated at once, of all senders and of one.
+    pub queue: usize,
+    pub per_sender: usize,
+    /// Of one transaction.
+    pub gas: u64,
+    /// Calls recorded of one transaction; one that makes more has no verdict.
+    pub frames: usize,
+    /// Bytes of calldata, output and logs, and storage accesses recorded of one transaction; what is beyond is not judged.
+    pub bytes: usize,
+    pub accesses: usize,
+    /// Accounts and slots of the chain's state that are kept.
+    pub state: usize,
+    /// Executes in other surroundings what asks for them.
+    pub vary: bool,
+}
+
+impl Default for SimulationConfig {
+    fn default() -> Self {
+        Self {
+            deadline_ms: 250,
+            threshold: 0.3,
+            threads: 0,
+            queue: 256,
+            per_sender: 8,
+            gas: 60_000_000,
+            frames: 16_384,
+            bytes: 8 << 20,
+            accesses: 1 << 16,
+            state: 1 << 18,
+            vary: true,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -5,13 +5,16 @@ use super::contact::Contacts;
 use crate::classify::Classifier;
 use crate::config::SensorConfig;
 use crate::decode::{Decoded, Decoder};
-use crate::detection::{Classification, LatencyUs, ThreatDetection, ThreatLevel, alert_id};
+use crate::detection::{
+    Classification, LatencyUs, SimulationStatus, ThreatDetection, ThreatLevel, alert_id,
+};
 use crate::error::Result;
 use crate::features::{
     ChainView, CodeFacts, Extractor, FEATURES, FeatureVector, KnownSelectors, MISSING,
 };
 use crate::signatures::{Matcher, RuleSet, Subject};
 use crate::tx::PendingTransaction;
+use bytes::Bytes;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -31,6 +34,8 @@ pub struct Slot {
     pub matched: Vec<u32>,
     pub signature_score: f32,
     pub clock: Clock,
+    /// Its JSON, and whether that is a notification; only where it may be simulated and has fields that only that needs.
+    pub raw: Option<(Bytes, bool)>,
     /// Judged again because its callee's code arrived.
     pub again: bool,
 }
@@ -57,14 +62,17 @@ impl Clock {
         }
     }
 
-    fn latency(&self, classified: Instant) -> LatencyUs {
+    fn latency(&self, classified: Instant, simulation: &SimulationStatus) -> LatencyUs {
         let us = |d: Duration| d.as_nanos() as f64 / 1000.0;
         LatencyUs {
             decode: us(self.decoded - self.started),
             features: us(self.featured - self.decoded),
             signatures: us(self.matched - self.featured),
             classify: us(classified - self.matched),
-            simulate: None,
+            simulate: match simulation {
+                SimulationStatus::Done(done) => Some(done.took_us),
+                _ => None,
+            },
             total: us(classified - self.arrived),
         }
     }
@@ -81,6 +89,7 @@ impl Default for Slot {
             matched: Vec::new(),
             signature_score: 0.0,
             clock: Clock::new(Instant::now()),
+            raw: None,
             again: false,
         }
     }
@@ -197,8 +206,9 @@ impl Stages {
         classifier.classify(&self.rows, out)
     }
 
-    pub fn is_detection(&self, slot: &Slot, score: f32) -> bool {
-        score >= self.threshold && !(self.monitored_only && slot.contacts.is_empty())
+    /// `contact`: it touches a monitored contract.
+    pub fn is_detection(&self, contact: bool, score: f32) -> bool {
+        score >= self.threshold && (contact || !self.monitored_only)
     }
 
     /// The record with all evidence. Off the hot path: few transactions get here.
@@ -206,6 +216,8 @@ impl Stages {
         &mut self,
         slot: &Slot,
         probability: f32,
+        score: f32,
+        simulation: SimulationStatus,
         classified: Instant,
     ) -> Option<ThreatDetection> {
         let Some(classifier) = &mut self.classifier else {
@@ -227,18 +239,21 @@ impl Stages {
         let mut tx = slot.tx.clone();
         tx.input.truncate(SELECTOR);
         tx.input.shrink_to_fit();
-        let score = probability.max(slot.signature_score);
+        let contacts = slot.contacts.iter().map(|i| self.contacts.name(*i));
+        let mut contracts: Vec<_> = contacts.collect();
+        if let SimulationStatus::Done(done) = &simulation {
+            let more = done.simulation.touched.iter();
+            contracts.extend(more.cloned());
+            contracts.sort_unstable();
+            contracts.dedup();
+        }
         Some(ThreatDetection {
             alert_id: alert_id(self.chain_id, &slot.tx.hash),
             chain_id: self.chain_id,
             tx,
             function: description.function,
             arguments: description.arguments,
-            contracts: slot
-                .contacts
-                .iter()
-                .map(|i| self.contacts.name(*i))
-                .collect(),
+            contracts,
             score,
             threat_level: ThreatLevel::of(score),
             classification,
@@ -249,7 +264,8 @@ impl Stages {
             signatures,
             signature_score: slot.signature_score,
             features: slot.row,
-            latency_us: slot.clock.latency(classified),
+            latency_us: slot.clock.latency(classified, &simulation),
+            simulation,
         })
     }
 }

@@ -4,7 +4,7 @@
 mod tests;
 
 use super::diff::{AccountDiff, StateDiff};
-use super::recorder::{Access, Bounds, Recorder, Stop};
+use super::recorder::{Access, Bounds, Recorder, Stop, Surroundings};
 use super::state::StateError;
 use super::trace::{CallKind, Frame, Trace};
 use alloy_primitives::{Address, Bytes, TxKind, U256};
@@ -62,6 +62,7 @@ pub struct Execution {
     pub output: Bytes,
     pub trace: Trace,
     pub accesses: Vec<Access>,
+    pub surroundings: Surroundings,
     /// Something was beyond the bounds and is missing in the trace.
     pub cut: bool,
     /// What it changed; empty where it was not executed to its end.
@@ -78,6 +79,7 @@ impl Execution {
             output: Bytes::new(),
             trace: recorder.trace,
             accesses: recorder.accesses,
+            surroundings: recorder.surroundings,
             cut: recorder.cut,
             diff: StateDiff::default(),
             coinbase_payment: U256::ZERO,
@@ -212,6 +214,7 @@ fn finished(
         output: result.into_output().unwrap_or_default(),
         trace,
         accesses: recorder.accesses,
+        surroundings: recorder.surroundings,
         cut: recorder.cut,
         diff,
         coinbase_payment,
