@@ -3,6 +3,7 @@
 pub mod diff;
 pub mod execute;
 pub mod flows;
+pub mod invariants;
 pub mod recorder;
 pub mod rules;
 pub mod state;
