@@ -79,6 +79,7 @@ fn config(url: String, emit: Emit) -> SensorConfig {
                 name: (*name).into(),
                 address: *address,
                 abi: None,
+                ..MonitoredContract::default()
             })
             .collect(),
         // Every transaction is judged by every stage; none becomes an alert, whose cost is measured on its own.

@@ -1,6 +1,9 @@
 //! What one sensor is told at start, once. Python validates the user's TOML and hands this over as JSON.
 
-use alloy_primitives::Address;
+mod contract;
+
+pub use contract::*;
+
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -70,16 +73,6 @@ pub struct ReplayConfig {
     /// 0: as fast as possible; 1: recorded speed; 2: twice that.
     #[serde(default)]
     pub speed: f64,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MonitoredContract {
-    pub name: String,
-    pub address: Address,
-    /// The ABI's JSON text (a bare array or an artifact with an `abi` field).
-    #[serde(default)]
-    pub abi: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -8,6 +8,7 @@ pub mod environment;
 pub mod evasion;
 pub mod execute;
 pub mod flows;
+pub mod invariants;
 pub mod keeper;
 pub mod pool;
 pub mod prefetch;

@@ -1,6 +1,7 @@
 //! What a transaction would do: the evidence of one simulation.
 
 use super::flows::Asset;
+use super::invariants::Violation;
 use crate::detection::Factor;
 use alloy_primitives::{Address, I256, U256};
 use std::borrow::Cow;
@@ -22,17 +23,6 @@ pub struct Loss {
     pub asset: Asset,
     /// Smallest units.
     pub amount: U256,
-}
-
-/// A monitored contract's invariant that does not hold.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Broken {
-    pub invariant: Cow<'static, str>,
-    pub contract: Arc<str>,
-    /// How likely it is an attack by this alone, 0 to 1.
-    pub weight: f32,
-    pub severe: bool,
-    pub explanation: String,
 }
 
 /// The same transaction in other surroundings, where it did more harm than in the likely ones.
@@ -64,7 +54,8 @@ pub struct Simulation {
     pub flows: Vec<Flow>,
     /// Wei.
     pub coinbase_payment: U256,
-    pub broken: Vec<Broken>,
+    pub violations: Vec<Violation>,
+    /// Expected where the transaction lands.
     pub losses: Vec<Loss>,
     /// That it is an attack by the broken invariants, 0 to 1.
     pub harm: f32,

@@ -3,8 +3,9 @@
 use super::evasion::variations;
 use super::execute::{Checks, Environment, Execution, Outcome, Sandbox};
 use super::flows::{Transfer, net};
+use super::invariants::{Protected, SandboxViews, Subject, Views, Violation, check_all, judge};
 use super::recorder::{Bounds, Stop};
-use super::simulation::{Flow, Simulation, Variation};
+use super::simulation::{Flow, Loss, Simulation, Variation};
 use super::state::StateError;
 use super::suspect::{Failure, FailureKind};
 use super::transaction::{Extras, from_pending};
@@ -15,12 +16,13 @@ use alloy_primitives::{Address, I256};
 use revm::DatabaseRef;
 use revm::context::TxEnv;
 use std::borrow::Cow;
-use std::sync::Arc;
 use std::time::Instant;
 
 /// Flows that are told of.
 const FLOWS: usize = 24;
 const CREATED: usize = 16;
+/// Views that the invariants of one execution may ask.
+const VIEWS: u32 = 256;
 
 /// Why there is no simulation.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,7 +34,9 @@ pub enum Unfinished {
 
 /// Judges suspects, one at a time.
 pub struct Simulator {
-    contracts: Arc<[(Arc<str>, Address)]>,
+    contracts: Vec<Protected>,
+    /// Their addresses.
+    monitored: Vec<Address>,
     limits: SimulationConfig,
 }
 
@@ -40,16 +44,20 @@ pub struct Simulator {
 struct Run {
     execution: Execution,
     transfers: Vec<Transfer>,
+    violations: Vec<Violation>,
     harm: f32,
     probability: Option<f32>,
 }
 
 impl Simulator {
+    /// # Errors
+    /// [`Error::Config`](crate::error::Error::Config), [`Error::Abi`](crate::error::Error::Abi): what a contract's entry says is not so.
     pub fn new(contracts: &[MonitoredContract], limits: &SimulationConfig) -> Result<Self> {
-        let contracts = contracts.iter();
-        let contracts = contracts.map(|c| (c.name.as_str().into(), c.address));
+        let monitored = contracts.iter().map(|contract| contract.address).collect();
+        let contracts: Result<Vec<_>> = contracts.iter().map(Protected::new).collect();
         Ok(Self {
-            contracts: contracts.collect(),
+            contracts: contracts?,
+            monitored,
             limits: limits.clone(),
         })
     }
@@ -108,6 +116,7 @@ impl Simulator {
             bytes: self.limits.bytes,
             accesses: self.limits.accesses,
         };
+        let sender = transaction.caller;
         let mut sandbox = Sandbox::new(state, environment);
         let execution = sandbox.execute(transaction, Checks::Pending, bounds);
         match &execution.outcome {
@@ -129,12 +138,49 @@ impl Simulator {
             _ => {}
         }
         let transfers = execution.trace.transfers();
+        let before = Sandbox::new(state, environment);
+        let views = SandboxViews::new(&before, &sandbox, bounds, VIEWS);
+        let violations = self.violations(&execution, &transfers, sender, &views);
         Ok(Run {
             transfers,
-            harm: 0.0,
+            harm: judge(&violations).probability,
+            violations,
             probability: None,
             execution,
         })
+    }
+
+    /// Of every monitored contract that the execution had to do with.
+    fn violations(
+        &self,
+        execution: &Execution,
+        transfers: &[Transfer],
+        sender: Address,
+        views: &dyn Views,
+    ) -> Vec<Violation> {
+        let stands = execution.trace.stands();
+        let moved = |address: &Address| {
+            let mut ends = transfers.iter().flat_map(|moved| [moved.from, moved.to]);
+            ends.any(|end| end == *address)
+        };
+        let concerned = |contract: &&Protected| {
+            let address = &contract.address;
+            execution.diff.0.contains_key(address) || moved(address)
+        };
+        let contracts = self.contracts.iter().filter(concerned);
+        let violations = contracts.flat_map(|contract| {
+            let subject = Subject {
+                execution,
+                transfers,
+                stands: &stands,
+                sender,
+                contract,
+                monitored: &self.monitored,
+                views,
+            };
+            check_all(&subject, &[])
+        });
+        violations.collect()
     }
 
     fn evidence(&self, environment: &Environment, sender: Address, run: &Run) -> Simulation {
@@ -145,7 +191,8 @@ impl Simulator {
         } = run;
         let frames = &execution.trace.frames;
         let called = |address: &Address| frames.iter().any(|frame| frame.to == Some(*address));
-        let touched = self.contracts.iter().filter(|(_, address)| called(address));
+        let touched = self.contracts.iter();
+        let touched = touched.filter(|contract| called(&contract.address));
         let stands = execution.trace.stands();
         let created = frames.iter().zip(stands);
         let created = created.filter(|(frame, stands)| *stands && frame.kind.creates());
@@ -156,13 +203,15 @@ impl Simulator {
             gas_used: execution.gas_used,
             frames: frames.len(),
             depth: frames.iter().map(|frame| frame.depth).max().unwrap_or(0),
-            touched: touched.map(|(name, _)| name.clone()).collect(),
+            touched: touched.map(|contract| contract.name.clone()).collect(),
             created: created
                 .filter_map(|(frame, _)| frame.to)
                 .take(CREATED)
                 .collect(),
             flows: self.flows(sender, transfers),
             coinbase_payment: execution.coinbase_payment,
+            losses: losses(&run.violations),
+            violations: run.violations.clone(),
             harm: run.harm,
             probability: run.probability,
             cut: execution.cut,
@@ -172,7 +221,6 @@ impl Simulator {
 
     /// Monitored contracts first, then the sender, then by address.
     fn flows(&self, sender: Address, transfers: &[Transfer]) -> Vec<Flow> {
-        let monitored = |account: &Address| self.contracts.iter().any(|(_, a)| a == account);
         let flows = net(transfers).into_iter().flat_map(|(account, assets)| {
             let flow = move |(asset, amount): (_, I256)| Flow {
                 account,
@@ -182,10 +230,31 @@ impl Simulator {
             assets.into_iter().map(flow)
         });
         let mut flows: Vec<_> = flows.collect();
-        flows.sort_by_key(|flow| (!monitored(&flow.account), flow.account != sender));
+        flows.sort_by_key(|flow| {
+            let monitored = self.monitored.contains(&flow.account);
+            (!monitored, flow.account != sender)
+        });
         flows.truncate(FLOWS);
         flows
     }
+}
+
+/// Each contract's losses once, however many invariants they break.
+fn losses(violations: &[Violation]) -> Vec<Loss> {
+    let mut losses: Vec<Loss> = Vec::new();
+    for violation in violations {
+        for (asset, amount) in &violation.losses {
+            let same = |loss: &Loss| loss.contract == violation.contract && loss.asset == *asset;
+            if !losses.iter().any(same) {
+                losses.push(Loss {
+                    contract: violation.contract.clone(),
+                    asset: *asset,
+                    amount: *amount,
+                });
+            }
+        }
+    }
+    losses
 }
 
 fn outcome(execution: &Execution) -> Cow<'static, str> {

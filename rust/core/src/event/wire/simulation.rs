@@ -19,7 +19,7 @@ pub fn json(simulation: &Simulation) -> Value {
         all["amount"] = loss.amount.to_string().into();
         all
     });
-    let broken = simulation.broken.iter().map(|broken| {
+    let broken = simulation.violations.iter().map(|broken| {
         json!({
             "name": broken.invariant, "contract": &*broken.contract, "weight": decimal(broken.weight),
             "severe": broken.severe, "explanation": broken.explanation,
