@@ -129,6 +129,7 @@ def sensor_config(
             if config.detection.monitored_only is None
             else config.detection.monitored_only,
         },
+        "simulation": _given(config.simulation, "enabled") if judge and config.simulation.enabled else None,
         "model": {
             "dir": str(config.detection.model or default_model_dir()),
             "onnxruntime": str(onnxruntime_library()),
