@@ -101,6 +101,8 @@ class Simulation(Section):
     """What is simulated, and what one simulation may take. None leaves the core's default (rust/core/src/config.rs)."""
 
     enabled: bool = True
+    backend: Literal["revm", "debug_trace_call", "eth_simulate_v1"] | None = None
+    """Who executes: revm in this process, or the node."""
     deadline_ms: Positive = 250
     """From the decision to simulate to the verdict. Without one by then the alert goes out without it."""
     threshold: Probability | None = None

@@ -87,10 +87,25 @@ pub struct DetectionConfig {
     pub monitored_only: bool,
 }
 
+/// Who executes what is simulated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Executor {
+    /// This process.
+    #[default]
+    Revm,
+    /// The node: the call tree and what changed.
+    DebugTraceCall,
+    /// The node: logs and ether's transfers, without the calls between them.
+    #[serde(rename = "eth_simulate_v1")]
+    EthSimulateV1,
+}
+
 /// What is simulated, and what one simulation may take.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SimulationConfig {
+    pub backend: Executor,
     /// From the decision to simulate to the verdict. Without one by then the detection goes on without it.
     pub deadline_ms: u64,
     /// Score of the first stage from which a transaction is simulated that touches no monitored contract as far as can be
@@ -117,6 +132,7 @@ pub struct SimulationConfig {
 impl Default for SimulationConfig {
     fn default() -> Self {
         Self {
+            backend: Executor::default(),
             deadline_ms: 250,
             threshold: 0.3,
             threads: 0,

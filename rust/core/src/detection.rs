@@ -75,7 +75,7 @@ pub struct SignatureMatch {
     pub notify: bool,
 }
 
-/// Microseconds spent in each stage; `total` is from the frame's arrival to the classification.
+/// Microseconds spent in each stage; `total` is from the frame's arrival to the detection.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct LatencyUs {
     pub decode: f64,

@@ -3,6 +3,7 @@
 //! [`pool`] takes suspects and has a [`simulator`] judge each on the chain's state ([`state`], which [`keeper`] carries on
 //! from head to head). A [`simulation`] is the evidence: what [`execute`] did, as [`trace`], [`diff`] and [`flows`].
 
+pub mod backend;
 pub mod diff;
 pub mod environment;
 pub mod evasion;

@@ -3,6 +3,7 @@
 mod codes;
 mod contact;
 mod dedup;
+mod inspect;
 mod latency;
 mod measure;
 mod output;
@@ -13,14 +14,13 @@ mod tests;
 mod tracker;
 mod worker;
 
-use crate::classify::Classifier;
 use crate::config::{LiveConfig, MonitoredContract, SensorConfig, SimulationConfig, SourceConfig};
 use crate::decode::{Decoded, Decoder};
 use crate::detection::SignatureMatch;
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::event::wire::Origin;
-use crate::features::{CodeFacts, KnownSelectors};
+use crate::features::CodeFacts;
 use crate::signatures::{Matcher, RuleSet, Subject};
 use crate::simulate::keeper::{Keeper, Neighbourhood};
 use crate::simulate::pool::Pool;
@@ -45,6 +45,7 @@ use std::thread::{JoinHandle, available_parallelism};
 use std::time::{Duration, Instant};
 use worker::{Published, Worker};
 
+pub use inspect::{Input, inspect};
 pub use measure::{StageCost, measure_stages};
 
 /// A running sensor: start it, pull events until [`Event::End`].
@@ -76,15 +77,7 @@ impl Sensor {
     /// [`Error::Config`], [`Error::Rules`], [`Error::Model`], [`Error::Abi`]: what the user must change.
     pub fn new(config: SensorConfig) -> Result<Self> {
         let stats = Arc::new(Stats::default());
-        let classifier = config.model.as_ref().map(Classifier::load).transpose()?;
-        let decoder = Arc::new(Decoder::for_contracts(&config.contracts)?);
-        let rules = Arc::new(RuleSet::load(&config.detection.rules)?);
-        let known = classifier.as_ref().map_or_else(
-            || Arc::new(KnownSelectors::default()),
-            Classifier::known_selectors,
-        );
-        let contacts = Contacts::new(&config.contracts)?;
-        let stages = Stages::new(&config, decoder, known, rules, classifier, contacts);
+        let stages = Stages::load(&config)?;
         let lossless = matches!(config.source, SourceConfig::Replay(_));
         if lossless && config.capture.is_some() {
             return Err(Error::Config(

@@ -3,11 +3,12 @@
 use super::dedup::Dedup;
 use super::stage::Slot;
 use crate::config::SimulationConfig;
+use crate::simulate::backend::Local;
 use crate::simulate::keeper::Keeper;
 use crate::simulate::pool::Pool;
 use crate::simulate::record::{Executed, Record};
 use crate::simulate::simulation::Simulation;
-use crate::simulate::simulator::{Simulator, Unfinished};
+use crate::simulate::simulator::{Simulator, Step, Unfinished};
 use crate::simulate::suspect::{Failure, FailureKind, Suspect};
 use crate::stats::Stats;
 use alloy_primitives::B256;
@@ -193,5 +194,9 @@ fn execute(
         .environment()
         .map_err(|reason| Unfinished::Failed(Failure::new(FailureKind::State, reason)))?;
     let (state, deadline) = (executed.state(), Instant::now() + REPLAY);
-    simulator.simulate(&state, &environment, &slot.tx, executed.extras(), deadline)
+    let step = Step {
+        tx: &slot.tx,
+        extras: executed.extras(),
+    };
+    simulator.simulate(&Local(&state), &environment, &[step], deadline)
 }

@@ -8,6 +8,8 @@ use crate::decode::{Decoded, Decoder};
 use crate::detection::{
     Classification, LatencyUs, SimulationStatus, ThreatDetection, ThreatLevel, alert_id,
 };
+#[allow(unused_imports)] // Named in the documentation.
+use crate::error::Error;
 use crate::error::Result;
 use crate::features::{
     ChainView, CodeFacts, Extractor, FEATURES, FeatureVector, KnownSelectors, MISSING,
@@ -48,6 +50,7 @@ pub struct Clock {
     pub decoded: Instant,
     pub featured: Instant,
     pub matched: Instant,
+    pub classified: Instant,
 }
 
 impl Clock {
@@ -59,21 +62,22 @@ impl Clock {
             decoded: started,
             featured: started,
             matched: started,
+            classified: started,
         }
     }
 
-    fn latency(&self, classified: Instant, simulation: &SimulationStatus) -> LatencyUs {
+    fn latency(&self, simulation: &SimulationStatus) -> LatencyUs {
         let us = |d: Duration| d.as_nanos() as f64 / 1000.0;
         LatencyUs {
             decode: us(self.decoded - self.started),
             features: us(self.featured - self.decoded),
             signatures: us(self.matched - self.featured),
-            classify: us(classified - self.matched),
+            classify: us(self.classified - self.matched),
             simulate: match simulation {
                 SimulationStatus::Done(done) => Some(done.took_us),
                 _ => None,
             },
-            total: us(classified - self.arrived),
+            total: us(self.arrived.elapsed()),
         }
     }
 }
@@ -111,16 +115,21 @@ pub struct Stages {
 }
 
 impl Stages {
-    pub fn new(
-        config: &SensorConfig,
-        decoder: Arc<Decoder>,
-        known: Arc<KnownSelectors>,
-        rules: Arc<RuleSet>,
-        classifier: Option<Classifier>,
-        contacts: Contacts,
-    ) -> Self {
+    /// With model, rules and ABIs as configured.
+    ///
+    /// # Errors
+    /// [`Error::Config`], [`Error::Rules`], [`Error::Model`], [`Error::Abi`]: what the user must change.
+    pub fn load(config: &SensorConfig) -> Result<Self> {
+        let classifier = config.model.as_ref().map(Classifier::load).transpose()?;
+        let decoder = Arc::new(Decoder::for_contracts(&config.contracts)?);
+        let rules = Arc::new(RuleSet::load(&config.detection.rules)?);
+        let known = classifier.as_ref().map_or_else(
+            || Arc::new(KnownSelectors::default()),
+            Classifier::known_selectors,
+        );
+        let contacts = Contacts::new(&config.contracts)?;
         let monitored: Vec<_> = config.contracts.iter().map(|c| c.address).collect();
-        Self {
+        Ok(Self {
             extractor: Extractor::new(decoder.clone(), known, &monitored, config.limits.accounts),
             decoder,
             matcher: Matcher::new(rules),
@@ -132,7 +141,11 @@ impl Stages {
             threshold: config.detection.threshold,
             monitored_only: config.detection.monitored_only,
             rows: Vec::new(),
-        }
+        })
+    }
+
+    pub fn decoder(&self) -> &Decoder {
+        &self.decoder
     }
 
     /// Whether transactions are judged at all (`MempoolMonitor` only receives them).
@@ -218,7 +231,6 @@ impl Stages {
         probability: f32,
         score: f32,
         simulation: SimulationStatus,
-        classified: Instant,
     ) -> Option<ThreatDetection> {
         let Some(classifier) = &mut self.classifier else {
             return None;
@@ -264,7 +276,7 @@ impl Stages {
             signatures,
             signature_score: slot.signature_score,
             features: slot.row,
-            latency_us: slot.clock.latency(classified, &simulation),
+            latency_us: slot.clock.latency(&simulation),
             simulation,
         })
     }

@@ -457,6 +457,8 @@ impl Worker {
         }
         let classified = Instant::now();
         for (i, probability) in probabilities.iter().copied().enumerate() {
+            let slot = &mut self.slots[i];
+            slot.clock.classified = classified;
             let slot = &self.slots[i];
             let probability = if probability.is_nan() {
                 NO_ANSWER
@@ -515,10 +517,7 @@ impl Worker {
         if self.detected.insert(slot.tx.hash, ()).is_some() {
             return;
         }
-        let now = Instant::now();
-        let detection = self
-            .stages
-            .detect(slot, probability, score, simulation, now);
+        let detection = self.stages.detect(slot, probability, score, simulation);
         if let Some(detection) = detection {
             self.stats.detections.add(1);
             self.output.send(Event::Detection(Box::new(detection)));

@@ -63,32 +63,58 @@ impl Header {
         let interval = before.map_or(INTERVAL, |before| own.saturating_sub(before));
         let timestamp = own.saturating_add(interval.clamp(1, INTERVAL));
         let number = self.number().saturating_add(1);
-        let rules = Rules::of_ethereum(chain_id, number, timestamp)
-            .unwrap_or_else(|| Rules::of_header(self.fields()));
-        let base_fee = self.base_fee_per_gas.map(|fee| fee.saturating_to());
         let head = Head {
             number: self.number(),
             hash: self.hash,
             parent: self.parent_hash,
             timestamp: own,
-            base_fee,
+            base_fee: self.base_fee_per_gas.map(|fee| fee.saturating_to()),
             gas_used: self.gas_used.to(),
             gas_limit: self.gas_limit.to(),
             seen_ms: 0,
         };
+        let rules = self.rules(chain_id, number, timestamp);
+        let base_fee = u64::try_from(head.next_base_fee()).unwrap_or(u64::MAX);
+        let blobs = self.next_excess_blob_gas(&rules);
+        self.environment(chain_id, rules, number, timestamp, base_fee, blobs)
+    }
+
+    /// This very block.
+    pub fn own(&self, chain_id: u64) -> Environment {
+        let (number, timestamp) = (self.number(), self.timestamp());
+        let rules = self.rules(chain_id, number, timestamp);
+        let base_fee = self.base_fee_per_gas.unwrap_or_default().saturating_to();
+        let blobs = bounded(self.excess_blob_gas);
+        self.environment(chain_id, rules, number, timestamp, base_fee, blobs)
+    }
+
+    fn rules(&self, chain_id: u64, number: u64, timestamp: u64) -> Rules {
+        Rules::of_ethereum(chain_id, number, timestamp)
+            .unwrap_or_else(|| Rules::of_header(self.fields()))
+    }
+
+    fn environment(
+        &self,
+        chain_id: u64,
+        rules: Rules,
+        number: u64,
+        timestamp: u64,
+        basefee: u64,
+        excess_blob_gas: u64,
+    ) -> Environment {
         let mut block = BlockEnv {
             number: U256::from(number),
             beneficiary: self.miner,
             timestamp: U256::from(timestamp),
             gas_limit: self.gas_limit.to(),
-            basefee: u64::try_from(head.next_base_fee()).unwrap_or(u64::MAX),
+            basefee,
             difficulty: self.difficulty,
             prevrandao: Some(self.mix_hash),
             ..BlockEnv::default()
         };
         let fraction = u64::try_from(rules.blobs.update_fraction).unwrap_or(u64::MAX);
         if rules.fork >= SpecId::CANCUN {
-            block.set_blob_excess_gas_and_price(self.next_excess_blob_gas(&rules), fraction);
+            block.set_blob_excess_gas_and_price(excess_blob_gas, fraction);
         }
         Environment {
             chain_id,
@@ -100,7 +126,6 @@ impl Header {
 
     /// EIP-4844, and since Osaka EIP-7918. A node may say any number: absurd ones saturate.
     fn next_excess_blob_gas(&self, rules: &Rules) -> u64 {
-        let bounded = |gas: Option<U64>| gas.unwrap_or_default().to::<u64>().min(u64::MAX >> 16);
         let (excess, used) = (bounded(self.excess_blob_gas), bounded(self.blob_gas_used));
         if rules.fork >= SpecId::OSAKA {
             let base_fee = self.base_fee_per_gas.unwrap_or_default().saturating_to();
@@ -119,6 +144,11 @@ impl Header {
             requests_hash: self.requests_hash.is_some(),
         }
     }
+}
+
+/// So that sums of them are numbers still.
+fn bounded(gas: Option<U64>) -> u64 {
+    gas.unwrap_or_default().to::<u64>().min(u64::MAX >> 16)
 }
 
 #[cfg(test)]

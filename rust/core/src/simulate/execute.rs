@@ -28,6 +28,18 @@ pub struct Environment {
     pub blob_base_fee_update_fraction: Option<u64>,
 }
 
+impl Environment {
+    /// Of what was executed somewhere else.
+    pub fn unknown(chain_id: u64) -> Self {
+        Self {
+            chain_id,
+            fork: SpecId::default(),
+            block: BlockEnv::default(),
+            blob_base_fee_update_fraction: None,
+        }
+    }
+}
+
 /// Which transactions are executed though no block could hold them now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Checks {
@@ -91,6 +103,16 @@ impl Execution {
 pub struct Sandbox<'a, S> {
     state: CacheDB<&'a S>,
     environment: &'a Environment,
+}
+
+// Not derived: that would ask the same of the state.
+impl<S> Clone for Sandbox<'_, S> {
+    fn clone(&self) -> Self {
+        Self {
+            state: self.state.clone(),
+            environment: self.environment,
+        }
+    }
 }
 
 impl<'a, S: DatabaseRef<Error = StateError>> Sandbox<'a, S> {

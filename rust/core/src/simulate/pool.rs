@@ -1,16 +1,19 @@
 //! Simulations on threads of their own, each within its deadline.
 
 mod queue;
+#[cfg(test)]
+mod tests;
 
+use super::backend::{Backend, Local, Node};
 use super::keeper::Neighbourhood;
 use super::prefetch::{self, Prefetch};
 use super::record::{Executed, Record};
-use super::simulator::{Simulator, Unfinished};
+use super::simulator::{Simulator, Step, Unfinished};
 use super::state::head::HeadState;
 use super::state::{Recording, StateError, View};
 use super::suspect::{Failure, FailureKind, Simulated, Suspect};
 use super::transaction::Extras;
-use crate::config::SimulationConfig;
+use crate::config::{Executor, SimulationConfig};
 use crate::source::Item;
 use crate::source::live::Asker;
 use crate::source::queue::ItemSender;
@@ -68,6 +71,7 @@ struct Shared {
     prefetch: Arc<Prefetch>,
     items: ItemSender,
     stats: Arc<Stats>,
+    executor: Executor,
     /// Whether what was read is handed over too.
     records: bool,
 }
@@ -100,6 +104,7 @@ impl Pool {
             prefetch: Arc::default(),
             items,
             stats,
+            executor: config.backend,
             records,
         });
         let pool = Self {
@@ -184,13 +189,26 @@ impl Shared {
                 asks: job.fetched.as_ref().map(|_| (&self.asker, job.deadline)),
             };
             let recording = Recording::new(view);
-            let done = simulator.simulate(
-                &recording,
-                &block.next,
-                &job.suspect.tx,
-                &extras,
-                job.deadline,
-            );
+            let step = Step {
+                tx: &job.suspect.tx,
+                extras: &extras,
+            };
+            let (local, node);
+            let backend: &dyn Backend = match self.executor {
+                Executor::Revm => {
+                    local = Local(&recording);
+                    &local
+                }
+                method => {
+                    node = Node {
+                        asker: &self.asker,
+                        method,
+                        block: block.hash,
+                    };
+                    &node
+                }
+            };
+            let done = simulator.simulate(backend, &block.next, &[step], job.deadline);
             let failure = match done {
                 Ok(simulation) => {
                     let read = recording.into_read();

@@ -1,5 +1,6 @@
 //! What a transaction would do: the evidence of one simulation.
 
+use super::execute::Execution;
 use super::flows::Asset;
 use super::invariants::Violation;
 use crate::detection::Factor;
@@ -43,6 +44,8 @@ pub struct Simulation {
     /// How it ended, in a word or with its reason.
     pub outcome: Cow<'static, str>,
     pub succeeded: bool,
+    /// How the transactions ended that were executed before it.
+    pub before: Vec<Cow<'static, str>>,
     pub gas_used: u64,
     /// Calls, and the deepest of them.
     pub frames: usize,
@@ -66,6 +69,8 @@ pub struct Simulation {
     pub variations: Vec<Variation>,
     /// Parts of its trace did not fit and are not judged.
     pub cut: bool,
+    /// All of it, for whoever asked for this simulation; alerts do without.
+    pub execution: Option<Arc<Execution>>,
 }
 
 /// How much the evidence of the first stage counts once it is known what the transaction does: not enough for an alert.

@@ -1,9 +1,10 @@
 //! From a suspect and a state to the evidence: execute, look at what happened, vary, judge.
 
+use super::backend::Backend;
 use super::evasion::variations;
-use super::execute::{Checks, Environment, Execution, Outcome, Sandbox};
+use super::execute::{Environment, Execution, Outcome};
 use super::flows::{Transfer, net};
-use super::invariants::{Protected, SandboxViews, Subject, Views, Violation, check_all, judge};
+use super::invariants::{Protected, Subject, Views, Violation, check_all, judge};
 use super::recorder::{Bounds, Stop};
 use super::simulation::{Flow, Loss, Simulation, Variation};
 use super::state::StateError;
@@ -13,16 +14,14 @@ use crate::config::{MonitoredContract, SimulationConfig};
 use crate::error::Result;
 use crate::tx::PendingTransaction;
 use alloy_primitives::{Address, I256};
-use revm::DatabaseRef;
 use revm::context::TxEnv;
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// Flows that are told of.
 const FLOWS: usize = 24;
 const CREATED: usize = 16;
-/// Views that the invariants of one execution may ask.
-const VIEWS: u32 = 256;
 
 /// Why there is no simulation.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,16 +31,26 @@ pub enum Unfinished {
     Failed(Failure),
 }
 
+/// One transaction of a sequence.
+#[derive(Debug, Clone, Copy)]
+pub struct Step<'a> {
+    pub tx: &'a PendingTransaction,
+    pub extras: &'a Extras,
+}
+
 /// Judges suspects, one at a time.
 pub struct Simulator {
     contracts: Vec<Protected>,
     /// Their addresses.
     monitored: Vec<Address>,
     limits: SimulationConfig,
+    /// Whether simulations come with their whole execution.
+    pub keeps: bool,
 }
 
 /// One execution and what it amounts to.
 struct Run {
+    sender: Address,
     execution: Execution,
     transfers: Vec<Transfer>,
     violations: Vec<Violation>,
@@ -59,35 +68,45 @@ impl Simulator {
             contracts: contracts?,
             monitored,
             limits: limits.clone(),
+            keeps: false,
         })
     }
 
+    /// Executes transactions, each on what the former left, and judges the last: a suspect alone, or after what would be
+    /// sent before it.
+    ///
     /// # Errors
     /// [`Unfinished`]: it did not come to an end; no verdict may be drawn from that.
-    pub fn simulate<S: DatabaseRef<Error = StateError>>(
+    pub fn simulate(
         &mut self,
-        state: &S,
+        backend: &dyn Backend,
         environment: &Environment,
-        tx: &PendingTransaction,
-        extras: &Extras,
+        sequence: &[Step],
         deadline: Instant,
     ) -> std::result::Result<Simulation, Unfinished> {
-        let mut transaction = from_pending(tx, extras.clone());
-        // Beyond the budget it ends as if its gas did, and is told apart below.
-        transaction.gas_limit = transaction.gas_limit.min(self.limits.gas);
-        let run = self.run(state, environment, transaction.clone(), deadline)?;
-        let cut_short = tx.gas > self.limits.gas;
-        if cut_short && matches!(run.execution.outcome, Outcome::Halted(_)) {
+        let bounds = Bounds {
+            deadline,
+            frames: self.limits.frames,
+            bytes: self.limits.bytes,
+            accesses: self.limits.accesses,
+        };
+        let transactions: Vec<_> = sequence.iter().map(|step| self.transaction(step)).collect();
+        let (run, before) = self.run(backend, environment, &transactions, bounds)?;
+        if let Some(suspect) = sequence.last()
+            && suspect.tx.gas > self.limits.gas
+            && matches!(run.execution.outcome, Outcome::Halted(_))
+        {
             let reason = format!("uses more than {} gas", self.limits.gas);
             return Err(Unfinished::Failed(Failure::new(
                 FailureKind::Budget,
                 reason,
             )));
         }
-        let mut simulation = self.evidence(environment, tx.from, &run);
-        if self.limits.vary {
+        let mut simulation = self.evidence(environment, run.sender, &run);
+        simulation.before = before;
+        if self.limits.vary && backend.varies() {
             for (of, varied) in variations(environment, run.execution.surroundings) {
-                let other = self.run(state, &varied, transaction.clone(), deadline)?;
+                let (other, _) = self.run(backend, &varied, &transactions, bounds)?;
                 let more = |other: Option<f32>, likely: Option<f32>| {
                     other.unwrap_or(0.0) > likely.unwrap_or(0.0)
                 };
@@ -100,54 +119,73 @@ impl Simulator {
                 }
             }
         }
+        simulation.execution = self.keeps.then(|| Arc::new(run.execution));
         Ok(simulation)
     }
 
-    fn run<S: DatabaseRef<Error = StateError>>(
+    fn transaction(&self, step: &Step) -> TxEnv {
+        let mut transaction = from_pending(step.tx, step.extras.clone());
+        // Beyond the budget it ends as if its gas did, and is told apart afterwards.
+        transaction.gas_limit = transaction.gas_limit.min(self.limits.gas);
+        transaction
+    }
+
+    /// The last transaction's run, and how those before it ended.
+    fn run(
         &mut self,
-        state: &S,
+        backend: &dyn Backend,
         environment: &Environment,
-        transaction: TxEnv,
-        deadline: Instant,
-    ) -> std::result::Result<Run, Unfinished> {
-        let bounds = Bounds {
-            deadline,
-            frames: self.limits.frames,
-            bytes: self.limits.bytes,
-            accesses: self.limits.accesses,
+        transactions: &[TxEnv],
+        bounds: Bounds,
+    ) -> std::result::Result<(Run, Vec<Cow<'static, str>>), Unfinished> {
+        let (mut ended, mut last) = (Vec::new(), None);
+        let mut left = transactions.iter();
+        let mut look = |execution: Execution, views: &dyn Views| {
+            let Some(transaction) = left.next() else {
+                return;
+            };
+            match left.len() {
+                0 => last = Some(self.judge(transaction.caller, execution, views)),
+                _ => ended.push(outcome(&execution)),
+            }
         };
-        let sender = transaction.caller;
-        let mut sandbox = Sandbox::new(state, environment);
-        let execution = sandbox.execute(transaction, Checks::Pending, bounds);
-        match &execution.outcome {
-            Outcome::NoState(error) => return Err(Unfinished::State(error.clone())),
+        backend
+            .execute(environment, transactions, bounds, &mut look)
+            .map_err(Unfinished::State)?;
+        let Some(run) = last else {
+            let failure = Failure::new(FailureKind::NotReady, "there is nothing to execute");
+            return Err(Unfinished::Failed(failure));
+        };
+        match run.execution.outcome {
             Outcome::Stopped(Stop::Deadline) => {
                 let reason = "not executed within its deadline";
-                return Err(Unfinished::Failed(Failure::new(
+                Err(Unfinished::Failed(Failure::new(
                     FailureKind::Deadline,
                     reason,
-                )));
+                )))
             }
             Outcome::Stopped(Stop::Frames) => {
                 let reason = format!("makes more than {} calls", self.limits.frames);
-                return Err(Unfinished::Failed(Failure::new(
+                Err(Unfinished::Failed(Failure::new(
                     FailureKind::Budget,
                     reason,
-                )));
+                )))
             }
-            _ => {}
+            _ => Ok((run, ended)),
         }
-        let transfers = execution.trace.transfers();
-        let before = Sandbox::new(state, environment);
-        let views = SandboxViews::new(&before, &sandbox, bounds, VIEWS);
-        let violations = self.violations(&execution, &transfers, sender, &views);
-        Ok(Run {
+    }
+
+    fn judge(&self, sender: Address, execution: Execution, views: &dyn Views) -> Run {
+        let transfers = execution.trace.movements();
+        let violations = self.violations(&execution, &transfers, sender, views);
+        Run {
+            sender,
             transfers,
             harm: judge(&violations).probability,
             violations,
             probability: None,
             execution,
-        })
+        }
     }
 
     /// Of every monitored contract that the execution had to do with.

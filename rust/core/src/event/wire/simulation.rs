@@ -40,6 +40,7 @@ pub fn json(simulation: &Simulation) -> Value {
     json!({
         "block": simulation.block,
         "outcome": simulation.outcome,
+        "before": simulation.before,
         "gas_used": simulation.gas_used,
         "frames": simulation.frames,
         "depth": simulation.depth,

@@ -26,7 +26,7 @@ mod thread;
 mod transport;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use self::ask::{Asked, Asker};
 use self::redact::SecretUrl;
