@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ RUNS = 5
 """Of each transaction; the median counts."""
 
 Transaction = dict[str, Any]
+Ask = Callable[[dict[str, Any], Transaction], bytes]
+"""The request for a transaction of a block."""
 
 
 def measure(quick: bool = False, profile: str = "dist") -> dict[str, Any]:
@@ -53,12 +56,10 @@ def _peers(files: list[Path]) -> dict[str, Any]:
             _skipped(client)
             continue
         for method, ask in METHODS.items():
-            found[f"{client} {method}"] = _compare(
-                blocks, lambda b, c=client, e=binary, a=ask: _node(c, e, b, a)
-            )
+            found[f"{client} {method}"] = _compare(blocks, partial(_node, client, binary, ask))
     if python := os.environ.get("PY_EVM"):
-        answers = [_py_evm(python, path) for path in files]
-        found["py-evm"] = _compare(blocks, lambda block: answers[blocks.index(block)])
+        answers = {block["number"]: _py_evm(python, path) for block, path in zip(blocks, files, strict=True)}
+        found["py-evm"] = _compare(blocks, lambda block: answers[block["number"]])
     else:
         _skipped("py_evm")
     return found
@@ -81,7 +82,7 @@ def simulate(block: dict[str, Any], transaction: Transaction) -> bytes:
     return nodes.request("eth_simulateV1", options, "latest")
 
 
-METHODS: dict[str, Callable[[dict[str, Any], Transaction], bytes]] = {
+METHODS: dict[str, Ask] = {
     "debug_traceCall": trace_call,
     "eth_simulateV1": simulate,
 }
@@ -102,9 +103,7 @@ Answers = list[tuple[float, int] | None]
 """Microseconds and gas of each transaction; None where the peer refused it."""
 
 
-def _node(
-    client: str, binary: str, block: dict[str, Any], ask: Callable[[dict[str, Any], Transaction], bytes]
-) -> tuple[float, Answers]:
+def _node(client: str, binary: str, ask: Ask, block: dict[str, Any]) -> tuple[float, Answers]:
     with nodes.running(client, binary, block) as rpc:
         ping = nodes.request("eth_chainId")
         floor = statistics.median(rpc.send(ping)[0] for _ in range(200)) * 1e6

@@ -5,7 +5,7 @@ use crate::measure::whole;
 use alloy_consensus::TxEnvelope;
 use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::{Address, B256, Bytes, U256, hex};
-use mempool_ids_core::simulate::execute::{Checks, Outcome};
+use mempool_ids_core::simulate::execute::Outcome;
 use revm::context::TxEnv;
 use serde_json::{Map, Value, json};
 use std::path::Path;
@@ -69,13 +69,9 @@ fn transaction(
     (hash, envelope, transaction): &(B256, TxEnvelope, TxEnv),
 ) -> Option<Value> {
     let run = || {
+        let transaction = transaction.clone();
         let start = Instant::now();
-        let done = whole(
-            &block.state,
-            &block.environment,
-            transaction.clone(),
-            Checks::Pending,
-        );
+        let done = whole(&block.state, &block.environment, transaction);
         (start.elapsed(), done)
     };
     let (_, done) = run();

@@ -107,13 +107,9 @@ fn recorded(state: &RecordedState, environment: &Environment, transaction: TxEnv
 }
 
 /// All that is done for a suspect, but for the judging.
-pub fn whole(
-    state: &RecordedState,
-    environment: &Environment,
-    transaction: TxEnv,
-    checks: Checks,
-) -> Execution {
-    let execution = Sandbox::new(state, environment).execute(transaction, checks, bounds());
+pub fn whole(state: &RecordedState, environment: &Environment, transaction: TxEnv) -> Execution {
+    let mut sandbox = Sandbox::new(state, environment);
+    let execution = sandbox.execute(transaction, Checks::Pending, bounds());
     black_box(net(&execution.trace.transfers()));
     execution
 }
@@ -175,7 +171,8 @@ pub fn measure(quick: bool) -> Value {
         std::array::from_fn(|_| Times::new());
     let before = Ticks::now();
     let keccak = keccak_mb_per_second();
-    for _ in 0..if quick { 1 } else { 5 } {
+    let rounds = if quick { 1 } else { 5 };
+    for _ in 0..rounds {
         for block in &known {
             block.run(|state, environment, transaction, gas_used| {
                 let start = Instant::now();
@@ -207,6 +204,7 @@ pub fn measure(quick: bool) -> Value {
     let transactions: usize = known.iter().map(|block| block.gas_used.len()).sum();
     let mean = total.all.mean();
     json!({
+        "rounds": rounds,
         "blocks": known.len(),
         "blocks_recorded": recorded_blocks,
         "transactions": transactions,
