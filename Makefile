@@ -19,6 +19,7 @@ export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 RUST_SOURCES := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name 'Cargo.toml' -o -name '*.yaml' -o -name '*.bin' | LC_ALL=C sort)
 INSTALLED := $(VENV)/.installed
 BUILT := $(VENV)/.built
+PY_EVM := target/py-evm/bin/python
 NODE_MODULES := contracts/node_modules/.installed
 # Put before what needs a node, and let that depend on `anvil`. An ANVIL that is set already stays.
 WITH_ANVIL = ANVIL="$$($(BIN)/python -m mempool_ids.demo.anvil)" && export ANVIL &&
@@ -97,10 +98,17 @@ wheel: $(INSTALLED) ## the wheel to publish, in dist/
 check-wheel: wheel ## install the wheel in an empty environment elsewhere and use it
 	PYTHON=$(PYTHON) tools/check-wheel.sh dist/*.whl
 
-bench: $(BUILT) wheel ## measure everything and write benches/REPORT.md and benches/report.json (half an hour)
+# GETH, where it is set, is measured beside, too.
+bench: anvil wheel $(PY_EVM) ## measure everything and write benches/REPORT.md and benches/report.json (half an hour)
 	rm -rf target/bench && $(PYTHON) -m venv target/bench
 	target/bench/bin/python -m pip install --quiet --disable-pip-version-check dist/*.whl
-	MEMPOOL_IDS=$(CURDIR)/target/bench/bin/mempool-ids $(BIN)/python -m benches.report $(BENCH_ARGS)
+	$(WITH_ANVIL) PY_EVM=$(CURDIR)/$(PY_EVM) MEMPOOL_IDS=$(CURDIR)/target/bench/bin/mempool-ids \
+	  $(BIN)/python -m benches.report $(BENCH_ARGS)
+
+# In an environment of its own: only the bench needs it.
+$(PY_EVM):
+	$(PYTHON) -m venv target/py-evm
+	$@ -m pip install --quiet --disable-pip-version-check --only-binary :all: py-evm==0.12.1b1
 
 fuzz: ## fuzz each target for FUZZ_SECONDS (60); needs cargo install cargo-fuzz
 	@command -v cargo-fuzz >/dev/null || { echo "make fuzz needs cargo-fuzz: cargo install --locked cargo-fuzz" >&2; exit 1; }

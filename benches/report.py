@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from benches import cargo, memory, peers
+from benches import cargo, memory, peers, simulator_report, simulators
 
 ROOT = cargo.ROOT
 CRITERION = ROOT / "target" / "criterion"
@@ -41,6 +41,8 @@ def main() -> None:
         "decoding": peers.decoding(),
         "inference": peers.inference(),
     }
+    step("simulator, alone and beside nodes and py-evm")
+    report["simulator"] = simulators.measure(quick)
     report["targets"] = targets(report)
     (ROOT / "benches" / "report.json").write_text(json.dumps(report, indent=1) + "\n")
     (ROOT / "benches" / "REPORT.md").write_text(markdown(report))
@@ -145,6 +147,7 @@ def targets(report: dict[str, Any]) -> list[dict[str, Any]]:
             "< 300",
             report["memory"]["rss_highest_mb"] < 300,
         ),
+        *simulator_report.targets(report["simulator"]),
     ]
     return [
         {"what": what, "measured": value, "target": goal, "reached": bool(ok)}
@@ -175,6 +178,7 @@ def markdown(report: dict[str, Any]) -> str:
     lines += missed_section(report)
     lines += latency_section(report["latency"])
     lines += saturation_section(report)
+    lines += simulator_report.section(report["simulator"])
     lines += [
         "",
         "## Stages",
