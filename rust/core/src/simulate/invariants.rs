@@ -2,13 +2,23 @@
 //!
 //! A check that needs what neither the execution nor the configuration tells is silent; it never guesses.
 
+mod approval_drain;
 mod booking;
+mod bridge_release;
 mod case;
+mod cluster;
+mod donation;
 mod entries;
+mod flash_loan;
+mod governance;
 mod losses;
 mod outflow;
+mod price_manipulation;
 mod protected;
+mod read_only_reentrancy;
 mod reentrancy;
+mod solvency;
+mod takeover;
 #[cfg(test)]
 mod tests;
 mod verdict;
@@ -69,7 +79,7 @@ pub struct Violation {
     pub severe: bool,
     /// One sentence, at most [`MAX_EXPLANATION`] characters.
     pub explanation: String,
-    /// What the contract lost in the transaction, smallest units.
+    /// What the contract, or who trusted it, lost in the transaction, smallest units.
     pub losses: Vec<(Asset, U256)>,
 }
 
@@ -85,11 +95,21 @@ struct Finding {
     weight: f32,
     severe: bool,
     explanation: String,
+    /// Beside what the contract itself lost: what others did.
+    losses: Vec<(Asset, U256)>,
 }
 
 const CHECKS: &[Check] = &[
     ("outflow", outflow::check),
+    ("solvency", solvency::check),
     ("reentrancy", reentrancy::check),
+    ("read_only_reentrancy", read_only_reentrancy::check),
+    ("price_manipulation", price_manipulation::check),
+    ("takeover", takeover::check),
+    ("governance", governance::check),
+    ("donation", donation::check),
+    ("approval_drain", approval_drain::check),
+    ("bridge_release", bridge_release::check),
 ];
 
 /// The names of all checks, as in `disabled` of a contract's `invariants`.
@@ -144,7 +164,13 @@ fn violation(
         weight,
         severe,
         explanation,
+        losses: others,
     } = finding;
+    let own = losses.iter().map(|loss| (loss.asset, loss.amount));
+    let mut losses: Vec<_> = own.collect();
+    losses.extend(others);
+    losses.sort_unstable();
+    losses.dedup();
     Violation {
         invariant,
         contract,
@@ -152,9 +178,6 @@ fn violation(
         weight,
         severe,
         explanation: explanation.chars().take(MAX_EXPLANATION).collect(),
-        losses: losses
-            .iter()
-            .map(|loss| (loss.asset, loss.amount))
-            .collect(),
+        losses,
     }
 }

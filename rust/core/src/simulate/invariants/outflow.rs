@@ -56,5 +56,6 @@ fn judge(case: &Case, loss: &Loss) -> Option<Finding> {
             case.contract.name,
             loss.receiver,
         ),
+        losses: Vec::new(),
     })
 }

@@ -64,6 +64,7 @@ pub(super) fn check(case: &Case) -> Option<Finding> {
             words::times(reentries.len()),
             words::function(case.contract, &frame.input),
         ),
+        losses: Vec::new(),
     })
 }
 

@@ -38,5 +38,6 @@ pub(super) fn check(case: &Case, invariant: &Invariant) -> Option<Finding> {
             "{} of {} {moved} from {before} to {after}, by more than {allowed}",
             invariant.call, contract.name
         ),
+        losses: Vec::new(),
     })
 }

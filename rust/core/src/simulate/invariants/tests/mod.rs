@@ -1,7 +1,16 @@
 //! Every check on executed contracts: what fires it, and the honest neighbour that must not.
 
+mod approval_drain;
+mod assembler;
+mod bridge_release;
+mod donation;
+mod governance;
 mod outflow;
+mod price_manipulation;
+mod read_only_reentrancy;
 mod reentrancy;
+mod solvency;
+mod takeover;
 mod verdict;
 mod world;
 

@@ -70,9 +70,9 @@ impl World {
     }
 
     /// Puts a number into storage.
-    pub fn store(&mut self, address: Address, slot: impl Into<U256>, value: impl Into<U256>) {
+    pub fn store(&mut self, address: Address, slot: U256, value: U256) {
         let account = self.state.accounts.entry(address).or_default();
-        account.storage.insert(slot.into(), value.into());
+        account.storage.insert(slot, value);
     }
 
     /// Deploys one of the demo's compiled contracts.
