@@ -2,6 +2,7 @@
 
 pub mod diff;
 pub mod execute;
+pub mod features;
 pub mod flows;
 pub mod recorder;
 pub mod rules;
