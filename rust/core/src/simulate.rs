@@ -4,6 +4,7 @@ pub mod diff;
 pub mod execute;
 pub mod features;
 pub mod flows;
+pub mod model;
 pub mod recorder;
 pub mod rules;
 pub mod state;

@@ -27,6 +27,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<sensor::Sensor>()?;
     module.add_class::<analyzer::Analyzer>()?;
     module.add_class::<model::Model>()?;
+    module.add_class::<model::TraceModel>()?;
     module.add_function(wrap_pyfunction!(sensor::measure_stages, module)?)?;
     module.add_function(wrap_pyfunction!(trace::trace_matrix, module)?)?;
     module.add_function(wrap_pyfunction!(rules::lint_rules, module)?)?;
