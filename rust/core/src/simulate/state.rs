@@ -2,7 +2,7 @@
 
 mod recorded;
 
-pub use recorded::RecordedState;
+pub use recorded::{RecordedAccount, RecordedState};
 
 use alloy_primitives::{Address, B256, U256};
 use revm::database_interface::DBErrorMarker;

@@ -1,13 +1,15 @@
 //! geth's own tracer tests.
 
-use super::{Number, add_account, archive, bounds, difference, shared};
+use super::recorded::{Number, archive, shared};
+use super::{bounds, difference};
 use alloy_consensus::{TxEnvelope, transaction::SignerRecoverable};
 use alloy_eips::eip2718::Decodable2718;
-use alloy_primitives::{Address, B256, Bytes};
+use alloy_primitives::{Address, B256, Bytes, keccak256};
 use mempool_ids_core::simulate::execute::{Checks, Environment, Execution, Sandbox};
 use mempool_ids_core::simulate::state::RecordedState;
 use mempool_ids_core::simulate::trace::Trace;
 use mempool_ids_core::simulate::transaction::from_envelope;
+use revm::bytecode::Bytecode;
 use revm::context::BlockEnv;
 use revm::primitives::hardfork::SpecId;
 use serde::Deserialize;
@@ -62,15 +64,19 @@ impl Fixture {
     pub fn state(&self) -> RecordedState {
         let mut state = RecordedState::default();
         for (address, account) in &self.genesis.alloc {
+            let known = state.accounts.entry(*address).or_default();
+            known.info.balance = account.balance.0;
+            known.info.nonce = account.nonce.u64();
+            known.info.code = None;
+            if !account.code.is_empty() {
+                let hash = keccak256(&account.code);
+                let code = Bytecode::new_raw(account.code.clone());
+                known.info.code_hash = hash;
+                state.codes.insert(hash, code);
+            }
             let storage = account.storage.iter();
-            add_account(
-                &mut state,
-                *address,
-                account.balance.0,
-                account.nonce.u64(),
-                &account.code,
-                storage.map(|(slot, value)| ((*slot).into(), (*value).into())),
-            );
+            let storage = storage.map(|(slot, value)| ((*slot).into(), (*value).into()));
+            known.storage = storage.collect();
         }
         state
     }

@@ -11,9 +11,11 @@ use revm::state::AccountInfo;
 #[derive(Debug, Clone, Default)]
 pub struct RecordedState {
     pub accounts: AddressMap<RecordedAccount>,
+    /// One that is missing is an error.
     pub codes: B256Map<Bytecode>,
+    /// One that is missing is an error: of those that code can ask for, none is empty.
     pub block_hashes: HashMap<u64, B256>,
-    /// An account, slot or block hash that is missing is an error, instead of empty.
+    /// An account or slot that is missing is an error, too, instead of empty.
     pub strict: bool,
 }
 
@@ -52,10 +54,7 @@ impl DatabaseRef for RecordedState {
     }
 
     fn block_hash_ref(&self, number: u64) -> Result<B256, StateError> {
-        match self.block_hashes.get(&number) {
-            Some(hash) => Ok(*hash),
-            None if self.strict => Err(StateError::NoBlockHash(number)),
-            None => Ok(B256::ZERO),
-        }
+        let hash = self.block_hashes.get(&number).copied();
+        hash.ok_or(StateError::NoBlockHash(number))
     }
 }
