@@ -5,6 +5,8 @@ from typing import final
 __all__ = [
     "FEATURE_NAMES",
     "FEATURE_SCHEMA",
+    "TRACE_FEATURE_NAMES",
+    "TRACE_FEATURE_SCHEMA",
     "VERSION",
     "Analyzer",
     "CaptureError",
@@ -15,16 +17,20 @@ __all__ = [
     "NodeError",
     "RulesError",
     "Sensor",
+    "TraceModel",
     "inspect_transaction",
     "lint_rules",
     "list_rules",
     "match_rules",
     "measure_stages",
+    "trace_matrix",
 ]
 
 VERSION: str
 FEATURE_NAMES: tuple[str, ...]
 FEATURE_SCHEMA: int
+TRACE_FEATURE_NAMES: tuple[str, ...]
+TRACE_FEATURE_SCHEMA: int
 
 class MempoolIdsError(Exception): ...
 class ConfigError(MempoolIdsError): ...
@@ -66,6 +72,12 @@ class Model:
     def predict(self, rows: bytes) -> bytes: ...
     def explain(self, row: bytes) -> bytes: ...
 
+@final
+class TraceModel:
+    def __new__(cls, dir: str, onnxruntime: str) -> TraceModel: ...  # noqa: A002
+    def predict(self, rows: bytes) -> bytes: ...
+    def explain(self, row: bytes) -> bytes: ...
+
 def inspect_transaction(config_json: str, text: str, block: str | None = None) -> bytes: ...
 def lint_rules(rules: list[str]) -> bytes: ...
 def list_rules(rules: list[str]) -> bytes: ...
@@ -73,3 +85,4 @@ def match_rules(
     rules: list[str], contracts_json: str, tx_json: bytes, code: bytes | None = None
 ) -> bytes: ...
 def measure_stages(config_json: str, transactions: list[bytes], seconds: float) -> bytes: ...
+def trace_matrix(traces: list[str]) -> bytes: ...

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mempool_ids._core import FEATURE_NAMES, ModelError
+from mempool_ids._core import ModelError
 from mempool_ids.manifest import ModelEntry, artifact
 
 
@@ -20,7 +20,7 @@ class OnnxModel:
         self._input, self._output = entry.input, entry.output
 
     def probability(self, rows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Probability of the exploit class (n,) for float32 rows (n, 22)."""
+        """Probability of the exploit class (n,) for float32 rows (n, features)."""
         (answer,) = self._session.run([self._output], {self._input: rows})
         return np.asarray(answer, dtype=np.float32).reshape(-1)
 
@@ -41,8 +41,8 @@ def session(graph: bytes, name: str) -> Any:
 
 
 def check_shape(opened: Any, entry: ModelEntry) -> None:
-    """Raises `ModelError` unless the graph maps float32 (N, 22) to float32 (N,) or (N, 1) by the manifest's names."""
-    features = len(FEATURE_NAMES)
+    """Raises `ModelError` unless the graph maps float32 (N, features) to float32 (N,) or (N, 1), by the manifest."""
+    features = len(entry.schema_names)
     inputs = {i.name: (i.type, i.shape) for i in opened.get_inputs()}
     outputs = {o.name: (o.type, o.shape) for o in opened.get_outputs()}
     kind, shape = inputs.get(entry.input, (None, []))

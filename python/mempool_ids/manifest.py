@@ -6,12 +6,32 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mempool_ids._core import FEATURE_NAMES, FEATURE_SCHEMA, ModelError
+from mempool_ids._core import (
+    FEATURE_NAMES,
+    FEATURE_SCHEMA,
+    TRACE_FEATURE_NAMES,
+    TRACE_FEATURE_SCHEMA,
+    ModelError,
+)
 
 FORMAT = 1
 NAME = "manifest.json"
+TRACE = "trace"
+"""The model over what a simulated transaction does: its place in the manifest, and its name."""
 BUILTIN = Path(__file__).parent / "models"
 """The models that come with the package."""
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The features that this version computes for one kind of model."""
+
+    version: int
+    names: tuple[str, ...]
+
+
+TRANSACTION_SCHEMA = Schema(FEATURE_SCHEMA, tuple(FEATURE_NAMES))
+TRACE_SCHEMA = Schema(TRACE_FEATURE_SCHEMA, tuple(TRACE_FEATURE_NAMES))
 
 
 @dataclass(frozen=True)
@@ -59,7 +79,17 @@ def entry(manifest: dict[str, Any], name: str | None = None) -> ModelEntry:
     name = str(manifest.get("default")) if name is None else name
     if name not in models:
         raise ModelError(f"manifest: model {name!r} is not among: {', '.join(models)}")
-    fields = models[name]
+    return _entry(name, models[name], TRANSACTION_SCHEMA)
+
+
+def trace_entry(manifest: dict[str, Any]) -> ModelEntry:
+    """The model over traces of `manifest`, likewise. Raises `ModelError`, also where there is none."""
+    if TRACE not in manifest:
+        raise ModelError("manifest: no model over traces; train one")
+    return _entry(TRACE, manifest[TRACE], TRACE_SCHEMA)
+
+
+def _entry(name: str, fields: dict[str, Any], schema: Schema) -> ModelEntry:
     try:
         result = ModelEntry(
             name=name,
@@ -78,17 +108,17 @@ def entry(manifest: dict[str, Any], name: str | None = None) -> ModelEntry:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ModelError(f"manifest: model {name!r}: {error!r}") from error
-    if result.schema_version != FEATURE_SCHEMA:
+    if result.schema_version != schema.version:
         raise ModelError(
-            f"{name}: feature schema version {result.schema_version} but this version computes {FEATURE_SCHEMA};"
+            f"{name}: feature schema version {result.schema_version} but this version computes {schema.version};"
             " train the model again"
         )
-    if result.schema_names != tuple(FEATURE_NAMES):
+    if result.schema_names != schema.names:
         raise ModelError(
-            f"{name}: feature schema names are not the {len(FEATURE_NAMES)} that this version computes, in order"
+            f"{name}: feature schema names are not the {len(schema.names)} that this version computes, in order"
         )
-    if len(result.baseline) != len(FEATURE_NAMES):
-        raise ModelError(f"{name}: baseline has {len(result.baseline)} values, not {len(FEATURE_NAMES)}")
+    if len(result.baseline) != len(schema.names):
+        raise ModelError(f"{name}: baseline has {len(result.baseline)} values, not {len(schema.names)}")
     return result
 
 

@@ -36,6 +36,17 @@ Data = Annotated[
 ]
 
 
+Traces = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="Labelled traces instead, for the model over what a simulated transaction does: a file, or a folder with"
+        " *.jsonl.gz; may be given again.",
+        exists=True,
+        show_default=False,
+    ),
+]
+
+
 @app.command()
 def train(
     output: Annotated[
@@ -46,6 +57,7 @@ def train(
     kind: Annotated[
         Kind, typer.Option(help="Kind of model; `all` makes the better one the default.")
     ] = Kind.random_forest,
+    traces: Traces = None,
     seed: Annotated[int, typer.Option(help="The same seed and data give the same model.")] = 0,
 ) -> None:
     """Trains a model and exports it, unless scikit-learn, onnxruntime and the sensor disagree on a row.
@@ -55,9 +67,21 @@ def train(
         mempool-ids model train --data data/ -o mymodel/
 
         mempool-ids model train --synthetic 20000 -o toy/
+
+        mempool-ids model train --traces traces/ -o mymodel/
     """
+    if traces:
+        if data is not None or synthetic:
+            raise typer.BadParameter(
+                "give --traces alone: it trains another model than --data and --synthetic"
+            )
+        from mempool_ids.training import verdict
+
+        verdict.train(traces, output, seed, progress=_progress)
+        typer.echo(f"wrote {output}", err=True)
+        return
     if data is None and not synthetic:
-        raise typer.BadParameter("give --data DIR, --synthetic ROWS or both")
+        raise typer.BadParameter("give --data DIR, --synthetic ROWS or both, or --traces FILES")
     from mempool_ids.training import commands
 
     commands.train(data, synthetic, kind.value, output, seed, progress=_progress)
@@ -66,19 +90,20 @@ def train(
 
 @app.command("eval")
 def evaluate(
+    model_dir: ModelDir = None,
     data: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             help="Labelled transactions: a Parquet file, or a folder as `train` takes it.",
             exists=True,
             show_default=False,
         ),
-    ],
-    model_dir: ModelDir = None,
+    ] = None,
+    traces: Traces = None,
     config: ConfigFile = None,
     overrides: Overrides = None,
 ) -> None:
-    """Measures a model on labelled transactions and prints the figures as JSON.
+    """Measures a model on labelled transactions, or traces, and prints the figures as JSON.
 
     On the data the model was trained from, its recipe is trained again on each split, so that no row is judged by a
     model that has seen it, and "reproduces" says whether the model card's figures came out: this takes minutes.
@@ -87,9 +112,17 @@ def evaluate(
 
         mempool-ids model eval mymodel/ --data data/
     """
-    from mempool_ids.training import commands
+    folder = _folder(model_dir, config, overrides)
+    if (data is None) == (not traces):
+        raise typer.BadParameter("give either --data or --traces")
+    if data is not None:
+        from mempool_ids.training import commands
 
-    result = commands.evaluate(_folder(model_dir, config, overrides), data, progress=_progress)
+        result = commands.evaluate(folder, data, progress=_progress)
+    else:
+        from mempool_ids.training import verdict
+
+        result = verdict.evaluate(folder, traces or [], progress=_progress)
     typer.echo(json.dumps(result, indent=1))
 
 

@@ -3,6 +3,9 @@
 from collections.abc import Iterable
 from typing import Any
 
+from mempool_ids.training import trace_card
+from mempool_ids.training.table import or_none, table, with_interval
+
 NAME = "MODEL_CARD.md"
 TITLES = {"random_forest": "Random forest", "gradient_boosting": "Gradient boosting"}
 
@@ -24,6 +27,8 @@ def render(manifest: dict[str, Any]) -> str:
             " Nothing here says how well it finds exploits."
         )
     parts += [_features(manifest), _export(manifest), _reproduce(manifest)]
+    if "trace" in manifest:
+        parts.append(trace_card.render(manifest["trace"]))
     return "\n\n".join(parts) + "\n"
 
 
@@ -59,9 +64,9 @@ def _ranking(evaluated: dict[str, Any]) -> str:
                         TITLES.get(name, name),
                         title,
                         f"{part['rows']:,} / {part['exploits']}",
-                        _with(part["average_precision"], part["average_precision_interval"]),
+                        with_interval(part["average_precision"], part["average_precision_interval"]),
                         f"{part['auc']:.3f}",
-                        *(_with(p["recall"], p["recall_interval"]) for p in part["at_fpr"]),
+                        *(with_interval(p["recall"], p["recall_interval"]) for p in part["at_fpr"]),
                     ]
                 )
     head = ["model", "split", "rows / exploits", "average precision", "AUC"]
@@ -78,7 +83,7 @@ all figures are mildly optimistic.
 `unknown_function` knows functions that were published only after the transaction. A row without a time of its own has
 that of its block, interpolated between blocks of known time; a block beyond the first or last of these has that one's.
 
-{_table([*head, "recall at FPR 0.1 %", "at 1 %", "at 5 %", "at 10 %"], lines)}"""
+{table([*head, "recall at FPR 0.1 %", "at 1 %", "at 5 %", "at 10 %"], lines)}"""
 
 
 def _parts(result: dict[str, Any]) -> Iterable[tuple[str, dict[str, Any] | None]]:
@@ -96,10 +101,10 @@ def _operating(manifest: dict[str, Any], evaluated: dict[str, Any]) -> str:
         [
             name,
             f"{p['threshold']:.4f}",
-            _with(p["recall"], p["recall_interval"]),
-            _with(p["false_positive_rate"], p["false_positive_rate_interval"], 5),
+            with_interval(p["recall"], p["recall_interval"]),
+            with_interval(p["false_positive_rate"], p["false_positive_rate_interval"], 5),
             f"{p['alerts_per_day']:,.0f}",
-            _or_none(p["precision_at_natural_prevalence"], ".1e"),
+            or_none(p["precision_at_natural_prevalence"], ".1e"),
         ]
         for name, p in points
     ]
@@ -115,7 +120,7 @@ in nature*: with 0.3 exploits a day. The FPR's intervals count rows as independe
 (many calls of one popular contract in a block), so it varies more from day to day than they say. The thresholds
 shipped in the manifest, by target FPR on the training rows out of fold: {tuned}.
 
-{_table(head, lines)}"""
+{table(head, lines)}"""
 
 
 def _sources(manifest: dict[str, Any], evaluated: dict[str, Any]) -> str:
@@ -129,7 +134,7 @@ def _sources(manifest: dict[str, Any], evaluated: dict[str, Any]) -> str:
             ]
             head = ["source", "rows", "at FPR 0.1 %", "1 %", "5 %", "10 %", "at 0.7"]
             sections.append(
-                f"{title}, share of rows that are alarms at each operating point:\n\n{_table(head, lines)}"
+                f"{title}, share of rows that are alarms at each operating point:\n\n{table(head, lines)}"
             )
     probes = manifest.get("data", {}).get("probes")
     if probes:
@@ -141,7 +146,7 @@ def _sources(manifest: dict[str, Any], evaluated: dict[str, Any]) -> str:
             "Can the features tell the collections apart? AUC of a forest that guesses where a row comes from, grouped"
             " folds (0.5: it cannot). The benign collections do differ in what their transactions do (mainnet-blocks"
             " has more plain transfers), so the middle line compares calls with arguments only.\n\n"
-            + _table(["question", "features the model sees", "all 22"], lines)
+            + table(["question", "features the model sees", "all 22"], lines)
         )
         sections.append(
             "With nothing masked, the same forest reaches an average precision of"
@@ -158,8 +163,8 @@ def _calibration(manifest: dict[str, Any], evaluated: dict[str, Any]) -> str:
             f"from {row['from']:.1f}",
             f"{row['rows']:,}",
             str(row["exploits"]),
-            _or_none(row["mean_probability"]),
-            _or_none(row["observed_share"]),
+            or_none(row["mean_probability"]),
+            or_none(row["observed_share"]),
         ]
         for row in part["reliability"]
     ]
@@ -173,7 +178,7 @@ can measure; on later transactions it was {part["at_alert_threshold"]["false_pos
 probability p for another prevalence, multiply its odds p/(1−p) by the ratio of the prevalences' odds.
 Default model, time-ordered:
 
-{_table(head, lines)}
+{table(head, lines)}
 
 Few exploits reach the upper levels, so their shares are uncertain. Brier score on those rows:
 {part["brier"]:.4f}."""
@@ -193,7 +198,7 @@ def _kinds(manifest: dict[str, Any]) -> str:
 Average precision on the *real*, later exploits (time-ordered, masked alike), by what the model was trained
 on. Synthetic rows are invented feature vectors; accuracy on them is never reported as accuracy.
 
-{_table(["model", *(f"trained on {c}" for c in columns)], lines)}"""
+{table(["model", *(f"trained on {c}" for c in columns)], lines)}"""
 
 
 def _features(manifest: dict[str, Any]) -> str:
@@ -203,15 +208,13 @@ def _features(manifest: dict[str, Any]) -> str:
         [name, f"{value:.3f}"] for name, value in model["training"].get("importance", {}).items() if value > 0
     ]
     hidden = (
-        _table(["masked feature", "why"], [[name, why] for name, why in masked.items()])
-        if masked
-        else "None."
+        table(["masked feature", "why"], [[name, why] for name, why in masked.items()]) if masked else "None."
     )
     return f"""## Features
 
 Importance in the default model (mean decrease of impurity):
 
-{_table(["feature", "importance"], importance)}
+{table(["feature", "importance"], importance)}
 
 Masked features hold one constant in training, so no tree splits on them and no live value of them can move
 the probability. What they say reaches a detection through the signatures.
@@ -236,12 +239,12 @@ def _export(manifest: dict[str, Any]) -> str:
 Written only if all runners agree within 1e-6 on every probe row (training rows, rows on both sides of every
 split, extremes).
 
-{_table(["model", "file", "probe rows", "runners", "largest difference"], lines)}"""
+{table(["model", "file", "probe rows", "runners", "largest difference"], lines)}"""
 
 
 def _reproduce(manifest: dict[str, Any]) -> str:
     training = _default(manifest)["training"]
-    files = _table(["file", "sha256"], [[name, digest] for name, digest in training["data"].items()])
+    files = table(["file", "sha256"], [[name, digest] for name, digest in training["data"].items()])
     return f"""## Reproduce
 
 `mempool-ids model eval --data DATA` trains again on every split with seed {training["seed"]} and says whether
@@ -256,17 +259,3 @@ def _main(manifest: dict[str, Any], evaluated: dict[str, Any]) -> dict[str, Any]
     result = evaluated[manifest["default"]]
     part: dict[str, Any] = result["time_ordered"] or result["grouped_folds"]
     return part
-
-
-def _with(value: float, interval: list[float], digits: int = 2) -> str:
-    low, high = interval
-    return f"{value:.{digits}f} [{low:.{digits}f}, {high:.{digits}f}]"
-
-
-def _or_none(value: float | None, form: str = ".2f") -> str:
-    return "" if value is None else format(value, form)
-
-
-def _table(head: list[str], lines: list[list[str]]) -> str:
-    rows = [head, ["---"] * len(head), *lines]
-    return "\n".join("| " + " | ".join(row) + " |" for row in rows)

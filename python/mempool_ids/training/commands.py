@@ -20,6 +20,7 @@ from mempool_ids.training.evaluate import (
     silent,
     summary,
 )
+from mempool_ids.training.metrics import same
 from mempool_ids.training.model import KINDS, Recipe
 
 ALL = "all"
@@ -128,28 +129,13 @@ def _again(
     )
     result = evaluate_kind(recipe, dataset, int(training["synthetic_rows"]), progress)
     told = document["models"][entry.name].get("evaluation")
-    return {**result, "reproduces": told is not None and _same(told, result)}
+    return {**result, "reproduces": told is not None and same(told, result)}
 
 
 def _as_shipped(model_dir: Path, entry: manifest.ModelEntry, dataset: Dataset) -> dict[str, Any]:
     p = OnnxModel(model_dir, entry).probability(np.ascontiguousarray(dataset.features))
     prevalence = float(manifest.read(model_dir)["models"][entry.name]["calibration"]["prevalence"])
     return {"as_shipped": summary(dataset, p, seed=0, prevalence=prevalence)}
-
-
-def _same(left: Any, right: Any, tolerance: float = 1e-6) -> bool:
-    """Whether two results agree, floats within `tolerance`: other processors may round a fit's last digit otherwise."""
-    if isinstance(left, dict):
-        return (
-            isinstance(right, dict)
-            and left.keys() == right.keys()
-            and all(_same(left[k], right[k]) for k in left)
-        )
-    if isinstance(left, list):
-        return isinstance(right, list) and len(left) == len(right) and all(map(_same, left, right))
-    if isinstance(left, float) and isinstance(right, float):
-        return abs(left - right) <= tolerance * max(1.0, abs(left))
-    return bool(left == right)
 
 
 def _add(folder: Path, place: tuple[str, ...], value: dict[str, Any]) -> None:

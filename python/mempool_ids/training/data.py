@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mempool_ids._core import Analyzer, MempoolIdsError
+from mempool_ids.manifest import TRANSACTION_SCHEMA, Schema
 from mempool_ids.training.columns import FEATURES
 from mempool_ids.training.extra import needs
 
@@ -50,10 +51,10 @@ class DataError(MempoolIdsError):
 
 @dataclass(frozen=True)
 class Dataset:
-    """Labelled transactions. All arrays have one entry a row."""
+    """Labelled transactions, or their traces. All arrays have one entry a row."""
 
     features: NDArray[np.float32]
-    """(n, 22), in the order of the feature schema."""
+    """(n, features), in the order of the feature schema."""
     labels: NDArray[np.int64]
     """1 = exploit, 0 = benign."""
     groups: NDArray[np.str_]
@@ -64,6 +65,7 @@ class Dataset:
     """The collection and chain, as `mainnet-blocks/eth`."""
     hashes: dict[str, str]
     """sha256 of each file that was read, by its name in the data folder."""
+    schema: Schema = TRANSACTION_SCHEMA
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -77,6 +79,7 @@ class Dataset:
             self.times[index],
             self.sources[index],
             self.hashes,
+            self.schema,
         )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mempool_ids._core import FEATURE_NAMES
+from mempool_ids.manifest import TRANSACTION_SCHEMA
 from mempool_ids.training.columns import MASKED, MISSING, mask, used
 from mempool_ids.training.data import Dataset
 from mempool_ids.training.extra import needs
@@ -52,7 +53,8 @@ def fit_on(
         groups.append(np.array([f"synthetic {i}" for i in range(synthetic)]))
     if not features:
         raise ValueError("nothing to train on: neither real nor synthetic rows")
-    return fit(recipe, np.concatenate(features), np.concatenate(labels), np.concatenate(groups))
+    schema = TRANSACTION_SCHEMA if dataset is None else dataset.schema
+    return fit(recipe, np.concatenate(features), np.concatenate(labels), np.concatenate(groups), schema)
 
 
 def predict_splits(
@@ -130,21 +132,29 @@ def evaluate_kind(
 ) -> dict[str, Any]:
     """Time-ordered and grouped evaluation of one recipe. Time-ordered figures decide, the others have more exploits."""
     progress(f"{recipe.kind}: time-ordered splits")
-    ordered = predict_splits(recipe, dataset, time_windows(dataset.times, dataset.groups), synthetic)
-    windows = {}
-    for start, (_, test) in zip(BOUNDARIES, time_windows(dataset.times, dataset.groups), strict=True):
-        name = str(np.datetime64(int(start), "s").astype("datetime64[D]"))
-        window = np.full(len(dataset), np.nan, dtype=np.float32)
-        window[test] = ordered[test]
-        windows[name] = summary(dataset, window, recipe.seed, recipe.prevalence)
+    ordered = ordered_summaries(recipe, dataset, synthetic)
     progress(f"{recipe.kind}: grouped cross-validation")
     folds = predict_splits(
         recipe, dataset, grouped_folds(dataset.labels, dataset.groups, recipe.seed), synthetic
     )
+    return {**ordered, "grouped_folds": summary(dataset, folds, recipe.seed, recipe.prevalence)}
+
+
+def ordered_summaries(
+    recipe: Recipe, dataset: Dataset, synthetic: int = 0, masked: Iterable[str] = MASKED
+) -> dict[str, Any]:
+    """Summaries of models that were trained on what came before: of all windows, and of each by its first day."""
+    splits = list(time_windows(dataset.times, dataset.groups))
+    ordered = predict_splits(recipe, dataset, splits, synthetic, masked)
+    windows = {}
+    for start, (_, test) in zip(BOUNDARIES, splits, strict=True):
+        name = str(np.datetime64(int(start), "s").astype("datetime64[D]"))
+        window = np.full(len(dataset), np.nan, dtype=np.float32)
+        window[test] = ordered[test]
+        windows[name] = summary(dataset, window, recipe.seed, recipe.prevalence)
     return {
         "time_ordered": summary(dataset, ordered, recipe.seed, recipe.prevalence),
         "time_windows": windows,
-        "grouped_folds": summary(dataset, folds, recipe.seed, recipe.prevalence),
     }
 
 
@@ -182,7 +192,6 @@ def probes(dataset: Dataset, seed: int) -> dict[str, Any]:
     mev = np.char.startswith(dataset.sources, "mev-blocks")
     bsc = np.char.endswith(dataset.sources, "/bsc")
     calls = dataset.features[:, FEATURE_NAMES.index("param_count")] > 0
-    every = list(range(len(FEATURE_NAMES)))
     questions = {
         "mev-blocks or mainnet-blocks, benign": (benign, mev),
         "mev-blocks or mainnet-blocks, benign with arguments": (benign & calls, mev),
@@ -190,8 +199,8 @@ def probes(dataset: Dataset, seed: int) -> dict[str, Any]:
     }
     separation = {
         question: {
-            "seen by the model": _separation(dataset.rows(rows), truth[rows], used(), seed),
-            "all 22 features": _separation(dataset.rows(rows), truth[rows], every, seed),
+            "seen by the model": separation(dataset.rows(rows), truth[rows], seed, used()),
+            "all 22 features": separation(dataset.rows(rows), truth[rows], seed),
         }
         for question, (rows, truth) in questions.items()
     }
@@ -208,12 +217,17 @@ def probes(dataset: Dataset, seed: int) -> dict[str, Any]:
     }
 
 
-def _separation(rows: Dataset, truth: NDArray[np.bool_], columns: list[int], seed: int) -> float | None:
-    """Grouped AUC of a forest that guesses the collection; 0.5 = it cannot. None where one is absent."""
+def separation(
+    rows: Dataset, truth: NDArray[np.bool_], seed: int, columns: list[int] | None = None
+) -> float | None:
+    """Grouped AUC of a forest that guesses the collection by `columns` (default: all); 0.5 = it cannot.
+
+    None where one is absent.
+    """
     labels = truth.astype(np.int64)
     if min(len(np.unique(rows.groups[labels == label])) for label in (0, 1)) < FOLDS:
         return None
-    x = rows.features[:, columns]
+    x = rows.features if columns is None else rows.features[:, columns]
     score = np.zeros(len(labels))
     for train, test in grouped_folds(labels, rows.groups, seed):
         score[test] = raw_score(grow(Recipe("random_forest", seed), x[train], labels[train]), x[test])

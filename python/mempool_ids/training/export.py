@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mempool_ids._core import ModelError
-from mempool_ids.training.columns import FEATURES
 from mempool_ids.training.extra import needs
 from mempool_ids.training.model import GRID, VOTE_FLOOR, CalibratedModel, log_odds
 
@@ -26,7 +25,7 @@ Runner = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 
 
 def to_onnx(model: CalibratedModel) -> bytes:
-    """The graph: `features` float32 (N, 22) to `probability` float32 (N, 1)."""
+    """The graph: `features` float32 (N, features) to `probability` float32 (N, 1)."""
     onnx = needs("onnx")
     attributes = _converted_trees(model.trees)
     values = np.array(attributes["nodes_values"], dtype=np.float32)
@@ -58,7 +57,7 @@ def to_onnx(model: CalibratedModel) -> bytes:
     graph = helper.make_graph(
         [tree, *nodes],
         model.recipe.kind,
-        [helper.make_tensor_value_info(INPUT, onnx.TensorProto.FLOAT, ["N", FEATURES])],
+        [helper.make_tensor_value_info(INPUT, onnx.TensorProto.FLOAT, ["N", len(model.schema.names)])],
         [helper.make_tensor_value_info(OUTPUT, onnx.TensorProto.FLOAT, ["N", 1])],
         [helper.make_tensor(name, onnx.TensorProto.FLOAT, [1], [value]) for name, value in constants.items()],
     )
@@ -88,7 +87,7 @@ def _converted_trees(trees: Any) -> dict[str, Any]:
     types = needs("skl2onnx.common.data_types")
     converted = needs("skl2onnx").convert_sklearn(
         trees,
-        initial_types=[(INPUT, types.FloatTensorType([None, FEATURES]))],
+        initial_types=[(INPUT, types.FloatTensorType([None, trees.n_features_in_]))],
         options={id(trees): {"zipmap": False}},
         target_opset={"": OPSET, "ai.onnx.ml": ML_OPSET},
     )
@@ -169,7 +168,8 @@ def probe_rows(model: CalibratedModel) -> NDArray[np.float32]:
         rows = features[rng.integers(len(features), size=len(edges))]
         rows[np.arange(len(edges)), column] = value
         near.append(rows)
-    extremes = np.array([np.full(FEATURES, v) for v in (-1, 0, 1, 16, 78, 1e30, -1e30)], dtype=np.float32)
+    width = features.shape[1]
+    extremes = np.array([np.full(width, v) for v in (-1, 0, 1, 16, 78, 1e30, -1e30)], dtype=np.float32)
     return np.ascontiguousarray(np.concatenate([*near, extremes]), dtype=np.float32)
 
 

@@ -153,5 +153,20 @@ def rates_by_source(
     return result
 
 
+def same(left: Any, right: Any, tolerance: float = 1e-6) -> bool:
+    """Whether two results agree, floats within `tolerance`: other processors may round a fit's last digit otherwise."""
+    if isinstance(left, dict):
+        return (
+            isinstance(right, dict)
+            and left.keys() == right.keys()
+            and all(same(left[k], right[k]) for k in left)
+        )
+    if isinstance(left, list):
+        return isinstance(right, list) and len(left) == len(right) and all(map(same, left, right))
+    if isinstance(left, float) and isinstance(right, float):
+        return abs(left - right) <= tolerance * max(1.0, abs(left))
+    return bool(left == right)
+
+
 def _ratio(part: float, whole: float) -> float:
     return float(part / whole) if whole else float("nan")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mempool_ids._core import FEATURE_NAMES
+from mempool_ids.manifest import TRANSACTION_SCHEMA, Schema
 from mempool_ids.training.extra import needs
 
 KINDS = ("random_forest", "gradient_boosting")
@@ -78,22 +78,23 @@ class CalibratedModel:
     slope: float
     intercept: float
     baseline: NDArray[np.float32]
-    """Training medians (22,), against which decision factors are measured."""
+    """Training medians (features,), against which decision factors are measured."""
     sample: NDArray[np.float32]
     """Some training rows, for the export's probe."""
     labels: NDArray[np.int64]
     """Of the training rows."""
     out_of_fold: NDArray[np.float32]
     """Probability of each training row by the models of the calibration, which had not seen its group."""
+    schema: Schema = TRANSACTION_SCHEMA
 
     def probability(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Probability of the exploit class (n,) for float32 rows (n, 22)."""
+        """Probability of the exploit class (n,) for float32 rows (n, features)."""
         raw = raw_score(self.trees, self.scaler.transform(features))
         return sigmoid(self.slope * raw + self.intercept).astype(np.float32)
 
     def importance(self) -> dict[str, float]:
         """Mean decrease of impurity by feature, largest first; sums to 1."""
-        pairs = zip(FEATURE_NAMES, (float(v) for v in self.trees.feature_importances_), strict=True)
+        pairs = zip(self.schema.names, (float(v) for v in self.trees.feature_importances_), strict=True)
         return dict(sorted(pairs, key=lambda pair: -pair[1]))
 
 
@@ -102,11 +103,12 @@ def fit(
     features: NDArray[np.float32],
     labels: NDArray[np.int64],
     groups: NDArray[Any] | None = None,
+    schema: Schema = TRANSACTION_SCHEMA,
 ) -> CalibratedModel:
     """Fits scaler, trees and calibration.
 
-    `features` (n, 22) float32, `labels` (n,) of 0 and 1, `groups` (n,): rows of one group stay in one fold of the
-    calibration (default: each row its own). Raises `ValueError` where a class has fewer than two groups.
+    `features` (n, width of the schema) float32, `labels` (n,) of 0 and 1, `groups` (n,): rows of one group stay in one
+    fold of the calibration (default: each row its own). Raises `ValueError` where a class has fewer than two groups.
     """
     groups = np.arange(len(labels)) if groups is None else groups
     for label in (0, 1):
@@ -128,6 +130,7 @@ def fit(
         sample=features[np.random.default_rng(recipe.seed).permutation(len(features))[:SAMPLE_ROWS]],
         labels=labels,
         out_of_fold=sigmoid(slope * raw + intercept).astype(np.float32),
+        schema=schema,
     )
 
 

@@ -1,8 +1,9 @@
-"""Writes a model folder: the graph, the known-selector set and the manifest, once all runners agree."""
+"""Writes a model folder: the graphs, the known-selector set and the manifest, once all runners agree."""
 
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from datetime import datetime, timezone
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mempool_ids import manifest
-from mempool_ids._core import FEATURE_NAMES, FEATURE_SCHEMA, Model, ModelError
+from mempool_ids._core import Model, ModelError, TraceModel
 from mempool_ids.config import onnxruntime_library
 from mempool_ids.inference import OnnxModel
 from mempool_ids.training.export import INPUT, OUTPUT, probe_rows, refuse_disagreement, to_onnx
@@ -52,20 +53,47 @@ def save(
         _write_json(
             probe / manifest.NAME, {**document, "default": name, "models": {name: document["models"][name]}}
         )
-        document["models"][name]["probe"] = agreement(probe, model)
+        entry, core = manifest.entry(manifest.read(probe)), Model(str(probe), str(onnxruntime_library()))
+        document["models"][name]["probe"] = agreement(OnnxModel(probe, entry), core, model)
         for file in (f"{name}.onnx", SELECTORS):
             (probe / file).replace(folder / file)
     write_manifest(folder, document)
     return version
 
 
-def agreement(folder: Path, model: CalibratedModel) -> dict[str, Any]:
+def save_trace(
+    folder: Path,
+    model: CalibratedModel,
+    threshold: float,
+    training: dict[str, Any],
+    evaluation: dict[str, Any],
+) -> None:
+    """Writes the model over traces into `folder`, beside the transaction models that are there.
+
+    A folder without any gets those of the package: a sensor reads both from one. Raises as `save` does.
+    """
+    graph, file = to_onnx(model), f"{manifest.TRACE}.onnx"
+    if not (folder / manifest.NAME).exists():
+        shutil.copytree(manifest.BUILTIN, folder, dirs_exist_ok=True)
+    document = manifest.read(folder)
+    fields = _entry(model, graph, f"{datetime.now(timezone.utc):%Y.%m.%d}", threshold, training)
+    document[manifest.TRACE] = fields | {"file": file}
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".probe-") as scratch:
+        probe = Path(scratch)
+        (probe / file).write_bytes(graph)
+        _write_json(probe / manifest.NAME, document)
+        entry, core = manifest.trace_entry(document), TraceModel(str(probe), str(onnxruntime_library()))
+        document[manifest.TRACE]["probe"] = agreement(OnnxModel(probe, entry), core, model)
+        (probe / file).replace(folder / file)
+    document[manifest.TRACE]["evaluation"] = evaluation
+    write_manifest(folder, document)
+
+
+def agreement(onnx: OnnxModel, core: Model | TraceModel, model: CalibratedModel) -> dict[str, Any]:
     """Runs scikit-learn, ONNX Runtime (in batch and row by row) and the Rust path on the probe rows.
 
     Raises `ModelError` if any two differ on any row.
     """
-    entry = manifest.entry(manifest.read(folder))
-    onnx, core = OnnxModel(folder, entry), Model(str(folder), str(onnxruntime_library()))
     rows = probe_rows(model)
 
     def one_by_one(batch: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -115,7 +143,7 @@ def _entry(
         "sha256": hashlib.sha256(graph).hexdigest(),
         "version": version,
         "kind": model.recipe.kind,
-        "feature_schema": {"version": FEATURE_SCHEMA, "names": list(FEATURE_NAMES)},
+        "feature_schema": {"version": model.schema.version, "names": list(model.schema.names)},
         "input": INPUT,
         "output": OUTPUT,
         "threshold": threshold,

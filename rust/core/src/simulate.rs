@@ -1,16 +1,19 @@
 //! Executing a transaction on the current state, to see what it would do.
 //!
 //! [`pool`] takes suspects and has a [`simulator`] judge each on the chain's state ([`state`], which [`keeper`] carries on
-//! from head to head). A [`simulation`] is the evidence: what [`execute`] did, as [`trace`], [`diff`] and [`flows`].
+//! from head to head). A [`simulation`] is the evidence: what a [`backend`] did, as [`trace`], [`diff`] and
+//! [`flows`], the [`invariants`] that it breaks, and what a [`model`] makes of its [`features`].
 
 pub mod backend;
 pub mod diff;
 pub mod environment;
 pub mod evasion;
 pub mod execute;
+pub mod features;
 pub mod flows;
 pub mod invariants;
 pub mod keeper;
+pub mod model;
 pub mod pool;
 pub mod prefetch;
 pub mod record;

@@ -2,7 +2,6 @@
 
 use crate::error::{ConfigError, MempoolIdsError, to_py};
 use mempool_ids_core::config::MonitoredContract;
-use mempool_ids_core::features::FEATURES;
 use mempool_ids_core::tx::PendingTransaction;
 use pyo3::prelude::*;
 use serde::Serialize;
@@ -21,16 +20,16 @@ pub fn transaction(object: &[u8]) -> PyResult<PendingTransaction> {
         .map_err(|e| MempoolIdsError::new_err(format!("transaction: {}", e.reason)))
 }
 
-/// Native-endian float32, row-major (n, 22).
-pub fn rows(bytes: &[u8]) -> PyResult<Vec<[f32; FEATURES]>> {
+/// Native-endian float32, row-major (n, N).
+pub fn rows<const N: usize>(bytes: &[u8]) -> PyResult<Vec<[f32; N]>> {
     let (values, rest) = bytes.as_chunks::<4>();
     let floats: Vec<f32> = values.iter().map(|b| f32::from_ne_bytes(*b)).collect();
-    let (rows, partial) = floats.as_chunks::<FEATURES>();
+    let (rows, partial) = floats.as_chunks::<N>();
     if rest.is_empty() && partial.is_empty() {
         return Ok(rows.to_vec());
     }
     Err(MempoolIdsError::new_err(format!(
-        "{} bytes are no whole number of float32 rows of {FEATURES}",
+        "{} bytes are no whole number of float32 rows of {N}",
         bytes.len()
     )))
 }

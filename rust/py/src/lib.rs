@@ -7,8 +7,10 @@ mod inspect;
 mod model;
 mod rules;
 mod sensor;
+mod trace;
 
 use mempool_ids_core::features::{NAMES, SCHEMA_VERSION};
+use mempool_ids_core::simulate::features as trace_features;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
@@ -20,11 +22,16 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add("VERSION", env!("CARGO_PKG_VERSION"))?;
     module.add("FEATURE_NAMES", PyTuple::new(module.py(), NAMES)?)?;
     module.add("FEATURE_SCHEMA", SCHEMA_VERSION)?;
+    let trace_names = PyTuple::new(module.py(), trace_features::NAMES)?;
+    module.add("TRACE_FEATURE_NAMES", trace_names)?;
+    module.add("TRACE_FEATURE_SCHEMA", trace_features::SCHEMA_VERSION)?;
     module.add_class::<sensor::Sensor>()?;
     module.add_class::<analyzer::Analyzer>()?;
     module.add_class::<model::Model>()?;
     module.add_function(wrap_pyfunction!(inspect::inspect_transaction, module)?)?;
+    module.add_class::<model::TraceModel>()?;
     module.add_function(wrap_pyfunction!(sensor::measure_stages, module)?)?;
+    module.add_function(wrap_pyfunction!(trace::trace_matrix, module)?)?;
     module.add_function(wrap_pyfunction!(rules::lint_rules, module)?)?;
     module.add_function(wrap_pyfunction!(rules::list_rules, module)?)?;
     module.add_function(wrap_pyfunction!(rules::match_rules, module)?)?;

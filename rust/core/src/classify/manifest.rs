@@ -1,7 +1,6 @@
 //! `manifest.json`: what a model file must be before it is run.
 
 use crate::error::{Error, Result};
-use crate::features::{FEATURES, FeatureVector, NAMES, SCHEMA_VERSION};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -17,6 +16,9 @@ pub struct Manifest {
     pub default: String,
     pub selectors: Artifact,
     pub models: BTreeMap<String, ModelEntry>,
+    /// The model over what a simulated transaction does, where the folder has one.
+    #[serde(default)]
+    pub trace: Option<ModelEntry>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -35,13 +37,20 @@ pub struct ModelEntry {
     pub input: String,
     pub output: String,
     /// Training medians: what [`explain`](super::Classifier::explain) replaces a feature with.
-    pub baseline: FeatureVector,
+    pub baseline: Vec<f32>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
 pub struct FeatureSchema {
     pub version: u32,
     pub names: Vec<String>,
+}
+
+/// The features that this version computes for one kind of model.
+#[derive(Debug, Clone, Copy)]
+pub struct Schema {
+    pub version: u32,
+    pub names: &'static [&'static str],
 }
 
 impl Manifest {
@@ -85,31 +94,35 @@ impl Manifest {
 
 impl ModelEntry {
     /// The verified bytes of the model, after its feature schema was compared with this version's.
-    pub fn bytes(&self, name: &str, dir: &Path) -> Result<Vec<u8>> {
-        if self.feature_schema.version != SCHEMA_VERSION {
+    pub fn bytes(&self, name: &str, dir: &Path, schema: Schema) -> Result<Vec<u8>> {
+        let (theirs, ours) = (&self.feature_schema, schema.names);
+        if theirs.version != schema.version {
             return Err(Error::Model(format!(
-                "{name}: feature schema version {} but this version computes {SCHEMA_VERSION}; train the model again",
-                self.feature_schema.version
+                "{name}: feature schema version {} but this version computes {}; train the model again",
+                theirs.version, schema.version
             )));
         }
-        if self.feature_schema.names.len() != FEATURES {
+        if theirs.names.len() != ours.len() {
             return Err(Error::Model(format!(
-                "{name}: feature schema has {} features but this version computes {FEATURES}",
-                self.feature_schema.names.len()
+                "{name}: feature schema has {} features but this version computes {}",
+                theirs.names.len(),
+                ours.len()
             )));
         }
-        let differs = self
-            .feature_schema
-            .names
-            .iter()
-            .zip(NAMES)
-            .position(|(theirs, ours)| theirs != ours);
+        if self.baseline.len() != ours.len() {
+            return Err(Error::Model(format!(
+                "{name}: baseline has {} values, not {}",
+                self.baseline.len(),
+                ours.len()
+            )));
+        }
+        let differs = theirs.names.iter().zip(ours).position(|(a, b)| a != b);
         if let Some(i) = differs {
             return Err(Error::Model(format!(
                 "{name}: feature schema: number {} is {:?} but this version computes {:?} there",
                 i + 1,
-                self.feature_schema.names[i],
-                NAMES[i]
+                theirs.names[i],
+                ours[i]
             )));
         }
         self.artifact.bytes(dir)

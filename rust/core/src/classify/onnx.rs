@@ -2,7 +2,6 @@
 
 use super::ModelEntry;
 use crate::error::{Error, Result};
-use crate::features::FEATURES;
 use ort::environment::Environment;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::value::{TensorElementType, TensorRef, ValueType};
@@ -12,11 +11,18 @@ use std::sync::{Mutex, OnceLock};
 pub struct Session {
     inner: ort::session::Session,
     output: String,
+    width: usize,
 }
 
 impl Session {
-    /// Checks the graph's interface: one float32 input [N, 22] and one float32 output [N] or [N, 1], named as `entry` says.
-    pub fn open(library: &Path, name: &str, entry: &ModelEntry, model: &[u8]) -> Result<Self> {
+    /// Checks the graph's interface: one float32 input [N, `width`] and one float32 output [N] or [N, 1], named as `entry` says.
+    pub fn open(
+        library: &Path,
+        name: &str,
+        entry: &ModelEntry,
+        width: usize,
+        model: &[u8],
+    ) -> Result<Self> {
         let failed = |e: &dyn std::fmt::Display| Error::Model(format!("{name}: ONNX Runtime: {e}"));
         let environment = environment(library)?;
         let inner = ort::session::Session::builder(environment)
@@ -39,21 +45,28 @@ impl Session {
             "input",
             &entry.input,
             inner.inputs(),
-            |shape| matches!(shape, [_, w] if *w == FEATURES as i64),
+            &format!("[N, {width}]"),
+            |shape| matches!(shape, [_, w] if *w == width as i64),
         )?;
-        check(name, "output", &entry.output, inner.outputs(), |shape| {
-            matches!(shape, [_] | [_, 1 | -1])
-        })?;
+        check(
+            name,
+            "output",
+            &entry.output,
+            inner.outputs(),
+            "[N] or [N, 1]",
+            |shape| matches!(shape, [_] | [_, 1 | -1]),
+        )?;
         Ok(Self {
             inner,
             output: entry.output.clone(),
+            width,
         })
     }
 
-    /// `rows`: row-major [N, 22]. Appends N probabilities to `out`.
+    /// `rows`: row-major [N, width]. Appends N probabilities to `out`.
     pub fn run(&mut self, rows: &[f32], out: &mut Vec<f32>) -> Result<()> {
         let failed = |e: ort::Error| Error::Model(format!("inference: {e}"));
-        let shape = [rows.len() / FEATURES, FEATURES];
+        let shape = [rows.len() / self.width, self.width];
         let input = TensorRef::from_array_view((shape, rows)).map_err(failed)?;
         let outputs = self.inner.run(ort::inputs![input]).map_err(failed)?;
         let (_, p) = outputs[self.output.as_str()]
@@ -69,6 +82,7 @@ fn check(
     side: &str,
     expected: &str,
     outlets: &[ort::value::Outlet],
+    expected_shape: &str,
     fits: impl Fn(&[i64]) -> bool,
 ) -> Result<()> {
     let found: Vec<_> = outlets
@@ -93,11 +107,7 @@ fn check(
             shape,
             ..
         } if fits(shape) => Ok(()),
-        _ => wrong(if side == "input" {
-            "must be float32 [N, 22]"
-        } else {
-            "must be float32 [N] or [N, 1]"
-        }),
+        _ => wrong(&format!("must be float32 {expected_shape}")),
     }
 }
 

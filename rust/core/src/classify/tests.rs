@@ -1,7 +1,7 @@
 //! What a model folder must hold before anything in it is run. The graph's shape is checked by ONNX Runtime's own parser:
 //! tests/test_classifier.py shows that.
 
-use super::Manifest;
+use super::{Manifest, SCHEMA};
 use crate::features::{NAMES, SCHEMA_VERSION};
 use alloy_primitives::hex;
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ fn load(manifest: &Value) -> Result<Vec<u8>, String> {
         let manifest = Manifest::read(dir.path())?;
         manifest.selectors(dir.path())?;
         let (name, entry) = manifest.default_model()?;
-        entry.bytes(name, dir.path())
+        entry.bytes(name, dir.path(), SCHEMA)
     };
     read().map_err(|error| error.to_string())
 }
@@ -69,7 +69,12 @@ fn what_differs_from_the_manifest_or_this_version_is_refused_by_name() {
             json!(NAMES[1..]),
             "feature schema has 21 features",
         ),
-        ("/models/forest/baseline", json!([0.0]), "manifest.json: "),
+        (
+            "/models/forest/baseline",
+            json!([0.0]),
+            "forest: baseline has 1 values, not 22",
+        ),
+        ("/models/forest/baseline", json!("0"), "manifest.json: "),
         (
             "/models/forest/file",
             json!("../forest.onnx"),

@@ -10,6 +10,7 @@ pub(crate) mod words;
 
 pub use abi::parse_abi;
 pub use describe::Description;
+pub(crate) use selectors::functions as builtin_functions;
 
 use crate::config::MonitoredContract;
 use crate::error::Result;

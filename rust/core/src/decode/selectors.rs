@@ -24,10 +24,15 @@ pub(super) type FunctionTable = HashMap<[u8; 4], KnownFunction>;
 
 /// The built-in table. The file is part of the crate and a test reads every line, so bad lines cannot get here.
 pub(super) fn builtin(types: &mut Types) -> FunctionTable {
+    table(functions(), types)
+}
+
+/// The built-in table's functions, as written.
+pub fn functions() -> impl Iterator<Item = Function> {
     let lines = BUILTIN
         .lines()
         .filter(|l| !l.is_empty() && !l.starts_with('#'));
-    table(lines.filter_map(|line| Function::parse(line).ok()), types)
+    lines.filter_map(|line| Function::parse(line).ok())
 }
 
 /// Functions whose argument types do not compile are left out: their calls are read by word scan.

@@ -28,6 +28,7 @@ use crate::tx::PendingTransaction;
 use alloy_consensus::TxEnvelope;
 use alloy_eips::eip2718::Decodable2718;
 use alloy_primitives::{B256, Bytes, hex};
+use arc_swap::ArcSwap;
 use revm::DatabaseRef;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -94,7 +95,9 @@ impl Input {
 pub fn inspect(config: &SensorConfig, input: &Input, block: Option<&str>) -> Result<Value> {
     let limits = config.simulation.clone().unwrap_or_default();
     let mut stages = Stages::load(config)?;
-    let mut simulator = Simulator::new(&config.contracts, &limits)?;
+    let rules = Arc::new(ArcSwap::new(stages.matcher.rules().clone()));
+    let model = config.model.as_ref();
+    let mut simulator = Simulator::new(&config.contracts, &limits, model, rules)?;
     simulator.keeps = true;
     let deadline = Instant::now() + PATIENCE;
     let (tx, simulation) = match input {

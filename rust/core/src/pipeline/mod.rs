@@ -33,7 +33,7 @@ use crate::source::replay::ReplaySource;
 use crate::stats::Stats;
 use crate::tx::PendingTransaction;
 use alloy_primitives::B256;
-use arc_swap::ArcSwapOption;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use contact::Contacts;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use output::Output;
@@ -56,6 +56,8 @@ pub struct Sensor {
     prepared: Option<(Stages, Vec<Simulator>, Output)>,
     running: Option<Running>,
     events: Events,
+    /// What simulations read of them.
+    rules: Arc<ArcSwap<RuleSet>>,
     reload: Arc<ArcSwapOption<RuleSet>>,
     published: Arc<Mutex<Published>>,
 }
@@ -78,13 +80,14 @@ impl Sensor {
     pub fn new(config: SensorConfig) -> Result<Self> {
         let stats = Arc::new(Stats::default());
         let stages = Stages::load(&config)?;
+        let rules = Arc::new(ArcSwap::new(stages.matcher.rules().clone()));
         let lossless = matches!(config.source, SourceConfig::Replay(_));
         if lossless && config.capture.is_some() {
             return Err(Error::Config(
                 "a replay cannot be captured: copy the capture instead".into(),
             ));
         }
-        let simulators = simulators(&config)?;
+        let simulators = simulators(&config, &rules)?;
         let (output, receiver, held) = Output::new(config.limits.events, lossless, stats.clone());
         Ok(Self {
             events: Events {
@@ -99,6 +102,7 @@ impl Sensor {
             stats,
             prepared: Some((stages, simulators, output)),
             running: None,
+            rules,
             reload: Arc::default(),
             published: Arc::default(),
         })
@@ -242,7 +246,9 @@ impl Sensor {
 
     /// Replaces the rules between two batches; no transaction is lost. Keeps the old ones where the new do not load.
     pub fn reload(&self, rules: &[String]) -> Result<()> {
-        self.reload.store(Some(Arc::new(RuleSet::load(rules)?)));
+        let rules = Arc::new(RuleSet::load(rules)?);
+        self.rules.store(rules.clone());
+        self.reload.store(Some(rules));
         Ok(())
     }
 
@@ -300,7 +306,7 @@ impl Sensor {
 }
 
 /// One for the pipeline, and one for each simulating thread of a live sensor.
-fn simulators(config: &SensorConfig) -> Result<Vec<Simulator>> {
+fn simulators(config: &SensorConfig, rules: &Arc<ArcSwap<RuleSet>>) -> Result<Vec<Simulator>> {
     let Some(simulation) = config
         .simulation
         .as_ref()
@@ -314,7 +320,10 @@ fn simulators(config: &SensorConfig) -> Result<Vec<Simulator>> {
         (SourceConfig::Live(_), threads) => threads,
     };
     (0..=threads)
-        .map(|_| Simulator::new(&config.contracts, simulation))
+        .map(|_| {
+            let model = config.model.as_ref();
+            Simulator::new(&config.contracts, simulation, model, rules.clone())
+        })
         .collect()
 }
 

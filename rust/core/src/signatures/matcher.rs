@@ -33,6 +33,10 @@ impl Matcher {
         }
     }
 
+    pub fn rules(&self) -> &Arc<RuleSet> {
+        &self.rules
+    }
+
     /// Replaces the rules. Cost counters stay for a rule with the same sid and rev, threshold state if its threshold is the
     /// same too.
     pub fn reload(&mut self, rules: Arc<RuleSet>) {

@@ -88,19 +88,7 @@ impl Trace {
     /// The same where there are no logs, as in most recorded traces: of tokens, what was asked of them and did not fail.
     pub fn transfers_by_calls(&self) -> Vec<Transfer> {
         self.moved(|index, frame, transfers| {
-            let (Some(token), CallKind::Call) = (frame.to, frame.kind) else {
-                return;
-            };
-            let Some((from, to, amount)) = asked(frame) else {
-                return;
-            };
-            transfers.push(Transfer {
-                asset: Asset::Token(token),
-                from,
-                to,
-                amount,
-                frame: index,
-            });
+            transfers.extend(frame.asked_transfer(index));
         })
     }
 
@@ -135,6 +123,21 @@ impl Trace {
         later
             .take_while(|frame| frame.parent >= index)
             .any(|frame| frame.parent == index && frame.value == Some(amount))
+    }
+}
+
+impl Frame {
+    /// What a call of `transfer` or `transferFrom` moves, where it did not say no; `index`: the frame's own.
+    pub(super) fn asked_transfer(&self, index: u32) -> Option<Transfer> {
+        let token = self.to.filter(|_| self.kind == CallKind::Call)?;
+        let (from, to, amount) = asked(self)?;
+        Some(Transfer {
+            asset: Asset::Token(token),
+            from,
+            to,
+            amount,
+            frame: index,
+        })
     }
 }
 

@@ -3,17 +3,21 @@
 use super::backend::Backend;
 use super::evasion::variations;
 use super::execute::{Environment, Execution, Outcome};
+use super::features::{TraceFeatures, extract};
 use super::flows::{Transfer, net};
 use super::invariants::{Protected, Subject, Views, Violation, check_all, judge};
+use super::model::TraceModel;
 use super::recorder::{Bounds, Stop};
 use super::simulation::{Flow, Loss, Simulation, Variation};
 use super::state::StateError;
 use super::suspect::{Failure, FailureKind};
 use super::transaction::{Extras, from_pending};
-use crate::config::{MonitoredContract, SimulationConfig};
+use crate::config::{ModelConfig, MonitoredContract, SimulationConfig};
 use crate::error::Result;
+use crate::signatures::RuleSet;
 use crate::tx::PendingTransaction;
 use alloy_primitives::{Address, I256};
+use arc_swap::ArcSwap;
 use revm::context::TxEnv;
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -22,6 +26,9 @@ use std::time::Instant;
 /// Flows that are told of.
 const FLOWS: usize = 24;
 const CREATED: usize = 16;
+/// What made the model think so is told from this probability on: it costs a run for each feature.
+const EXPLAINED: f32 = 0.3;
+const FACTORS: usize = 10;
 
 /// Why there is no simulation.
 #[derive(Debug, PartialEq, Eq)]
@@ -43,6 +50,10 @@ pub struct Simulator {
     contracts: Vec<Protected>,
     /// Their addresses.
     monitored: Vec<Address>,
+    /// Of these the invariants that users write; replaced on reload.
+    rules: Arc<ArcSwap<RuleSet>>,
+    /// Absent where the model's folder has none: then invariants alone judge.
+    model: Option<TraceModel>,
     limits: SimulationConfig,
     /// Whether simulations come with their whole execution.
     pub keeps: bool,
@@ -54,19 +65,29 @@ struct Run {
     execution: Execution,
     transfers: Vec<Transfer>,
     violations: Vec<Violation>,
+    features: Option<TraceFeatures>,
     harm: f32,
     probability: Option<f32>,
 }
 
 impl Simulator {
     /// # Errors
-    /// [`Error::Config`](crate::error::Error::Config), [`Error::Abi`](crate::error::Error::Abi): what a contract's entry says is not so.
-    pub fn new(contracts: &[MonitoredContract], limits: &SimulationConfig) -> Result<Self> {
+    /// [`Error::Config`](crate::error::Error::Config), [`Error::Abi`](crate::error::Error::Abi): what a contract's entry
+    /// says is not so. [`Error::Model`](crate::error::Error::Model): the model cannot be used.
+    pub fn new(
+        contracts: &[MonitoredContract],
+        limits: &SimulationConfig,
+        model: Option<&ModelConfig>,
+        rules: Arc<ArcSwap<RuleSet>>,
+    ) -> Result<Self> {
+        let model = model.map(TraceModel::load_if_there).transpose()?;
         let monitored = contracts.iter().map(|contract| contract.address).collect();
         let contracts: Result<Vec<_>> = contracts.iter().map(Protected::new).collect();
         Ok(Self {
             contracts: contracts?,
             monitored,
+            rules,
+            model: model.flatten(),
             limits: limits.clone(),
             keeps: false,
         })
@@ -104,6 +125,12 @@ impl Simulator {
         }
         let mut simulation = self.evidence(environment, run.sender, &run);
         simulation.before = before;
+        if let (Some(model), Some(features)) = (&mut self.model, &run.features)
+            && run.probability.is_some_and(|p| p >= EXPLAINED)
+        {
+            simulation.factors = model.explain(features).unwrap_or_default();
+            simulation.factors.truncate(FACTORS);
+        }
         if self.limits.vary && backend.varies() {
             for (of, varied) in variations(environment, run.execution.surroundings) {
                 let (other, _) = self.run(backend, &varied, &transactions, bounds)?;
@@ -175,15 +202,21 @@ impl Simulator {
         }
     }
 
-    fn judge(&self, sender: Address, execution: Execution, views: &dyn Views) -> Run {
+    fn judge(&mut self, sender: Address, execution: Execution, views: &dyn Views) -> Run {
         let transfers = execution.trace.movements();
         let violations = self.violations(&execution, &transfers, sender, views);
+        let succeeded = execution.outcome == Outcome::Succeeded;
+        let features = succeeded.then(|| extract(&execution.trace));
+        let model = self.model.as_mut().zip(features.as_ref());
+        // Without an answer the invariants judge alone.
+        let probability = model.and_then(|(model, features)| model.predict(features).ok());
         Run {
+            features,
             sender,
             transfers,
             harm: judge(&violations).probability,
             violations,
-            probability: None,
+            probability,
             execution,
         }
     }
@@ -197,6 +230,7 @@ impl Simulator {
         views: &dyn Views,
     ) -> Vec<Violation> {
         let stands = execution.trace.stands();
+        let rules = self.rules.load();
         let moved = |address: &Address| {
             let mut ends = transfers.iter().flat_map(|moved| [moved.from, moved.to]);
             ends.any(|end| end == *address)
@@ -216,7 +250,7 @@ impl Simulator {
                 monitored: &self.monitored,
                 views,
             };
-            check_all(&subject, &[])
+            check_all(&subject, rules.invariants())
         });
         violations.collect()
     }

@@ -27,6 +27,10 @@ struct Rig {
     node: Arc<FakeNode>,
 }
 
+fn simulator(config: &SimulationConfig) -> Simulator {
+    Simulator::new(&[], config, None, Arc::default()).unwrap()
+}
+
 fn head(number: u64) -> HeadBlock {
     HeadBlock {
         number,
@@ -72,7 +76,7 @@ fn rig(
     std::thread::sleep(Duration::from_millis(50));
     let state = Arc::new(HeadState::new(1_000));
     state.advance(head(1), Changes::Unknown);
-    let simulators = vec![Simulator::new(&[], &config).unwrap()];
+    let simulators = vec![simulator(&config)];
     let pool = Pool::start(
         &config,
         simulators,
@@ -179,7 +183,7 @@ fn what_was_read_is_enough_to_do_it_again() {
     let record: Record = serde_json::from_str(&text).unwrap();
     let executed = record.executed.expect("was executed");
     let (environment, state) = (executed.environment().unwrap(), executed.state());
-    let mut simulator = Simulator::new(&[], &SimulationConfig::default()).unwrap();
+    let mut simulator = simulator(&SimulationConfig::default());
     let (suspect, extras) = (suspect(1), executed.extras());
     let step = Step {
         tx: &suspect.tx,
@@ -320,7 +324,7 @@ fn before_the_first_head_nothing_is_simulated_and_nothing_waits() {
     let config = SimulationConfig::default();
     let pool = Pool::start(
         &config,
-        vec![Simulator::new(&[], &config).unwrap()],
+        vec![simulator(&config)],
         none,
         Arc::default(),
         rig.pool.shared.asker.clone(),

@@ -1,0 +1,87 @@
+//! One verified model of a model folder, whatever its features.
+
+use super::manifest::{ModelEntry, Schema};
+use super::onnx::Session;
+use crate::config::ModelConfig;
+use crate::detection::Factor;
+use crate::error::{Error, Result};
+use std::sync::Arc;
+
+/// Ready to run. One per thread: sessions are not shared.
+pub(crate) struct Model {
+    session: Session,
+    schema: Schema,
+    pub name: Arc<str>,
+    pub version: Arc<str>,
+    baseline: Vec<f32>,
+    scratch: Vec<f32>,
+}
+
+impl Model {
+    /// Verifies hash, feature schema and shape before anything is run.
+    pub fn load(
+        config: &ModelConfig,
+        name: &str,
+        entry: &ModelEntry,
+        schema: Schema,
+    ) -> Result<Self> {
+        let bytes = entry.bytes(name, &config.dir, schema)?;
+        let width = schema.names.len();
+        let mut session = Session::open(&config.onnxruntime, name, entry, width, &bytes)?;
+        // A graph of the right interface can still fail on its first row (an operator this runtime lacks).
+        session.run(&entry.baseline, &mut Vec::new())?;
+        Ok(Self {
+            session,
+            schema,
+            name: name.into(),
+            version: entry.version.as_str().into(),
+            baseline: entry.baseline.clone(),
+            scratch: Vec::new(),
+        })
+    }
+
+    /// Calibrated probabilities (0..=1) of row-major `rows`, in order, into `out` (cleared first).
+    pub fn predict(&mut self, rows: &[f32], out: &mut Vec<f32>) -> Result<()> {
+        out.clear();
+        if rows.is_empty() {
+            return Ok(());
+        }
+        self.session.run(rows, out)?;
+        let count = rows.len() / self.schema.names.len();
+        if out.len() == count {
+            return Ok(());
+        }
+        Err(Error::Model(format!(
+            "{}: {count} rows gave {} probabilities",
+            self.name,
+            out.len()
+        )))
+    }
+
+    /// How much each feature moved the probability: p(x) − p(x with that feature at the training median).
+    /// Largest first; features that moved nothing are left out.
+    pub fn explain(&mut self, row: &[f32]) -> Result<Vec<Factor>> {
+        let names = self.schema.names;
+        let mut rows = row.repeat(names.len() + 1);
+        for (feature, baseline) in self.baseline.iter().enumerate() {
+            rows[(feature + 1) * names.len() + feature] = *baseline;
+        }
+        let mut p = std::mem::take(&mut self.scratch);
+        let answered = self.predict(&rows, &mut p);
+        let mut factors: Vec<Factor> = p
+            .iter()
+            .skip(1)
+            .enumerate()
+            .map(|(i, without)| Factor {
+                feature: names[i],
+                value: row[i],
+                contribution: p[0] - without,
+            })
+            .filter(|factor| factor.contribution != 0.0)
+            .collect();
+        self.scratch = p;
+        answered?;
+        factors.sort_by(|a, b| b.contribution.abs().total_cmp(&a.contribution.abs()));
+        Ok(factors)
+    }
+}
