@@ -13,6 +13,9 @@ from tests.e2e.harness import Event, SensorProcess, alerts
 from tests.scenarios import SCENARIOS
 from tests.scenarios.stage import Scenario, Stage
 
+#: The first test of each node waits until all scenarios are set and played.
+pytestmark = pytest.mark.timeout(120)
+
 
 def configure(folder: Path, node: Node, stages: list[Stage]) -> Path:
     """One sensor for all stages, which alerts on all that touches their contracts, whatever it thinks of it.
