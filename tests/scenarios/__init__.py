@@ -1,4 +1,4 @@
-"""Six classes of attacks on contracts of this project, and what is honest and looks like them, on real nodes.
+"""Seven classes of attacks on contracts of this project, and what is honest and looks like them, on real nodes.
 
 stage = await scenario.build(rpc)    # all is deployed and mined; stage.monitored is what a sensor watches
 tx_hash = await stage.act()          # the one transaction, pending now
@@ -6,7 +6,7 @@ await stage.settle()                 # mined
 effect = await stage.effect()        # who lost, who gained
 """
 
-from tests.scenarios import approvals, governance, prices, reentrancy, shares, upgrades
+from tests.scenarios import approvals, bridge, governance, prices, reentrancy, shares, upgrades
 from tests.scenarios.stage import Scenario
 
 SCENARIOS = (
@@ -16,6 +16,7 @@ SCENARIOS = (
     Scenario("first-depositor inflation", "attack", shares.inflation),
     Scenario("approval drain", "attack", approvals.drain),
     Scenario("flash-loaned governance", "attack", governance.flash_vote),
+    Scenario("forged bridge message", "attack", bridge.forgery),
     Scenario("large withdrawal by a smart wallet", "honest", reentrancy.large_withdrawal),
     Scenario("flash-loan arbitrage", "honest", prices.arbitrage),
     Scenario("liquidation", "honest", prices.liquidation),
@@ -23,4 +24,5 @@ SCENARIOS = (
     Scenario("harvest", "honest", shares.harvest),
     Scenario("swap through a router", "honest", approvals.swap),
     Scenario("grant by vote", "honest", governance.grant),
+    Scenario("release by a bridge", "honest", bridge.release),
 )

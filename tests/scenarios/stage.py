@@ -13,11 +13,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
-import eth_abi
-import rlp
+import rlp  # type: ignore[import-untyped]
+from eth_abi.abi import encode
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
-from eth_utils import keccak, to_canonical_address
+from eth_utils.address import to_canonical_address
+from eth_utils.crypto import keccak
 
 from mempool_ids.demo import contracts as demo
 from mempool_ids.demo.contracts import Artifact
@@ -71,7 +72,7 @@ class Contract:
         """Calldata of a call. KeyError: the contract has no such function."""
         selector = bytes.fromhex(_artifact(self.name).selectors[signature])
         types = signature.partition("(")[2].removesuffix(")")
-        return selector + eth_abi.encode(types.split(",") if types else [], arguments)
+        return selector + encode(types.split(",") if types else [], arguments)
 
     async def read(self, rpc: Rpc, signature: str, *arguments: Any, sender: Actor | None = None) -> list[int]:
         """Calls it on the latest block; the words that it returns.
@@ -83,7 +84,7 @@ class Contract:
         if sender is not None:
             request["from"] = sender.address
         answer = bytes.fromhex((await rpc.call("eth_call", request, "latest"))[2:])
-        return [int.from_bytes(answer[at : at + 32]) for at in range(0, len(answer), 32)]
+        return [int.from_bytes(answer[at : at + 32], "big") for at in range(0, len(answer), 32)]
 
     async def number(self, rpc: Rpc, signature: str, *arguments: Any) -> int:
         """The first word that a view returns."""
@@ -102,11 +103,11 @@ class Monitored:
     #: A view whose fall is a loss to its users.
     share_price: str | None = None
 
-    def toml(self) -> str:
-        """Its entry under `[[contracts]]`."""
+    def toml(self, name: str = "") -> str:
+        """Its entry under `[[contracts]]`; its name there is that of the contract unless given."""
         assets = ", ".join(f'"{asset}"' for asset in self.assets)
         return (
-            f'[[contracts]]\nname = "{self.contract.name}"\naddress = "{self.contract.address}"\n'
+            f'[[contracts]]\nname = "{name or self.contract.name}"\naddress = "{self.contract.address}"\n'
             f'abi = "{path_of(self.contract.name)}"\nassets = [{assets}]\n'
         )
 
@@ -172,7 +173,7 @@ class Stage:
             if entry["type"] == "constructor"
             for parameter in entry["inputs"]
         ]
-        code = bytes.fromhex(_artifact(name).bytecode[2:]) + eth_abi.encode(types, arguments)
+        code = bytes.fromhex(_artifact(name).bytecode[2:]) + encode(types, arguments)
         address = keccak(rlp.encode([to_canonical_address(creator.address), creator.nonce]))[12:]
         await self._send(Transaction(creator, "", code))
         return Contract(name, "0x" + address.hex())

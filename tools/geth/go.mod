@@ -1,3 +1,5 @@
+// geth for the tests (tests/geth.py). Not 1.17.5 or later: their developer chain has gas prices of a fork that Ethereum
+// does not have yet (BogotaTime in AllDevChainProtocolChanges of params/config.go), so gas would differ from ours.
 module mempool-ids/tools/geth
 
 go 1.24.0
