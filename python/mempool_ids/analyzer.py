@@ -10,8 +10,8 @@ import orjson
 from numpy.typing import NDArray
 
 from mempool_ids import _core, manifest
+from mempool_ids.config.contracts import Contract
 from mempool_ids.config.core import contracts_json
-from mempool_ids.config.models import Contract
 from mempool_ids.transaction import Argument, PendingTransaction
 
 FEATURE_NAMES: tuple[str, ...] = _core.FEATURE_NAMES
