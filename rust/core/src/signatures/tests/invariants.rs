@@ -82,7 +82,7 @@ fn what_is_wrong_with_a_sentence_is_said() {
         ),
         ("sharePrice() drop > x %", "is no percentage"),
         ("sharePrice() drop > -1 %", "is no percentage"),
-        ("sharePrice() drop > much", "is no amount"),
+        ("sharePrice() drop > much", "is no unit"),
         ("owed(address) drop > 1", "write its type and its value"),
         ("owed(uint8 256) drop > 1", "write its type and its value"),
         ("owed(thing 5) drop > 1", "write its type and its value"),
