@@ -6,6 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from mempool_ids.config import (
+    Contract,
     IDSConfig,
     IDSMode,
     Secret,
@@ -16,7 +17,10 @@ from mempool_ids.config import (
     sensor_config,
     without_effect,
 )
+from mempool_ids.config.contracts import Donation, Invariants, Outflow, Release, Takeover, Views
+from mempool_ids.config.core import contracts_json
 from mempool_ids.config.load import locate
+from mempool_ids.config.section import Section
 from mempool_ids.exceptions import ConfigError, ModelError
 
 DESIGN = """
@@ -282,7 +286,14 @@ def test_the_cores_configuration_has_only_what_was_set(file: Path) -> None:
         "rpc_urls": ["http://127.0.0.1:8545"],
         "stall_timeout_ms": 5000,
     }
-    assert core["contracts"] == [{"name": "Vault", "address": "0x" + "5f" * 20, "abi": "[]"}]
+    [contract] = core["contracts"]
+    token = "0x6b175474e89094c44da98b954eedeac495271d0f"
+    assert contract == {
+        "name": "Vault",
+        "address": "0x" + "5f" * 20,
+        "assets": ["native", token],
+        "abi": "[]",
+    }
     assert core["limits"] == {"batch": 8}
     assert core["capture"] == {"dir": str(Path.cwd() / "cap")}
     assert core["model"]["onnxruntime"].rpartition("/")[2].startswith("libonnxruntime")
@@ -325,3 +336,50 @@ def test_lines_are_found_in_tables_arrays_and_dotted_keys() -> None:
     assert locate(text, ("c", 1, "x")) == 6
     assert locate(text, ("d", "e", "f", "g")) == 8
     assert locate(text, ("nowhere",)) is None
+
+
+def test_what_is_allowed_on_a_contract_reaches_the_core_as_it_was_set(file: Path) -> None:
+    token = "0x6b175474e89094c44da98b954eedeac495271d0f"
+    outflow = Outflow(share=0.5, amounts={"native": 10**18, token: 2**255})
+    config = load(file, environ={})
+    contract = config.contracts[0].model_copy(update={"abi": None})
+    assert contracts_json([contract]) == [
+        {"name": "Vault", "address": "0x" + "5f" * 20, "assets": ["native", token]}
+    ]
+    contract = Contract(
+        name="Vault",
+        address=token,
+        receivers=(token,),
+        views=Views(share_price="sharePrice()"),
+        invariants=Invariants(disabled=("donation",), outflow=outflow),
+    )
+    [entry] = contracts_json([contract])
+    assert entry["receivers"] == [token]
+    assert entry["views"] == {"share_price": "sharePrice()"}
+    assert entry["invariants"]["disabled"] == ["donation"]
+    assert entry["invariants"]["outflow"] == {
+        "share": 0.5,
+        "amounts": {"native": str(10**18), token: str(2**255)},
+    }
+
+
+@pytest.mark.parametrize(
+    ("section", "values"),
+    [
+        (Outflow, {"share": 1.5}),
+        (Outflow, {"amounts": {"native": -1}}),
+        (Outflow, {"amounts": {"native": 2**256}}),
+        (Outflow, {"amounts": {"ether": 1}}),
+        (Views, {"share_price": "sharePrice"}),
+        (Donation, {"factor": 0.5}),
+        (Takeover, {"slots": ["0x12"]}),
+        (Release, {"function": "release(bytes32)"}),
+        (Release, {"function": "release(bytes32)", "root_word": -1}),
+        (Invariants, {"outflows": {}}),
+    ],
+)
+def test_a_wrong_parameter_of_an_invariant_is_refused(
+    section: type[Section], values: dict[str, object]
+) -> None:
+    with pytest.raises(ValidationError):
+        section.model_validate(values)

@@ -10,8 +10,8 @@ import orjson
 from numpy.typing import NDArray
 
 from mempool_ids import _core, manifest
+from mempool_ids.config.contracts import Contract
 from mempool_ids.config.core import contracts_json
-from mempool_ids.config.models import Contract
 from mempool_ids.transaction import Argument, PendingTransaction
 
 FEATURE_NAMES: tuple[str, ...] = _core.FEATURE_NAMES
@@ -105,13 +105,14 @@ class ExploitPattern:
 
     @classmethod
     def load(cls, rules: Sequence[str] = ("builtin",)) -> "list[ExploitPattern]":
-        """The signatures of rule files (paths, globs, "builtin").
+        """The signatures of rule files (paths, globs, "builtin"), without their invariants.
 
         Raises:
             RulesError: one does not load.
         """
         records = orjson.loads(_core.list_rules(list(rules)))
-        return [cls(**{**record, "reference": tuple(record["reference"])}) for record in records]
+        signatures = (record for record in records if "never" not in record)
+        return [cls(**{**record, "reference": tuple(record["reference"])}) for record in signatures]
 
 
 class PayloadAnalyzer:

@@ -9,7 +9,8 @@ from typing import Any, Literal
 import orjson
 
 from mempool_ids import manifest
-from mempool_ids.config.models import Capture, Contract, IDSConfig
+from mempool_ids.config.contracts import Contract
+from mempool_ids.config.models import Capture, IDSConfig
 from mempool_ids.config.reserved import without_effect
 from mempool_ids.exceptions import ConfigError, ModelError
 
@@ -38,14 +39,14 @@ def onnxruntime_library() -> Path:
 
 
 def contracts_json(contracts: Sequence[Contract]) -> list[dict[str, Any]]:
-    """The monitored contracts with their ABIs' texts.
+    """The monitored contracts with their ABIs' texts, and what is allowed on them.
 
     Raises:
         ConfigError: an ABI file cannot be read.
     """
     entries: list[dict[str, Any]] = []
     for contract in contracts:
-        entry: dict[str, Any] = {"name": contract.name, "address": contract.address}
+        entry = {"name": contract.name, "address": contract.address, **contract.protection()}
         if contract.abi is not None:
             try:
                 entry["abi"] = contract.abi.read_text(encoding="utf-8")

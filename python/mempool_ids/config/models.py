@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_validator, model_validator
 
+from mempool_ids.config.contracts import Contract
+from mempool_ids.config.section import NonNegative, Positive, Probability, Section
 from mempool_ids.config.values import (
-    Address,
     ConfigPath,
     HttpUrl,
     Listed,
@@ -31,15 +32,6 @@ class IDSMode(str, enum.Enum):
     """Also pauses contracts. Refused until the defense is part of this package."""
 
 
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, hide_input_in_errors=True)
-
-
-Positive = Annotated[int, Field(gt=0)]
-NonNegative = Annotated[int, Field(ge=0)]
-Probability = Annotated[float, Field(ge=0.0, le=1.0)]
-
-
 class Chain(Section):
     """The chain and the nodes that are asked. Times in milliseconds; None leaves the core's default."""
 
@@ -51,24 +43,6 @@ class Chain(Section):
     reconnect_max_ms: Positive | None = None
     resync: bool | None = None
     drop_after_ms: Positive | None = None
-
-
-class Pause(Section):
-    """How a contract is paused, for the defense. `gas` is the gas limit."""
-
-    call: str
-    check: str | None = None
-    gas: Positive = 80_000
-
-
-class Contract(Section):
-    """A contract the user protects."""
-
-    name: Annotated[str, Field(min_length=1, max_length=100)]
-    address: Address
-    abi: ConfigPath | None = None
-    assets: tuple[Literal["native"] | Address, ...] = ()
-    pause: Pause | None = None
 
 
 def _rule(entry: object) -> object:

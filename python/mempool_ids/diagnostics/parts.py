@@ -47,7 +47,10 @@ def _model(config: IDSConfig) -> str:
 
 def _rules(config: IDSConfig) -> str:
     rules = orjson.loads(_core.list_rules(list(config.detection.rules)))
-    return f"{sum(rule['enabled'] for rule in rules)} signatures load"
+    enabled = [rule for rule in rules if rule["enabled"]]
+    invariants = sum("never" in rule for rule in enabled)
+    loaded = f"{len(enabled) - invariants} signatures"
+    return f"{loaded} and {invariants} invariants load" if invariants else f"{loaded} load"
 
 
 def _abis(config: IDSConfig) -> str:

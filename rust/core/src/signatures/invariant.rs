@@ -1,15 +1,16 @@
 //! Invariants that users write: what a view may not answer after a transaction, by what it answered before.
 
+use super::RuleInfo;
 use alloy_primitives::{Bytes, U256};
-use serde::Serialize;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// A view of a monitored contract, and how much its answer may change in one transaction.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Invariant {
-    /// Unique over all files.
-    pub id: u32,
-    pub name: Arc<str>,
+    /// Unique over all files, rules included.
+    pub sid: u32,
+    pub msg: Arc<str>,
     /// Name of the monitored contract it is for; `None`: all of them.
     pub contract: Option<Arc<str>>,
     /// As written: `sharePrice()`.
@@ -29,8 +30,7 @@ pub struct Invariant {
 }
 
 /// Which way the answer may not move.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Compare {
     Drop,
     Rise,
@@ -46,7 +46,43 @@ pub enum Tolerance {
     Amount(U256),
 }
 
+impl std::fmt::Display for Tolerance {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        match self {
+            // Without what the division by 100 left in the last digits.
+            Self::Share(share) => write!(f, "{} %", (share * 1e14).round() / 1e12),
+            Self::Amount(amount) => write!(f, "{amount}"),
+        }
+    }
+}
+
 impl Invariant {
+    /// The sentence it was read from.
+    pub fn sentence(&self) -> String {
+        let compare = match self.compare {
+            Compare::Drop => "drop",
+            Compare::Rise => "rise",
+            Compare::Change => "change",
+        };
+        format!("{} {compare} > {}", self.call, self.threshold)
+    }
+
+    pub(super) fn info(&self) -> RuleInfo {
+        RuleInfo {
+            sid: self.sid,
+            rev: 1,
+            msg: self.msg.to_string(),
+            classtype: "invariant".to_owned(),
+            severity: self.severity,
+            weight: self.weight,
+            reference: self.reference.clone(),
+            metadata: BTreeMap::new(),
+            file: self.file.to_string(),
+            enabled: self.enabled,
+            never: Some(self.sentence()),
+        }
+    }
+
     /// Whether an answer moved too far: strictly further than the threshold, in its direction.
     pub fn broken(&self, before: U256, after: U256) -> bool {
         let moved = match self.compare {

@@ -1,5 +1,6 @@
 //! From the user's `rules` (paths, globs, "builtin") to one checked set of rules.
 
+use super::invariant::Invariant;
 use super::lint::Lints;
 use super::parse::{self, BUILTIN_SIDS, Named, Parsed, Rule};
 use super::threshold::{Suppression, Threshold};
@@ -52,8 +53,8 @@ pub(super) struct Loaded {
     pub suppressions: Vec<Suppression>,
 }
 
-/// Rules by ascending sid, without those that have errors.
-pub(super) fn load(sources: &[String], lints: &mut Lints) -> Vec<Loaded> {
+/// Rules and invariants by ascending sid, without those that have errors.
+pub(super) fn load(sources: &[String], lints: &mut Lints) -> (Vec<Loaded>, Vec<Invariant>) {
     let mut parsed = Parsed::default();
     let mut seen = BTreeSet::new();
     for source in sources {
@@ -145,7 +146,7 @@ fn read(path: &Path) -> Result<String, String> {
 }
 
 /// Checks the files against each other.
-fn assemble(parsed: Parsed, lints: &mut Lints) -> Vec<Loaded> {
+fn assemble(parsed: Parsed, lints: &mut Lints) -> (Vec<Loaded>, Vec<Invariant>) {
     let mut by_sid: HashMap<u32, usize> = HashMap::new();
     let mut lines: Vec<u32> = Vec::new();
     let mut rules: Vec<Loaded> = Vec::new();
@@ -175,7 +176,23 @@ fn assemble(parsed: Parsed, lints: &mut Lints) -> Vec<Loaded> {
             suppressions: Vec::new(),
         });
     }
+    let mut invariants: Vec<Invariant> = Vec::new();
+    for (line, invariant) in parsed.invariants {
+        let sid = invariant.sid;
+        let taken = by_sid.contains_key(&sid) || invariants.iter().any(|one| one.sid == sid);
+        if taken {
+            lints.enter(&invariant.file);
+            let message = format!("sid {sid} is taken; give this invariant another");
+            lints.error(line, Some(sid), message);
+            continue;
+        }
+        invariants.push(invariant);
+    }
     for named in parsed.disabled {
+        if let Some(invariant) = invariants.iter_mut().find(|one| one.sid == named.sid) {
+            invariant.enabled = false;
+            continue;
+        }
         if let Some(i) = find(&by_sid, &named, "disable", lints) {
             rules[i].rule.enabled = false;
         }
@@ -203,7 +220,8 @@ fn assemble(parsed: Parsed, lints: &mut Lints) -> Vec<Loaded> {
         }
     }
     rules.sort_by_key(|loaded| loaded.rule.sid);
-    rules
+    invariants.sort_by_key(|invariant| invariant.sid);
+    (rules, invariants)
 }
 
 fn find<T>(

@@ -32,11 +32,11 @@ pub struct RuleSet {
     /// By ascending sid.
     rules: Vec<Loaded>,
     index: index::Index,
-    /// By ascending id.
+    /// By ascending sid.
     invariants: Vec<Invariant>,
 }
 
-/// One rule, for `rules list`.
+/// One rule or invariant, for `rules list`.
 #[derive(Debug, Clone, Serialize)]
 pub struct RuleInfo {
     pub sid: u32,
@@ -50,6 +50,9 @@ pub struct RuleInfo {
     /// File it came from; "builtin/…" for the pack compiled in.
     pub file: String,
     pub enabled: bool,
+    /// Of an invariant: what may never happen.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub never: Option<String>,
 }
 
 /// Cost and use of one rule.
@@ -78,12 +81,12 @@ impl RuleSet {
     /// `rules`: paths, globs, or "builtin". Any lint error fails the load with [`Error::Rules`], which names the first.
     pub fn load(rules: &[String]) -> Result<Self> {
         let mut lints = lint::Lints::default();
-        let loaded = load::load(rules, &mut lints);
+        let (loaded, invariants) = load::load(rules, &mut lints);
         if lints.errors() == 0 {
             return Ok(Self {
                 index: index::Index::new(&loaded),
                 rules: loaded,
-                invariants: Vec::new(),
+                invariants,
             });
         }
         let total = lints.errors();
@@ -107,7 +110,7 @@ impl RuleSet {
         lints.into_vec()
     }
 
-    /// By ascending sid, disabled ones too.
+    /// Rules and invariants by ascending sid, disabled ones too.
     pub fn list(&self) -> Vec<RuleInfo> {
         let info = |Loaded { rule, .. }: &Loaded| RuleInfo {
             sid: rule.sid,
@@ -120,13 +123,33 @@ impl RuleSet {
             metadata: rule.metadata.clone(),
             file: rule.file.to_string(),
             enabled: rule.enabled,
+            never: None,
         };
-        self.rules.iter().map(info).collect()
+        let mut list: Vec<RuleInfo> = self.rules.iter().map(info).collect();
+        list.extend(self.invariants.iter().map(Invariant::info));
+        list.sort_by_key(|one| one.sid);
+        list
     }
 
-    /// What users demand of views, by ascending id; without those that are not enabled.
-    pub fn invariants(&self) -> &[Invariant] {
-        &self.invariants
+    /// What users demand of views, by ascending sid; without those that are not enabled.
+    pub fn invariants(&self) -> Vec<Invariant> {
+        let enabled = self.invariants.iter().filter(|one| one.enabled);
+        enabled.cloned().collect()
+    }
+
+    /// # Errors
+    /// [`Error::Rules`] where an invariant is for a contract that is not among `monitored`: it would never be checked.
+    pub fn check_contracts(&self, monitored: &[&str]) -> Result<()> {
+        let orphan = self.invariants.iter().find_map(|one| {
+            let name = one.contract.as_deref()?;
+            (one.enabled && !monitored.contains(&name)).then_some((one, name))
+        });
+        let Some((Invariant { file, sid, .. }, name)) = orphan else {
+            return Ok(());
+        };
+        Err(Error::Rules(format!(
+            "{file}: sid {sid}: no monitored contract is named '{name}'"
+        )))
     }
 
     /// A rule and its place.

@@ -68,7 +68,7 @@ pub enum Class {
 /// A broken invariant.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Violation {
-    /// The check's name, or a user-defined invariant's.
+    /// The check's name; `view:` and the sid of one from the user's rules.
     pub invariant: Cow<'static, str>,
     /// The monitored contract's name.
     pub contract: Arc<str>,
@@ -142,7 +142,7 @@ pub fn check_all(subject: &Subject, written: &[Invariant]) -> Vec<Violation> {
     });
     violations.extend(for_it.filter_map(|one| {
         let finding = view::check(&case, one)?;
-        let name = Cow::Owned(one.name.to_string());
+        let name = Cow::Owned(format!("view:{}", one.sid));
         Some(violation(
             name,
             contract.name.clone(),

@@ -2,12 +2,14 @@
 
 mod condition;
 mod fields;
+mod invariant;
 mod review;
 mod rule;
 mod tuning;
 mod value;
 
 use super::condition::Condition;
+use super::invariant::Invariant;
 use super::lint::Lints;
 use super::threshold::{Suppression, Threshold};
 use super::yaml::{self, Node, Value};
@@ -17,6 +19,8 @@ use std::sync::Arc;
 
 /// Rules in all files together.
 pub(super) const MAX_RULES: usize = 10_000;
+/// Invariants in all files together: each is two executions of a view for each monitored contract.
+pub(super) const MAX_INVARIANTS: usize = 100;
 /// Sids of the pack that is compiled in.
 pub(super) const BUILTIN_SIDS: std::ops::RangeInclusive<u32> = 1_000_000..=1_099_999;
 #[derive(Debug, Clone)]
@@ -48,12 +52,20 @@ pub(super) struct Named<T> {
 pub(super) struct Parsed {
     /// With their lines.
     pub rules: Vec<(u32, Rule)>,
+    pub invariants: Vec<(u32, Invariant)>,
     pub thresholds: Vec<Named<Threshold>>,
     pub suppressions: Vec<Named<Suppression>>,
     pub disabled: Vec<Named<()>>,
 }
 
-const FILE_KEYS: &[&str] = &["vars", "rules", "thresholds", "suppress", "disable"];
+const FILE_KEYS: &[&str] = &[
+    "vars",
+    "rules",
+    "invariants",
+    "thresholds",
+    "suppress",
+    "disable",
+];
 /// Reads one file's text into `parsed`; what is wrong goes to `lints`.
 pub(super) fn file(name: &Arc<str>, text: &str, parsed: &mut Parsed, lints: &mut Lints) {
     let root = match yaml::parse(text) {
@@ -100,6 +112,19 @@ pub(super) fn file(name: &Arc<str>, text: &str, parsed: &mut Parsed, lints: &mut
         reader.sid = None;
         if let Some(rule) = rule::rule(&mut reader, node, name) {
             parsed.rules.push((node.line, rule));
+        }
+    }
+    for node in section(&mut reader, &fields, "invariants") {
+        if parsed.invariants.len() >= MAX_INVARIANTS {
+            reader.error(
+                node,
+                format!("more than {MAX_INVARIANTS} invariants in all files; remove some"),
+            );
+            break;
+        }
+        reader.sid = None;
+        if let Some(invariant) = invariant::invariant(&mut reader, node, name) {
+            parsed.invariants.push((node.line, invariant));
         }
     }
     let named = |sid, node: &Node| Named {

@@ -122,7 +122,7 @@ fn check(reader: &mut Reader, at: &Node, condition: &Condition, weight: f32) {
     }
 }
 
-fn required<'n>(
+pub(super) fn required<'n>(
     reader: &mut Reader,
     node: &Node,
     fields: &Fields<'n>,
@@ -136,7 +136,7 @@ fn required<'n>(
     found
 }
 
-fn message(text: &str) -> Result<Arc<str>, String> {
+pub(super) fn message(text: &str) -> Result<Arc<str>, String> {
     let text = text.trim();
     match text.chars().count() {
         1..=200 if !text.contains(char::is_control) => Ok(text.into()),
@@ -150,14 +150,14 @@ fn classtype(text: &str) -> Result<(&'static str, u8), String> {
         .map_err(|message| message.replacen("unknown value", "unknown classtype", 1))
 }
 
-fn weight(text: &str) -> Result<f32, String> {
+pub(super) fn weight(text: &str) -> Result<f32, String> {
     match text.parse::<f32>() {
         Ok(weight) if (0.0..=1.0).contains(&weight) => Ok(weight),
         _ => Err(format!("'{text}' is no number from 0 to 1")),
     }
 }
 
-fn references(reader: &mut Reader, node: &Node) -> Vec<String> {
+pub(super) fn references(reader: &mut Reader, node: &Node) -> Vec<String> {
     let parse = |text: &str| match text.len() {
         1..=500 => Ok(text.to_owned()),
         _ => Err("a reference has 1 to 500 characters".to_owned()),

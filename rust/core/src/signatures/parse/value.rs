@@ -66,7 +66,7 @@ pub(super) fn comparison_u64(text: &str) -> Result<Range<u64>, String> {
 }
 
 /// `10`, `1_000`, `0x1f`, `1.5 ether`, `1e18`, `max`.
-fn amount(text: &str) -> Result<U256, String> {
+pub(super) fn amount(text: &str) -> Result<U256, String> {
     let text = text.trim();
     let bad = || {
         format!(

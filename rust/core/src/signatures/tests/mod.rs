@@ -1,5 +1,6 @@
 //! Shared by the tests of signatures: rules from text, and subjects made by hand.
 
+mod invariants;
 mod language;
 mod matching;
 mod pack;

@@ -21,10 +21,8 @@ fn released<'c>(case: &'c Case, entry: u32) -> Option<(&'c Bytes, B256, Option<[
     let frames = &case.subject.execution.trace.frames;
     let input = &frames[entry as usize].input;
     let (selector, arguments) = input.split_first_chunk::<4>()?;
-    let releases = case.contract.releases.iter();
-    let release = releases
-        .filter(|release| release.selector == *selector)
-        .next()?;
+    let mut releases = case.contract.releases.iter();
+    let release = releases.find(|release| release.selector == *selector)?;
     let start = release.root_word.checked_mul(32)?;
     let root = arguments.get(start..start.checked_add(32)?)?;
     Some((input, B256::from_slice(root), release.known))

@@ -17,7 +17,7 @@ const FUNCTIONS: &[&str] = &[
 ];
 
 static SELECTORS: LazyLock<Vec<[u8; 4]>> = LazyLock::new(|| {
-    let hashes = FUNCTIONS.iter().map(|text| keccak256(text));
+    let hashes = FUNCTIONS.iter().map(keccak256);
     hashes
         .map(|hash| [hash[0], hash[1], hash[2], hash[3]])
         .collect()

@@ -7,7 +7,7 @@ use alloy_primitives::{Address, U256};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Assets that are looked at in one execution: each unknown balance is a view call.
-pub(super) const MAX_ASSETS: usize = 16;
+pub(super) const MAX_ASSETS: usize = 32;
 
 /// One asset that left and did not come back.
 #[derive(Debug, Clone)]

@@ -2,16 +2,13 @@
 
 use super::case::Case;
 use super::views::When;
-use super::{Class, Finding, words};
-use crate::signatures::{Compare, Invariant, Tolerance};
+use super::{Class, Finding};
+use crate::signatures::{Compare, Invariant};
 
 /// At this severity it alarms alone.
 const SEVERE: u8 = 1;
 
 pub(super) fn check(case: &Case, invariant: &Invariant) -> Option<Finding> {
-    if !invariant.enabled {
-        return None;
-    }
     let contract = case.contract;
     let ask = |when| {
         let views = case.subject.views;
@@ -26,17 +23,13 @@ pub(super) fn check(case: &Case, invariant: &Invariant) -> Option<Finding> {
         Compare::Rise => "rises",
         _ => "falls",
     };
-    let allowed = match invariant.threshold {
-        Tolerance::Share(share) => words::percent(share),
-        Tolerance::Amount(amount) => amount.to_string(),
-    };
     Some(Finding {
         class: Class::Attack,
         weight: invariant.weight,
         severe: invariant.severity == SEVERE,
         explanation: format!(
-            "{} of {} {moved} from {before} to {after}, by more than {allowed}",
-            invariant.call, contract.name
+            "{}: {} of {} {moved} from {before} to {after}, by more than {}",
+            invariant.msg, invariant.call, contract.name, invariant.threshold
         ),
         losses: Vec::new(),
     })

@@ -7,7 +7,8 @@ use super::super::trace::Trace;
 use alloy_primitives::map::HashMap;
 use alloy_primitives::{Address, Bytes, U256};
 use revm::DatabaseRef;
-use std::cell::Cell;
+use std::cell::RefCell;
+use std::time::Instant;
 
 /// Which state a view is asked on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -53,12 +54,14 @@ impl Views for NoViews {
 }
 
 /// Executes views in two sandboxes: one as it was, one that the execution was made in. Bounded: what is asked after
-/// `calls` of them, or after the bounds' deadline, has no answer.
+/// `calls` different questions, or after the bounds' deadline, has no answer; and a single one takes at most a quarter of
+/// the time that is left, so that a slow view of a hostile token does not silence the others.
 pub struct SandboxViews<'s, 'a, S> {
     before: &'s Sandbox<'a, S>,
     after: &'s Sandbox<'a, S>,
     bounds: Bounds,
-    left: Cell<u32>,
+    calls: usize,
+    asked: RefCell<HashMap<(When, Address, Bytes), Option<Bytes>>>,
 }
 
 impl<'s, 'a, S> SandboxViews<'s, 'a, S> {
@@ -67,25 +70,41 @@ impl<'s, 'a, S> SandboxViews<'s, 'a, S> {
         before: &'s Sandbox<'a, S>,
         after: &'s Sandbox<'a, S>,
         bounds: Bounds,
-        calls: u32,
+        calls: usize,
     ) -> Self {
         Self {
             before,
             after,
             bounds,
-            left: Cell::new(calls),
+            calls,
+            asked: RefCell::default(),
         }
     }
 }
 
 impl<S: DatabaseRef<Error = StateError>> Views for SandboxViews<'_, '_, S> {
     fn ask(&self, when: When, contract: Address, data: &Bytes) -> Option<Bytes> {
-        self.left.set(self.left.get().checked_sub(1)?);
+        let mut asked = self.asked.borrow_mut();
+        let question = (when, contract, data.clone());
+        if let Some(answer) = asked.get(&question) {
+            return answer.clone();
+        }
+        if asked.len() >= self.calls {
+            return None;
+        }
+        let now = Instant::now();
+        let left = self.bounds.deadline.saturating_duration_since(now);
+        let bounds = Bounds {
+            deadline: now + left / 4,
+            ..self.bounds
+        };
         let sandbox = match when {
             When::Before => self.before,
             When::After => self.after,
         };
-        sandbox.view(contract, data.clone(), self.bounds).ok()
+        let answer = sandbox.view(contract, data.clone(), bounds).ok();
+        asked.insert(question, answer.clone());
+        answer
     }
 }
 

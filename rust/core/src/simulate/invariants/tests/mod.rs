@@ -12,6 +12,7 @@ mod reentrancy;
 mod solvency;
 mod takeover;
 mod verdict;
+mod view;
 mod world;
 
 use super::*;

@@ -1,6 +1,6 @@
 //! A small chain: contracts that are there before, and one transaction that is judged.
 
-use super::super::super::execute::{Checks, Environment, Execution, Sandbox};
+use super::super::super::execute::{Checks, Environment, Sandbox};
 use super::super::super::recorder::Bounds;
 use super::super::super::state::RecordedState;
 use super::super::*;
@@ -23,6 +23,8 @@ pub struct World {
     environment: Environment,
     /// Transactions that were made before.
     history: Vec<TxEnv>,
+    /// Invariants of the user's rules.
+    pub written: Vec<Invariant>,
 }
 
 impl World {
@@ -50,6 +52,7 @@ impl World {
             state,
             environment,
             history: Vec::new(),
+            written: Vec::new(),
         }
     }
 
@@ -134,28 +137,19 @@ impl World {
             execution.trace.to_json(true)
         );
         let views = SandboxViews::new(&before, &after, bounds(), 100);
-        check(&execution, from, &contract, &views)
+        check_all(
+            &Subject {
+                execution: &execution,
+                transfers: &execution.trace.transfers(),
+                stands: &execution.trace.stands(),
+                sender: from,
+                contract: &contract,
+                monitored: &[contract.address],
+                views: &views,
+            },
+            &self.written,
+        )
     }
-}
-
-pub fn check(
-    execution: &Execution,
-    sender: Address,
-    contract: &Protected,
-    views: &dyn Views,
-) -> Vec<Violation> {
-    check_all(
-        &Subject {
-            execution,
-            transfers: &execution.trace.transfers(),
-            stands: &execution.trace.stands(),
-            sender,
-            contract,
-            monitored: &[contract.address],
-            views,
-        },
-        &[],
-    )
 }
 
 fn transaction(from: Address, to: Address, wei: u64, data: Bytes, nonce: u64) -> TxEnv {
