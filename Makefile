@@ -24,7 +24,11 @@ NODE_MODULES := contracts/node_modules/.installed
 # Put before what needs a node, and let that depend on `anvil`. An ANVIL that is set already stays.
 WITH_ANVIL = ANVIL="$$($(BIN)/python -m mempool_ids.demo.anvil)" && export ANVIL &&
 
-.PHONY: help setup anvil demo test lint format types test-rust test-python locks check-contracts contracts lock wheel \
+# The same for tests on geth: where it cannot be built they are skipped, and this is said.
+WITH_GETH = GETH="$$($(BIN)/python -m tests.geth)" || \
+  echo "WARNING: no geth: the tests on geth are skipped" >&2; export GETH;
+
+.PHONY: help setup anvil geth demo test lint format types test-rust test-python locks check-contracts contracts lock wheel \
         check-wheel bench fuzz clean
 
 help: ## list the targets
@@ -52,6 +56,9 @@ $(NODE_MODULES): contracts/package-lock.json contracts/package.json
 anvil: $(BUILT) ## find the Ethereum node of demo and tests, or fetch it once: ANVIL, then PATH, then npm
 	$(BIN)/python -m mempool_ids.demo.anvil
 
+geth: $(BUILT) ## find the second Ethereum node of tests, or build it once (minutes; needs Go): GETH, then the cache
+	$(BIN)/python -m tests.geth
+
 demo: anvil ## a real chain, a vault with a hole, an attacker, and the alert that comes before the block
 	$(WITH_ANVIL) $(BIN)/mempool-ids demo $(DEMO_ARGS)
 
@@ -75,7 +82,7 @@ test-rust: anvil ## unit, property and integration tests of the core
 	$(WITH_ANVIL) $(CARGO) test --locked --release -p mempool-ids-core
 
 test-python: anvil ## unit tests, and end to end against a real node
-	$(WITH_ANVIL) $(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(WITH_GETH) $(WITH_ANVIL) $(BIN)/python -m pytest $(PYTEST_ARGS)
 
 locks: $(INSTALLED) ## the lock files fit what they lock
 	$(BIN)/python tools/check_lock.py

@@ -1,4 +1,5 @@
-// Compiles src/*.sol and writes one artifact a contract into the Python package, which is their only home.
+// Compiles src/**/*.sol and writes one artifact a contract, which is its only home: of the demo into the Python package,
+// of the tests' scenarios beside the tests.
 //   node build.mjs           write the artifacts
 //   node build.mjs --check   write nothing; fail if they are not what the sources compile to
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -8,10 +9,16 @@ import solc from "solc";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const sourceDir = join(here, "src");
-const artifactDir = join(here, "..", "python", "mempool_ids", "demo", "artifacts");
+const artifactDirs = {
+  ".": join(here, "..", "python", "mempool_ids", "demo", "artifacts"),
+  scenarios: join(here, "..", "tests", "scenarios", "artifacts"),
+};
 
 function compile() {
-  const names = readdirSync(sourceDir).filter((name) => name.endsWith(".sol")).sort();
+  const names = Object.keys(artifactDirs)
+    .flatMap((folder) => readdirSync(join(sourceDir, folder)).map((name) => join(folder, name)))
+    .filter((name) => name.endsWith(".sol"))
+    .sort();
   const input = {
     language: "Solidity",
     sources: Object.fromEntries(names.map((name) => [name, { content: readFileSync(join(sourceDir, name), "utf8") }])),
@@ -28,10 +35,10 @@ function compile() {
   if (problems.length > 0) {
     throw new Error(problems.map((problem) => problem.formattedMessage).join("\n"));
   }
-  const artifacts = new Map();
+  const artifacts = Object.fromEntries(Object.keys(artifactDirs).map((folder) => [folder, new Map()]));
   for (const [source, contracts] of Object.entries(output.contracts)) {
     for (const [name, contract] of Object.entries(contracts)) {
-      if (contract.evm.bytecode.object === "") continue; // an interface
+      if (contract.evm.bytecode.object === "") continue; // an interface, or abstract
       const artifact = {
         contract: name,
         source: `contracts/src/${source}`,
@@ -42,13 +49,13 @@ function compile() {
         bytecode: `0x${contract.evm.bytecode.object}`,
         deployedBytecode: `0x${contract.evm.deployedBytecode.object}`,
       };
-      artifacts.set(`${name}.json`, `${JSON.stringify(artifact, null, 1)}\n`);
+      artifacts[dirname(source)].set(`${name}.json`, `${JSON.stringify(artifact, null, 1)}\n`);
     }
   }
   return artifacts;
 }
 
-function differences(artifacts) {
+function differences(artifactDir, artifacts) {
   const present = new Set(readdirSync(artifactDir).filter((name) => name.endsWith(".json")));
   const found = [];
   for (const [name, text] of artifacts) {
@@ -58,21 +65,25 @@ function differences(artifacts) {
   return [...found, ...[...present].map((name) => `${name}: has no source`)];
 }
 
-function write(artifacts) {
+function write(artifactDir, artifacts) {
   rmSync(artifactDir, { recursive: true, force: true });
   mkdirSync(artifactDir, { recursive: true });
   for (const [name, text] of artifacts) writeFileSync(join(artifactDir, name), text);
 }
 
-const artifacts = compile();
-if (process.argv.includes("--check")) {
-  const found = differences(artifacts);
-  if (found.length > 0) {
-    console.error(`Contract artifacts are stale; run "make contracts":\n  ${found.join("\n  ")}`);
-    process.exit(1);
+const compiled = compile();
+const check = process.argv.includes("--check");
+for (const [folder, artifacts] of Object.entries(compiled)) {
+  const artifactDir = artifactDirs[folder];
+  if (check) {
+    const found = differences(artifactDir, artifacts);
+    if (found.length > 0) {
+      console.error(`Contract artifacts are stale; run "make contracts":\n  ${found.join("\n  ")}`);
+      process.exit(1);
+    }
+    console.log(`${artifacts.size} contract artifacts match their sources`);
+  } else {
+    write(artifactDir, artifacts);
+    console.log(`wrote ${[...artifacts.keys()].join(", ")}`);
   }
-  console.log(`${artifacts.size} contract artifacts match their sources`);
-} else {
-  write(artifacts);
-  console.log(`wrote ${[...artifacts.keys()].join(", ")}`);
 }

@@ -13,7 +13,9 @@ from pathlib import Path
 import pytest
 
 from mempool_ids.demo import anvil
-from mempool_ids.demo.anvil import Anvil, AnvilError, AnvilOptions, cache_dir, find_anvil
+from mempool_ids.demo import node as node_process
+from mempool_ids.demo.anvil import Anvil, AnvilError, AnvilOptions, find_anvil
+from mempool_ids.demo.node import cache_dir
 
 
 def executable(path: Path, text: str) -> Path:
@@ -213,20 +215,19 @@ def test_the_node_ends_with_a_parent_that_is_killed(tmp_path: Path) -> None:
     assert ended
 
 
-def test_leaving_the_context_ends_a_node_that_does_not_want_to(tmp_path: Path) -> None:
+def test_leaving_the_context_ends_a_node_that_does_not_want_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stubborn = executable(
         tmp_path / "anvil", "#!/bin/sh\ntrap '' TERM\necho 'Listening on 127.0.0.1:4242'\nexec sleep 60\n"
     )
     node = Anvil(stubborn, AnvilOptions(block_time=1))
-    anvil_stop, anvil._STOP_SECONDS = anvil._STOP_SECONDS, 0.2
-    try:
-        with node:
-            assert node.port == 4242
-            assert node._process is not None
-            assert node._log is not None
-            pid, log = node._process.pid, node._log
-        assert not alive(pid)
-        assert log.closed
-        node.stop()
-    finally:
-        anvil._STOP_SECONDS = anvil_stop
+    monkeypatch.setattr(node_process, "_STOP_SECONDS", 0.2)
+    with node:
+        assert node.port == 4242
+        assert node._process is not None
+        assert node._log is not None
+        pid, log = node._process.pid, node._log
+    assert not alive(pid)
+    assert log.closed
+    node.stop()

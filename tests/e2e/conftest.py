@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mempool_ids.demo.anvil import Anvil, AnvilOptions, find_anvil
+from mempool_ids.demo.anvil import Anvil, AnvilOptions
 from mempool_ids.demo.contracts import Deployed, deploy
 from mempool_ids.demo.rpc import Rpc
 from tests.e2e.harness import SensorProcess
@@ -23,11 +23,6 @@ rules:
     weight: 1.0
     match: {to: monitored, selector: "0xd0e30db0"}
 """
-
-
-@pytest.fixture(scope="session")
-def anvil_binary() -> Path:
-    return find_anvil()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mempool_ids.cli import bench, capture, check, demo, model, replay, rules, run
+from mempool_ids.cli import bench, capture, check, demo, model, replay, rules, run, simulate
 from mempool_ids.cli.terminal import fail
 from mempool_ids.exceptions import ConfigError, MempoolIdsError
 
@@ -44,6 +44,7 @@ def _main(
 app.command("run")(run.run)
 app.command("replay")(replay.replay)
 app.command("capture")(capture.capture)
+app.command("simulate")(simulate.simulate)
 app.command("demo")(demo.demo)
 app.command("check")(check.check)
 app.command("bench")(bench.bench)

@@ -73,9 +73,9 @@ def _given(section: Any, *without: str) -> dict[str, Any]:
     return dict(section.model_dump(mode="json", exclude_none=True, exclude=set(without)))
 
 
-def _live(config: IDSConfig) -> dict[str, Any]:
+def _live(config: IDSConfig, listen: bool) -> dict[str, Any]:
     chain = config.chain
-    if not chain.websocket_urls:
+    if listen and not chain.websocket_urls:
         raise ConfigError(
             "chain.websocket_urls is empty: which node is to be watched? "
             "For example --set chain.websocket_urls=ws://127.0.0.1:8546"
@@ -96,6 +96,7 @@ def sensor_config(
     emit: Literal["alerts", "all"] = "alerts",
     judge: bool = True,
     capture: Capture | None = None,
+    listen: bool = True,
 ) -> str:
     """`SensorConfig` as JSON. Where it is to judge, keys that are set to no effect are logged as warnings.
 
@@ -106,6 +107,7 @@ def sensor_config(
         emit: alerts only, or a `tx` event for every transaction too.
         judge: False leaves the model out: transactions are received and emitted only.
         capture: where to record; None takes the configuration's own when live.
+        listen: False for what asks nodes and listens to none: no WebSocket URL is needed.
 
     Raises:
         ConfigError: no node is configured, or an ABI file cannot be read.
@@ -119,7 +121,7 @@ def sensor_config(
         "chain_id": config.chain.id,
         "source": {"type": "replay", "paths": [str(path) for path in replay], "speed": speed}
         if replay
-        else _live(config),
+        else _live(config, listen),
         "contracts": contracts_json(config.contracts),
         "detection": {
             # Without a model and rules nothing reaches any.
@@ -129,6 +131,7 @@ def sensor_config(
             if config.detection.monitored_only is None
             else config.detection.monitored_only,
         },
+        "simulation": _given(config.simulation, "enabled") if judge and config.simulation.enabled else None,
         "model": {
             "dir": str(config.detection.model or default_model_dir()),
             "onnxruntime": str(onnxruntime_library()),

@@ -98,7 +98,26 @@ class Detection(Section):
 
 
 class Simulation(Section):
+    """What is simulated, and what one simulation may take. None leaves the core's default (rust/core/src/config.rs)."""
+
+    enabled: bool = True
+    backend: Literal["revm", "debug_trace_call", "eth_simulate_v1"] | None = None
+    """Who executes: revm in this process, or the node."""
     deadline_ms: Positive = 250
+    """From the decision to simulate to the verdict. Without one by then the alert goes out without it."""
+    threshold: Probability | None = None
+    """Score of the classifier or the rules from which a transaction is simulated that touches no monitored contract as
+    far as can be seen without executing it. What touches one always is."""
+    threads: NonNegative | None = None
+    queue: Positive | None = None
+    per_sender: Positive | None = None
+    gas: Positive | None = None
+    frames: Positive | None = None
+    bytes: Positive | None = None
+    accesses: Positive | None = None
+    state: Positive | None = None
+    vary: bool | None = None
+    """Execute in other surroundings (coinbase, time, price) what asks for them."""
 
 
 class Signer(Section):

@@ -5,11 +5,10 @@ from collections.abc import Iterator
 from mempool_ids.config.models import IDSConfig
 
 _NO_DEFENSE = "this version cannot pause contracts yet"
-_NO_SIMULATION = "this version does not simulate transactions yet"
 _NO_SERVER = "this version serves nothing yet"
 
-_SECTIONS = {"simulation": _NO_SIMULATION, "defense": _NO_DEFENSE, "server": _NO_SERVER}
-_OF_CONTRACTS = {"assets": _NO_SIMULATION, "pause": _NO_DEFENSE}
+_SECTIONS = {"defense": _NO_DEFENSE, "server": _NO_SERVER}
+_OF_CONTRACTS = {"pause": _NO_DEFENSE}
 _OF_DETECTION = {"threat_level_threshold": _NO_DEFENSE}
 
 

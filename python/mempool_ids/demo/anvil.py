@@ -1,27 +1,23 @@
-"""A real Ethereum node on this machine: finding or fetching anvil, running it, and ending it with us.
+"""A real Ethereum node on this machine: finding or fetching anvil, and running it.
 
 Used by the demo and by the end-to-end tests. `python -m mempool_ids.demo.anvil` prints where it is, once it is there.
 """
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
 import json
 import os
 import platform
+import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import IO
 
+from mempool_ids.demo.node import Node, cache_dir
 from mempool_ids.exceptions import NodeError
 
 ANVIL_VERSION = "1.7.1"
@@ -33,25 +29,12 @@ _INTEGRITY = {
 }
 _ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 _FETCH_SECONDS = 300
-_READY_SECONDS = 30.0
-_STOP_SECONDS = 10.0
 #: Past states the node can be asked about.
 _STATES = 16_384
-#: Of the node's log, as much as is looked at for its first words.
-_LOG_BYTES = 1 << 16
-_LISTENING = "Listening on 127.0.0.1:"
 
 
 class AnvilError(NodeError):
     """No node could be had, or it did not start; the message says what to do."""
-
-
-def cache_dir() -> Path:
-    """Where what we fetch is kept: `$XDG_CACHE_HOME/mempool-ids`, or `~/.cache/mempool-ids`."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    # The XDG specification says that a relative path is invalid and to be ignored.
-    root = Path(base) if base and Path(base).is_absolute() else Path.home() / ".cache"
-    return root / "mempool-ids"
 
 
 def find_anvil(say: Callable[[str], None] = lambda _text: None) -> Path:
@@ -137,18 +120,6 @@ def _move(source: Path, destination: Path) -> None:
             raise
 
 
-def _die_with_parent() -> Callable[[], None] | None:
-    """For `preexec_fn`: the kernel ends the node if we are killed. Linux only; elsewhere `stop` has to do.
-
-    The kernel counts the death of the thread that started the node, so start it from a thread that lives on.
-    """
-    if sys.platform != "linux":
-        return None
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
-    pr_set_pdeathsig = 1
-    return lambda: prctl(pr_set_pdeathsig, signal.SIGTERM)
-
-
 @dataclass(frozen=True)
 class AnvilOptions:
     """How to run the node.
@@ -185,108 +156,18 @@ class AnvilOptions:
         ]
 
 
-class Anvil:
-    """A running node, as a context manager: whatever happens inside, it is gone afterwards.
+class Anvil(Node):
+    """A running anvil, as a context manager.
 
-    Attributes:
-        port: where it listens on 127.0.0.1, for HTTP and WebSocket alike.
+    Raises:
+        AnvilError: when it is started and does not come to listen.
     """
 
+    error = AnvilError
+    listening = re.compile(r"^Listening on 127\.0\.0\.1:(\d+)$", re.MULTILINE)
+
     def __init__(self, binary: Path, options: AnvilOptions | None = None) -> None:
-        self._binary = binary
-        self._options = options or AnvilOptions()
-        self._process: subprocess.Popen[bytes] | None = None
-        self._log: IO[bytes] | None = None
-        self.port = 0
-
-    @property
-    def http_url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
-
-    @property
-    def websocket_url(self) -> str:
-        return f"ws://127.0.0.1:{self.port}"
-
-    def __enter__(self) -> Anvil:
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
-
-    def start(self) -> None:
-        """Returns when the node listens.
-
-        Raises:
-            AnvilError: it ended or said nothing in 30 s; the message has the end of its log.
-        """
-        if self._process is not None:
-            raise AnvilError("this anvil is running already")
-        # A file without a name: a pipe would have to be emptied all the time, a named file could stay behind.
-        self._log = tempfile.TemporaryFile(prefix="anvil-")  # noqa: SIM115  (closed by stop)
-        try:
-            self._process = subprocess.Popen(  # noqa: S603  (the node the user chose)
-                [str(self._binary), *self._options.arguments()],
-                stdin=subprocess.DEVNULL,
-                stdout=self._log,
-                stderr=subprocess.STDOUT,
-                # A group of its own: Ctrl-C reaches us alone, and a wrapper script ends with its child.
-                start_new_session=True,
-                preexec_fn=_die_with_parent(),
-            )
-            self._await_listening(self._process, self._log)
-        except BaseException:
-            self.stop(kill=True)
-            raise
-
-    def _await_listening(self, process: subprocess.Popen[bytes], log: IO[bytes]) -> None:
-        deadline = time.monotonic() + _READY_SECONDS
-        while time.monotonic() < deadline:
-            found = _listening_port(log)
-            if found is not None:
-                self.port = found
-                return
-            if process.poll() is not None:
-                raise AnvilError(f"{self._binary} ended with code {process.returncode}: {_tail(log)}")
-            time.sleep(0.02)
-        raise AnvilError(f"{self._binary} did not listen within {_READY_SECONDS:.0f} s: {_tail(log)}")
-
-    def stop(self, *, kill: bool = False) -> None:
-        """Ends the node; with `kill` at once, so that no state is written. Idempotent."""
-        process, self._process = self._process, None
-        if process is not None:
-            try:
-                self._end(process, signal.SIGKILL if kill else signal.SIGTERM)
-            finally:
-                self._end(process, signal.SIGKILL)
-        log, self._log = self._log, None
-        if log is not None:
-            log.close()
-
-    @staticmethod
-    def _end(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(_STOP_SECONDS)
-
-
-def _listening_port(log: IO[bytes]) -> int | None:
-    for line in _text(log).splitlines(keepends=True):
-        if line.startswith(_LISTENING) and line.endswith("\n"):
-            return int(line[len(_LISTENING) :])
-    return None
-
-
-def _tail(log: IO[bytes]) -> str:
-    return " | ".join(line for line in _text(log).splitlines() if line.strip())[-500:]
-
-
-def _text(log: IO[bytes]) -> str:
-    # Not by seeking: the node writes where the shared position is.
-    return os.pread(log.fileno(), _LOG_BYTES, 0).decode(errors="replace")
+        super().__init__(binary, (options or AnvilOptions()).arguments())
 
 
 def main() -> int:

@@ -23,6 +23,12 @@ class Artifact:
     #: Canonical signature, as `withdraw(uint256)`, to selector without 0x.
     selectors: dict[str, str]
 
+    @classmethod
+    def parse(cls, text: str) -> Artifact:
+        """From the JSON that was written."""
+        content = json.loads(text)
+        return cls(content["contract"], content["abi"], content["bytecode"], content["selectors"])
+
     def creation(self, *arguments: Word) -> str:
         """Init code with constructor arguments, as 0x hex."""
         return self.bytecode + _words(arguments)
@@ -47,8 +53,7 @@ def artifact(name: str) -> Artifact:
     text = (
         resources.files("mempool_ids.demo").joinpath("artifacts").joinpath(f"{name}.json").read_text("utf-8")
     )
-    content = json.loads(text)
-    return Artifact(name, content["abi"], content["bytecode"], content["selectors"])
+    return Artifact.parse(text)
 
 
 @dataclass(frozen=True)

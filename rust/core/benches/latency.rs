@@ -79,6 +79,7 @@ fn config(url: String, emit: Emit) -> SensorConfig {
                 name: (*name).into(),
                 address: *address,
                 abi: None,
+                ..MonitoredContract::default()
             })
             .collect(),
         // Every transaction is judged by every stage; none becomes an alert, whose cost is measured on its own.
@@ -87,6 +88,7 @@ fn config(url: String, emit: Emit) -> SensorConfig {
             rules: vec!["builtin".into()],
             monitored_only: false,
         },
+        simulation: None,
         model: Some(model()),
         capture: None,
         emit,

@@ -1,6 +1,9 @@
 //! What one sensor is told at start, once. Python validates the user's TOML and hands this over as JSON.
 
-use alloy_primitives::Address;
+mod contract;
+
+pub use contract::*;
+
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -15,6 +18,9 @@ pub struct SensorConfig {
     #[serde(default)]
     pub contracts: Vec<MonitoredContract>,
     pub detection: DetectionConfig,
+    /// Absent: nothing is simulated.
+    #[serde(default)]
+    pub simulation: Option<SimulationConfig>,
     /// Absent: transactions are received and emitted, not judged (`MempoolMonitor`).
     #[serde(default)]
     pub model: Option<ModelConfig>,
@@ -71,16 +77,6 @@ pub struct ReplayConfig {
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct MonitoredContract {
-    pub name: String,
-    pub address: Address,
-    /// The ABI's JSON text (a bare array or an artifact with an `abi` field).
-    #[serde(default)]
-    pub abi: Option<String>,
-}
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct DetectionConfig {
     /// A detection is made where max(probability, signature score) reaches this.
     pub threshold: f32,
@@ -89,6 +85,67 @@ pub struct DetectionConfig {
     /// Only transactions that touch a monitored contract.
     #[serde(default)]
     pub monitored_only: bool,
+}
+
+/// Who executes what is simulated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Executor {
+    /// This process.
+    #[default]
+    Revm,
+    /// The node: the call tree and what changed.
+    DebugTraceCall,
+    /// The node: logs and ether's transfers, without the calls between them.
+    #[serde(rename = "eth_simulate_v1")]
+    EthSimulateV1,
+}
+
+/// What is simulated, and what one simulation may take.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SimulationConfig {
+    pub backend: Executor,
+    /// From the decision to simulate to the verdict. Without one by then the detection goes on without it.
+    pub deadline_ms: u64,
+    /// Score of the first stage from which a transaction is simulated that touches no monitored contract as far as can be
+    /// seen.
+    pub threshold: f32,
+    /// Simulating threads; 0: half the cores.
+    pub threads: usize,
+    /// Suspects that wait or are simulated at once, of all senders and of one.
+    pub queue: usize,
+    pub per_sender: usize,
+    /// Of one transaction.
+    pub gas: u64,
+    /// Calls recorded of one transaction; one that makes more has no verdict.
+    pub frames: usize,
+    /// Bytes of calldata, output and logs, and storage accesses recorded of one transaction; what is beyond is not judged.
+    pub bytes: usize,
+    pub accesses: usize,
+    /// Accounts and slots of the chain's state that are kept.
+    pub state: usize,
+    /// Executes in other surroundings what asks for them.
+    pub vary: bool,
+}
+
+impl Default for SimulationConfig {
+    fn default() -> Self {
+        Self {
+            backend: Executor::default(),
+            deadline_ms: 250,
+            threshold: 0.3,
+            threads: 0,
+            queue: 256,
+            per_sender: 8,
+            gas: 60_000_000,
+            frames: 16_384,
+            bytes: 8 << 20,
+            accesses: 1 << 16,
+            state: 1 << 18,
+            vary: true,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -1,5 +1,7 @@
 //! The final record of the core: a transaction with all evidence.
 
+use crate::simulate::simulation::Simulation;
+use crate::simulate::suspect::Failure;
 use crate::tx::PendingTransaction;
 use serde::Serialize;
 use std::sync::Arc;
@@ -73,7 +75,7 @@ pub struct SignatureMatch {
     pub notify: bool,
 }
 
-/// Microseconds spent in each stage; `total` is from the frame's arrival to the classification.
+/// Microseconds spent in each stage; `total` is from the frame's arrival to the detection.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct LatencyUs {
     pub decode: f64,
@@ -84,8 +86,25 @@ pub struct LatencyUs {
     pub total: f64,
 }
 
+/// What became of a detection's simulation.
+#[derive(Debug, Clone)]
+pub enum SimulationStatus {
+    /// It was not asked for.
+    NotRun,
+    /// It came to no end, and the detection is the first stage's.
+    Failed(Failure),
+    Done(Box<DoneSimulation>),
+}
+
+#[derive(Debug, Clone)]
+pub struct DoneSimulation {
+    pub simulation: Simulation,
+    /// From the decision to simulate to the verdict.
+    pub took_us: f64,
+}
+
 /// The final record with all evidence.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct ThreatDetection {
     /// Deterministic per chain and transaction, so that a restart or a replay gives the same id.
     pub alert_id: String,
@@ -96,9 +115,9 @@ pub struct ThreatDetection {
     pub function: Option<String>,
     /// Arguments as text, `(name or position, type, value)`, bounded in length.
     pub arguments: Vec<(String, String, String)>,
-    /// Names of monitored contracts it touches: callee, in its calldata, or in its callee's code.
+    /// Names of monitored contracts it touches: callee, in its calldata, in its callee's code, or called when simulated.
     pub contracts: Vec<Arc<str>>,
-    /// max(model probability, signature score).
+    /// The verdict of its simulation, see [`Simulation::verdict`]; without one max(model probability, signature score).
     pub score: f32,
     pub threat_level: ThreatLevel,
     pub classification: Classification,
@@ -108,6 +127,7 @@ pub struct ThreatDetection {
     pub features: [f32; crate::features::FEATURES],
     /// False where thresholds or suppressions mute it; the record is kept all the same.
     pub notify: bool,
+    pub simulation: SimulationStatus,
     pub latency_us: LatencyUs,
 }
 

@@ -1,6 +1,7 @@
 //! Counters. Each is incremented where the thing it counts happens.
 
 use crate::event::AnomalyKind;
+use crate::simulate::suspect::FailureKind;
 use serde::Serialize;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -58,6 +59,22 @@ pub struct Stats {
     pub reloads: Counter,
     /// Received, but no transaction this version can read (each is an anomaly too).
     pub unparsed: Counter,
+    /// Passed on to be simulated, because they touch a monitored contract or by their score.
+    pub triaged_contact: Counter,
+    pub triaged_score: Counter,
+    /// Simulated to a verdict.
+    pub simulated: Counter,
+    /// Passed on, and without a verdict; by [`FailureKind`](crate::simulate::suspect::FailureKind).
+    pub simulation_failures: Failures,
+    /// Detections of the first stage that their simulation found harmless.
+    pub exonerated: Counter,
+    /// Heads over which the known state was carried, and over which it was lost.
+    pub state_carried: Counter,
+    pub state_discarded: Counter,
+    /// Heads that no node gave a header of.
+    pub state_failures: Counter,
+    /// Simulations whose state was asked for.
+    pub state_fetches: Counter,
     pub head_number: Counter,
     pub next_base_fee_wei: Counter,
     pub anomalies: Anomalies,
@@ -73,6 +90,19 @@ impl Anomalies {
         self.0[kind as usize].add(1);
     }
     pub fn get(&self, kind: AnomalyKind) -> u64 {
+        self.0[kind as usize].get()
+    }
+}
+
+/// One counter per [`FailureKind`].
+#[derive(Debug, Default)]
+pub struct Failures([Counter; FailureKind::ALL.len()]);
+
+impl Failures {
+    pub fn add(&self, kind: FailureKind) {
+        self.0[kind as usize].add(1);
+    }
+    pub fn get(&self, kind: FailureKind) -> u64 {
         self.0[kind as usize].get()
     }
 }
@@ -123,10 +153,20 @@ impl Stats {
             .map(|(name, counter)| (name.to_owned(), counter.get().into()))
             .collect();
         all.insert("anomalies".into(), anomalies.into());
+        let failures: serde_json::Map<_, _> = FailureKind::ALL
+            .iter()
+            .map(|kind| {
+                (
+                    kind.name().to_owned(),
+                    self.simulation_failures.get(*kind).into(),
+                )
+            })
+            .collect();
+        all.insert("simulation_failures".into(), failures.into());
         all
     }
 
-    fn named(&self) -> [(&'static str, &Counter); 24] {
+    fn named(&self) -> [(&'static str, &Counter); 32] {
         [
             ("received", &self.received),
             ("duplicates", &self.duplicates),
@@ -152,6 +192,14 @@ impl Stats {
             ("head_number", &self.head_number),
             ("next_base_fee_wei", &self.next_base_fee_wei),
             ("unparsed", &self.unparsed),
+            ("triaged_contact", &self.triaged_contact),
+            ("triaged_score", &self.triaged_score),
+            ("simulated", &self.simulated),
+            ("exonerated", &self.exonerated),
+            ("state_carried", &self.state_carried),
+            ("state_discarded", &self.state_discarded),
+            ("state_failures", &self.state_failures),
+            ("state_fetches", &self.state_fetches),
         ]
     }
 }

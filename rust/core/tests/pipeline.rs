@@ -38,6 +38,7 @@ fn sensor(lines: &str) -> (Sensor, tempfile::TempDir) {
             rules: Vec::new(),
             monitored_only: false,
         },
+        simulation: None,
         model: None,
         capture: None,
         emit: Emit::Alerts,

@@ -3,6 +3,7 @@
 mod analyzer;
 mod convert;
 mod error;
+mod inspect;
 mod model;
 mod rules;
 mod sensor;
@@ -22,6 +23,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<sensor::Sensor>()?;
     module.add_class::<analyzer::Analyzer>()?;
     module.add_class::<model::Model>()?;
+    module.add_function(wrap_pyfunction!(inspect::inspect_transaction, module)?)?;
     module.add_function(wrap_pyfunction!(sensor::measure_stages, module)?)?;
     module.add_function(wrap_pyfunction!(rules::lint_rules, module)?)?;
     module.add_function(wrap_pyfunction!(rules::list_rules, module)?)?;

@@ -9,6 +9,7 @@ fn analyzer(abi: Option<&str>) -> Result<Analyzer> {
         name: "Vault".into(),
         address: VAULT,
         abi: abi.map(str::to_owned),
+        ..MonitoredContract::default()
     };
     Analyzer::new(Arc::new(KnownSelectors::default()), &[contract])
 }

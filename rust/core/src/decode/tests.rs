@@ -320,6 +320,7 @@ fn the_users_abi_goes_before_the_table() {
         name: "Vault".into(),
         address: TOKEN,
         abi: Some(abi.into()),
+        ..MonitoredContract::default()
     };
     let decoder = Decoder::for_contracts(&[contract]).unwrap();
     let mut out = Decoded::default();

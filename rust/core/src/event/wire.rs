@@ -1,7 +1,9 @@
 //! Events as JSON: the event log's wire form (schema version 1). Python adds `response` to alerts and nothing else.
 
+pub mod simulation;
+
 use super::{Anomaly, Event, Judged, Outcome, Reorg, TransactionRecord};
-use crate::detection::{ThreatDetection, ThreatLevel};
+use crate::detection::{SimulationStatus, ThreatDetection, ThreatLevel};
 use crate::tx::PendingTransaction;
 use serde_json::{Map, Value, json};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -109,15 +111,30 @@ fn alert(d: &ThreatDetection) -> Value {
         })).collect::<Vec<_>>(),
         "signature_score": decimal(d.signature_score),
         "features": d.features.map(decimal),
-        "simulation": {"status": "not_run"},
+        "simulation": simulation_status(&d.simulation),
         "latency_us": {
             "decode": d.latency_us.decode,
             "features": d.latency_us.features,
             "signatures": d.latency_us.signatures,
             "classify": d.latency_us.classify,
+            "simulate": d.latency_us.simulate,
             "total": d.latency_us.total,
         },
     })
+}
+
+fn simulation_status(status: &SimulationStatus) -> Value {
+    match status {
+        SimulationStatus::NotRun => json!({"status": "not_run"}),
+        SimulationStatus::Failed(failure) => {
+            json!({"status": "failed", "failure": failure.kind, "reason": failure.reason})
+        }
+        SimulationStatus::Done(done) => {
+            let mut all = simulation::json(&done.simulation);
+            all["status"] = "done".into();
+            all
+        }
+    }
 }
 
 fn transaction_record(record: &TransactionRecord) -> Value {
@@ -171,7 +188,7 @@ fn severity(level: ThreatLevel) -> &'static str {
 }
 
 /// The shortest decimal that reads back as the same float32 (a plain cast would print 0.10000000149011612 for 0.1).
-fn decimal(x: f32) -> f64 {
+pub(crate) fn decimal(x: f32) -> f64 {
     x.to_string().parse().unwrap_or(f64::from(x))
 }
 

@@ -1,16 +1,10 @@
 //! What each stage costs on this machine, with this configuration's rules, ABIs and model (`mempool-ids bench`).
 
-use super::contact::Contacts;
 use super::stage::{Clock, Slot, Stages};
-use crate::classify::Classifier;
 use crate::config::SensorConfig;
-use crate::decode::Decoder;
 use crate::error::{Error, Result};
-use crate::features::KnownSelectors;
-use crate::signatures::RuleSet;
 use crate::source::frame::parse_object;
 use serde::Serialize;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Nanoseconds per transaction.
@@ -30,21 +24,7 @@ pub fn measure_stages(
     objects: &[Vec<u8>],
     time: Duration,
 ) -> Result<Vec<StageCost>> {
-    let classifier = config.model.as_ref().map(Classifier::load).transpose()?;
-    let known = classifier.as_ref().map_or_else(
-        || Arc::new(KnownSelectors::default()),
-        Classifier::known_selectors,
-    );
-    let rules = Arc::new(RuleSet::load(&config.detection.rules)?);
-    let decoder = Arc::new(Decoder::for_contracts(&config.contracts)?);
-    let mut stages = Stages::new(
-        config,
-        decoder,
-        known,
-        rules,
-        classifier,
-        Contacts::new(&config.contracts)?,
-    );
+    let mut stages = Stages::load(config)?;
     let objects: Vec<_> = objects
         .iter()
         .filter(|object| parse_object(object, 1).is_ok())

@@ -3,27 +3,32 @@
 mod codes;
 mod contact;
 mod dedup;
+mod inspect;
 mod latency;
 mod measure;
 mod output;
+mod simulations;
 mod stage;
 #[cfg(test)]
 mod tests;
 mod tracker;
 mod worker;
 
-use crate::classify::Classifier;
-use crate::config::{MonitoredContract, SensorConfig, SourceConfig};
+use crate::config::{LiveConfig, MonitoredContract, SensorConfig, SimulationConfig, SourceConfig};
 use crate::decode::{Decoded, Decoder};
 use crate::detection::SignatureMatch;
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::event::wire::Origin;
-use crate::features::{CodeFacts, KnownSelectors};
+use crate::features::CodeFacts;
 use crate::signatures::{Matcher, RuleSet, Subject};
+use crate::simulate::keeper::{Keeper, Neighbourhood};
+use crate::simulate::pool::Pool;
+use crate::simulate::simulator::Simulator;
+use crate::simulate::state::head::HeadState;
 use crate::source::capture::CaptureWriter;
-use crate::source::live::LiveSource;
-use crate::source::queue::queue;
+use crate::source::live::{Asker, LiveSource};
+use crate::source::queue::{ItemSender, queue};
 use crate::source::replay::ReplaySource;
 use crate::stats::Stats;
 use crate::tx::PendingTransaction;
@@ -32,13 +37,15 @@ use arc_swap::ArcSwapOption;
 use contact::Contacts;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use output::Output;
+use simulations::{Live, Simulations};
 use stage::Stages;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::thread::{JoinHandle, available_parallelism};
 use std::time::{Duration, Instant};
 use worker::{Published, Worker};
 
+pub use inspect::{Input, inspect};
 pub use measure::{StageCost, measure_stages};
 
 /// A running sensor: start it, pull events until [`Event::End`].
@@ -46,7 +53,7 @@ pub struct Sensor {
     config: SensorConfig,
     stats: Arc<Stats>,
     /// Loaded at construction, so that a bad file fails there and not in the run; taken by `start`.
-    prepared: Option<(Stages, Output)>,
+    prepared: Option<(Stages, Vec<Simulator>, Output)>,
     running: Option<Running>,
     events: Events,
     reload: Arc<ArcSwapOption<RuleSet>>,
@@ -70,21 +77,14 @@ impl Sensor {
     /// [`Error::Config`], [`Error::Rules`], [`Error::Model`], [`Error::Abi`]: what the user must change.
     pub fn new(config: SensorConfig) -> Result<Self> {
         let stats = Arc::new(Stats::default());
-        let classifier = config.model.as_ref().map(Classifier::load).transpose()?;
-        let decoder = Arc::new(Decoder::for_contracts(&config.contracts)?);
-        let rules = Arc::new(RuleSet::load(&config.detection.rules)?);
-        let known = classifier.as_ref().map_or_else(
-            || Arc::new(KnownSelectors::default()),
-            Classifier::known_selectors,
-        );
-        let contacts = Contacts::new(&config.contracts)?;
-        let stages = Stages::new(&config, decoder, known, rules, classifier, contacts);
+        let stages = Stages::load(&config)?;
         let lossless = matches!(config.source, SourceConfig::Replay(_));
         if lossless && config.capture.is_some() {
             return Err(Error::Config(
                 "a replay cannot be captured: copy the capture instead".into(),
             ));
         }
+        let simulators = simulators(&config)?;
         let (output, receiver, held) = Output::new(config.limits.events, lossless, stats.clone());
         Ok(Self {
             events: Events {
@@ -97,7 +97,7 @@ impl Sensor {
             },
             config,
             stats,
-            prepared: Some((stages, output)),
+            prepared: Some((stages, simulators, output)),
             running: None,
             reload: Arc::default(),
             published: Arc::default(),
@@ -109,7 +109,7 @@ impl Sensor {
         if self.running.is_some() {
             return Ok(());
         }
-        let Some((stages, output)) = self.prepared.take() else {
+        let Some((stages, mut simulators, output)) = self.prepared.take() else {
             return Err(Error::Config("this sensor failed to start before".into()));
         };
         let capture = self
@@ -118,8 +118,15 @@ impl Sensor {
             .as_ref()
             .map(|c| CaptureWriter::start(c, self.config.chain_id, self.stats.clone()));
         let (items, inbox) = queue(&self.config.limits, self.stats.clone());
+        let mut beside = None;
         let (source, drop_after_ms) = match &self.config.source {
             SourceConfig::Live(live) => {
+                if let Some(simulation) = &self.config.simulation
+                    && !simulators.is_empty()
+                {
+                    let threads = simulators.split_off(1);
+                    beside = Some(self.start_simulations(live, simulation, threads, &items)?);
+                }
                 let source = LiveSource::start(
                     live,
                     self.config.chain_id,
@@ -151,9 +158,15 @@ impl Sensor {
                 .iter()
                 .for_each(|c| live.request_code(c.address));
         }
+        let simulations = self.config.simulation.as_ref().zip(simulators.pop());
+        let simulations = simulations.map(|(config, simulator)| {
+            let threshold = self.config.detection.threshold;
+            Simulations::new(config, threshold, simulator, beside, self.stats.clone())
+        });
         let worker = Worker::new(
             &self.config,
             stages,
+            simulations,
             live,
             capture.transpose()?,
             output,
@@ -174,6 +187,52 @@ impl Sensor {
             worker: Some(worker),
         });
         Ok(())
+    }
+
+    /// What simulates beside the pipeline: threads of their own, and questions on connections of their own.
+    fn start_simulations(
+        &self,
+        live: &LiveConfig,
+        config: &SimulationConfig,
+        simulators: Vec<Simulator>,
+        items: &ItemSender,
+    ) -> Result<Live> {
+        let no_thread = |source| Error::Io {
+            path: "thread ids-simulate".into(),
+            source,
+        };
+        let asker = Asker::start(
+            &live.websocket_urls,
+            &live.rpc_urls,
+            self.config.chain_id,
+            &self.config.limits,
+            self.stats.clone(),
+            items.clone(),
+        )?;
+        let state = Arc::new(HeadState::new(config.state));
+        let monitored = self.config.contracts.iter().map(|c| c.address);
+        let neighbourhood = Arc::new(Neighbourhood::of(monitored));
+        let keeper = Keeper::start(
+            state.clone(),
+            neighbourhood.clone(),
+            asker.clone(),
+            self.config.chain_id,
+            self.stats.clone(),
+        );
+        let pool = Pool::start(
+            config,
+            simulators,
+            state,
+            neighbourhood,
+            asker,
+            items.clone(),
+            self.stats.clone(),
+            self.config.capture.is_some(),
+        );
+        Ok(Live {
+            pool: pool.map_err(no_thread)?,
+            keeper: keeper.map_err(no_thread)?,
+        })
     }
 
     /// The receiving end, which can be read while another thread starts, stops or asks for figures.
@@ -238,6 +297,25 @@ impl Sensor {
             }
         }
     }
+}
+
+/// One for the pipeline, and one for each simulating thread of a live sensor.
+fn simulators(config: &SensorConfig) -> Result<Vec<Simulator>> {
+    let Some(simulation) = config
+        .simulation
+        .as_ref()
+        .filter(|_| config.model.is_some())
+    else {
+        return Ok(Vec::new());
+    };
+    let threads = match (&config.source, simulation.threads) {
+        (SourceConfig::Replay(_), _) => 0,
+        (SourceConfig::Live(_), 0) => available_parallelism().map_or(1, |n| n.get().div_ceil(2)),
+        (SourceConfig::Live(_), threads) => threads,
+    };
+    (0..=threads)
+        .map(|_| Simulator::new(&config.contracts, simulation))
+        .collect()
 }
 
 /// The receiving end of a sensor. Clones share one stream: each event goes to one of them.

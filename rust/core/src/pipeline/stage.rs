@@ -5,13 +5,18 @@ use super::contact::Contacts;
 use crate::classify::Classifier;
 use crate::config::SensorConfig;
 use crate::decode::{Decoded, Decoder};
-use crate::detection::{Classification, LatencyUs, ThreatDetection, ThreatLevel, alert_id};
+use crate::detection::{
+    Classification, LatencyUs, SimulationStatus, ThreatDetection, ThreatLevel, alert_id,
+};
+#[allow(unused_imports)] // Named in the documentation.
+use crate::error::Error;
 use crate::error::Result;
 use crate::features::{
     ChainView, CodeFacts, Extractor, FEATURES, FeatureVector, KnownSelectors, MISSING,
 };
 use crate::signatures::{Matcher, RuleSet, Subject};
 use crate::tx::PendingTransaction;
+use bytes::Bytes;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -31,6 +36,8 @@ pub struct Slot {
     pub matched: Vec<u32>,
     pub signature_score: f32,
     pub clock: Clock,
+    /// Its JSON, and whether that is a notification; only where it may be simulated and has fields that only that needs.
+    pub raw: Option<(Bytes, bool)>,
     /// Judged again because its callee's code arrived.
     pub again: bool,
 }
@@ -43,6 +50,7 @@ pub struct Clock {
     pub decoded: Instant,
     pub featured: Instant,
     pub matched: Instant,
+    pub classified: Instant,
 }
 
 impl Clock {
@@ -54,18 +62,22 @@ impl Clock {
             decoded: started,
             featured: started,
             matched: started,
+            classified: started,
         }
     }
 
-    fn latency(&self, classified: Instant) -> LatencyUs {
+    fn latency(&self, simulation: &SimulationStatus) -> LatencyUs {
         let us = |d: Duration| d.as_nanos() as f64 / 1000.0;
         LatencyUs {
             decode: us(self.decoded - self.started),
             features: us(self.featured - self.decoded),
             signatures: us(self.matched - self.featured),
-            classify: us(classified - self.matched),
-            simulate: None,
-            total: us(classified - self.arrived),
+            classify: us(self.classified - self.matched),
+            simulate: match simulation {
+                SimulationStatus::Done(done) => Some(done.took_us),
+                _ => None,
+            },
+            total: us(self.arrived.elapsed()),
         }
     }
 }
@@ -81,6 +93,7 @@ impl Default for Slot {
             matched: Vec::new(),
             signature_score: 0.0,
             clock: Clock::new(Instant::now()),
+            raw: None,
             again: false,
         }
     }
@@ -102,16 +115,21 @@ pub struct Stages {
 }
 
 impl Stages {
-    pub fn new(
-        config: &SensorConfig,
-        decoder: Arc<Decoder>,
-        known: Arc<KnownSelectors>,
-        rules: Arc<RuleSet>,
-        classifier: Option<Classifier>,
-        contacts: Contacts,
-    ) -> Self {
+    /// With model, rules and ABIs as configured.
+    ///
+    /// # Errors
+    /// [`Error::Config`], [`Error::Rules`], [`Error::Model`], [`Error::Abi`]: what the user must change.
+    pub fn load(config: &SensorConfig) -> Result<Self> {
+        let classifier = config.model.as_ref().map(Classifier::load).transpose()?;
+        let decoder = Arc::new(Decoder::for_contracts(&config.contracts)?);
+        let rules = Arc::new(RuleSet::load(&config.detection.rules)?);
+        let known = classifier.as_ref().map_or_else(
+            || Arc::new(KnownSelectors::default()),
+            Classifier::known_selectors,
+        );
+        let contacts = Contacts::new(&config.contracts)?;
         let monitored: Vec<_> = config.contracts.iter().map(|c| c.address).collect();
-        Self {
+        Ok(Self {
             extractor: Extractor::new(decoder.clone(), known, &monitored, config.limits.accounts),
             decoder,
             matcher: Matcher::new(rules),
@@ -123,7 +141,11 @@ impl Stages {
             threshold: config.detection.threshold,
             monitored_only: config.detection.monitored_only,
             rows: Vec::new(),
-        }
+        })
+    }
+
+    pub fn decoder(&self) -> &Decoder {
+        &self.decoder
     }
 
     /// Whether transactions are judged at all (`MempoolMonitor` only receives them).
@@ -197,8 +219,9 @@ impl Stages {
         classifier.classify(&self.rows, out)
     }
 
-    pub fn is_detection(&self, slot: &Slot, score: f32) -> bool {
-        score >= self.threshold && !(self.monitored_only && slot.contacts.is_empty())
+    /// `contact`: it touches a monitored contract.
+    pub fn is_detection(&self, contact: bool, score: f32) -> bool {
+        score >= self.threshold && (contact || !self.monitored_only)
     }
 
     /// The record with all evidence. Off the hot path: few transactions get here.
@@ -206,7 +229,8 @@ impl Stages {
         &mut self,
         slot: &Slot,
         probability: f32,
-        classified: Instant,
+        score: f32,
+        simulation: SimulationStatus,
     ) -> Option<ThreatDetection> {
         let Some(classifier) = &mut self.classifier else {
             return None;
@@ -227,18 +251,21 @@ impl Stages {
         let mut tx = slot.tx.clone();
         tx.input.truncate(SELECTOR);
         tx.input.shrink_to_fit();
-        let score = probability.max(slot.signature_score);
+        let contacts = slot.contacts.iter().map(|i| self.contacts.name(*i));
+        let mut contracts: Vec<_> = contacts.collect();
+        if let SimulationStatus::Done(done) = &simulation {
+            let more = done.simulation.touched.iter();
+            contracts.extend(more.cloned());
+            contracts.sort_unstable();
+            contracts.dedup();
+        }
         Some(ThreatDetection {
             alert_id: alert_id(self.chain_id, &slot.tx.hash),
             chain_id: self.chain_id,
             tx,
             function: description.function,
             arguments: description.arguments,
-            contracts: slot
-                .contacts
-                .iter()
-                .map(|i| self.contacts.name(*i))
-                .collect(),
+            contracts,
             score,
             threat_level: ThreatLevel::of(score),
             classification,
@@ -249,7 +276,8 @@ impl Stages {
             signatures,
             signature_score: slot.signature_score,
             features: slot.row,
-            latency_us: slot.clock.latency(classified),
+            latency_us: slot.clock.latency(&simulation),
+            simulation,
         })
     }
 }

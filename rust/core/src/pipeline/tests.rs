@@ -214,6 +214,7 @@ fn contract(name: &str, byte: u8) -> MonitoredContract {
         name: name.into(),
         address: Address::repeat_byte(byte),
         abi: None,
+        ..MonitoredContract::default()
     }
 }
 

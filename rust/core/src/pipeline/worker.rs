@@ -4,12 +4,17 @@ use super::codes::{Lookup, Waiting};
 use super::dedup::Dedup;
 use super::latency::{Latency, LatencySnapshot};
 use super::output::Output;
+use super::simulations::{Simulations, Waiting as Awaiting};
 use super::stage::{Clock, Slot, Stages};
 use super::tracker::Tracker;
 use crate::chain::{CodeAnswer, Head};
 use crate::config::{Emit, SensorConfig};
+use crate::detection::{DoneSimulation, SimulationStatus};
 use crate::event::{Anomaly, AnomalyKind, Event, Judged, Outcome, TransactionRecord};
 use crate::signatures::{RuleCost, RuleSet};
+use crate::simulate::record::Record;
+use crate::simulate::simulation::Simulation;
+use crate::simulate::suspect::Failure;
 use crate::source::capture::CaptureWriter;
 use crate::source::context::ContextEntry;
 use crate::source::live::LiveSource;
@@ -70,6 +75,8 @@ pub struct Worker {
     /// Who announced first, and when.
     announced: Dedup<(u16, Instant)>,
     detected: Dedup<()>,
+    /// Absent where nothing is simulated.
+    simulations: Option<Simulations>,
     tracker: Tracker,
     latency: Latency,
     outcomes: Vec<Outcome>,
@@ -90,6 +97,7 @@ impl Worker {
     pub fn new(
         config: &SensorConfig,
         stages: Stages,
+        simulations: Option<Simulations>,
         live: Option<Arc<LiveSource>>,
         capture: Option<CaptureWriter>,
         output: Output,
@@ -100,6 +108,7 @@ impl Worker {
     ) -> Self {
         Self {
             stages,
+            simulations,
             labels: live
                 .iter()
                 .flat_map(|live| live.endpoints())
@@ -154,6 +163,12 @@ impl Worker {
                 break;
             }
         }
+        // Nobody simulates any more.
+        while let Some(simulations) = &mut self.simulations
+            && let Some((hash, failure)) = simulations.overdue(u64::MAX)
+        {
+            self.simulated(&hash, Err(failure), 0.0);
+        }
         let finished = self.capture.as_mut().map(CaptureWriter::finish);
         self.tell_capture_troubles();
         if let Some(Err(error)) = finished
@@ -196,6 +211,11 @@ impl Worker {
                 worker.output.send(Event::Reorg(reorg));
                 worker.report_outcomes();
             }),
+            Item::Simulated(done) => self.after_batch(|worker| {
+                let result = done.result.map(|simulation| *simulation);
+                worker.simulated(&done.hash, result, done.took_us);
+            }),
+            Item::Recorded(record) => self.after_batch(|worker| worker.replay(&record)),
             Item::Anomaly(anomaly) => self.output.anomaly(anomaly),
             Item::Ready => self.output.send(Event::Ready),
             Item::End => {}
@@ -281,6 +301,13 @@ impl Worker {
                 label(&self.labels, endpoint),
             );
         }
+        // Those of a legacy transaction are known to every stage.
+        slot.raw = match raw {
+            Some((raw, form)) if self.simulations.is_some() && slot.tx.tx_type > 0 => {
+                Some((raw.bytes.clone(), form == Form::Notification))
+            }
+            _ => None,
+        };
         self.recorded_ms = self.recorded_ms.max(slot.tx.seen_ms);
         self.tracker.pending(&slot.tx, &mut self.outcomes);
         if !self.stages.judges() {
@@ -376,6 +403,9 @@ impl Worker {
             .next_base_fee_wei
             .set(u64::try_from(head.next_base_fee()).unwrap_or(u64::MAX));
         self.tracker.head(head.number, head.hash);
+        if let Some(simulations) = &self.simulations {
+            simulations.head(head.hash);
+        }
         // A request may have failed, or the contract may only now be there.
         if let Some(live) = &self.live {
             let awaited = self.stages.codes.awaited().take(ASK_AGAIN);
@@ -427,6 +457,8 @@ impl Worker {
         }
         let classified = Instant::now();
         for (i, probability) in probabilities.iter().copied().enumerate() {
+            let slot = &mut self.slots[i];
+            slot.clock.classified = classified;
             let slot = &self.slots[i];
             let probability = if probability.is_nan() {
                 NO_ANSWER
@@ -453,26 +485,121 @@ impl Worker {
                     });
                 }
             }
-            if self.stages.is_detection(slot, score) {
-                self.detection(i, probability, classified);
+            if let Some(simulations) = &mut self.simulations {
+                if simulations.awaits(slot, probability, score) {
+                    continue;
+                }
+                if simulations.wants(slot, score) {
+                    let slot = std::mem::take(&mut self.slots[i]);
+                    let refused = simulations.submit(slot, probability, score);
+                    self.refused(refused);
+                    continue;
+                }
+            }
+            if self.stages.is_detection(!slot.contacts.is_empty(), score) {
+                let slot = std::mem::take(&mut self.slots[i]);
+                self.detection(&slot, probability, score, SimulationStatus::NotRun);
+                self.slots[i] = slot;
             }
         }
         self.probabilities = probabilities;
+        self.report_overdue();
     }
 
-    fn detection(&mut self, slot: usize, probability: f32, classified: Instant) {
-        let slot = &self.slots[slot];
+    fn detection(
+        &mut self,
+        slot: &Slot,
+        probability: f32,
+        score: f32,
+        simulation: SimulationStatus,
+    ) {
         // One detection a transaction: the second judgement may find one that the first did not.
         if self.detected.insert(slot.tx.hash, ()).is_some() {
             return;
         }
-        if let Some(detection) = self.stages.detect(slot, probability, classified) {
+        let detection = self.stages.detect(slot, probability, score, simulation);
+        if let Some(detection) = detection {
             self.stats.detections.add(1);
             self.output.send(Event::Detection(Box::new(detection)));
         }
         let (hash, now) = (slot.tx.hash, self.now_ms());
         self.tracker.follow(&hash, now, &mut self.outcomes);
         self.report_outcomes();
+    }
+
+    /// A suspect that is not simulated, which a replay is to know too.
+    fn refused(&mut self, refused: Option<(B256, Failure)>) {
+        let Some((hash, failure)) = refused else {
+            return;
+        };
+        if let Some(capture) = &self.capture {
+            let record = Record {
+                hash,
+                failure: Some(failure.clone()),
+                executed: None,
+            };
+            capture.offer_context(ContextEntry::Simulation(Box::new(record)));
+        }
+        self.simulated(&hash, Err(failure), 0.0);
+    }
+
+    /// Those whose result never came.
+    fn report_overdue(&mut self) {
+        let now = self.now_ms();
+        while let Some(simulations) = &mut self.simulations
+            && let Some((hash, failure)) = simulations.overdue(now)
+        {
+            self.simulated(&hash, Err(failure), 0.0);
+        }
+    }
+
+    fn replay(&mut self, record: &Record) {
+        let start = Instant::now();
+        let result = self.simulations.as_mut().and_then(|all| all.replay(record));
+        if let Some(result) = result {
+            let took_us = start.elapsed().as_nanos() as f64 / 1000.0;
+            self.simulated(&record.hash, result, took_us);
+        }
+    }
+
+    /// A simulation is over, one way or the other.
+    fn simulated(&mut self, hash: &B256, result: Result<Simulation, Failure>, took_us: f64) {
+        let waiting = self.simulations.as_mut().and_then(|all| all.take(hash));
+        let Some(Awaiting {
+            slot,
+            probability,
+            score: stage_one,
+            ..
+        }) = waiting
+        else {
+            return;
+        };
+        let contact = !slot.contacts.is_empty();
+        let detected = self.stages.is_detection(contact, stage_one);
+        match result {
+            Ok(simulation) => {
+                self.stats.simulated.add(1);
+                let score = simulation.verdict(stage_one);
+                let contact = contact || !simulation.touched.is_empty();
+                if self.stages.is_detection(contact, score) {
+                    let done = DoneSimulation {
+                        simulation,
+                        took_us,
+                    };
+                    let status = SimulationStatus::Done(Box::new(done));
+                    self.detection(&slot, probability, score, status);
+                } else if detected {
+                    self.stats.exonerated.add(1);
+                }
+            }
+            Err(failure) => {
+                self.stats.simulation_failures.add(failure.kind);
+                if detected {
+                    let status = SimulationStatus::Failed(failure);
+                    self.detection(&slot, probability, stage_one, status);
+                }
+            }
+        }
     }
 
     fn flush_records(&mut self) {
@@ -495,6 +622,7 @@ impl Worker {
             self.stats.reloads.add(1);
         }
         if self.live.is_some() {
+            self.report_overdue();
             self.tracker.expire(now_ms(), &mut self.outcomes);
             self.report_outcomes();
         }

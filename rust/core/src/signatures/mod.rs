@@ -4,6 +4,7 @@
 
 mod condition;
 mod index;
+mod invariant;
 mod lint;
 mod load;
 mod matcher;
@@ -12,6 +13,8 @@ mod parse;
 mod tests;
 mod threshold;
 mod yaml;
+
+pub use invariant::{Compare, Invariant, Tolerance};
 
 use crate::decode::Decoded;
 use crate::error::{Error, Result};
@@ -29,6 +32,8 @@ pub struct RuleSet {
     /// By ascending sid.
     rules: Vec<Loaded>,
     index: index::Index,
+    /// By ascending id.
+    invariants: Vec<Invariant>,
 }
 
 /// One rule, for `rules list`.
@@ -78,6 +83,7 @@ impl RuleSet {
             return Ok(Self {
                 index: index::Index::new(&loaded),
                 rules: loaded,
+                invariants: Vec::new(),
             });
         }
         let total = lints.errors();
@@ -116,6 +122,11 @@ impl RuleSet {
             enabled: rule.enabled,
         };
         self.rules.iter().map(info).collect()
+    }
+
+    /// What users demand of views, by ascending id; without those that are not enabled.
+    pub fn invariants(&self) -> &[Invariant] {
+        &self.invariants
     }
 
     /// A rule and its place.

@@ -4,7 +4,7 @@
 mod tests;
 
 use super::diff::{AccountDiff, StateDiff};
-use super::recorder::{Access, Bounds, Recorder, Stop};
+use super::recorder::{Access, Bounds, Recorder, Stop, Surroundings};
 use super::state::StateError;
 use super::trace::{CallKind, Frame, Trace};
 use alloy_primitives::{Address, Bytes, TxKind, U256};
@@ -26,6 +26,18 @@ pub struct Environment {
     pub block: BlockEnv,
     /// EIP-4844's update fraction, where the chain has its own.
     pub blob_base_fee_update_fraction: Option<u64>,
+}
+
+impl Environment {
+    /// Of what was executed somewhere else.
+    pub fn unknown(chain_id: u64) -> Self {
+        Self {
+            chain_id,
+            fork: SpecId::default(),
+            block: BlockEnv::default(),
+            blob_base_fee_update_fraction: None,
+        }
+    }
 }
 
 /// Which transactions are executed though no block could hold them now.
@@ -62,6 +74,7 @@ pub struct Execution {
     pub output: Bytes,
     pub trace: Trace,
     pub accesses: Vec<Access>,
+    pub surroundings: Surroundings,
     /// Something was beyond the bounds and is missing in the trace.
     pub cut: bool,
     /// What it changed; empty where it was not executed to its end.
@@ -78,6 +91,7 @@ impl Execution {
             output: Bytes::new(),
             trace: recorder.trace,
             accesses: recorder.accesses,
+            surroundings: recorder.surroundings,
             cut: recorder.cut,
             diff: StateDiff::default(),
             coinbase_payment: U256::ZERO,
@@ -89,6 +103,16 @@ impl Execution {
 pub struct Sandbox<'a, S> {
     state: CacheDB<&'a S>,
     environment: &'a Environment,
+}
+
+// Not derived: that would ask the same of the state.
+impl<S> Clone for Sandbox<'_, S> {
+    fn clone(&self) -> Self {
+        Self {
+            state: self.state.clone(),
+            environment: self.environment,
+        }
+    }
 }
 
 impl<'a, S: DatabaseRef<Error = StateError>> Sandbox<'a, S> {
@@ -212,6 +236,7 @@ fn finished(
         output: result.into_output().unwrap_or_default(),
         trace,
         accesses: recorder.accesses,
+        surroundings: recorder.surroundings,
         cut: recorder.cut,
         diff,
         coinbase_payment,

@@ -39,6 +39,14 @@ pub struct Transfer {
 }
 
 impl Trace {
+    /// Everything that moved and stayed moved, by its logs where there are any, else by its calls.
+    pub fn movements(&self) -> Vec<Transfer> {
+        match self.frames.iter().any(|frame| !frame.logs.is_empty()) {
+            true => self.transfers(),
+            false => self.transfers_by_calls(),
+        }
+    }
+
     /// Everything that moved and stayed moved, in order of the frames; of tokens, what they said themselves in logs.
     pub fn transfers(&self) -> Vec<Transfer> {
         self.moved(|index, frame, transfers| {

@@ -28,6 +28,31 @@ pub struct Access {
     pub writes: bool,
 }
 
+/// What an execution asked of where it runs: its outcome can hang on nothing else of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Surroundings {
+    pub beneficiary: bool,
+    /// The block's time, number, randomness or former hashes.
+    pub time: bool,
+    /// The base fee, or the price it pays.
+    pub price: bool,
+    pub gas_limit: bool,
+}
+
+impl Surroundings {
+    fn note(&mut self, opcode: u8) {
+        match opcode {
+            opcode::COINBASE => self.beneficiary = true,
+            opcode::TIMESTAMP | opcode::NUMBER | opcode::DIFFICULTY | opcode::BLOCKHASH => {
+                self.time = true;
+            }
+            opcode::BASEFEE | opcode::GASPRICE | opcode::BLOBBASEFEE => self.price = true,
+            opcode::GASLIMIT => self.gas_limit = true,
+            _ => {}
+        }
+    }
+}
+
 /// What one execution may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
@@ -54,6 +79,8 @@ pub struct Recorder {
     bounds: Bounds,
     pub trace: Trace,
     pub accesses: Vec<Access>,
+    /// What it read of the block it is in and of its own price.
+    pub surroundings: Surroundings,
     /// Something did not fit and was cut.
     pub cut: bool,
     pub stopped: Option<Stop>,
@@ -78,6 +105,7 @@ impl Recorder {
             bounds,
             trace: Trace::default(),
             accesses: Vec::new(),
+            surroundings: Surroundings::default(),
             cut: false,
             stopped: None,
             open: Vec::new(),
@@ -173,6 +201,7 @@ impl<CTX: ContextTr> Inspector<CTX, EthInterpreter> for Recorder {
             return;
         };
         open.opcode = opcode;
+        self.surroundings.note(opcode);
         if matches!(opcode, opcode::SLOAD | opcode::SSTORE)
             && let Some(slot) = interp.stack.data().last()
         {

@@ -1,8 +1,14 @@
 //! The state that an execution reads.
 
+pub mod answers;
+pub mod head;
 mod recorded;
+mod recording;
+mod view;
 
 pub use recorded::{RecordedAccount, RecordedState};
+pub use recording::Recording;
+pub use view::{View, at};
 
 use alloy_primitives::{Address, B256, U256};
 use revm::database_interface::DBErrorMarker;
@@ -19,8 +25,14 @@ pub enum StateError {
     #[error("hash of block {0} is not in the recorded state")]
     NoBlockHash(u64),
     /// A node did not answer in time, or not with what was asked.
-    #[error("the node: {0}")]
+    #[error("{0}")]
     Node(String),
+    /// It is not known here, and nobody was to be asked.
+    #[error("not known yet")]
+    Unknown,
+    /// The chain went on while it was read.
+    #[error("the chain's head moved")]
+    Moved,
 }
 
 impl DBErrorMarker for StateError {}

@@ -4,6 +4,7 @@
 use super::Item;
 use crate::chain::{BlockContents, CodeAnswer, Head};
 use crate::event::Reorg;
+use crate::simulate::record::Record;
 use serde::de::DeserializeOwned;
 
 /// An item that is no transaction and has an effect.
@@ -13,6 +14,7 @@ pub enum ContextEntry {
     Block(BlockContents),
     Reorg(Reorg),
     Code(CodeAnswer),
+    Simulation(Box<Record>),
 }
 
 impl ContextEntry {
@@ -23,6 +25,8 @@ impl ContextEntry {
             Item::Block(block) => Self::Block(block.clone()),
             Item::Reorg(reorg) => Self::Reorg(reorg.clone()),
             Item::Code(code) => Self::Code(code.clone()),
+            Item::Simulated(simulated) => Self::Simulation(simulated.record.clone()?),
+            Item::Recorded(record) => Self::Simulation(record.clone()),
             Item::Notification(_) | Item::Object(_) | Item::Fetched(_) => return None,
             Item::Transaction { .. } | Item::Announced { .. } => return None,
             Item::Anomaly(_) | Item::Ready | Item::End => return None,
@@ -36,6 +40,7 @@ impl ContextEntry {
             Self::Block(_) => "block",
             Self::Reorg(_) => "reorg",
             Self::Code(_) => "code",
+            Self::Simulation(_) => "simulation",
         }
     }
 
@@ -46,6 +51,7 @@ impl ContextEntry {
             Self::Block(block) => serde_json::to_string(block),
             Self::Reorg(reorg) => serde_json::to_string(reorg),
             Self::Code(code) => serde_json::to_string(code),
+            Self::Simulation(record) => serde_json::to_string(record),
         };
         json.expect("plain structs always serialize")
     }
@@ -60,6 +66,7 @@ impl ContextEntry {
             "block" => read(body).map(Self::Block),
             "reorg" => read(body).map(Self::Reorg),
             "code" => read(body).map(Self::Code),
+            "simulation" => read(body).map(Self::Simulation),
             _ => Err("context of an unknown kind".into()),
         }
     }
@@ -72,6 +79,7 @@ impl From<ContextEntry> for Item {
             ContextEntry::Block(block) => Item::Block(block),
             ContextEntry::Reorg(reorg) => Item::Reorg(reorg),
             ContextEntry::Code(code) => Item::Code(code),
+            ContextEntry::Simulation(record) => Item::Recorded(record),
         }
     }
 }

@@ -9,6 +9,8 @@ pub mod replay;
 
 use crate::chain::{BlockContents, CodeAnswer, Head};
 use crate::event::{Anomaly, Reorg};
+use crate::simulate::record::Record;
+use crate::simulate::suspect::Simulated;
 use crate::tx::PendingTransaction;
 use alloy_primitives::B256;
 use bytes::Bytes;
@@ -51,6 +53,10 @@ pub enum Item {
     Block(BlockContents),
     Reorg(Reorg),
     Code(CodeAnswer),
+    /// A suspect's simulation is over.
+    Simulated(Box<Simulated>),
+    /// The same, as a capture has it.
+    Recorded(Box<Record>),
     Anomaly(Anomaly),
     /// Live: every reachable endpoint is subscribed. Replay: the capture is open.
     Ready,

@@ -44,6 +44,7 @@ const HEAD: u8 = 2;
 const BLOCK: u8 = 3;
 const REORG: u8 = 4;
 const CODE: u8 = 5;
+const SIMULATION: u8 = 6;
 
 impl Recorded {
     /// Rebuilds the signed bytes from JSON. `None` where the JSON gives no transaction at all.
@@ -120,6 +121,7 @@ impl Record {
                     ContextEntry::Block(_) => BLOCK,
                     ContextEntry::Reorg(_) => REORG,
                     ContextEntry::Code(_) => CODE,
+                    ContextEntry::Simulation(_) => SIMULATION,
                 });
                 out.extend(entry.body().as_bytes());
             }
@@ -136,6 +138,7 @@ impl Record {
             Some(&BLOCK) => "block",
             Some(&REORG) => "reorg",
             Some(&CODE) => "code",
+            Some(&SIMULATION) => "simulation",
             _ => return Err("record of an unknown kind".into()),
         };
         ContextEntry::from_parts(kind, &bytes[1..]).map(Self::Context)

@@ -2,8 +2,9 @@
 //!
 //! [`thread`] runs everything. [`connection`] is one connection's life and [`reconnect`] strings them together;
 //! [`session`] tells frames apart, [`rpc`] asks, [`resync`] reads what was missed. [`heads`], [`blocks`], [`code`] and
-//! [`fetch`] work in the background.
+//! [`fetch`] work in the background. [`ask`] is a thread of its own, for the state that simulations read.
 
+mod ask;
 mod blocks;
 mod code;
 mod connection;
@@ -25,9 +26,11 @@ mod thread;
 mod transport;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
+pub use self::ask::{Asked, Asker};
 use self::redact::SecretUrl;
+pub use self::rpc::RpcError;
 use self::thread::Start;
 use super::queue::ItemSender;
 use crate::config::{Limits, LiveConfig};

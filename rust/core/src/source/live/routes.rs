@@ -1,6 +1,6 @@
 //! Background questions: over HTTP where the user gave RPC URLs, else over a WebSocket connection that is up.
 
-use super::json::{self, Envelope, MAX_NESTING, nests_within};
+use super::json::{self, Envelope, nests_within};
 use super::redact::SecretUrl;
 use super::report::Reporter;
 use super::rpc::{Answer, RpcError, TIMEOUT, WsRpc, refusal, request};
@@ -106,6 +106,7 @@ pub struct HttpNode {
     chain_id: u64,
     /// Of one answer.
     max_bytes: usize,
+    max_nesting: usize,
     standing: Cell<Standing>,
     /// When it did not answer.
     failed_at: Cell<Option<Instant>>,
@@ -118,6 +119,7 @@ impl HttpNode {
         client: reqwest::Client,
         chain_id: u64,
         max_bytes: usize,
+        max_nesting: usize,
         reporter: Reporter,
     ) -> Self {
         Self {
@@ -125,6 +127,7 @@ impl HttpNode {
             client,
             chain_id,
             max_bytes,
+            max_nesting,
             standing: Cell::new(Standing::Unknown),
             failed_at: Cell::new(None),
             reporter,
@@ -202,7 +205,7 @@ impl HttpNode {
             body.extend_from_slice(&chunk);
         }
         let body = body.freeze();
-        answer_of(&body).unwrap_or_else(|| {
+        answer_of(&body, self.max_nesting).unwrap_or_else(|| {
             Err(RpcError::Transport(format!(
                 "{}: status {}, no JSON-RPC answer",
                 self.url,
@@ -212,9 +215,9 @@ impl HttpNode {
     }
 }
 
-fn answer_of(body: &Bytes) -> Option<Result<Answer, RpcError>> {
+fn answer_of(body: &Bytes, max_nesting: usize) -> Option<Result<Answer, RpcError>> {
     let text = std::str::from_utf8(body).ok()?;
-    let envelope = nests_within(body, MAX_NESTING)
+    let envelope = nests_within(body, max_nesting)
         .then(|| Envelope::parse(text))
         .flatten()?;
     match (envelope.result, envelope.error) {

@@ -7,7 +7,7 @@ use super::heads::{Announced, Chain};
 use super::redact::SecretUrl;
 use super::report::{Outbox, Reporter, emit};
 use super::routes::{HttpNode, Routes};
-use super::{blocks, code, fetch, heads, reconnect};
+use super::{blocks, code, fetch, heads, json, reconnect};
 use crate::config::{Limits, LiveConfig};
 use crate::event::AnomalyKind;
 use crate::source::Item;
@@ -132,6 +132,7 @@ impl Start {
                 self.client.clone(),
                 self.chain_id,
                 self.limits.message_bytes,
+                json::MAX_NESTING,
                 report(origin),
             )
         });

@@ -2,7 +2,7 @@
 
 mod anvil;
 mod chain;
-mod node;
+pub(crate) mod node;
 mod speed;
 mod subscribe;
 mod trouble;

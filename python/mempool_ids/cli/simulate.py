@@ -1,0 +1,208 @@
+"""`mempool-ids simulate`: what one transaction would do."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
+
+from mempool_ids.cli.options import ConfigFile, Json, Overrides, configuration
+from mempool_ids.cli.terminal import data_console
+from mempool_ids.exceptions import ConfigError
+
+_ETHER = 10**18
+_NESTED = 64  # calls inside each other that are drawn
+_DRAWN = 400  # calls
+_ARGUMENTS = 4
+_LEVELS = {"CRITICAL": "bold red", "HIGH": "red", "MEDIUM": "yellow", "LOW": "cyan", "BENIGN": "green"}
+
+
+def simulate(
+    transaction: Annotated[
+        str,
+        typer.Argument(
+            metavar="HASH|RAW|FILE",
+            help="A transaction's hash; its signed bytes in hex; or a file ('-' is stdin) with either, with a "
+            "transaction's JSON, or with a recorded callTracer tree.",
+            show_default=False,
+        ),
+    ],
+    block: Annotated[
+        str | None,
+        typer.Option(
+            help="State to execute it on: a number, a hash, 'latest'. Default: of a mined transaction the state "
+            "before it, else the latest.",
+            show_default=False,
+        ),
+    ] = None,
+    config: ConfigFile = None,
+    overrides: Overrides = None,
+    json: Json = False,
+) -> None:
+    """Executes one transaction on the chain's state and prints what it would do: calls, flows, invariants, verdict.
+
+    Nothing is sent. The state comes from `chain.rpc_urls`, or from `chain.websocket_urls`. The contracts, rules and
+    model of the configuration judge it as `run` would, without what `run` remembers of senders, fees and ages.
+
+    **Examples**
+
+        mempool-ids simulate 0x5c50…e060 -c ids.toml
+
+        mempool-ids simulate tx.json --block 18000000 --set chain.rpc_urls=http://127.0.0.1:8545
+
+        mempool-ids simulate trace.json --json | jq .verdict
+    """
+    from mempool_ids import _core
+    from mempool_ids.config import sensor_config
+
+    settings = configuration(config, overrides)
+    text = _text(transaction)
+    raw = _core.inspect_transaction(sensor_config(settings, listen=False), text, block)
+    if json:
+        sys.stdout.buffer.write(raw + b"\n")
+        return
+    data_console().print(render(orjson.loads(raw)))
+
+
+def _text(transaction: str) -> str:
+    if transaction == "-":
+        return sys.stdin.read()
+    if transaction.startswith("0x") and not Path(transaction).exists():
+        return transaction
+    path = Path(transaction)
+    if not path.exists():
+        raise ConfigError(f"{transaction}: no such file, and no hash or signed bytes (they begin with 0x)")
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise ConfigError(f"{transaction}: not text") from None
+
+
+def render(report: dict[str, Any]) -> Group:
+    """The report for a terminal."""
+    simulation, verdict = report["simulation"], report["verdict"]
+    names = _Names(report)
+    parts: list[Any] = [_calls(report["calls"], names), Text()]
+    if simulation["flows"]:
+        parts += [_flows(simulation["flows"], names), Text()]
+    for broken in simulation["invariants"]:
+        parts.append(
+            Text.assemble(
+                (f"✗ {broken['name']}", "bold red"), f" of {broken['contract']}: {broken['explanation']}"
+            )
+        )
+    for varied in simulation["variations"]:
+        text = f"does more harm with another {varied['of']}: {_harm(varied)}"
+        parts.append(Text.assemble(("! ", "yellow"), text))
+    if simulation["cut"]:
+        parts.append(Text("! parts of its trace are beyond the limits and were not judged", style="yellow"))
+    for factor in simulation["factors"][:5]:
+        parts.append(
+            Text(
+                f"  {factor['contribution']:+.3f}  {factor['feature']} = {factor['value']:g}",
+                style="dim",
+            )
+        )
+    parts.append(
+        Text(
+            f"{simulation['outcome']} in block {simulation['block']:,}, {simulation['gas_used']:,} gas, "
+            f"{simulation['frames']:,} calls, {_ether(simulation['coinbase_payment'])} to the block's builder"
+        )
+    )
+    first = report["stage_one"]
+    parts.append(
+        Text.assemble(
+            (verdict["threat_level"], _LEVELS[verdict["threat_level"]]),
+            f" {verdict['probability']:.3f}",
+            (
+                f"   invariants {simulation['harm']:.3f} · what it does {_share(simulation['probability'])} · "
+                f"calldata {first['probability']:.3f} · rules {first['signature_score']:.3f}",
+                "dim",
+            ),
+        )
+    )
+    return Group(*parts)
+
+
+class _Names:
+    """Addresses as people know them: monitored contracts by name, the sender as such."""
+
+    def __init__(self, report: dict[str, Any]) -> None:
+        self._known = {report["tx"]["from"]: "sender", **report["names"]}
+
+    def __call__(self, address: str | None) -> str:
+        if address is None:
+            return "nothing"
+        return self._known.get(address, address)
+
+
+def _calls(calls: list[dict[str, Any]], names: _Names) -> Tree:
+    """The calls as a tree; the core gives them in order, each with its depth."""
+    root = Tree(Text(f"sender {calls[0]['from']}" if calls else "nothing was executed"), guide_style="dim")
+    branches = [root]
+    for call in calls[:_DRAWN]:
+        depth = min(call["depth"], _NESTED)
+        del branches[depth + 1 :]
+        # A depth that skips a level is drawn below the last there is.
+        branches.append(branches[-1].add(_call(call, names)))
+    if len(calls) > _DRAWN:
+        root.add(Text(f"… and {len(calls) - _DRAWN:,} more calls (--json has all)", style="dim"))
+    return root
+
+
+def _call(call: dict[str, Any], names: _Names) -> Text:
+    kind = call["type"].lower().removesuffix("call").strip() or "call"
+    function = call["function"] or call["selector"] or ("" if "CREATE" in call["type"] else "()")
+    line = Text.assemble(
+        (f"{kind} " if kind != "call" else "", "dim"), (names(call["to"]), "cyan"), ".", function.split("(")[0]
+    )
+    arguments = call["arguments"] if call["function"] else []
+    if call["function"]:
+        shown = [
+            f"{argument['name']}={_value(argument['value'], names)}" for argument in arguments[:_ARGUMENTS]
+        ]
+        line.append(f"({', '.join(shown)}{', …' if len(arguments) > _ARGUMENTS else ''})")
+    if call["value"] not in (None, "0"):
+        line.append(f" {_ether(call['value'])}", style="green")
+    line.append(f" {call['gas_used']:,} gas", style="dim")
+    if call["error"]:
+        line.append(f" {call['error']}", style="red")
+    return line
+
+
+def _value(value: str, names: _Names) -> str:
+    name = names(value.lower())
+    if name != value.lower():
+        return name
+    return value if len(value) <= 42 else f"{value[:20]}…"
+
+
+def _flows(flows: list[dict[str, Any]], names: _Names) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("account")
+    table.add_column("amount", justify="right")
+    table.add_column("asset")
+    for flow in flows:
+        native = flow["asset"] == "native"
+        amount = int(flow["amount"])
+        shown = f"{amount / _ETHER:+,.6f}" if native else f"{amount:+,}"
+        asset = "ETH" if native else names(flow["asset"])
+        table.add_row(names(flow["account"]), Text(shown, style="green" if amount > 0 else "red"), asset)
+    return table
+
+
+def _ether(wei: str) -> str:
+    return f"{int(wei) / _ETHER:,.6g} ETH"
+
+
+def _share(probability: float | None) -> str:
+    return "–" if probability is None else f"{probability:.3f}"
+
+
+def _harm(varied: dict[str, Any]) -> str:
+    return f"invariants {varied['harm']:.3f}, what it does {_share(varied['probability'])}"

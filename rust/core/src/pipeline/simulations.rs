@@ -1,0 +1,202 @@
+//! Triage: what is simulated, and what waits for its simulation.
+
+use super::dedup::Dedup;
+use super::stage::Slot;
+use crate::config::SimulationConfig;
+use crate::simulate::backend::Local;
+use crate::simulate::keeper::Keeper;
+use crate::simulate::pool::Pool;
+use crate::simulate::record::{Executed, Record};
+use crate::simulate::simulation::Simulation;
+use crate::simulate::simulator::{Simulator, Step, Unfinished};
+use crate::simulate::suspect::{Failure, FailureKind, Suspect};
+use crate::stats::Stats;
+use alloy_primitives::B256;
+use hashbrown::HashMap;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Suspects remembered, so that none is simulated twice.
+const TRIAGED: usize = 1 << 14;
+/// Suspects of a replay that wait for what was recorded, at the most.
+const WAITING: usize = 4_096;
+/// How much longer than the deadline a result may be on its way to the pipeline.
+const GRACE_MS: u64 = 5_000;
+/// A replay has no hurry: what the capture says was done in time is done.
+const REPLAY: Duration = Duration::from_secs(60);
+
+/// What runs beside a live pipeline.
+pub struct Live {
+    pub pool: Pool,
+    pub keeper: Keeper,
+}
+
+/// A transaction whose simulation is under way.
+pub struct Waiting {
+    /// As it was judged.
+    pub slot: Slot,
+    pub probability: f32,
+    pub score: f32,
+    due_ms: u64,
+}
+
+pub struct Simulations {
+    config: SimulationConfig,
+    threshold: f32,
+    /// Absent in a replay: a capture has the results.
+    live: Option<Live>,
+    simulator: Simulator,
+    waiting: HashMap<B256, Waiting>,
+    order: VecDeque<B256>,
+    triaged: Dedup<()>,
+    stats: Arc<Stats>,
+}
+
+impl Simulations {
+    /// `detection_threshold`: from this score on everything is simulated.
+    pub fn new(
+        config: &SimulationConfig,
+        detection_threshold: f32,
+        simulator: Simulator,
+        live: Option<Live>,
+        stats: Arc<Stats>,
+    ) -> Self {
+        Self {
+            config: config.clone(),
+            threshold: config.threshold.min(detection_threshold),
+            live,
+            simulator,
+            waiting: HashMap::new(),
+            order: VecDeque::new(),
+            triaged: Dedup::new(TRIAGED),
+            stats,
+        }
+    }
+
+    pub fn head(&self, hash: B256) {
+        if let Some(live) = &self.live {
+            live.keeper.head(hash);
+        }
+    }
+
+    /// Whether a judged transaction is to be simulated: it touches a monitored contract, or its score is suspicious.
+    /// Answers no for what was simulated before.
+    pub fn wants(&mut self, slot: &Slot, score: f32) -> bool {
+        let contact = !slot.contacts.is_empty();
+        if !contact && score < self.threshold {
+            return false;
+        }
+        if self.triaged.insert(slot.tx.hash, ()).is_some() {
+            return false;
+        }
+        match contact {
+            true => self.stats.triaged_contact.add(1),
+            false => self.stats.triaged_score.add(1),
+        }
+        true
+    }
+
+    /// Whether it waits for its simulation, and then what its second judgement says.
+    pub fn awaits(&mut self, slot: &Slot, probability: f32, score: f32) -> bool {
+        let Some(waiting) = self.waiting.get_mut(&slot.tx.hash) else {
+            return false;
+        };
+        if score > waiting.score {
+            (waiting.probability, waiting.score) = (probability, score);
+            waiting.slot.row = slot.row;
+            waiting.slot.contacts.clone_from(&slot.contacts);
+            waiting.slot.matched.clone_from(&slot.matched);
+            waiting.slot.signature_score = slot.signature_score;
+        }
+        true
+    }
+
+    /// Passes a transaction on. Who will have no simulation is answered at once; it may be another one that gives way.
+    pub fn submit(
+        &mut self,
+        mut slot: Slot,
+        probability: f32,
+        score: f32,
+    ) -> Option<(B256, Failure)> {
+        let hash = slot.tx.hash;
+        let raw = slot.raw.take();
+        let suspect = self.live.is_some().then(|| Suspect {
+            tx: Arc::new(slot.tx.clone()),
+            raw,
+            contact: !slot.contacts.is_empty(),
+        });
+        let due_ms = slot.tx.seen_ms + self.config.deadline_ms + GRACE_MS;
+        let waiting = Waiting {
+            slot,
+            probability,
+            score,
+            due_ms,
+        };
+        self.waiting.insert(hash, waiting);
+        self.order.push_back(hash);
+        match (&self.live, suspect) {
+            (Some(live), Some(suspect)) => live.pool.offer(suspect),
+            _ if self.waiting.len() > WAITING => self.overdue(u64::MAX),
+            _ => None,
+        }
+    }
+
+    /// The next one whose result is overdue at `now_ms`: in a replay, what the capture has no simulation of.
+    pub fn overdue(&mut self, now_ms: u64) -> Option<(B256, Failure)> {
+        while let Some(hash) = self.order.front().copied() {
+            match self.waiting.get(&hash) {
+                Some(waiting) if waiting.due_ms >= now_ms => return None,
+                Some(_) => {
+                    self.order.pop_front();
+                    let (kind, reason) = match self.live {
+                        Some(_) => (FailureKind::Deadline, "no result in time"),
+                        None => (FailureKind::NotReady, "not in the capture"),
+                    };
+                    return Some((hash, Failure::new(kind, reason)));
+                }
+                None => self.order.pop_front(),
+            };
+        }
+        None
+    }
+
+    /// Ends the waiting of one.
+    pub fn take(&mut self, hash: &B256) -> Option<Waiting> {
+        self.waiting.remove(hash)
+    }
+
+    /// Does again what a capture recorded; `None` for what nobody waits for.
+    pub fn replay(&mut self, record: &Record) -> Option<Result<Simulation, Failure>> {
+        let waiting = self.waiting.get(&record.hash)?;
+        if let Some(failure) = &record.failure {
+            return Some(Err(failure.clone()));
+        }
+        let unreadable = |reason: String| Failure::new(FailureKind::State, reason);
+        let Some(executed) = &record.executed else {
+            return Some(Err(unreadable("an empty record".into())));
+        };
+        Some(
+            execute(&mut self.simulator, &waiting.slot, executed).map_err(|error| match error {
+                Unfinished::State(error) => error.into(),
+                Unfinished::Failed(failure) => failure,
+            }),
+        )
+    }
+}
+
+fn execute(
+    simulator: &mut Simulator,
+    slot: &Slot,
+    executed: &Executed,
+) -> Result<Simulation, Unfinished> {
+    let environment = executed
+        .environment()
+        .map_err(|reason| Unfinished::Failed(Failure::new(FailureKind::State, reason)))?;
+    let (state, deadline) = (executed.state(), Instant::now() + REPLAY);
+    let step = Step {
+        tx: &slot.tx,
+        extras: executed.extras(),
+    };
+    simulator.simulate(&Local(&state), &environment, &[step], deadline)
+}

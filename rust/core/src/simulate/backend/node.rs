@@ -1,0 +1,243 @@
+//! A node's own EVM: for chains whose rules revm does not have, and to compare with.
+
+use super::recorded::of_trace;
+use super::{Backend, Look};
+use crate::config::Executor;
+use crate::simulate::diff::StateDiff;
+use crate::simulate::execute::{Environment, Execution, Outcome};
+use crate::simulate::invariants::NoViews;
+use crate::simulate::recorder::{Bounds, Stop};
+use crate::simulate::state::answers::{ToldDiff, read};
+use crate::simulate::state::{StateError, at};
+use crate::simulate::trace::{CallKind, Frame, FrameLog, Trace};
+use crate::source::live::Asker;
+use alloy_primitives::{Address, B256, Bytes, TxKind, U64, U256, address, hex};
+use revm::context::TxEnv;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+/// Ether's transfers are logs of this address where a node is asked to trace them.
+const NATIVE: Address = address!("eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee");
+
+/// Executes on a node, on the state of one block. Views have no answer.
+pub struct Node<'a> {
+    pub asker: &'a Asker,
+    /// One of the node's.
+    pub method: Executor,
+    pub block: B256,
+}
+
+impl Backend for Node<'_> {
+    fn execute(
+        &self,
+        environment: &Environment,
+        transactions: &[TxEnv],
+        bounds: Bounds,
+        look: Look,
+    ) -> Result<(), StateError> {
+        let executions = match (self.method, transactions) {
+            (Executor::DebugTraceCall, [transaction]) => {
+                vec![self.trace(environment, transaction, bounds)?]
+            }
+            (Executor::DebugTraceCall, _) => {
+                let said = "debug_traceCall executes one transaction at a time";
+                return Err(StateError::Node(said.into()));
+            }
+            (Executor::EthSimulateV1 | Executor::Revm, _) => {
+                self.simulate(environment, transactions, bounds)?
+            }
+        };
+        for mut execution in executions {
+            if execution.trace.frames.len() > bounds.frames {
+                execution.outcome = Outcome::Stopped(Stop::Frames);
+            }
+            look(execution, &NoViews);
+        }
+        Ok(())
+    }
+
+    fn varies(&self) -> bool {
+        true
+    }
+}
+
+impl Node<'_> {
+    fn ask(
+        &self,
+        questions: Vec<(&'static str, String)>,
+        bounds: Bounds,
+    ) -> Result<Vec<bytes::Bytes>, StateError> {
+        let methods: Vec<_> = questions.iter().map(|(method, _)| *method).collect();
+        let answers = methods
+            .iter()
+            .zip(self.asker.wait(questions, bounds.deadline));
+        let said = |(method, answer)| match answer {
+            Ok(raw) => Ok(raw),
+            Err(error) => Err(StateError::Node(format!("{method}: {error}"))),
+        };
+        answers.map(said).collect()
+    }
+
+    fn trace(
+        &self,
+        environment: &Environment,
+        transaction: &TxEnv,
+        bounds: Bounds,
+    ) -> Result<Execution, StateError> {
+        let overrides = overrides(environment);
+        let params = |tracer: Value| {
+            let mut options = tracer;
+            options["blockOverrides"] = overrides.clone();
+            format!("[{},{},{options}]", call(transaction), at(&self.block))
+        };
+        let tree = json!({"tracer": "callTracer", "tracerConfig": {"withLog": true}});
+        let diff = json!({"tracer": "prestateTracer", "tracerConfig": {"diffMode": true}});
+        let questions = vec![
+            ("debug_traceCall", params(tree)),
+            ("debug_traceCall", params(diff)),
+        ];
+        let answers = self.ask(questions, bounds)?;
+        let text = std::str::from_utf8(&answers[0]).unwrap_or_default();
+        let trace = Trace::from_json(text);
+        let trace = trace.map_err(|error| StateError::Node(format!("debug_traceCall: {error}")))?;
+        let told: ToldDiff = read(&answers[1]).map_err(StateError::Node)?;
+        Ok(of_trace(trace, StateDiff::of_told(told)))
+    }
+
+    fn simulate(
+        &self,
+        environment: &Environment,
+        transactions: &[TxEnv],
+        bounds: Bounds,
+    ) -> Result<Vec<Execution>, StateError> {
+        let calls: Vec<_> = transactions.iter().map(call).collect();
+        let payload = json!({
+            "blockStateCalls": [{"blockOverrides": simulated_overrides(environment), "calls": calls}],
+            "traceTransfers": true, "validation": false,
+        });
+        let params = format!("[{payload},{}]", at(&self.block));
+        let answers = self.ask(vec![("eth_simulateV1", params)], bounds)?;
+        let blocks: Vec<SimulatedBlock> = read(&answers[0]).map_err(StateError::Node)?;
+        let calls = blocks.into_iter().flat_map(|block| block.calls);
+        let calls: Vec<_> = calls.collect();
+        if calls.len() != transactions.len() {
+            let said = "eth_simulateV1: not as many results as transactions";
+            return Err(StateError::Node(said.into()));
+        }
+        let both = transactions.iter().zip(calls);
+        Ok(both
+            .map(|(transaction, call)| simulated(transaction, call))
+            .collect())
+    }
+}
+
+/// A transaction as nodes take it in calls, without its price: it may not be payable yet.
+fn call(transaction: &TxEnv) -> Value {
+    let mut call = Map::new();
+    call.insert("from".into(), json!(transaction.caller));
+    if let TxKind::Call(to) = transaction.kind {
+        call.insert("to".into(), json!(to));
+    }
+    call.insert("gas".into(), format!("{:#x}", transaction.gas_limit).into());
+    call.insert("value".into(), json!(transaction.value));
+    call.insert(
+        "input".into(),
+        hex::encode_prefixed(&transaction.data).into(),
+    );
+    Value::Object(call)
+}
+
+/// Of `debug_traceCall`, as geth names them.
+fn overrides(environment: &Environment) -> Value {
+    let block = &environment.block;
+    json!({
+        "number": block.number, "time": block.timestamp, "gasLimit": U64::from(block.gas_limit),
+        "feeRecipient": block.beneficiary, "baseFeePerGas": U64::from(block.basefee),
+        "prevRandao": block.prevrandao,
+    })
+}
+
+/// Of `eth_simulateV1`, which wants the block's number and time to be later than the state's.
+fn simulated_overrides(environment: &Environment) -> Value {
+    let mut overrides = overrides(environment);
+    // Calls without a price pay none.
+    overrides["baseFeePerGas"] = "0x0".into();
+    overrides
+}
+
+#[derive(Deserialize)]
+struct SimulatedBlock {
+    calls: Vec<SimulatedCall>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SimulatedCall {
+    return_data: Bytes,
+    #[serde(default)]
+    logs: Vec<SimulatedLog>,
+    gas_used: U64,
+    status: U64,
+    error: Option<SimulatedError>,
+}
+
+#[derive(Deserialize)]
+struct SimulatedError {
+    message: String,
+}
+
+#[derive(Deserialize)]
+struct SimulatedLog {
+    address: Address,
+    topics: Vec<B256>,
+    data: Bytes,
+}
+
+/// Its logs in the transaction's own frame, and a frame for each of ether's transfers but its own.
+fn simulated(transaction: &TxEnv, call: SimulatedCall) -> Execution {
+    let failed = call.status.is_zero();
+    let error = call.error.map(|error| error.message);
+    let mut root = Frame {
+        kind: match transaction.kind {
+            TxKind::Call(_) => CallKind::Call,
+            TxKind::Create => CallKind::Create,
+        },
+        from: transaction.caller,
+        to: transaction.kind.to().copied(),
+        value: Some(transaction.value),
+        gas: transaction.gas_limit,
+        gas_used: call.gas_used.to(),
+        input: transaction.data.clone(),
+        output: call.return_data,
+        error: failed.then(|| error.unwrap_or_else(|| "execution reverted".into()).into()),
+        ..Frame::default()
+    };
+    let mut frames = Vec::new();
+    let mut own = !transaction.value.is_zero();
+    for (index, log) in (0..).zip(call.logs) {
+        let transfer = match (log.address, log.topics.as_slice()) {
+            (NATIVE, [_, from, to]) if log.data.len() == 32 => Some((*from, *to)),
+            _ => None,
+        };
+        match transfer {
+            // The transaction's own value is in its frame.
+            Some(_) if std::mem::take(&mut own) => {}
+            Some((from, to)) => frames.push(Frame {
+                depth: 1,
+                from: Address::from_word(from),
+                to: Some(Address::from_word(to)),
+                value: Some(U256::from_be_slice(&log.data)),
+                ..Frame::default()
+            }),
+            None => root.logs.push(FrameLog {
+                address: log.address,
+                topics: log.topics,
+                data: log.data,
+                position: frames.len() as u32,
+                index,
+            }),
+        }
+    }
+    frames.insert(0, root);
+    of_trace(Trace { frames }, StateDiff::default())
+}

@@ -1,0 +1,102 @@
+use super::assembler::*;
+use super::*;
+use crate::config::{MonitoredContract, WatchedAsset};
+
+const TOKEN: Address = Address::repeat_byte(0x70);
+const ROUTER: Address = Address::repeat_byte(0x60);
+const VAULT: Address = Address::repeat_byte(0x4a);
+
+/// A router that users allow to move their tokens. `execute` calls whatever it is told to; `pull` moves what it is told;
+/// `sell` moves the caller's.
+fn world() -> World {
+    let mut world = World::new();
+    world.place(TOKEN, token());
+    let moves = "transferFrom(address,address,uint256)";
+    let pull = call(arg(0), moves, &[arg(1), arg(2), arg(3)]);
+    let sell = call(arg(0), moves, &[caller(), myself(), arg(1)]);
+    world.place(
+        ROUTER,
+        contract(
+            &[
+                ("execute(address,bytes)", forward(arg(0), 100, 100)),
+                ("pull(address,address,address,uint256)", pull),
+                ("sell(address,uint256)", sell),
+            ],
+            nothing(),
+        ),
+    );
+    world.place(VAULT, contract(&[], nothing()));
+    for holder in [ALICE, VAULT, MALLORY] {
+        let holder = U256::from_be_slice(holder.as_slice());
+        world.store(TOKEN, holder, U256::from(1_000));
+    }
+    world
+}
+
+fn of(account: Address) -> U256 {
+    U256::from_be_slice(account.as_slice())
+}
+
+fn router() -> MonitoredContract {
+    MonitoredContract {
+        name: "Router".into(),
+        address: ROUTER,
+        ..MonitoredContract::default()
+    }
+}
+
+fn execute(owner: Address) -> Bytes {
+    let inner = encode(
+        "transferFrom(address,address,uint256)",
+        &[of(owner), of(MALLORY), U256::from(900)],
+    );
+    let head = encode(
+        "execute(address,bytes)",
+        &[of(TOKEN), U256::from(64), U256::from(inner.len())],
+    );
+    [head, inner].concat().into()
+}
+
+#[test]
+fn a_call_that_the_caller_hands_over_and_that_moves_another_users_tokens_alarms() {
+    let found = world().judge(MALLORY, ROUTER, 0, execute(ALICE), router());
+    let drain = named(&found, "approval_drain").expect("fires");
+    assert!(judge(&found).alarm);
+    let losses = [(Asset::Token(TOKEN), U256::from(900))];
+    assert_eq!(drain.losses, losses);
+    for said in ["900 units", &ALICE.to_string(), "handed over whole"] {
+        assert!(drain.explanation.contains(said), "{}", drain.explanation);
+    }
+}
+
+#[test]
+fn the_callers_own_tokens_may_be_moved_by_any_call() {
+    let found = world().judge(MALLORY, ROUTER, 0, execute(MALLORY), router());
+    assert_eq!(found, []);
+    let sell = encode("sell(address,uint256)", &[of(TOKEN), U256::from(900)]);
+    assert_eq!(world().judge(ALICE, ROUTER, 0, sell, router()), []);
+}
+
+#[test]
+fn an_owner_named_among_the_arguments_is_a_weaker_sign() {
+    let words = [of(TOKEN), of(ALICE), of(MALLORY), U256::from(5)];
+    let pull = encode("pull(address,address,address,uint256)", &words);
+    let found = world().judge(MALLORY, ROUTER, 0, pull, router());
+    let drain = named(&found, "approval_drain").expect("fires");
+    assert!(!drain.severe && judge(&found).probability < 0.7);
+}
+
+#[test]
+fn what_a_contract_allowed_a_careless_router_is_taken_from_the_contract() {
+    let mut vault = MonitoredContract {
+        name: "Vault".into(),
+        address: VAULT,
+        assets: vec![WatchedAsset::Token(TOKEN)],
+        ..MonitoredContract::default()
+    };
+    let found = world().judge(MALLORY, ROUTER, 0, execute(VAULT), vault.clone());
+    assert!(named(&found, "approval_drain").is_some_and(|drain| drain.severe));
+    // To where it may go, it may be pulled.
+    vault.receivers = vec![MALLORY];
+    assert_eq!(world().judge(MALLORY, ROUTER, 0, execute(VAULT), vault), []);
+}

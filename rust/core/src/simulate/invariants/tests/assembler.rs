@@ -1,0 +1,218 @@
+//! Runtime code of small contracts, put together from expressions that leave one word and statements that leave none.
+
+use super::{Address, U256, selector};
+use revm::bytecode::opcode::*;
+
+#[derive(Debug, Clone, Default)]
+pub struct Asm(Vec<u8>);
+
+/// Where calls leave what they are answered.
+const ANSWER: u64 = 0x400;
+
+impl Asm {
+    fn op(mut self, ops: &[u8]) -> Self {
+        self.0.extend_from_slice(ops);
+        self
+    }
+
+    fn push(self, word: U256) -> Self {
+        self.op(&[PUSH32]).op(&word.to_be_bytes::<32>())
+    }
+
+    pub fn then(self, next: Self) -> Self {
+        self.op(&next.0)
+    }
+}
+
+pub fn nothing() -> Asm {
+    Asm::default()
+}
+
+// Expressions.
+
+pub fn word(value: u64) -> Asm {
+    wide(U256::from(value))
+}
+
+pub fn wide(value: U256) -> Asm {
+    nothing().push(value)
+}
+
+pub fn account(address: Address) -> Asm {
+    wide(U256::from_be_slice(address.as_slice()))
+}
+
+/// The n-th argument.
+pub fn arg(n: usize) -> Asm {
+    wide(U256::from(4 + 32 * n)).op(&[CALLDATALOAD])
+}
+
+pub fn caller() -> Asm {
+    nothing().op(&[CALLER])
+}
+
+pub fn myself() -> Asm {
+    nothing().op(&[ADDRESS])
+}
+
+pub fn load(slot: Asm) -> Asm {
+    slot.op(&[SLOAD])
+}
+
+pub fn add(a: Asm, b: Asm) -> Asm {
+    a.then(b).op(&[ADD])
+}
+
+pub fn sub(a: Asm, b: Asm) -> Asm {
+    b.then(a).op(&[SUB])
+}
+
+pub fn mul(a: Asm, b: Asm) -> Asm {
+    a.then(b).op(&[MUL])
+}
+
+pub fn div(a: Asm, b: Asm) -> Asm {
+    b.then(a).op(&[DIV])
+}
+
+/// What the last call was answered: its first word.
+pub fn answer() -> Asm {
+    word(ANSWER).op(&[MLOAD])
+}
+
+// Statements.
+
+pub fn store(slot: Asm, value: Asm) -> Asm {
+    value.then(slot).op(&[SSTORE])
+}
+
+/// Reverts where the called one does.
+pub fn call(to: Asm, signature: &str, arguments: &[Asm]) -> Asm {
+    call_paying(to, word(0), signature, arguments)
+}
+
+pub fn call_paying(to: Asm, wei: Asm, signature: &str, arguments: &[Asm]) -> Asm {
+    asked(signature, arguments)
+        .then(wei)
+        .then(to)
+        .op(&[GAS, CALL])
+        .then(or_revert())
+}
+
+pub fn ask(to: Asm, signature: &str, arguments: &[Asm]) -> Asm {
+    asked(signature, arguments)
+        .then(to)
+        .op(&[GAS, STATICCALL])
+        .then(or_revert())
+}
+
+/// Plain ether.
+pub fn pay(to: Asm, wei: Asm) -> Asm {
+    nothing()
+        .op(&[PUSH0, PUSH0, PUSH0, PUSH0])
+        .then(wei)
+        .then(to)
+        .op(&[GAS, CALL])
+        .then(or_revert())
+}
+
+/// Calls with calldata given whole: what stands in this call's own, from a byte on, `length` bytes.
+pub fn forward(to: Asm, from: usize, length: usize) -> Asm {
+    wide(U256::from(length))
+        .push(U256::from(from))
+        .op(&[PUSH0, CALLDATACOPY, PUSH0, PUSH0])
+        .push(U256::from(length))
+        .op(&[PUSH0, PUSH0])
+        .then(to)
+        .op(&[GAS, CALL])
+        .then(or_revert())
+}
+
+/// `Transfer(from, to, amount)`
+pub fn transferred(from: Asm, to: Asm, amount: Asm) -> Asm {
+    let event = alloy_primitives::keccak256("Transfer(address,address,uint256)");
+    amount
+        .op(&[PUSH0, MSTORE])
+        .then(to)
+        .then(from)
+        .push(event.into())
+        .op(&[PUSH1, 32, PUSH0, LOG3])
+}
+
+pub fn returns(value: Asm) -> Asm {
+    value.op(&[PUSH0, MSTORE, PUSH1, 32, PUSH0, RETURN])
+}
+
+fn asked(signature: &str, arguments: &[Asm]) -> Asm {
+    let mut code = nothing();
+    // Arguments may call, so that the calldata is written after all of them.
+    for argument in arguments.iter().rev() {
+        code = code.then(argument.clone());
+    }
+    let mut head = [0; 32];
+    head[..4].copy_from_slice(&selector(signature));
+    code = code.push(U256::from_be_bytes(head)).op(&[PUSH0, MSTORE]);
+    for n in 0..arguments.len() {
+        code = code.push(U256::from(4 + 32 * n)).op(&[MSTORE]);
+    }
+    code.op(&[PUSH1, 32])
+        .push(U256::from(ANSWER))
+        .push(U256::from(4 + 32 * arguments.len()))
+        .op(&[PUSH0])
+}
+
+/// Skips the revert where the top of the stack is not 0; places are relative by `PC`.
+fn or_revert() -> Asm {
+    // PC PUSH1 8 ADD JUMPI PUSH0 PUSH0 REVERT JUMPDEST: the destination is 8 bytes behind PC.
+    nothing().op(&[PC, PUSH1, 8, ADD, JUMPI, PUSH0, PUSH0, REVERT, JUMPDEST])
+}
+
+/// A contract of functions; anything else, plain ether too, runs `fallback`.
+pub fn contract(functions: &[(&str, Asm)], fallback: Asm) -> Vec<u8> {
+    const ENTRY: usize = 11;
+    let head = [PUSH0, CALLDATALOAD, PUSH1, 0xe0, SHR];
+    let mut code = head.to_vec();
+    let mut bodies = vec![fallback.op(&[STOP]).0];
+    let mut place = head.len() + ENTRY * functions.len() + bodies[0].len();
+    for (signature, body) in functions {
+        code.extend([DUP1, PUSH4]);
+        code.extend(selector(signature));
+        code.extend([EQ, PUSH2]);
+        code.extend((place as u16).to_be_bytes());
+        code.push(JUMPI);
+        let body = [&[JUMPDEST][..], &body.0, &[STOP]].concat();
+        place += body.len();
+        bodies.push(body);
+    }
+    code.extend(bodies.concat());
+    code
+}
+
+/// An ERC-20 without allowances: balances by address in storage.
+pub fn token() -> Vec<u8> {
+    let moved = |from: fn() -> Asm, to: fn() -> Asm, amount: fn() -> Asm| {
+        store(from(), sub(load(from()), amount()))
+            .then(store(to(), add(load(to()), amount())))
+            .then(transferred(from(), to(), amount()))
+            .then(returns(word(1)))
+    };
+    contract(
+        &[
+            (
+                "transfer(address,uint256)",
+                moved(caller, || arg(0), || arg(1)),
+            ),
+            (
+                "transferFrom(address,address,uint256)",
+                moved(|| arg(0), || arg(1), || arg(2)),
+            ),
+            ("balanceOf(address)", returns(load(arg(0)))),
+        ],
+        nothing(),
+    )
+}
+
+/// Works an expression out for what it reads.
+pub fn look(expression: Asm) -> Asm {
+    expression.op(&[POP])
+}

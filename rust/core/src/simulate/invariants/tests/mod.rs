@@ -1,0 +1,28 @@
+//! Every check on executed contracts: what fires it, and the honest neighbour that must not.
+
+mod approval_drain;
+mod assembler;
+mod bridge_release;
+mod donation;
+mod governance;
+mod outflow;
+mod price_manipulation;
+mod read_only_reentrancy;
+mod reentrancy;
+mod solvency;
+mod takeover;
+mod verdict;
+mod world;
+
+use super::*;
+use alloy_primitives::{Bytes, keccak256};
+use world::{ADMIN, ALICE, ETHER, MALLORY, World, encode};
+
+fn named<'v>(violations: &'v [Violation], name: &str) -> Option<&'v Violation> {
+    violations.iter().find(|v| v.invariant == name)
+}
+
+fn selector(signature: &str) -> [u8; 4] {
+    let hash = keccak256(signature);
+    [hash[0], hash[1], hash[2], hash[3]]
+}

@@ -1,0 +1,117 @@
+//! Asking contracts before and after an execution.
+
+use super::super::execute::Sandbox;
+use super::super::recorder::Bounds;
+use super::super::state::StateError;
+use super::super::trace::Trace;
+use alloy_primitives::map::HashMap;
+use alloy_primitives::{Address, Bytes, U256};
+use revm::DatabaseRef;
+use std::cell::Cell;
+
+/// Which state a view is asked on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum When {
+    Before,
+    After,
+}
+
+/// Answers view calls on the state before and after an execution.
+pub trait Views {
+    /// `None` where it fails, is not known, or would take too much.
+    fn ask(&self, when: When, contract: Address, data: &Bytes) -> Option<Bytes>;
+
+    /// The first word of the answer.
+    fn number(&self, when: When, contract: Address, data: &Bytes) -> Option<U256> {
+        let answer = self.ask(when, contract, data)?;
+        answer.get(..32).map(U256::from_be_slice)
+    }
+
+    /// `balanceOf(holder)`: of ERC-20 in smallest units, of ERC-721 a count.
+    fn balance(&self, when: When, token: Address, holder: Address) -> Option<U256> {
+        self.number(when, token, &balance_of(holder))
+    }
+}
+
+/// `balanceOf(address)`
+pub(super) const BALANCE_OF: [u8; 4] = [0x70, 0xa0, 0x82, 0x31];
+
+pub(super) fn balance_of(holder: Address) -> Bytes {
+    [&BALANCE_OF[..], holder.into_word().as_slice()]
+        .concat()
+        .into()
+}
+
+/// Answers nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct NoViews;
+
+impl Views for NoViews {
+    fn ask(&self, _: When, _: Address, _: &Bytes) -> Option<Bytes> {
+        None
+    }
+}
+
+/// Executes views in two sandboxes: one as it was, one that the execution was made in. Bounded: what is asked after
+/// `calls` of them, or after the bounds' deadline, has no answer.
+pub struct SandboxViews<'s, 'a, S> {
+    before: &'s Sandbox<'a, S>,
+    after: &'s Sandbox<'a, S>,
+    bounds: Bounds,
+    left: Cell<u32>,
+}
+
+impl<'s, 'a, S> SandboxViews<'s, 'a, S> {
+    /// `bounds` hold for each call, their deadline for all together.
+    pub fn new(
+        before: &'s Sandbox<'a, S>,
+        after: &'s Sandbox<'a, S>,
+        bounds: Bounds,
+        calls: u32,
+    ) -> Self {
+        Self {
+            before,
+            after,
+            bounds,
+            left: Cell::new(calls),
+        }
+    }
+}
+
+impl<S: DatabaseRef<Error = StateError>> Views for SandboxViews<'_, '_, S> {
+    fn ask(&self, when: When, contract: Address, data: &Bytes) -> Option<Bytes> {
+        self.left.set(self.left.get().checked_sub(1)?);
+        let sandbox = match when {
+            When::Before => self.before,
+            When::After => self.after,
+        };
+        sandbox.view(contract, data.clone(), self.bounds).ok()
+    }
+}
+
+/// What a recorded trace heard itself: the first answer to a call is what holds before, the last what holds after.
+pub struct RecordedViews<'t>(HashMap<(Address, &'t Bytes), (&'t Bytes, &'t Bytes)>);
+
+impl<'t> RecordedViews<'t> {
+    pub fn new(trace: &'t Trace) -> Self {
+        let mut answers = HashMap::default();
+        for frame in &trace.frames {
+            if let (Some(to), None, false) = (frame.to, &frame.error, frame.output.is_empty()) {
+                let heard = (&frame.output, &frame.output);
+                let (_, last) = answers.entry((to, &frame.input)).or_insert(heard);
+                *last = &frame.output;
+            }
+        }
+        Self(answers)
+    }
+}
+
+impl Views for RecordedViews<'_> {
+    fn ask(&self, when: When, contract: Address, data: &Bytes) -> Option<Bytes> {
+        let (first, last) = self.0.get(&(contract, data))?;
+        Some(match when {
+            When::Before => Bytes::clone(first),
+            When::After => Bytes::clone(last),
+        })
+    }
+}

@@ -1,0 +1,285 @@
+//! Simulations on threads of their own, each within its deadline.
+
+mod queue;
+#[cfg(test)]
+mod tests;
+
+use super::backend::{Backend, Local, Node};
+use super::keeper::Neighbourhood;
+use super::prefetch::{self, Prefetch};
+use super::record::{Executed, Record};
+use super::simulator::{Simulator, Step, Unfinished};
+use super::state::head::HeadState;
+use super::state::{Recording, StateError, View};
+use super::suspect::{Failure, FailureKind, Simulated, Suspect};
+use super::transaction::Extras;
+use crate::config::{Executor, SimulationConfig};
+use crate::source::Item;
+use crate::source::live::Asker;
+use crate::source::queue::ItemSender;
+use crate::stats::Stats;
+use alloy_primitives::B256;
+use bytes::Bytes;
+use queue::{Queue, Room};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Attempts on heads that moved on meanwhile.
+const ATTEMPTS: u32 = 4;
+
+/// A suspect on its way.
+pub struct Job {
+    suspect: Suspect,
+    /// Read from its JSON at the first attempt.
+    extras: Option<Extras>,
+    since: Instant,
+    deadline: Instant,
+    /// Its state has been asked for: the head it was asked of, and what a node answered.
+    fetched: Option<(B256, Option<Bytes>)>,
+    attempts: u32,
+}
+
+impl Job {
+    fn new(suspect: Suspect, since: Instant, deadline: Instant) -> Self {
+        Self {
+            suspect,
+            extras: None,
+            since,
+            deadline,
+            fetched: None,
+            attempts: 0,
+        }
+    }
+
+    fn read_extras(&mut self) -> Result<Extras, String> {
+        if self.extras.is_none() {
+            self.extras = Some(match self.suspect.raw.take() {
+                Some((json, is_notification)) => Extras::of_json(&json, is_notification)?,
+                None => Extras::default(),
+            });
+        }
+        Ok(self.extras.clone().unwrap_or_default())
+    }
+}
+
+/// What all threads share.
+struct Shared {
+    queue: Queue,
+    state: Arc<HeadState>,
+    neighbourhood: Arc<Neighbourhood>,
+    asker: Asker,
+    prefetch: Arc<Prefetch>,
+    items: ItemSender,
+    stats: Arc<Stats>,
+    executor: Executor,
+    /// Whether what was read is handed over too.
+    records: bool,
+}
+
+/// The pool. Dropping it lets its threads end; what waits then has no simulation.
+pub struct Pool {
+    shared: Arc<Shared>,
+    room: Room,
+    deadline: Duration,
+}
+
+impl Pool {
+    /// One thread for each of `simulators`. Results arrive as `Item::Simulated`.
+    #[allow(clippy::too_many_arguments)] // One caller, which owns them all.
+    pub fn start(
+        config: &SimulationConfig,
+        simulators: Vec<Simulator>,
+        state: Arc<HeadState>,
+        neighbourhood: Arc<Neighbourhood>,
+        asker: Asker,
+        items: ItemSender,
+        stats: Arc<Stats>,
+        records: bool,
+    ) -> std::io::Result<Self> {
+        let shared = Arc::new(Shared {
+            queue: Queue::default(),
+            state,
+            neighbourhood,
+            asker,
+            prefetch: Arc::default(),
+            items,
+            stats,
+            executor: config.backend,
+            records,
+        });
+        let pool = Self {
+            shared,
+            room: Room {
+                jobs: config.queue,
+                per_sender: config.per_sender,
+            },
+            deadline: Duration::from_millis(config.deadline_ms),
+        };
+        for simulator in simulators {
+            let shared = pool.shared.clone();
+            std::thread::Builder::new()
+                .name("ids-simulate".into())
+                .spawn(move || shared.work(simulator))?;
+        }
+        Ok(pool)
+    }
+
+    /// Has a suspect simulated. Never waits, and always has an answer: an item later, or now who will have none. That is
+    /// the suspect itself, or an older one that gives way to it.
+    pub fn offer(&self, suspect: Suspect) -> Option<(B256, Failure)> {
+        let now = Instant::now();
+        let job = Job::new(suspect, now, now + self.deadline);
+        let (job, kind) = match self.shared.queue.offer(job, self.room) {
+            Ok(None) => return None,
+            Ok(Some(other)) => (other, FailureKind::Queue),
+            Err(refused) => *refused,
+        };
+        Some((job.suspect.tx.hash, refused(kind)))
+    }
+}
+
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.shared.queue.close();
+    }
+}
+
+fn refused(kind: FailureKind) -> Failure {
+    let reason = match kind {
+        FailureKind::Quota => "too many others of its sender wait",
+        FailureKind::Queue => "too many others wait",
+        _ => "the sensor stops",
+    };
+    Failure::new(kind, reason)
+}
+
+impl Shared {
+    fn work(self: Arc<Self>, mut simulator: Simulator) {
+        while let Some(job) = self.queue.next() {
+            self.attempt(&mut simulator, job);
+        }
+    }
+
+    /// Executes a job on what is known of the state; where that does not do, has the rest fetched and puts it off.
+    fn attempt(self: &Arc<Self>, simulator: &mut Simulator, mut job: Job) {
+        let extras = match job.read_extras() {
+            Ok(extras) => extras,
+            Err(reason) => {
+                let failure = Failure::new(FailureKind::State, reason);
+                return self.end(job, Err(failure), None);
+            }
+        };
+        loop {
+            if Instant::now() >= job.deadline {
+                return self.end(job, Err(late()), None);
+            }
+            let Some(block) = self.state.block() else {
+                let failure = Failure::new(FailureKind::NotReady, "no block is known yet");
+                return self.end(job, Err(failure), None);
+            };
+            if let Some((head, Some(raw))) = &mut job.fetched
+                && let Ok(accounts) = prefetch::accounts(&std::mem::take(raw))
+            {
+                // For another head than the current one it is of no use.
+                self.state.learn_all(head, accounts).ok();
+            }
+            let view = View {
+                state: &self.state,
+                block: &block,
+                asks: job.fetched.as_ref().map(|_| (&self.asker, job.deadline)),
+            };
+            let recording = Recording::new(view);
+            let step = Step {
+                tx: &job.suspect.tx,
+                extras: &extras,
+            };
+            let (local, node);
+            let backend: &dyn Backend = match self.executor {
+                Executor::Revm => {
+                    local = Local(&recording);
+                    &local
+                }
+                method => {
+                    node = Node {
+                        asker: &self.asker,
+                        method,
+                        block: block.hash,
+                    };
+                    &node
+                }
+            };
+            let done = simulator.simulate(backend, &block.next, &[step], job.deadline);
+            let failure = match done {
+                Ok(simulation) => {
+                    let read = recording.into_read();
+                    if !simulation.touched.is_empty() {
+                        self.neighbourhood.add(read.accounts.keys().copied());
+                    }
+                    let executed = self
+                        .records
+                        .then(|| Executed::new(&block.next, read, extras));
+                    return self.end(job, Ok(simulation), executed);
+                }
+                Err(Unfinished::State(StateError::Unknown)) if job.fetched.is_none() => {
+                    return self.fetch(job, block.hash);
+                }
+                Err(Unfinished::State(StateError::Moved)) if job.attempts < ATTEMPTS => {
+                    job.attempts += 1;
+                    continue;
+                }
+                Err(Unfinished::State(error)) => match Instant::now() >= job.deadline {
+                    true => late(),
+                    false => error.into(),
+                },
+                Err(Unfinished::Failed(failure)) => failure,
+            };
+            return self.end(job, Err(failure), None);
+        }
+    }
+
+    fn fetch(self: &Arc<Self>, job: Job, head: B256) {
+        self.stats.state_fetches.add(1);
+        let (shared, tx, deadline) = (self.clone(), job.suspect.tx.clone(), job.deadline);
+        self.prefetch
+            .ask(&self.asker, &tx, &head, deadline, move |answer| {
+                let fetched = Some((head, answer));
+                shared.queue.put_back(Job { fetched, ..job });
+            });
+    }
+
+    fn end(
+        &self,
+        job: Job,
+        result: Result<super::simulation::Simulation, Failure>,
+        executed: Option<Executed>,
+    ) {
+        self.queue.end(&job.suspect.tx.from);
+        self.tell(job, result, executed);
+    }
+
+    fn tell(
+        &self,
+        job: Job,
+        result: Result<super::simulation::Simulation, Failure>,
+        executed: Option<Executed>,
+    ) {
+        let hash = job.suspect.tx.hash;
+        let record = self.records.then(|| Record {
+            hash,
+            failure: result.as_ref().err().cloned(),
+            executed,
+        });
+        let simulated = Simulated {
+            hash,
+            result: result.map(Box::new),
+            took_us: job.since.elapsed().as_nanos() as f64 / 1000.0,
+            record: record.map(Box::new),
+        };
+        // A pipeline that is gone needs no result.
+        self.items.send(Item::Simulated(Box::new(simulated))).ok();
+    }
+}
+
+fn late() -> Failure {
+    Failure::new(FailureKind::Deadline, "not done within its deadline")
+}

@@ -1,0 +1,354 @@
+//! The pool on a scripted node: what it asks, and what becomes of a suspect where the node fails.
+
+use super::*;
+use crate::config::Limits;
+use crate::simulate::execute::Environment;
+use crate::simulate::state::head::{Changes, HeadBlock};
+use crate::source::live::tests::node::{FakeNode, Reply, Request};
+use crate::source::queue::{ItemReceiver, queue};
+use crate::tx::PendingTransaction;
+use alloy_primitives::{Address, U256, keccak256};
+use revm::context::BlockEnv;
+use revm::primitives::hardfork::SpecId;
+use serde_json::{Value, json};
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+
+const SENDER: Address = Address::repeat_byte(0x5e);
+const CONTRACT: Address = Address::repeat_byte(0xc0);
+const MINER: Address = Address::repeat_byte(0x31);
+/// PUSH0 SLOAD PUSH0 SSTORE STOP: reads its first slot and writes it back.
+const CODE: &str = "0x5f545f5500";
+
+struct Rig {
+    pool: Pool,
+    state: Arc<HeadState>,
+    inbox: ItemReceiver,
+    stats: Arc<Stats>,
+    node: Arc<FakeNode>,
+}
+
+fn head(number: u64) -> HeadBlock {
+    HeadBlock {
+        number,
+        hash: B256::with_last_byte(number as u8),
+        parent: B256::with_last_byte(number as u8 - 1),
+        timestamp: 0,
+        next: Environment {
+            chain_id: 1,
+            fork: SpecId::SHANGHAI,
+            block: BlockEnv {
+                number: U256::from(number + 1),
+                beneficiary: MINER,
+                ..BlockEnv::default()
+            },
+            blob_base_fee_update_fraction: None,
+        },
+    }
+}
+
+fn rig(
+    change: impl FnOnce(&mut SimulationConfig),
+    behaviour: impl Fn(&Request) -> Option<Reply> + Send + Sync + 'static,
+) -> Rig {
+    let node = Arc::new(FakeNode::start(behaviour));
+    let mut config = SimulationConfig {
+        deadline_ms: 1_500,
+        ..SimulationConfig::default()
+    };
+    change(&mut config);
+    let (limits, stats) = (Limits::default(), Arc::new(Stats::default()));
+    let (items, inbox) = queue(&limits, stats.clone());
+    let urls = [node.url()];
+    let asker = Asker::start(&urls, &[], 1, &limits, stats.clone(), items.clone()).unwrap();
+    // Its connection is there once it has introduced itself.
+    let begun = Instant::now();
+    while node.requests("eth_chainId") == 0 {
+        assert!(
+            begun.elapsed() < Duration::from_secs(10),
+            "connects in time"
+        );
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    std::thread::sleep(Duration::from_millis(50));
+    let state = Arc::new(HeadState::new(1_000));
+    state.advance(head(1), Changes::Unknown);
+    let simulators = vec![Simulator::new(&[], &config).unwrap()];
+    let pool = Pool::start(
+        &config,
+        simulators,
+        state.clone(),
+        Arc::default(),
+        asker,
+        items,
+        stats.clone(),
+        true,
+    );
+    Rig {
+        pool: pool.unwrap(),
+        state,
+        inbox,
+        stats,
+        node,
+    }
+}
+
+fn suspect(nonce: u64) -> Suspect {
+    let tx = PendingTransaction {
+        hash: keccak256(nonce.to_be_bytes()),
+        from: SENDER,
+        to: Some(CONTRACT),
+        gas: 100_000,
+        nonce,
+        ..PendingTransaction::default()
+    };
+    Suspect {
+        tx: Arc::new(tx),
+        raw: None,
+        contact: false,
+    }
+}
+
+impl Rig {
+    fn result(&self) -> Box<Simulated> {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while Instant::now() < deadline {
+            if let Some(Item::Simulated(simulated)) =
+                self.inbox.recv_timeout(Duration::from_millis(50))
+            {
+                return simulated;
+            }
+        }
+        panic!("no result in time");
+    }
+
+    fn simulate(&self, nonce: u64) -> Box<Simulated> {
+        assert_eq!(self.pool.offer(suspect(nonce)), None);
+        self.result()
+    }
+
+    fn failure(&self, nonce: u64) -> Failure {
+        self.simulate(nonce).result.expect_err("fails")
+    }
+}
+
+/// What a node with the contract's state answers.
+fn state_of_the_contract(request: &Request) -> Option<Reply> {
+    Some(Reply::Result(match request.method.as_str() {
+        "debug_traceCall" => prestate(),
+        "eth_getBalance" => json!("0x0"),
+        "eth_getTransactionCount" => json!("0x0"),
+        "eth_getCode" if request.params[0] == json!(CONTRACT) => json!(CODE),
+        "eth_getCode" => json!("0x"),
+        "eth_getStorageAt" => json!(B256::with_last_byte(7)),
+        _ => return None,
+    }))
+}
+
+fn prestate() -> Value {
+    json!({
+        SENDER.to_string(): {"balance": "0xde0b6b3a7640000"},
+        MINER.to_string(): {"balance": "0x0"},
+        CONTRACT.to_string(): {"balance": "0x0", "nonce": 1, "code": CODE, "storage": {B256::ZERO.to_string(): B256::with_last_byte(7)}},
+    })
+}
+
+fn asked(node: &FakeNode) -> usize {
+    node.log.lock().unwrap().len()
+}
+
+#[test]
+fn state_is_fetched_in_one_round_trip_and_then_known() {
+    let rig = rig(|_| {}, state_of_the_contract);
+    let before = asked(&rig.node);
+    let done = rig.simulate(1);
+    let simulation = done.result.expect("comes to its end");
+    assert_eq!((&*simulation.outcome, simulation.block), ("succeeded", 2));
+    assert_eq!(asked(&rig.node) - before, 1);
+    let again = rig.simulate(2).result.expect("comes to its end");
+    assert_eq!(again.gas_used, simulation.gas_used);
+    assert_eq!(asked(&rig.node) - before, 1, "nothing was asked again");
+    assert_eq!(rig.stats.state_fetches.get(), 1);
+}
+
+#[test]
+fn what_was_read_is_enough_to_do_it_again() {
+    let rig = rig(|_| {}, state_of_the_contract);
+    let done = rig.simulate(1);
+    let record = done.record.expect("asked for");
+    let text = serde_json::to_string(&record).unwrap();
+    let record: Record = serde_json::from_str(&text).unwrap();
+    let executed = record.executed.expect("was executed");
+    let (environment, state) = (executed.environment().unwrap(), executed.state());
+    let mut simulator = Simulator::new(&[], &SimulationConfig::default()).unwrap();
+    let (suspect, extras) = (suspect(1), executed.extras());
+    let step = Step {
+        tx: &suspect.tx,
+        extras,
+    };
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let again = simulator.simulate(&Local(&state), &environment, &[step], deadline);
+    assert_eq!(again.unwrap().gas_used, done.result.unwrap().gas_used);
+}
+
+#[test]
+fn without_prestate_traces_the_state_is_asked_for_piece_by_piece() {
+    let rig = rig(
+        |_| {},
+        |request| match request.method.as_str() {
+            "debug_traceCall" => Some(Reply::Error(-32_601, "no such method")),
+            _ => state_of_the_contract(request),
+        },
+    );
+    assert!(rig.simulate(1).result.is_ok());
+    assert_eq!(rig.node.requests("eth_getStorageAt"), 1);
+    assert!(rig.simulate(2).result.is_ok());
+    assert_eq!(rig.node.requests("debug_traceCall"), 1, "refused once");
+}
+
+#[test]
+fn a_node_that_is_silent_costs_no_more_than_the_deadline() {
+    let rig = rig(
+        |config| config.deadline_ms = 200,
+        |request| match request.method.as_str() {
+            "eth_chainId" => None,
+            _ => Some(Reply::Nothing),
+        },
+    );
+    let begun = Instant::now();
+    assert_eq!(rig.failure(1).kind, FailureKind::Deadline);
+    assert!(begun.elapsed() < Duration::from_secs(3));
+    assert_eq!(rig.failure(2).kind, FailureKind::Deadline, "and so on");
+}
+
+#[test]
+fn a_node_that_has_pruned_the_state_or_lies_about_it_is_a_reason() {
+    type Answer = fn() -> Reply;
+    let answers: [(Answer, &str); 4] = [
+        (
+            || Reply::Error(-32_000, "missing trie node"),
+            "missing trie node",
+        ),
+        (
+            || Reply::Result(json!("more than a number")),
+            "another shape",
+        ),
+        (|| Reply::Result(json!({"balance": []})), "another shape"),
+        (
+            || Reply::Result(json!(format!("0x{}", "f".repeat(100)))),
+            "another shape",
+        ),
+    ];
+    for (answer, said) in answers {
+        let rig = rig(
+            |_| {},
+            move |request| match request.method.as_str() {
+                "eth_chainId" => None,
+                "debug_traceCall" => Some(Reply::Error(-32_000, "no trace")),
+                _ => Some(answer()),
+            },
+        );
+        let failure = rig.failure(1);
+        assert_eq!(failure.kind, FailureKind::State);
+        // Over a WebSocket a node's words are not repeated: they may hold a key.
+        let refused = failure.reason.contains("refused");
+        assert!(
+            failure.reason.contains(said) || refused,
+            "{}",
+            failure.reason
+        );
+    }
+}
+
+#[test]
+fn a_head_that_moves_during_a_simulation_has_it_begin_anew() {
+    let (moved, state) = (
+        Arc::new(AtomicUsize::new(0)),
+        Arc::new(std::sync::OnceLock::new()),
+    );
+    let (moves, shared) = (moved.clone(), state.clone());
+    let rig = rig(
+        |_| {},
+        move |request| {
+            if request.method == "debug_traceCall" {
+                return Some(Reply::Error(-32_000, "no trace"));
+            }
+            if request.method == "eth_getStorageAt" && moves.fetch_add(1, SeqCst) == 0 {
+                let state: &Arc<HeadState> = shared.get().expect("set before");
+                state.advance(head(2), Changes::Unknown);
+            }
+            state_of_the_contract(request)
+        },
+    );
+    state.set(rig.state.clone()).ok();
+    let simulation = rig.simulate(1).result.expect("on the new head");
+    assert_eq!(simulation.block, 3);
+    assert_eq!(moved.load(SeqCst), 2);
+}
+
+#[test]
+fn a_head_that_never_rests_ends_in_a_reason() {
+    let (number, state) = (
+        Arc::new(AtomicUsize::new(1)),
+        Arc::new(std::sync::OnceLock::new()),
+    );
+    let shared = state.clone();
+    let rig = rig(
+        |_| {},
+        move |request| {
+            if request.method == "debug_traceCall" {
+                return Some(Reply::Error(-32_000, "no trace"));
+            }
+            if request.method == "eth_getStorageAt" {
+                let state: &Arc<HeadState> = shared.get().expect("set before");
+                let next = number.fetch_add(1, SeqCst) as u64 + 1;
+                state.advance(head(next), Changes::Unknown);
+            }
+            state_of_the_contract(request)
+        },
+    );
+    state.set(rig.state.clone()).ok();
+    let failure = rig.failure(1);
+    assert_eq!(failure.kind, FailureKind::State);
+    assert!(failure.reason.contains("moved"), "{}", failure.reason);
+}
+
+#[test]
+fn before_the_first_head_nothing_is_simulated_and_nothing_waits() {
+    let rig = rig(|config| config.threads = 1, state_of_the_contract);
+    let none = Arc::new(HeadState::new(10));
+    let (items, inbox) = queue(&Limits::default(), rig.stats.clone());
+    let config = SimulationConfig::default();
+    let pool = Pool::start(
+        &config,
+        vec![Simulator::new(&[], &config).unwrap()],
+        none,
+        Arc::default(),
+        rig.pool.shared.asker.clone(),
+        items,
+        rig.stats.clone(),
+        false,
+    );
+    let pool = pool.unwrap();
+    assert_eq!(pool.offer(suspect(1)), None);
+    let Some(Item::Simulated(done)) = inbox.recv_timeout(Duration::from_secs(10)) else {
+        panic!("no result in time");
+    };
+    assert_eq!(done.result.unwrap_err().kind, FailureKind::NotReady);
+}
+
+#[test]
+fn an_absurd_suspect_ends_as_one_that_no_block_can_hold() {
+    let rig = rig(|_| {}, state_of_the_contract);
+    let mut absurd = suspect(1);
+    let tx = Arc::get_mut(&mut absurd.tx).unwrap();
+    (tx.gas, tx.value, tx.nonce) = (u64::MAX, U256::MAX, u64::MAX);
+    tx.max_fee_per_gas = u128::MAX;
+    assert_eq!(rig.pool.offer(absurd), None);
+    let simulation = rig.result().result.expect("has an outcome");
+    assert!(
+        simulation.outcome.starts_with("invalid"),
+        "{}",
+        simulation.outcome
+    );
+    assert!(!simulation.succeeded);
+}

@@ -1,0 +1,339 @@
+//! The chain's state at its head as far as it is known: shared by all simulations, carried on from block to block.
+
+use super::answers::{ToldAccount, ToldDiff};
+use crate::simulate::execute::Environment;
+use alloy_primitives::map::{AddressMap, AddressSet, B256Map, HashMap};
+use alloy_primitives::{Address, B256, U256, address};
+use revm::bytecode::Bytecode;
+use revm::primitives::KECCAK_EMPTY;
+use revm::state::AccountInfo;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+/// Contracts that a block writes to outside of its transactions: EIP-4788, EIP-2935, EIP-7002, EIP-7251.
+const SYSTEM: [Address; 4] = [
+    address!("000f3df6d732807ef1319fb7b8bb8522d0beac02"),
+    address!("0000f90827f1c53a10cb7a02335b175320002935"),
+    address!("00000961ef480eb55e80d19ad83579a64c007002"),
+    address!("0000bbddc7ce488642fb579f8b00f3a590007251"),
+];
+/// Blocks after which what nobody has read since may go.
+const UNUSED_BLOCKS: u64 = 64;
+
+/// A head, and the block that comes after it.
+#[derive(Debug, Clone)]
+pub struct HeadBlock {
+    pub number: u64,
+    pub hash: B256,
+    pub parent: B256,
+    pub timestamp: u64,
+    /// Of the block after it.
+    pub next: Environment,
+}
+
+/// Grows by what simulations read, and forgets the longest unread above its bound.
+#[derive(Debug)]
+pub struct HeadState {
+    known: RwLock<Known>,
+    /// Accounts and slots kept at the most.
+    capacity: usize,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    block: Option<Arc<HeadBlock>>,
+    accounts: AddressMap<Account>,
+    codes: B256Map<Bytecode>,
+    slots: usize,
+}
+
+#[derive(Debug, Default)]
+struct Account {
+    /// Not known where only slots are.
+    info: Option<AccountInfo>,
+    slots: HashMap<U256, U256>,
+    /// The head when it was last learnt of.
+    used: u64,
+}
+
+/// What is known of something; reading it for another head than the current one is [`Moved`].
+pub type MaybeKnown<T> = Result<Option<T>, Moved>;
+
+/// The head is another one meanwhile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moved;
+
+/// What a new head changed.
+pub enum Changes {
+    /// By its transactions in order, and whose balances grew without one.
+    Told(Vec<ToldDiff>, Vec<Address>),
+    /// Nobody could tell, or it is no child of the former head.
+    Unknown,
+}
+
+impl HeadState {
+    /// `capacity`: accounts and slots that are kept at the most.
+    pub fn new(capacity: usize) -> Self {
+        Self {
+            known: RwLock::default(),
+            capacity: capacity.max(1),
+        }
+    }
+
+    /// The current head, where there is one.
+    pub fn block(&self) -> Option<Arc<HeadBlock>> {
+        self.read().block.clone()
+    }
+
+    /// Accounts and slots known now.
+    pub fn len(&self) -> usize {
+        let known = self.read();
+        known.accounts.len() + known.slots
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// An account at `head`; its code is asked for by hash.
+    pub fn account(&self, head: &B256, address: &Address) -> MaybeKnown<AccountInfo> {
+        let known = self.at(head)?;
+        let account = known.accounts.get(address);
+        Ok(account.and_then(|account| account.info.clone()))
+    }
+
+    pub fn slot(&self, head: &B256, address: &Address, slot: &U256) -> MaybeKnown<U256> {
+        let known = self.at(head)?;
+        let Some(account) = known.accounts.get(address) else {
+            return Ok(None);
+        };
+        Ok(account.slots.get(slot).copied())
+    }
+
+    /// The same whatever the head is.
+    pub fn code(&self, hash: &B256) -> Option<Bytecode> {
+        self.read().codes.get(hash).cloned()
+    }
+
+    /// Adds an account as it is at `head`, with its code where it has one.
+    pub fn learn(
+        &self,
+        head: &B256,
+        address: Address,
+        info: AccountInfo,
+        code: Option<Bytecode>,
+    ) -> Result<(), Moved> {
+        let mut known = self.at_mut(head)?;
+        let used = known.number();
+        if let Some(code) = code {
+            known.codes.insert(info.code_hash, code);
+        }
+        let account = known.accounts.entry(address).or_default();
+        (account.info, account.used) = (Some(info), used);
+        Ok(())
+    }
+
+    pub fn learn_slot(
+        &self,
+        head: &B256,
+        address: Address,
+        slot: U256,
+        value: U256,
+    ) -> Result<(), Moved> {
+        self.at_mut(head)?.put_slots(address, [(slot, value)]);
+        Ok(())
+    }
+
+    /// Adds all that a prestate trace tells of `head`.
+    pub fn learn_all(
+        &self,
+        head: &B256,
+        accounts: impl IntoIterator<Item = (Address, ToldAccount)>,
+    ) -> Result<(), Moved> {
+        let mut known = self.at_mut(head)?;
+        let used = known.number();
+        for (address, told) in accounts {
+            let (info, code) = told.info();
+            if let Some(code) = code {
+                known.codes.insert(info.code_hash, code);
+            }
+            let account = known.accounts.entry(address).or_default();
+            (account.info, account.used) = (Some(info), used);
+            let slots = told.storage.into_iter();
+            known.put_slots(
+                address,
+                slots.map(|(slot, value)| (slot.into(), value.into())),
+            );
+        }
+        Ok(())
+    }
+
+    /// Goes on to `block`. What holds there is kept; without word of the changes, code alone is.
+    pub fn advance(&self, block: HeadBlock, changes: Changes) {
+        let mut known = self.write();
+        match changes {
+            Changes::Told(diffs, paid) => {
+                known.apply(diffs);
+                for address in paid.iter().chain(&SYSTEM) {
+                    known.forget(address);
+                }
+            }
+            Changes::Unknown => {
+                known.accounts.clear();
+                known.slots = 0;
+            }
+        }
+        let number = block.number;
+        known.block = Some(Arc::new(block));
+        known.make_room(self.capacity, number);
+    }
+
+    /// The slots known of these accounts, so that they can be asked for anew.
+    pub fn slots_of(&self, addresses: &AddressSet, most: usize) -> Vec<(Address, Vec<U256>)> {
+        let known = self.read();
+        let slots = |address: &Address| {
+            let account = known.accounts.get(address)?;
+            Some((*address, account.slots.keys().take(most).copied().collect()))
+        };
+        addresses.iter().filter_map(slots).collect()
+    }
+
+    fn at(&self, head: &B256) -> Result<RwLockReadGuard<'_, Known>, Moved> {
+        let known = self.read();
+        match known
+            .block
+            .as_ref()
+            .is_some_and(|block| block.hash == *head)
+        {
+            true => Ok(known),
+            false => Err(Moved),
+        }
+    }
+
+    fn at_mut(&self, head: &B256) -> Result<RwLockWriteGuard<'_, Known>, Moved> {
+        let known = self.write();
+        match known
+            .block
+            .as_ref()
+            .is_some_and(|block| block.hash == *head)
+        {
+            true => Ok(known),
+            false => Err(Moved),
+        }
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, Known> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Known> {
+        self.known.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Known {
+    fn number(&self) -> u64 {
+        self.block.as_ref().map_or(0, |block| block.number)
+    }
+
+    fn put_slots(&mut self, address: Address, slots: impl IntoIterator<Item = (U256, U256)>) {
+        let used = self.number();
+        let account = self.accounts.entry(address).or_default();
+        account.used = used;
+        let before = account.slots.len();
+        account.slots.extend(slots);
+        self.slots += account.slots.len() - before;
+    }
+
+    fn forget(&mut self, address: &Address) {
+        if let Some(account) = self.accounts.remove(address) {
+            self.slots -= account.slots.len();
+        }
+    }
+
+    /// What is not known is left unknown: a part of an account is not the account.
+    fn apply(&mut self, diffs: Vec<ToldDiff>) {
+        for ToldDiff { pre, post } in diffs {
+            for (address, before) in &pre {
+                match post.get(address) {
+                    Some(after) => self.change(*address, before, after),
+                    // Destroyed.
+                    None => self.forget(address),
+                }
+            }
+            for (address, after) in post {
+                if !pre.contains_key(&address) {
+                    // Created: nothing of what was there before, if anything was, holds.
+                    self.forget(&address);
+                    let (info, code) = after.info();
+                    if let Some(code) = code {
+                        self.codes.insert(info.code_hash, code);
+                    }
+                    let used = self.number();
+                    let account = self.accounts.entry(address).or_default();
+                    (account.info, account.used) = (Some(info), used);
+                    let slots = after.storage.into_iter();
+                    self.put_slots(
+                        address,
+                        slots.map(|(slot, value)| (slot.into(), value.into())),
+                    );
+                }
+            }
+        }
+    }
+
+    fn change(&mut self, address: Address, before: &ToldAccount, after: &ToldAccount) {
+        let Some(account) = self.accounts.get_mut(&address) else {
+            return;
+        };
+        if let Some(info) = &mut account.info {
+            info.balance = after.balance.unwrap_or(info.balance);
+            info.nonce = after.nonce.unwrap_or(info.nonce);
+            if after.code.is_some() {
+                let (changed, code) = after.info();
+                info.code_hash = changed.code_hash;
+                if let Some(code) = code {
+                    self.codes.insert(changed.code_hash, code);
+                }
+            }
+        }
+        let count = account.slots.len();
+        // A slot that became zero is told of as it was, and not as it is.
+        for slot in before.storage.keys() {
+            let value = after.storage.get(slot).copied().unwrap_or_default();
+            account.slots.insert((*slot).into(), value.into());
+        }
+        for (slot, value) in &after.storage {
+            account.slots.insert((*slot).into(), (*value).into());
+        }
+        self.slots += account.slots.len() - count;
+    }
+
+    /// Forgets what was not learnt of lately, and where that does not do, everything.
+    fn make_room(&mut self, capacity: usize, number: u64) {
+        if self.accounts.len() + self.slots <= capacity {
+            return;
+        }
+        self.accounts
+            .retain(|_, account| number.saturating_sub(account.used) < UNUSED_BLOCKS);
+        self.slots = self
+            .accounts
+            .values()
+            .map(|account| account.slots.len())
+            .sum();
+        if self.accounts.len() + self.slots > capacity {
+            self.accounts.clear();
+            self.slots = 0;
+        }
+        let used: alloy_primitives::map::B256Set = self
+            .accounts
+            .values()
+            .filter_map(|account| account.info.as_ref())
+            .map(|info| info.code_hash)
+            .filter(|hash| *hash != KECCAK_EMPTY)
+            .collect();
+        self.codes.retain(|hash, _| used.contains(hash));
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,116 @@
+//! The state at the head as one simulation reads it: what is known, else what a node answers.
+
+use super::StateError;
+use super::answers::read;
+use super::head::{HeadBlock, HeadState, Moved};
+use crate::source::live::Asker;
+use alloy_primitives::{Address, B256, Bytes, U64, U256, keccak256};
+use revm::DatabaseRef;
+use revm::bytecode::Bytecode;
+use revm::primitives::KECCAK_EMPTY;
+use revm::state::AccountInfo;
+use std::time::Instant;
+
+/// Reads at one head. Where the head moves on meanwhile, every read fails with [`StateError::Moved`]: parts of two states
+/// are no state.
+pub struct View<'a> {
+    pub state: &'a HeadState,
+    pub block: &'a HeadBlock,
+    /// Who is asked for what is not known, until when; nobody: it fails with [`StateError::Unknown`].
+    pub asks: Option<(&'a Asker, Instant)>,
+}
+
+impl From<Moved> for StateError {
+    fn from(_: Moved) -> Self {
+        StateError::Moved
+    }
+}
+
+impl View<'_> {
+    /// As many answers as there are questions.
+    fn ask(&self, questions: Vec<(&'static str, String)>) -> Result<Vec<Bytes>, StateError> {
+        let (asker, deadline) = self.asks.ok_or(StateError::Unknown)?;
+        let methods: Vec<_> = questions.iter().map(|(method, _)| *method).collect();
+        let answers = methods.iter().zip(asker.wait(questions, deadline));
+        answers
+            .map(|(method, answer)| match answer {
+                Ok(raw) => Ok(raw.into()),
+                Err(error) => Err(StateError::Node(format!("{method}: {error}"))),
+            })
+            .collect()
+    }
+}
+
+/// The block parameter that names a block whatever becomes of the chain (EIP-1898).
+pub fn at(hash: &B256) -> String {
+    format!(r#"{{"blockHash":"{hash}"}}"#)
+}
+
+fn told<'a, T: serde::Deserialize<'a>>(raw: &'a Bytes) -> Result<T, StateError> {
+    read(raw).map_err(StateError::Node)
+}
+
+impl DatabaseRef for View<'_> {
+    type Error = StateError;
+
+    fn basic_ref(&self, address: Address) -> Result<Option<AccountInfo>, StateError> {
+        let head = &self.block.hash;
+        if let Some(info) = self.state.account(head, &address)? {
+            return Ok(Some(info));
+        }
+        let at = at(head);
+        let params = format!(r#"["{address}",{at}]"#);
+        let answers = self.ask(vec![
+            ("eth_getBalance", params.clone()),
+            ("eth_getTransactionCount", params.clone()),
+            ("eth_getCode", params),
+        ])?;
+        let code: Bytes = told(&answers[2])?;
+        let info = AccountInfo {
+            balance: told(&answers[0])?,
+            nonce: told::<U64>(&answers[1])?.to(),
+            code_hash: match code.is_empty() {
+                true => KECCAK_EMPTY,
+                false => keccak256(&code),
+            },
+            code: None,
+            ..AccountInfo::default()
+        };
+        let code = (!code.is_empty()).then(|| Bytecode::new_raw(code));
+        self.state.learn(head, address, info.clone(), code)?;
+        Ok(Some(info))
+    }
+
+    fn code_by_hash_ref(&self, hash: B256) -> Result<Bytecode, StateError> {
+        // Learnt with the account that has it.
+        self.state.code(&hash).ok_or(StateError::NoCode(hash))
+    }
+
+    fn storage_ref(&self, address: Address, slot: U256) -> Result<U256, StateError> {
+        let head = &self.block.hash;
+        if let Some(value) = self.state.slot(head, &address, &slot)? {
+            return Ok(value);
+        }
+        let params = format!(r#"["{address}","{}",{}]"#, B256::from(slot), at(head));
+        let answers = self.ask(vec![("eth_getStorageAt", params)])?;
+        let value = told::<U256>(&answers[0])?;
+        self.state.learn_slot(head, address, slot, value)?;
+        Ok(value)
+    }
+
+    fn block_hash_ref(&self, number: u64) -> Result<B256, StateError> {
+        #[derive(serde::Deserialize)]
+        struct Hashed {
+            hash: B256,
+        }
+        if number == self.block.number {
+            return Ok(self.block.hash);
+        }
+        if number + 1 == self.block.number {
+            return Ok(self.block.parent);
+        }
+        let params = format!(r#"["{number:#x}",false]"#);
+        let answers = self.ask(vec![("eth_getBlockByNumber", params)])?;
+        Ok(told::<Hashed>(&answers[0])?.hash)
+    }
+}

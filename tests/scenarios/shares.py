@@ -1,0 +1,77 @@
+"""A vault of shares whose price is what it holds: inflated by its first depositor, or raised by what it earned."""
+
+from __future__ import annotations
+
+from mempool_ids.demo.rpc import Rpc
+from tests.scenarios.stage import ETHER, Actor, Contract, Monitored, Stage, Transaction, Wealth
+
+_DEPOSIT = 1_000 * ETHER
+
+
+async def _vault(rpc: Rpc) -> tuple[Stage, Contract, Contract, Contract, Actor, list[Actor]]:
+    """The stage, the vault, its queue and its token, who acts, and users whose deposits wait in the queue."""
+    stage = await Stage.on(rpc, people=4)
+    actor, *users = stage.people
+    token = await stage.token(10**9 * ETHER)
+    vault = await stage.deploy("ShareVault", token.address)
+    queue = await stage.deploy("DepositQueue", vault.address)
+    for person in stage.people:
+        await stage.give(token, person, 2 * _DEPOSIT)
+    await stage.settle()
+    for user in users:
+        await stage.allow(user, token, queue, _DEPOSIT)
+        await stage.send(user, queue, "enqueue(uint256)", _DEPOSIT)
+    stage.monitored += [
+        Monitored(vault, (token.address,), share_price="sharePrice()"),
+        Monitored(queue, (token.address,)),
+    ]
+    return stage, vault, queue, token, actor, users
+
+
+def _worth(rpc: Rpc, vault: Contract, queue: Contract, users: list[Actor]) -> Wealth:
+    """What waits for the users, and what their shares are worth."""
+
+    async def worth() -> int:
+        total = 0
+        for user in users:
+            shares = await vault.number(rpc, "balanceOf(address)", user.address)
+            total += await vault.number(rpc, "convertToAssets(uint256)", shares)
+            total += await queue.number(rpc, "queued(address)", user.address)
+        return total
+
+    return worth
+
+
+def _held(rpc: Rpc, token: Contract, actor: Actor) -> Wealth:
+    async def held() -> int:
+        return await token.number(rpc, "balanceOf(address)", actor.address)
+
+    return held
+
+
+async def inflation(rpc: Rpc) -> Stage:
+    """The vault is empty. One unit is deposited, more than a deposit given to it, and the queue gets no shares."""
+    stage, vault, queue, token, attacker, users = await _vault(rpc)
+    contract = await stage.deploy("Inflator", vault.address, queue.address, by=attacker)
+    await stage.allow(attacker, token, contract, 2 * _DEPOSIT)
+    data = contract.data("attack(uint256)", _DEPOSIT + ETHER)
+    return await stage.ready(
+        Transaction(attacker, contract.address, data),
+        others=_worth(rpc, vault, queue, users),
+        actor=_held(rpc, token, attacker),
+    )
+
+
+async def harvest(rpc: Rpc) -> Stage:
+    """The vault is in use. Earnings are given to it, and the queue gets the shares that its deposits are worth."""
+    stage, vault, queue, token, keeper, users = await _vault(rpc)
+    owner = stage.deployer
+    await stage.allow(owner, token, vault, 10 * _DEPOSIT)
+    await stage.send(owner, vault, "deposit(uint256,address)", 10 * _DEPOSIT, owner.address)
+    strategy = await stage.deploy("Strategy", vault.address, queue.address)
+    await stage.give(token, strategy, _DEPOSIT)
+    return await stage.ready(
+        Transaction(keeper, strategy.address, strategy.data("harvest()")),
+        others=_worth(rpc, vault, queue, [*users, owner]),
+        actor=_held(rpc, token, keeper),
+    )
