@@ -105,11 +105,10 @@ wheel: $(INSTALLED) ## the wheel to publish, in dist/
 check-wheel: wheel ## install the wheel in an empty environment elsewhere and use it
 	PYTHON=$(PYTHON) tools/check-wheel.sh dist/*.whl
 
-# GETH, where it is set, is measured beside, too.
 bench: anvil wheel $(PY_EVM) ## measure everything and write benches/REPORT.md and benches/report.json (half an hour)
 	rm -rf target/bench && $(PYTHON) -m venv target/bench
 	target/bench/bin/python -m pip install --quiet --disable-pip-version-check dist/*.whl
-	$(WITH_ANVIL) PY_EVM=$(CURDIR)/$(PY_EVM) MEMPOOL_IDS=$(CURDIR)/target/bench/bin/mempool-ids \
+	$(WITH_GETH) $(WITH_ANVIL) PY_EVM=$(CURDIR)/$(PY_EVM) MEMPOOL_IDS=$(CURDIR)/target/bench/bin/mempool-ids \
 	  $(BIN)/python -m benches.report $(BENCH_ARGS)
 
 # In an environment of its own: only the bench needs it.

@@ -2,7 +2,8 @@
 
 use super::trace::{CallKind, Frame, Trace};
 use alloy_primitives::{Address, B256, I256, U256, b256};
-use std::collections::BTreeMap;
+use std::cell::LazyCell;
+use std::collections::{BTreeMap, HashSet};
 
 /// `Transfer(address,address,uint256)` of ERC-20, and of ERC-721 with the number indexed.
 const TRANSFER: B256 = b256!("ddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef");
@@ -49,6 +50,8 @@ impl Trace {
 
     /// Everything that moved and stayed moved, in order of the frames; of tokens, what they said themselves in logs.
     pub fn transfers(&self) -> Vec<Transfer> {
+        // Seldom needed. Looked up, since logs and frames are as many as an attacker pays for.
+        let paid = LazyCell::new(|| self.paid());
         self.moved(|index, frame, transfers| {
             for log in &frame.logs {
                 let topics = log.topics.iter().map(|topic| U256::from_be_bytes(topic.0));
@@ -68,7 +71,7 @@ impl Trace {
                         (Asset::Token(log.address), U256::ZERO, *to, amount())
                     }
                     (Some(&WITHDRAWAL), [_, from])
-                        if log.data.len() == 32 && self.pays(index, amount()) =>
+                        if log.data.len() == 32 && paid.contains(&(index, amount())) =>
                     {
                         (Asset::Token(log.address), *from, U256::ZERO, amount())
                     }
@@ -117,12 +120,12 @@ impl Trace {
         transfers
     }
 
-    /// Whether a frame sends just this much ether in a call of its own.
-    fn pays(&self, index: u32, amount: U256) -> bool {
-        let later = self.frames.iter().skip(index as usize + 1);
-        later
-            .take_while(|frame| frame.parent >= index)
-            .any(|frame| frame.parent == index && frame.value == Some(amount))
+    /// What each frame sends in calls of its own, by its index.
+    fn paid(&self) -> HashSet<(u32, U256)> {
+        let inner = self.frames.iter().skip(1);
+        inner
+            .filter_map(|frame| Some((frame.parent, frame.value?)))
+            .collect()
     }
 }
 
@@ -185,6 +188,7 @@ mod tests {
     use super::super::trace::FrameLog;
     use super::*;
     use proptest::prelude::*;
+    use std::time::{Duration, Instant};
 
     const TOKEN: Address = Address::repeat_byte(0x70);
     const ALICE: Address = Address::repeat_byte(0xa1);
@@ -293,6 +297,24 @@ mod tests {
             frames: vec![vault],
         };
         assert_eq!(trace.transfers().len(), 1);
+    }
+
+    #[test]
+    fn a_flood_of_withdrawals_among_many_calls_is_read_in_time() {
+        const MANY: u64 = 100_000;
+        let mut root = call(ALICE, TOKEN, 0);
+        let withdrawal = |n| log(TOKEN, &[WITHDRAWAL, ALICE.into_word()], Some(n));
+        root.logs = (0..MANY).map(withdrawal).collect();
+        let pays = |n| child(0, 1, call(TOKEN, ALICE, MANY + n));
+        let trace = Trace {
+            frames: std::iter::once(root).chain((0..MANY).map(pays)).collect(),
+        };
+        let start = Instant::now();
+        let transfers = trace.transfers();
+        assert!(start.elapsed() < Duration::from_secs(2));
+        // No withdrawal was paid out.
+        let ether = |transfer: &Transfer| transfer.asset == Asset::Native;
+        assert!(transfers.len() == MANY as usize && transfers.iter().all(ether));
     }
 
     #[test]

@@ -215,24 +215,34 @@ fn what_no_block_can_hold_is_invalid_and_changes_nothing() {
     assert!(matches!(pending(poor), Outcome::Invalid(_)));
 }
 
+fn outcome_on(state: &RecordedState) -> Outcome {
+    let environment = environment();
+    let mut sandbox = Sandbox::new(state, &environment);
+    let execution = sandbox.execute(call(MILLION), Checks::Consensus, bounds());
+    execution.outcome
+}
+
 #[test]
 fn a_state_that_cannot_be_had_ends_it_without_a_verdict() {
     // SLOAD of slot 1.
     let mut state = state(&[0x60, 0x01, 0x54, 0x00]);
     state.accounts.entry(MINER).or_default();
     state.strict = true;
-    let run = |state: &RecordedState| {
-        let environment = environment();
-        let mut sandbox = Sandbox::new(state, &environment);
-        sandbox
-            .execute(call(MILLION), Checks::Consensus, bounds())
-            .outcome
-    };
     let missing = StateError::NoSlot(CONTRACT, U256::ONE);
-    assert_eq!(run(&state), Outcome::NoState(missing));
+    assert_eq!(outcome_on(&state), Outcome::NoState(missing));
     let contract = state.accounts.get_mut(&CONTRACT).expect("there");
     contract.storage.insert(U256::ONE, U256::ZERO);
-    assert_eq!(run(&state), Outcome::Succeeded);
+    assert_eq!(outcome_on(&state), Outcome::Succeeded);
+}
+
+#[test]
+fn a_block_hash_that_was_not_recorded_is_not_taken_for_zero() {
+    // BLOCKHASH of NUMBER - 1.
+    let mut state = state(&[0x60, 0x01, 0x43, 0x03, 0x40, 0x00]);
+    let missing = StateError::NoBlockHash(19_999_999);
+    assert_eq!(outcome_on(&state), Outcome::NoState(missing));
+    state.block_hashes.insert(19_999_999, [7; 32].into());
+    assert_eq!(outcome_on(&state), Outcome::Succeeded);
 }
 
 /// With calldata: sets slot 0. Without: reverts where slot 0 is set, else gives away all its ether.
