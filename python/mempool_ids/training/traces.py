@@ -111,5 +111,6 @@ def _time(row: dict[str, Any]) -> float:
         year, month, day = (int(part) for part in row["date"].replace("-", "/").split("/"))
         return datetime(year, month, day, tzinfo=timezone.utc).timestamp()
     if row.get("block") is not None and row["chain"] == "eth":
-        return float(np.interp(row["block"], *zip(*FORKS, strict=True)))
+        blocks, seconds = zip(*FORKS, strict=True)
+        return float(np.interp(row["block"], blocks, seconds))
     return float("nan")

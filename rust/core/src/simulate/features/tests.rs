@@ -27,7 +27,14 @@ impl Story {
         Self(Trace::default()).then(0, CallKind::Call, LEAD, selector, &[])
     }
 
-    fn then(self, depth: u16, kind: CallKind, to: Address, selector: [u8; 4], words: &[U256]) -> Self {
+    fn then(
+        self,
+        depth: u16,
+        kind: CallKind,
+        to: Address,
+        selector: [u8; 4],
+        words: &[U256],
+    ) -> Self {
         self.answered(depth, kind, to, selector, words, &[])
     }
 
@@ -45,7 +52,9 @@ impl Story {
         let from = parent.map_or(SENDER, |parent| frames[parent].to.unwrap());
         let words = words.iter().map(|word| word.to_be_bytes::<32>());
         let input = [selector.to_vec(), words.collect::<Vec<_>>().concat()].concat();
-        let answer = answer.iter().map(|word| U256::from(*word).to_be_bytes::<32>());
+        let answer = answer
+            .iter()
+            .map(|word| U256::from(*word).to_be_bytes::<32>());
         frames.push(Frame {
             kind,
             depth,
@@ -120,7 +129,7 @@ fn a_delegated_call_acts_in_its_callers_name() {
 
 #[test]
 fn contracts_created_count_once_they_do_something() {
-    let child = |n| Address::repeat_byte(0xc0 + n);
+    let child = |n: u8| Address::repeat_byte(0xc0 + n);
     let f = Story::new(UNKNOWN)
         .then(1, CallKind::Create, child(0), UNKNOWN, &[])
         .then(1, CallKind::Create2, child(1), UNKNOWN, &[])
@@ -148,13 +157,22 @@ fn what_is_done_and_how_often_is_counted() {
         .view(1, TOKEN, BALANCE_OF, &[word(LEAD)], 1)
         .view(1, TOKEN, BALANCE_OF, &[word(POOL)], 1)
         .features();
-    assert_eq!((f.n_swap, f.n_approve, f.n_balance), (log(2), log(1), log(2)));
-    assert_eq!((f.repeat, f.repeat_action, f.repeat_by_lead), (log(2), log(2), log(2)));
+    assert_eq!(
+        (f.n_swap, f.n_approve, f.n_balance),
+        (log(2), log(1), log(2))
+    );
+    assert_eq!(
+        (f.repeat, f.repeat_action, f.repeat_by_lead),
+        (log(2), log(2), log(2))
+    );
     // The transaction's own function is one of them.
     assert_eq!(f.unknown_selectors, log(1));
     assert!((f.unknown_share - 1.0 / 3.0).abs() < 1e-6);
     assert_eq!((f.lead_callees, f.lead_contracts), (log(3), log(2)));
-    assert_eq!((f.lead_own_balances, f.lead_foreign_balances), (log(1), log(1)));
+    assert_eq!(
+        (f.lead_own_balances, f.lead_foreign_balances),
+        (log(1), log(1))
+    );
     assert_eq!((f.root_known, f.root_terse), (0.0, f.frames));
 }
 
@@ -166,10 +184,15 @@ fn a_gain_without_a_price_is_told_from_a_trade() {
         .call(2, TOKEN, TRANSFER, &[word(LEAD), amount(90)])
         .call(1, TOKEN, TRANSFER, &[word(SENDER), amount(90)]);
     let f = stolen.features();
-    assert_eq!((f.free_gain, f.gains, f.losses, f.sender_gains), (1.0, 1.0, 0.0, 1.0));
+    assert_eq!(
+        (f.free_gain, f.gains, f.losses, f.sender_gains),
+        (1.0, 1.0, 0.0, 1.0)
+    );
     assert_eq!((f.drained, f.drain_share, f.losers), (1.0, 1.0, log(1)));
     assert_eq!((f.gain_share, f.transfers), (0.5, log(2)));
-    let f = stolen.call(1, other, TRANSFER, &[word(VAULT), amount(5)]).features();
+    let f = stolen
+        .call(1, other, TRANSFER, &[word(VAULT), amount(5)])
+        .features();
     assert_eq!((f.free_gain, f.gains, f.losses), (0.0, 1.0, 1.0));
 }
 
@@ -177,10 +200,17 @@ fn a_gain_without_a_price_is_told_from_a_trade() {
 fn tokens_of_someone_who_takes_no_part_are_pulled() {
     let victim = Address::repeat_byte(0xbc);
     let from = |account| [word(account), word(LEAD), amount(7)];
-    let f = Story::new(UNKNOWN).call(1, TOKEN, TRANSFER_FROM, &from(victim)).features();
+    let f = Story::new(UNKNOWN)
+        .call(1, TOKEN, TRANSFER_FROM, &from(victim))
+        .features();
     assert_eq!(f.pulled, log(1));
-    let f = Story::new(UNKNOWN).call(1, TOKEN, TRANSFER_FROM, &from(SENDER)).features();
-    assert_eq!((f.pulled, f.sender_pays, f.sender_share), (0.0, log(1), 1.0));
+    let f = Story::new(UNKNOWN)
+        .call(1, TOKEN, TRANSFER_FROM, &from(SENDER))
+        .features();
+    assert_eq!(
+        (f.pulled, f.sender_pays, f.sender_share),
+        (0.0, log(1), 1.0)
+    );
 }
 
 #[test]
@@ -192,8 +222,14 @@ fn what_is_paid_and_comes_back_from_the_same_is_a_round_trip() {
         .call(1, SENDER, [0; 4], &[])
         .pays(3)
         .features();
-    assert_eq!((f.round_trips, f.lead_pays, f.lead_gets), (log(1), log(2), log(1)));
-    assert_eq!((f.losses, f.gains, f.pays_sender, f.assets), (0.0, 0.0, 1.0, log(2)));
+    assert_eq!(
+        (f.round_trips, f.lead_pays, f.lead_gets),
+        (log(1), log(2), log(1))
+    );
+    assert_eq!(
+        (f.losses, f.gains, f.pays_sender, f.assets),
+        (0.0, 0.0, 1.0, log(2))
+    );
 }
 
 #[test]
@@ -235,7 +271,9 @@ fn an_answer_that_changes_within_the_transaction_is_seen() {
 #[test]
 fn what_failed_did_nothing() {
     let story = || Story::new(UNKNOWN).call(1, VAULT, WITHDRAW, &[]);
-    let mut with_failure = story().call(1, POOL, SWAP, &[]).call(2, TOKEN, UNKNOWN, &[]);
+    let mut with_failure = story()
+        .call(1, POOL, SWAP, &[])
+        .call(2, TOKEN, UNKNOWN, &[]);
     with_failure.0.frames[2].error = Some("out of gas".into());
     assert_eq!(with_failure.features(), story().features());
     let mut failed = story();
@@ -250,38 +288,87 @@ fn names_are_as_many_as_features_and_differ() {
     assert_eq!(names.len(), FEATURES);
 }
 
-#[test]
-fn the_largest_trace_takes_no_more_than_linear_time() {
-    let mut story = Story::new(UNKNOWN);
-    for n in 0..300_u64 {
-        for depth in 1..1_000 {
-            let to = [LEAD, VAULT, POOL][depth % 3];
-            story.0.frames.push(Frame {
-                depth: depth as u16,
-                parent: if depth == 1 { 0 } else { story.0.frames.len() as u32 - 1 },
+/// Chains of calls as deep as they go, that enter the same few contracts.
+fn deep(chains: usize) -> Trace {
+    let mut frames = Story::new(UNKNOWN).0.frames;
+    for n in 0..chains {
+        for depth in 1..1_000_u16 {
+            let parent = if depth == 1 {
+                0
+            } else {
+                frames.len() as u32 - 1
+            };
+            let holder = amount(n as u64).to_be_bytes::<32>();
+            frames.push(Frame {
+                depth,
+                parent,
                 from: VAULT,
-                to: Some(to),
-                input: [TRANSFER.as_slice(), &amount(n).to_be_bytes::<32>(), &[1; 32]].concat().into(),
+                to: Some([LEAD, VAULT, POOL][usize::from(depth % 3)]),
+                input: [TRANSFER.as_slice(), &holder, &[1; 32]].concat().into(),
                 ..Frame::default()
             });
         }
     }
-    let begun = Instant::now();
-    assert!(story.features().frames > 12.0);
-    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    Trace { frames }
+}
+
+#[test]
+fn a_trace_four_times_as_long_takes_no_more_than_some_four_times_as_long() {
+    let (short, long) = (deep(10), deep(40));
+    let least = |trace: &Trace| {
+        let times = (0..5).map(|_| {
+            let begun = Instant::now();
+            assert!(extract(trace).frames > 9.0);
+            begun.elapsed()
+        });
+        times.min().unwrap()
+    };
+    // If it were quadratic, 16 times.
+    assert!(least(&long) < 10 * least(&short).max(Duration::from_millis(1)));
 }
 
 /// Frames of a random tree: who, which kind, what, and how deep.
 fn any_trace() -> impl Strategy<Value = Trace> {
-    let selectors = [TRANSFER, TRANSFER_FROM, BALANCE_OF, SWAP, GET_RESERVES, UNKNOWN, [0; 4]];
-    let words = prop::collection::vec(prop_oneof![Just([0xff; 32]), Just([0x1e; 32]), any::<[u8; 32]>()], 0..4);
-    let frame = (0..6_u8, 0..7_usize, 0..selectors.len(), words, 0..4_u16, 0..9_u8, any::<[u8; 32]>(), 0..3_usize);
+    let selectors = [
+        TRANSFER,
+        TRANSFER_FROM,
+        BALANCE_OF,
+        SWAP,
+        GET_RESERVES,
+        UNKNOWN,
+        [0; 4],
+    ];
+    let words = prop::collection::vec(
+        prop_oneof![Just([0xff; 32]), Just([0x1e; 32]), any::<[u8; 32]>()],
+        0..4,
+    );
+    let frame = (
+        0..6_u8,
+        0..7_usize,
+        0..selectors.len(),
+        words,
+        0..4_u16,
+        0..9_u8,
+        any::<[u8; 32]>(),
+        0..3_usize,
+    );
     prop::collection::vec(frame, 0..60).prop_map(move |frames| {
         let mut trace = Trace::default();
         for (who, kind, selector, words, rise, fails, output, length) in frames {
-            let last = trace.frames.last().map_or(0, |frame: &Frame| frame.depth + 1);
-            let depth = if trace.frames.is_empty() { 0 } else { last.saturating_sub(rise).max(1) };
-            let parent = trace.frames.iter().rposition(|frame| frame.depth + 1 == depth).unwrap_or(0);
+            let last = trace
+                .frames
+                .last()
+                .map_or(0, |frame: &Frame| frame.depth + 1);
+            let depth = if trace.frames.is_empty() {
+                0
+            } else {
+                last.saturating_sub(rise).max(1)
+            };
+            let parent = trace
+                .frames
+                .iter()
+                .rposition(|frame| frame.depth + 1 == depth)
+                .unwrap_or(0);
             trace.frames.push(Frame {
                 kind: CallKind::ALL[kind],
                 depth,
