@@ -166,7 +166,8 @@ def _missed(dataset: Dataset, p: NDArray[np.float32]) -> dict[str, float]:
 
 def _same_functions(dataset: Dataset, rows: NDArray[np.intp], seed: int) -> NDArray[np.intp]:
     """As many of `rows` from either of two collections for each function called, plain payments left out."""
-    rng, kept = np.random.default_rng(seed), []
+    rng = np.random.default_rng(seed)
+    kept: list[NDArray[np.intp]] = []
     functions = np.asarray(dataset.functions)[rows]
     for function in np.unique(functions[functions != "0x"]):
         called = rows[functions == function]
