@@ -66,6 +66,8 @@ class Dataset:
     hashes: dict[str, str]
     """sha256 of each file that was read, by its name in the data folder."""
     schema: Schema = TRANSACTION_SCHEMA
+    functions: NDArray[np.str_] | None = None
+    """Of traces: the selector that the transaction calls."""
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -80,6 +82,7 @@ class Dataset:
             self.sources[index],
             self.hashes,
             self.schema,
+            None if self.functions is None else self.functions[index],
         )
 
 

@@ -129,10 +129,11 @@ Recall where the false positive rate is read from one benign collection alone:
 
 {table(["benign rows of", "rows", *rates], against)}
 
-Can the features tell collections apart? Grouped AUC of a forest that guesses where a row comes from (0.5: it
-cannot). Blocks differ in what their transactions do, and so do chains in their protocols, so this is an upper bound
-of what recording gives away; that another way of recording the same transaction changes no feature is shown by a
-test of its own:
+Can the features tell collections apart? Grouped AUC of a forest that guesses where a row comes from (0.5: it cannot;
+below, blocks differ more than collections do). Whole blocks are mostly plain payments, the other benign traces mostly
+calls, so these two separate, and false alarms are more frequent among the latter; between calls of the same functions,
+as many of each, only the way of recording could. Incidents' recorders have no benign traces to compare: that another
+way of recording changes no feature is shown by a test on made-up traces. Chains differ in their protocols.
 
 {table(["question", "AUC"], probes)}"""
 

@@ -55,7 +55,9 @@ def load_traces(paths: Iterable[Path]) -> Dataset:
         for number, line in enumerate(_lines(path), 1):
             try:
                 row = json.loads(line)
-                texts.append(json.dumps(row.pop("trace")))
+                trace = row.pop("trace")
+                texts.append(json.dumps(trace))
+                row["function"] = (trace.get("input") or "0x")[:10]
                 rows.append(_checked(row, path))
             except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
                 raise DataError(f"{path}: line {number}: {error!r}") from error
@@ -72,6 +74,7 @@ def load_traces(paths: Iterable[Path]) -> Dataset:
         sources=np.array([f"{row['source']}/{row['chain']}" for row in rows], dtype=np.str_),
         hashes={path.name: sha256(path) for path in files},
         schema=TRACE_SCHEMA,
+        functions=np.array([row["function"] for row in rows], dtype=np.str_),
     )
 
 
@@ -111,5 +114,6 @@ def _time(row: dict[str, Any]) -> float:
         year, month, day = (int(part) for part in row["date"].replace("-", "/").split("/"))
         return datetime(year, month, day, tzinfo=timezone.utc).timestamp()
     if row.get("block") is not None and row["chain"] == "eth":
-        return float(np.interp(row["block"], *zip(*FORKS, strict=True)))
+        blocks, seconds = zip(*FORKS, strict=True)
+        return float(np.interp(row["block"], blocks, seconds))
     return float("nan")

@@ -8,6 +8,7 @@ mod geth;
 mod mainnet;
 mod prestate;
 mod recorded;
+mod traces;
 
 use mempool_ids_core::simulate::recorder::Bounds;
 use serde_json::Value;

@@ -288,39 +288,43 @@ fn names_are_as_many_as_features_and_differ() {
     assert_eq!(names.len(), FEATURES);
 }
 
-#[test]
-fn the_largest_trace_takes_no_more_than_linear_time() {
-    let mut story = Story::new(UNKNOWN);
-    for n in 0..300_u64 {
-        for depth in 1..1_000 {
-            let to = [LEAD, VAULT, POOL][depth % 3];
-            story.0.frames.push(Frame {
-                depth: depth as u16,
-                parent: if depth == 1 {
-                    0
-                } else {
-                    story.0.frames.len() as u32 - 1
-                },
+/// Chains of calls as deep as they go, that enter the same few contracts.
+fn deep(chains: usize) -> Trace {
+    let mut frames = Story::new(UNKNOWN).0.frames;
+    for n in 0..chains {
+        for depth in 1..1_000_u16 {
+            let parent = if depth == 1 {
+                0
+            } else {
+                frames.len() as u32 - 1
+            };
+            let holder = amount(n as u64).to_be_bytes::<32>();
+            frames.push(Frame {
+                depth,
+                parent,
                 from: VAULT,
-                to: Some(to),
-                input: [
-                    TRANSFER.as_slice(),
-                    &amount(n).to_be_bytes::<32>(),
-                    &[1; 32],
-                ]
-                .concat()
-                .into(),
+                to: Some([LEAD, VAULT, POOL][usize::from(depth % 3)]),
+                input: [TRANSFER.as_slice(), &holder, &[1; 32]].concat().into(),
                 ..Frame::default()
             });
         }
     }
-    let begun = Instant::now();
-    assert!(story.features().frames > 12.0);
-    assert!(
-        begun.elapsed() < Duration::from_secs(10),
-        "{:?}",
-        begun.elapsed()
-    );
+    Trace { frames }
+}
+
+#[test]
+fn a_trace_four_times_as_long_takes_no_more_than_some_four_times_as_long() {
+    let (short, long) = (deep(10), deep(40));
+    let least = |trace: &Trace| {
+        let times = (0..5).map(|_| {
+            let begun = Instant::now();
+            assert!(extract(trace).frames > 9.0);
+            begun.elapsed()
+        });
+        times.min().unwrap()
+    };
+    // If it were quadratic, 16 times.
+    assert!(least(&long) < 10 * least(&short).max(Duration::from_millis(1)));
 }
 
 /// Frames of a random tree: who, which kind, what, and how deep.
