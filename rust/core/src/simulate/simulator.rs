@@ -230,7 +230,7 @@ impl Simulator {
         views: &dyn Views,
     ) -> Vec<Violation> {
         let stands = execution.trace.stands();
-        let rules = self.rules.load();
+        let written = self.rules.load().invariants();
         let moved = |address: &Address| {
             let mut ends = transfers.iter().flat_map(|moved| [moved.from, moved.to]);
             ends.any(|end| end == *address)
@@ -250,7 +250,7 @@ impl Simulator {
                 monitored: &self.monitored,
                 views,
             };
-            check_all(&subject, rules.invariants())
+            check_all(&subject, &written)
         });
         violations.collect()
     }

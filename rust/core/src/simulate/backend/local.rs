@@ -9,7 +9,7 @@ use revm::DatabaseRef;
 use revm::context::TxEnv;
 
 /// Views that the invariants of one execution may ask.
-const VIEWS: u32 = 256;
+const VIEWS: usize = 256;
 
 /// Executes on a state that stays as it is.
 pub struct Local<'a, S>(pub &'a S);
