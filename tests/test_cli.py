@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from mempool_ids import _core
+from mempool_ids.analyzer import ExploitPattern
 from mempool_ids.cli import main
 from mempool_ids.config import default_model_dir
 from tests.support import Node, eventually, running, transaction, write_capture
@@ -164,6 +165,21 @@ def test_rules_are_listed(capsys: pytest.CaptureFixture[str]) -> None:
     table = capsys.readouterr().out
     assert len(rules) >= 6
     assert all(str(rule["sid"]) in table and rule["msg"] in table for rule in rules)
+
+
+def test_invariants_are_listed_and_linted_with_the_rules_and_are_no_signatures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "mine.yaml"
+    text = "invariants:\n- {sid: 9, msg: Shares fall, weight: 0.5, never: 'price() drop > 0.1 %'}\n"
+    file.write_text(text)
+    assert invoke("rules", "lint", str(file)) == 0
+    assert invoke("rules", "list", str(file)) == 0
+    assert "price() drop > 0.1 %" in " ".join(capsys.readouterr().out.split())
+    assert ExploitPattern.load([str(file)]) == []
+    file.write_text(text.replace("drop", "falls"))
+    assert invoke("rules", "lint", str(file)) == 1
+    assert f"{file}:2: error: sid 9: never: 'falls' is not one of" in capsys.readouterr().out
 
 
 def test_lint_names_file_and_error_and_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ here. A stage is set in few blocks: addresses are known before their contracts a
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -105,11 +106,17 @@ class Monitored:
 
     def toml(self, name: str = "") -> str:
         """Its entry under `[[contracts]]`; its name there is that of the contract unless given."""
-        assets = ", ".join(f'"{asset}"' for asset in self.assets)
-        return (
-            f'[[contracts]]\nname = "{name or self.contract.name}"\naddress = "{self.contract.address}"\n'
-            f'abi = "{path_of(self.contract.name)}"\nassets = [{assets}]\n'
-        )
+        entry = {
+            "name": name or self.contract.name,
+            "address": self.contract.address,
+            "abi": str(path_of(self.contract.name)),
+            "assets": list(self.assets),
+            "admins": list(self.admins),
+        }
+        lines = ["[[contracts]]", *(f"{key} = {json.dumps(value)}" for key, value in entry.items())]
+        if self.share_price is not None:
+            lines.append(f"views = {{ share_price = {json.dumps(self.share_price)} }}")
+        return "\n".join(lines) + "\n"
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ def _chosen(rules: list[str] | None, settings: IDSConfig) -> list[str]:
 def list_(
     rules: Rules = None, config: ConfigFile = None, overrides: Overrides = None, json: Json = False
 ) -> None:
-    """Lists signatures.
+    """Lists signatures and invariants.
 
     **Examples**
 
@@ -58,7 +58,8 @@ def list_(
             _SEVERITY.get(rule["severity"], rule["severity"]),
             f"{rule['weight']:g}",
         )
-        texts = (*cells, rule["classtype"], rule["msg"], rule["file"])
+        message = f"{rule['msg']}: never {rule['never']}" if "never" in rule else rule["msg"]
+        texts = (*cells, rule["classtype"], message, rule["file"])
         table.add_row(*(Text(str(text)) for text in texts), style=None if rule["enabled"] else "dim strike")
     data_console().print(table)
 

@@ -152,6 +152,6 @@ fn on_recorded_traces() {
     }
     let benign = &tallies["benign"];
     let alarms = benign.fired.get("probability of .7").copied();
-    // Most of them are wallets that are swept to the last token, which nobody would have monitored.
+    // Most of them are emptied of one token to the last unit, as wallets are that are swept.
     assert!(alarms.unwrap_or_default() <= benign.rows / 100);
 }

@@ -47,6 +47,8 @@ pub enum Checks {
     Consensus,
     /// Those whose nonce is not the next one, or whose fee is below the base fee: they may be included later.
     Pending,
+    /// Views, too: what no block holds needs no block's room.
+    View,
 }
 
 /// How an execution ended.
@@ -168,7 +170,7 @@ impl<'a, S: DatabaseRef<Error = StateError>> Sandbox<'a, S> {
             state: CacheDB::new(&self.state),
             environment: self.environment,
         };
-        let execution = sandbox.execute(call, Checks::Pending, bounds);
+        let execution = sandbox.execute(call, Checks::View, bounds);
         match execution.outcome {
             Outcome::Succeeded => Ok(execution.output),
             outcome => Err(outcome),
@@ -189,8 +191,12 @@ fn rules(environment: &Environment, checks: Checks) -> CfgEnv {
     rules.blob_base_fee_update_fraction = environment.blob_base_fee_update_fraction;
     // What the network does not relay is not pending.
     rules.tx_chain_id_check = true;
-    rules.disable_nonce_check = checks == Checks::Pending;
-    rules.disable_base_fee = checks == Checks::Pending;
+    rules.disable_nonce_check = checks != Checks::Consensus;
+    rules.disable_base_fee = checks != Checks::Consensus;
+    if checks == Checks::View {
+        // EIP-7825 is for transactions.
+        rules.tx_gas_limit_cap = Some(u64::MAX);
+    }
     rules
 }
 

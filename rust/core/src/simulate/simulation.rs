@@ -73,18 +73,78 @@ pub struct Simulation {
     pub execution: Option<Arc<Execution>>,
 }
 
-/// How much the evidence of the first stage counts once it is known what the transaction does: not enough for an alert.
-const STAGE_ONE: f32 = 0.5;
+/// How much the first stage counts once it is known what the transaction does: not enough for an alert.
+const STAGE_ONE: f32 = 0.2;
+/// Odds by which a monitored contract that was touched and keeps all its invariants speaks against an attack on it. They
+/// are silent on about one attack in three and on nearly all else (docs/invariants.md); a half leaves room for holes of a
+/// kind that they do not know.
+const INTACT: f32 = 0.5;
 
 impl Simulation {
     /// The final probability: invariants, the model of what it does, and the first stage's score as independent evidence,
-    /// `1 − (1 − harm)(1 − probability)(1 − ½ stage one)`.
+    /// `1 − (1 − harm)(1 − probability)(1 − 0.2 · stage one)`, where the model's odds are halved if a monitored contract was
+    /// called and keeps its invariants. Harm and probability are the worst of all surroundings.
     pub fn verdict(&self, stage_one: f32) -> f32 {
         let varied = |of: fn(&Variation) -> f32| self.variations.iter().map(of).fold(0.0, f32::max);
         let harm = self.harm.max(varied(|variation| variation.harm));
         let probability = self.probability.unwrap_or(0.0);
-        let probability = probability.max(varied(|v| v.probability.unwrap_or(0.0)));
+        let mut probability = probability.max(varied(|v| v.probability.unwrap_or(0.0)));
+        if harm == 0.0 && !self.touched.is_empty() {
+            probability = INTACT * probability / (INTACT * probability + 1.0 - probability);
+        }
         let innocent = (1.0 - harm) * (1.0 - probability) * (1.0 - STAGE_ONE * stage_one);
         (1.0 - innocent).clamp(0.0, 1.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_first_stage_alone_is_no_alert_once_it_is_known_what_it_does() {
+        assert_eq!(Simulation::default().verdict(1.0), 0.2);
+    }
+
+    #[test]
+    fn invariants_that_hold_speak_for_it() {
+        let mut simulation = Simulation {
+            probability: Some(0.8),
+            ..Simulation::default()
+        };
+        assert_eq!(simulation.verdict(0.0), 0.8);
+        simulation.touched = vec!["Vault".into()];
+        assert!((simulation.verdict(0.0) - 2.0 / 3.0).abs() < 1e-6);
+        simulation.harm = 0.9;
+        assert!((simulation.verdict(0.0) - 0.98).abs() < 1e-6);
+    }
+
+    #[test]
+    fn the_worst_surroundings_count() {
+        let variation = Variation {
+            of: "coinbase",
+            harm: 0.9,
+            probability: None,
+        };
+        let simulation = Simulation {
+            variations: vec![variation],
+            ..Simulation::default()
+        };
+        assert!((simulation.verdict(0.0) - 0.9).abs() < 1e-6);
+    }
+
+    proptest! {
+        #[test]
+        fn more_evidence_never_lowers_a_verdict(
+            harm in 0.0..=1.0_f32, probability in 0.0..=1.0_f32, stage_one in 0.0..=1.0_f32, more in 0.0..=1.0_f32,
+        ) {
+            let simulation = |harm, probability| Simulation { harm, probability: Some(probability), ..Simulation::default() };
+            let verdict = simulation(harm, probability).verdict(stage_one);
+            prop_assert!((0.0..=1.0).contains(&verdict));
+            prop_assert!(simulation(harm.max(more), probability).verdict(stage_one) >= verdict);
+            prop_assert!(simulation(harm, probability.max(more)).verdict(stage_one) >= verdict);
+            prop_assert!(simulation(harm, probability).verdict(stage_one.max(more)) >= verdict);
+        }
     }
 }

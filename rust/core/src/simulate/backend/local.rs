@@ -31,6 +31,9 @@ impl<S: DatabaseRef<Error = StateError>> Backend for Local<'_, S> {
             }
             let views = SandboxViews::new(&before, &sandbox, bounds, VIEWS);
             look(execution, &views);
+            if let Some(error) = views.missing() {
+                return Err(error);
+            }
         }
         Ok(())
     }

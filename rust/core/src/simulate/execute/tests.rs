@@ -334,3 +334,14 @@ fn a_view_answers_from_the_present_and_changes_nothing() {
     let answer = sandbox.view(CONTRACT, Bytes::new(), bounds());
     assert_eq!(answer, Err(Outcome::Reverted));
 }
+
+#[test]
+fn a_view_may_use_more_gas_than_a_transaction() {
+    // ADDRESS PUSH0 MSTORE PUSH1 32 PUSH0 RETURN.
+    let state = state(&[0x30, 0x5f, 0x52, 0x60, 0x20, 0x5f, 0xf3]);
+    let mut environment = environment();
+    environment.fork = SpecId::OSAKA;
+    let sandbox = Sandbox::new(&state, &environment);
+    let answer = sandbox.view(CONTRACT, Bytes::new(), bounds()).unwrap();
+    assert_eq!(answer[12..], CONTRACT[..]);
+}

@@ -1,6 +1,6 @@
 //! Asking contracts before and after an execution.
 
-use super::super::execute::Sandbox;
+use super::super::execute::{Outcome, Sandbox};
 use super::super::recorder::Bounds;
 use super::super::state::StateError;
 use super::super::trace::Trace;
@@ -62,6 +62,7 @@ pub struct SandboxViews<'s, 'a, S> {
     bounds: Bounds,
     calls: usize,
     asked: RefCell<HashMap<(When, Address, Bytes), Option<Bytes>>>,
+    missing: RefCell<Option<StateError>>,
 }
 
 impl<'s, 'a, S> SandboxViews<'s, 'a, S> {
@@ -78,7 +79,13 @@ impl<'s, 'a, S> SandboxViews<'s, 'a, S> {
             bounds,
             calls,
             asked: RefCell::default(),
+            missing: RefCell::default(),
         }
+    }
+
+    /// The first part of the state that a view asked for in vain: what was concluded from the views holds only without.
+    pub fn missing(self) -> Option<StateError> {
+        self.missing.into_inner()
     }
 }
 
@@ -102,7 +109,11 @@ impl<S: DatabaseRef<Error = StateError>> Views for SandboxViews<'_, '_, S> {
             When::Before => self.before,
             When::After => self.after,
         };
-        let answer = sandbox.view(contract, data.clone(), bounds).ok();
+        let answer = sandbox.view(contract, data.clone(), bounds);
+        if let Err(Outcome::NoState(error)) = &answer {
+            self.missing.borrow_mut().get_or_insert(error.clone());
+        }
+        let answer = answer.ok();
         asked.insert(question, answer.clone());
         answer
     }

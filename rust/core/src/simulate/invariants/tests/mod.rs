@@ -7,6 +7,7 @@ mod donation;
 mod governance;
 mod outflow;
 mod price_manipulation;
+mod properties;
 mod read_only_reentrancy;
 mod reentrancy;
 mod solvency;
