@@ -6,6 +6,7 @@ from mempool_ids.demo.rpc import Rpc
 from tests.scenarios.stage import ETHER, Actor, Contract, Monitored, Stage, Transaction, Wealth
 
 _DEPOSIT = 1_000 * ETHER
+_VIEWS = {"share_price": "sharePrice()", "total_supply": "totalSupply()"}
 
 
 async def _vault(rpc: Rpc) -> tuple[Stage, Contract, Contract, Contract, Actor, list[Actor]]:
@@ -22,8 +23,8 @@ async def _vault(rpc: Rpc) -> tuple[Stage, Contract, Contract, Contract, Actor, 
         await stage.allow(user, token, queue, _DEPOSIT)
         await stage.send(user, queue, "enqueue(uint256)", _DEPOSIT)
     stage.monitored += [
-        Monitored(vault, (token.address,), share_price="sharePrice()"),
-        Monitored(queue, (token.address,)),
+        Monitored(vault, (token.address,), views=_VIEWS),
+        Monitored(queue, (token.address,), receivers=(vault.address,)),
     ]
     return stage, vault, queue, token, actor, users
 

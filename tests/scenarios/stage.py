@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -101,8 +101,10 @@ class Monitored:
     assets: tuple[str, ...]
     #: Who may move everything.
     admins: tuple[str, ...] = ()
-    #: A view whose fall is a loss to its users.
-    share_price: str | None = None
+    #: Where its assets are meant to go.
+    receivers: tuple[str, ...] = ()
+    #: Its views by what they tell, as `{"share_price": "sharePrice()"}`.
+    views: Mapping[str, str] = field(default_factory=dict)
 
     def toml(self, name: str = "") -> str:
         """Its entry under `[[contracts]]`; its name there is that of the contract unless given."""
@@ -112,10 +114,11 @@ class Monitored:
             "abi": str(path_of(self.contract.name)),
             "assets": list(self.assets),
             "admins": list(self.admins),
+            "receivers": list(self.receivers),
         }
         lines = ["[[contracts]]", *(f"{key} = {json.dumps(value)}" for key, value in entry.items())]
-        if self.share_price is not None:
-            lines.append(f"views = {{ share_price = {json.dumps(self.share_price)} }}")
+        views = ", ".join(f"{what} = {json.dumps(call)}" for what, call in self.views.items())
+        lines.append(f"views = {{ {views} }}")
         return "\n".join(lines) + "\n"
 
 

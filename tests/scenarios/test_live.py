@@ -69,6 +69,13 @@ def seen(live_node: Node, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_an_attack_is_told_from_what_looks_like_one(scenario: Scenario, seen: dict[str, Event]) -> None:
+    alert = seen[scenario.name]
+    assert alert["simulation"]["status"] == "done", alert["simulation"]
+    assert (alert["threat_level"] in ("HIGH", "CRITICAL")) == (scenario.kind == "attack"), alert["simulation"]
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_the_sensor_sees_which_contracts_a_pending_transaction_is_about(
     scenario: Scenario, seen: dict[str, Event]
 ) -> None:

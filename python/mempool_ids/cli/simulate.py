@@ -115,15 +115,16 @@ def render(report: dict[str, Any]) -> Group:
         )
     )
     first = report["stage_one"]
+    evidence = [
+        f"invariants {simulation['harm']:.3f}",
+        f"what it does {_share(simulation['probability'])}",
+        f"calldata {first['probability']:.3f}",
+        f"rules {first['signature_score']:.3f}",
+    ]
+    level = verdict["threat_level"]
     parts.append(
         Text.assemble(
-            (verdict["threat_level"], _LEVELS[verdict["threat_level"]]),
-            f" {verdict['probability']:.3f}",
-            (
-                f"   invariants {simulation['harm']:.3f} · what it does {_share(simulation['probability'])} · "
-                f"calldata {first['probability']:.3f} · rules {first['signature_score']:.3f}",
-                "dim",
-            ),
+            (level, _LEVELS[level]), f" {verdict['probability']:.3f}   ", (" · ".join(evidence), "dim")
         )
     )
     return Group(*parts)
@@ -138,7 +139,7 @@ class _Names:
     def __call__(self, address: str | None) -> str:
         if address is None:
             return "nothing"
-        return self._known.get(address, address)
+        return str(self._known.get(address, address))
 
 
 def _calls(calls: list[dict[str, Any]], names: _Names) -> Tree:
@@ -157,10 +158,9 @@ def _calls(calls: list[dict[str, Any]], names: _Names) -> Tree:
 
 def _call(call: dict[str, Any], names: _Names) -> Text:
     kind = call["type"].lower().removesuffix("call").strip() or "call"
-    function = call["function"] or call["selector"] or ("" if "CREATE" in call["type"] else "()")
-    line = Text.assemble(
-        (f"{kind} " if kind != "call" else "", "dim"), (names(call["to"]), "cyan"), ".", function.split("(")[0]
-    )
+    function = call["function"] or call["selector"] or ""
+    line = Text.assemble((f"{kind} " if kind != "call" else "", "dim"), (names(call["to"]), "cyan"))
+    line.append(f".{function.split('(')[0]}" if function else "")
     arguments = call["arguments"] if call["function"] else []
     if call["function"]:
         shown = [

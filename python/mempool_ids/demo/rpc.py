@@ -26,6 +26,8 @@ class Rpc:
         # trust_env off: a proxy for the outside world has no business between us and loopback.
         self._client = httpx.AsyncClient(base_url=url, timeout=_TIMEOUT_SECONDS, trust_env=False)
         self._id = 0
+        # A node that chooses nonces itself may give two transactions at once the same.
+        self._sending = asyncio.Lock()
 
     async def __aenter__(self) -> Rpc:
         return self
@@ -93,7 +95,8 @@ class Rpc:
             transaction["to"] = to
         if nonce is not None:
             transaction["nonce"] = hex(nonce)
-        tx_hash: str = await self.call("eth_sendTransaction", transaction)
+        async with self._sending:
+            tx_hash: str = await self.call("eth_sendTransaction", transaction)
         return tx_hash
 
     async def mine(self, blocks: int = 1) -> None:
