@@ -84,7 +84,7 @@ def test_help_teaches_by_example(command: str, capsys: pytest.CaptureFixture[str
         (["replay", "none.parquet"], "does not exist"),
         (["frobnicate"], "No such command"),
         (["model", "train", "-o", "x"], "--synthetic"),
-        (["model", "eval"], "Missing option '--data'"),
+        (["model", "eval"], "give either --data or --traces"),
     ],
 )
 def test_wrong_usage_or_configuration_is_exit_code_2(

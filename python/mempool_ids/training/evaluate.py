@@ -197,7 +197,7 @@ def probes(dataset: Dataset, seed: int) -> dict[str, Any]:
         "mev-blocks or mainnet-blocks, benign with arguments": (benign & calls, mev),
         "bsc or eth, exploits": (~benign, bsc),
     }
-    separation = {
+    answers = {
         question: {
             "seen by the model": separation(dataset.rows(rows), truth[rows], seed, used()),
             "all 22 features": separation(dataset.rows(rows), truth[rows], seed),
@@ -205,7 +205,7 @@ def probes(dataset: Dataset, seed: int) -> dict[str, Any]:
         for question, (rows, truth) in questions.items()
     }
     return {
-        "separation_auc": separation,
+        "separation_auc": answers,
         "missing_share": {
             name: {
                 "exploit": float((dataset.features[~benign, i] == MISSING).mean()),
