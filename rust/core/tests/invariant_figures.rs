@@ -70,6 +70,7 @@ fn judged(text: &str) -> BTreeSet<&'static str> {
         output: Bytes::new(),
         trace,
         accesses: Vec::new(),
+        surroundings: Default::default(),
         cut: false,
         diff: StateDiff::default(),
         coinbase_payment: U256::ZERO,

@@ -34,6 +34,7 @@ pub struct Code {
 pub struct Waiting {
     pub tx: PendingTransaction,
     pub row: FeatureVector,
+    pub fingerprint: u64,
     pub arrived: Instant,
 }
 

@@ -29,16 +29,20 @@ impl<V: Copy> Dedup<V> {
         }
     }
 
+    /// What was first known of `hash`, where it is remembered.
+    pub fn get(&self, hash: &B256) -> Option<V> {
+        let key = self.seeded.hash_one(hash);
+        let same = |place: &u32| self.ring[*place as usize].0 == *hash;
+        let place = self.places.find(key, same)?;
+        Some(self.ring[*place as usize].1)
+    }
+
     /// Remembers `value` of `hash`; answers the first one where there was one before, which stays.
     pub fn insert(&mut self, hash: B256, value: V) -> Option<V> {
-        let key = self.seeded.hash_one(hash);
-        let ring = &self.ring;
-        if let Some(place) = self
-            .places
-            .find(key, |place| ring[*place as usize].0 == hash)
-        {
-            return Some(ring[*place as usize].1);
+        if let Some(first) = self.get(&hash) {
+            return Some(first);
         }
+        let key = self.seeded.hash_one(hash);
         let place = if self.ring.len() < self.capacity {
             self.ring.push((hash, value));
             self.ring.len() - 1

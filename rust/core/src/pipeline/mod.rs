@@ -80,6 +80,7 @@ impl Sensor {
     pub fn new(config: SensorConfig) -> Result<Self> {
         let stats = Arc::new(Stats::default());
         let stages = Stages::load(&config)?;
+        check_contracts(stages.matcher.rules(), &config)?;
         let rules = Arc::new(ArcSwap::new(stages.matcher.rules().clone()));
         let lossless = matches!(config.source, SourceConfig::Replay(_));
         if lossless && config.capture.is_some() {
@@ -247,6 +248,7 @@ impl Sensor {
     /// Replaces the rules between two batches; no transaction is lost. Keeps the old ones where the new do not load.
     pub fn reload(&self, rules: &[String]) -> Result<()> {
         let rules = Arc::new(RuleSet::load(rules)?);
+        check_contracts(&rules, &self.config)?;
         self.rules.store(rules.clone());
         self.reload.store(Some(rules));
         Ok(())
@@ -303,6 +305,12 @@ impl Sensor {
             }
         }
     }
+}
+
+/// An invariant for a contract that is not monitored would never be checked, and nobody would know.
+fn check_contracts(rules: &RuleSet, config: &SensorConfig) -> Result<()> {
+    let names: Vec<_> = config.contracts.iter().map(|c| c.name.as_str()).collect();
+    rules.check_contracts(&names)
 }
 
 /// One for the pipeline, and one for each simulating thread of a live sensor.

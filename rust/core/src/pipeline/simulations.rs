@@ -49,7 +49,9 @@ pub struct Simulations {
     simulator: Simulator,
     waiting: HashMap<B256, Waiting>,
     order: VecDeque<B256>,
-    triaged: Dedup<()>,
+    /// Passed on, and of these with a verdict: their contents' fingerprints.
+    triaged: Dedup<u64>,
+    judged: Dedup<u64>,
     stats: Arc<Stats>,
 }
 
@@ -70,6 +72,7 @@ impl Simulations {
             waiting: HashMap::new(),
             order: VecDeque::new(),
             triaged: Dedup::new(TRIAGED),
+            judged: Dedup::new(TRIAGED),
             stats,
         }
     }
@@ -87,7 +90,11 @@ impl Simulations {
         if !contact && score < self.threshold {
             return false;
         }
-        if self.triaged.insert(slot.tx.hash, ()).is_some() {
+        if self
+            .triaged
+            .insert(slot.tx.hash, slot.fingerprint)
+            .is_some()
+        {
             return false;
         }
         match contact {
@@ -97,9 +104,14 @@ impl Simulations {
         true
     }
 
-    /// Whether it waits for its simulation, and then what its second judgement says.
+    /// Whether it has its verdict, or waits for it: then a second judgement of the first stage is only remembered. Of two
+    /// contents under one hash, the second one is neither.
     pub fn awaits(&mut self, slot: &Slot, probability: f32, score: f32) -> bool {
-        let Some(waiting) = self.waiting.get_mut(&slot.tx.hash) else {
+        if self.judged.get(&slot.tx.hash) == Some(slot.fingerprint) {
+            return true;
+        }
+        let waiting = self.waiting.get_mut(&slot.tx.hash);
+        let Some(waiting) = waiting.filter(|w| w.slot.fingerprint == slot.fingerprint) else {
             return false;
         };
         if score > waiting.score {
@@ -159,6 +171,12 @@ impl Simulations {
             };
         }
         None
+    }
+
+    /// It has a verdict, whatever the first stage may still learn.
+    pub fn conclude(&mut self, waiting: &Waiting) {
+        self.judged
+            .insert(waiting.slot.tx.hash, waiting.slot.fingerprint);
     }
 
     /// Ends the waiting of one.

@@ -36,6 +36,8 @@ pub struct Slot {
     pub matched: Vec<u32>,
     pub signature_score: f32,
     pub clock: Clock,
+    /// Of its contents, see [`Dedup::fingerprint`](super::dedup::Dedup::fingerprint).
+    pub fingerprint: u64,
     /// Its JSON, and whether that is a notification; only where it may be simulated and has fields that only that needs.
     pub raw: Option<(Bytes, bool)>,
     /// Judged again because its callee's code arrived.
@@ -93,6 +95,7 @@ impl Default for Slot {
             matched: Vec::new(),
             signature_score: 0.0,
             clock: Clock::new(Instant::now()),
+            fingerprint: 0,
             raw: None,
             again: false,
         }

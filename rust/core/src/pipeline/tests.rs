@@ -330,6 +330,7 @@ fn waiting(input: usize) -> Waiting {
             ..Default::default()
         },
         row: [0.0; FEATURES],
+        fingerprint: 0,
         arrived: Instant::now(),
     }
 }

@@ -301,6 +301,7 @@ impl Worker {
                 label(&self.labels, endpoint),
             );
         }
+        slot.fingerprint = fingerprint;
         // Those of a legacy transaction are known to every stage.
         slot.raw = match raw {
             Some((raw, form)) if self.simulations.is_some() && slot.tx.tx_type > 0 => {
@@ -382,6 +383,7 @@ impl Worker {
                 let waiting = Waiting {
                     tx: slot.tx.clone(),
                     row: slot.row,
+                    fingerprint: slot.fingerprint,
                     arrived: slot.clock.arrived,
                 };
                 self.stats
@@ -420,10 +422,17 @@ impl Worker {
             .stages
             .codes
             .insert(answer, &self.stages.contacts, block);
-        for Waiting { tx, row, arrived } in waited {
+        for waiting in waited {
+            let Waiting {
+                tx,
+                row,
+                fingerprint,
+                arrived,
+            } = waiting;
             let slot = &mut self.slots[self.filled];
             slot.clock = Clock::new(arrived);
             (slot.tx, slot.row, slot.again) = (tx, row, true);
+            slot.fingerprint = fingerprint;
             self.stages.examine_again(slot);
             self.stats.rescored.add(1);
             self.filled += 1;
@@ -564,16 +573,21 @@ impl Worker {
 
     /// A simulation is over, one way or the other.
     fn simulated(&mut self, hash: &B256, result: Result<Simulation, Failure>, took_us: f64) {
-        let waiting = self.simulations.as_mut().and_then(|all| all.take(hash));
-        let Some(Awaiting {
+        let Some(simulations) = &mut self.simulations else {
+            return;
+        };
+        let Some(waiting) = simulations.take(hash) else {
+            return;
+        };
+        if result.is_ok() {
+            simulations.conclude(&waiting);
+        }
+        let Awaiting {
             slot,
             probability,
             score: stage_one,
             ..
-        }) = waiting
-        else {
-            return;
-        };
+        } = waiting;
         let contact = !slot.contacts.is_empty();
         let detected = self.stages.is_detection(contact, stage_one);
         match result {

@@ -139,6 +139,7 @@ proptest! {
             output: Bytes::new(),
             trace: trace(frames),
             accesses: accesses.collect(),
+            surroundings: Default::default(),
             cut: false,
             diff,
             coinbase_payment: U256::MAX,
