@@ -1,5 +1,6 @@
 """`mempool-ids simulate`: what one transaction would do."""
 
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +20,7 @@ _ETHER = 10**18
 _NESTED = 64  # calls inside each other that are drawn
 _DRAWN = 400  # calls
 _ARGUMENTS = 4
+_HEX = re.compile(r"0x[0-9a-fA-F]*")
 _LEVELS = {"CRITICAL": "bold red", "HIGH": "red", "MEDIUM": "yellow", "LOW": "cyan", "BENIGN": "green"}
 
 
@@ -72,13 +74,13 @@ def simulate(
 def _text(transaction: str) -> str:
     if transaction == "-":
         return sys.stdin.read()
-    if transaction.startswith("0x") and not Path(transaction).exists():
+    if _HEX.fullmatch(transaction):
         return transaction
-    path = Path(transaction)
-    if not path.exists():
-        raise ConfigError(f"{transaction}: no such file, and no hash or signed bytes (they begin with 0x)")
     try:
-        return path.read_text(encoding="utf-8")
+        return Path(transaction).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        said = f"{transaction}: no such file, and no hash or signed bytes (0x and hexadecimal digits)"
+        raise ConfigError(said) from None
     except UnicodeDecodeError:
         raise ConfigError(f"{transaction}: not text") from None
 
