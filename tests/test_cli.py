@@ -290,6 +290,8 @@ async def test_run_says_ready_alerts_and_stops_cleanly_with_all_events(tmp_path:
             f"chain.websocket_urls={node.url}",
             "--set",
             "alerts.jsonl=e.jsonl",
+            "--set",
+            "simulation.enabled=false",  # else in the order in which simulations end
             *ALL,
             "--json",
         )

@@ -110,12 +110,7 @@ def render(report: dict[str, Any]) -> Group:
                 style="dim",
             )
         )
-    parts.append(
-        Text(
-            f"{simulation['outcome']} in block {simulation['block']:,}, {simulation['gas_used']:,} gas, "
-            f"{simulation['frames']:,} calls, {_ether(simulation['coinbase_payment'])} to the block's builder"
-        )
-    )
+    parts.append(Text(_outcome(simulation)))
     first = report["stage_one"]
     evidence = [
         f"invariants {simulation['harm']:.3f}",
@@ -130,6 +125,14 @@ def render(report: dict[str, Any]) -> Group:
         )
     )
     return Group(*parts)
+
+
+def _outcome(simulation: dict[str, Any]) -> str:
+    size = f"{simulation['gas_used']:,} gas, calls: {simulation['frames']:,}"
+    if not simulation["block"]:  # a recorded trace: nobody knows where it ran, or what the builder got
+        return f"{simulation['outcome']}, {size}"
+    paid = _ether(simulation["coinbase_payment"])
+    return f"{simulation['outcome']} in block {simulation['block']:,}, {size}, {paid} to the block's builder"
 
 
 class _Names:
