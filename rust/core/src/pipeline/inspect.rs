@@ -31,6 +31,8 @@ use alloy_primitives::{B256, Bytes, hex};
 use arc_swap::ArcSwap;
 use revm::DatabaseRef;
 use serde_json::{Value, json};
+use std::borrow::Cow;
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -59,29 +61,36 @@ impl Input {
     pub fn parse(text: &str) -> Result<Self> {
         let text = text.trim();
         if text.starts_with('{') {
-            let mut value: Value = serde_json::from_str(text)
-                .map_err(|error| Error::Config(format!("not JSON: {error}")))?;
-            if let Some(result) = value.get_mut("result").filter(|result| result.is_object()) {
-                value = result.take();
+            let mut object = text;
+            if let Some(result) = member(object, "result").filter(|raw| raw.starts_with('{')) {
+                object = result;
             }
             // A transaction's type is a number.
-            let kind = value
-                .get("type")
-                .and_then(Value::as_str)
-                .unwrap_or_default();
-            return Ok(match kind.starts_with(|c: char| c.is_ascii_uppercase()) {
-                true => Self::Trace(value.to_string()),
-                false => Self::Object(value.to_string().into_bytes()),
+            let kind = member(object, "type").unwrap_or_default();
+            let is_frame = kind.starts_with('"') && !kind.starts_with("\"0x");
+            return Ok(match is_frame {
+                true => Self::Trace(object.to_owned()),
+                false => Self::Object(object.as_bytes().to_vec()),
             });
         }
         let bytes = hex::decode(text).map_err(|_| {
             let said = "neither a transaction's hash, nor signed bytes in hex, nor JSON";
             Error::Config(said.into())
         })?;
-        Ok(match <[u8; 32]>::try_from(bytes.as_slice()) {
-            Ok(hash) => Self::Hash(hash.into()),
-            Err(_) => Self::Signed(bytes),
-        })
+        if let Ok(hash) = <[u8; 32]>::try_from(bytes.as_slice()) {
+            return Ok(Self::Hash(hash.into()));
+        }
+        decode_raw(&bytes, None, None, 0)
+            .map_err(|error| Error::Config(format!("signed transaction: {error}")))?;
+        Ok(Self::Signed(bytes))
+    }
+}
+
+/// One member's raw text; a generic reader does not go as deep as a trace.
+fn member<'a>(object: &'a str, name: &str) -> Option<&'a str> {
+    match sonic_rs::get(object, &[name]).ok()?.as_raw_cow() {
+        Cow::Borrowed(raw) => Some(raw),
+        Cow::Owned(_) => None,
     }
 }
 
@@ -303,6 +312,7 @@ impl Nodes {
             state: &state,
             block: &moment.block,
             asks: Some((&self.asker, self.deadline)),
+            waited: Cell::default(),
         };
         // Said now, where the node has no state of that block at all.
         view.basic_ref(tx.from)

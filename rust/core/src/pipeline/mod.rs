@@ -7,6 +7,7 @@ mod inspect;
 mod latency;
 mod measure;
 mod output;
+mod predecessors;
 mod simulations;
 mod stage;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Triage: what is simulated, and what waits for its simulation.
 
 use super::dedup::Dedup;
+use super::predecessors::Predecessors;
 use super::stage::Slot;
 use crate::config::SimulationConfig;
 use crate::simulate::backend::Local;
@@ -9,8 +10,9 @@ use crate::simulate::pool::Pool;
 use crate::simulate::record::{Executed, Record};
 use crate::simulate::simulation::Simulation;
 use crate::simulate::simulator::{Simulator, Step, Unfinished};
-use crate::simulate::suspect::{Failure, FailureKind, Suspect};
+use crate::simulate::suspect::{Earlier, Failure, FailureKind, Suspect};
 use crate::stats::Stats;
+use crate::tx::PendingTransaction;
 use alloy_primitives::B256;
 use hashbrown::HashMap;
 use std::collections::VecDeque;
@@ -51,6 +53,7 @@ pub struct Simulations {
     order: VecDeque<B256>,
     /// Passed on, and of these with a verdict: their contents' fingerprints.
     triaged: Dedup<u64>,
+    predecessors: Predecessors,
     judged: Dedup<u64>,
     stats: Arc<Stats>,
 }
@@ -72,6 +75,7 @@ impl Simulations {
             waiting: HashMap::new(),
             order: VecDeque::new(),
             triaged: Dedup::new(TRIAGED),
+            predecessors: Predecessors::default(),
             judged: Dedup::new(TRIAGED),
             stats,
         }
@@ -83,11 +87,16 @@ impl Simulations {
         }
     }
 
-    /// Whether a judged transaction is to be simulated: it touches a monitored contract, or its score is suspicious.
-    /// Answers no for what was simulated before.
+    /// Whether a judged transaction is to be simulated: it touches a monitored contract, or calls what a pending creation
+    /// with such a contact will create, or its score is suspicious. Answers no for what was simulated before.
     pub fn wants(&mut self, slot: &Slot, score: f32) -> bool {
-        let contact = !slot.contacts.is_empty();
+        let callee = slot.tx.to.as_ref();
+        let created = callee.and_then(|callee| self.predecessors.creates(callee));
+        let contact = !slot.contacts.is_empty() || created == Some(true);
         if !contact && score < self.threshold {
+            if slot.tx.to.is_none() {
+                self.remember(slot, Arc::new(slot.tx.clone()));
+            }
             return false;
         }
         if self
@@ -132,9 +141,12 @@ impl Simulations {
         score: f32,
     ) -> Option<(B256, Failure)> {
         let hash = slot.tx.hash;
+        let tx = Arc::new(slot.tx.clone());
+        self.remember(&slot, tx.clone());
         let raw = slot.raw.take();
         let suspect = self.live.is_some().then(|| Suspect {
-            tx: Arc::new(slot.tx.clone()),
+            before: self.predecessors.before(&tx),
+            tx,
             raw,
             contact: !slot.contacts.is_empty(),
         });
@@ -152,6 +164,11 @@ impl Simulations {
             _ if self.waiting.len() > WAITING => self.overdue(u64::MAX),
             _ => None,
         }
+    }
+
+    fn remember(&mut self, slot: &Slot, tx: Arc<PendingTransaction>) {
+        let contact = !slot.contacts.is_empty();
+        self.predecessors.remember(tx, slot.raw.clone(), contact);
     }
 
     /// The next one whose result is overdue at `now_ms`: in a replay, what the capture has no simulation of.
@@ -194,27 +211,43 @@ impl Simulations {
         let Some(executed) = &record.executed else {
             return Some(Err(unreadable("an empty record".into())));
         };
-        Some(
-            execute(&mut self.simulator, &waiting.slot, executed).map_err(|error| match error {
-                Unfinished::State(error) => error.into(),
-                Unfinished::Failed(failure) => failure,
-            }),
-        )
+        let before = self.predecessors.before(&waiting.slot.tx);
+        let done = execute(&mut self.simulator, &waiting.slot, &before, executed);
+        Some(done.map_err(|error| match error {
+            Unfinished::State(error) => error.into(),
+            Unfinished::Failed(failure) => failure,
+        }))
     }
 }
 
 fn execute(
     simulator: &mut Simulator,
     slot: &Slot,
+    before: &[Earlier],
     executed: &Executed,
 ) -> Result<Simulation, Unfinished> {
     let environment = executed
         .environment()
         .map_err(|reason| Unfinished::Failed(Failure::new(FailureKind::State, reason)))?;
     let (state, deadline) = (executed.state(), Instant::now() + REPLAY);
-    let step = Step {
+    let known = |hash| before.iter().find(|earlier| earlier.tx.hash == hash);
+    let steps = executed.before().iter().map(|one| {
+        let tx = &known(one.hash)?.tx;
+        Some(Step {
+            tx,
+            extras: &one.extras,
+        })
+    });
+    let Some(mut steps) = steps.collect::<Option<Vec<_>>>() else {
+        let said = "a transaction before it is not in the capture";
+        return Err(Unfinished::Failed(Failure::new(
+            FailureKind::NotReady,
+            said,
+        )));
+    };
+    steps.push(Step {
         tx: &slot.tx,
         extras: executed.extras(),
-    };
-    simulator.simulate(&Local(&state), &environment, &[step], deadline)
+    });
+    simulator.simulate(&Local(&state), &environment, &steps, deadline)
 }

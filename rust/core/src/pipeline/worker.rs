@@ -608,9 +608,10 @@ impl Worker {
             }
             Err(failure) => {
                 self.stats.simulation_failures.add(failure.kind);
-                if detected {
+                let score = failure.verdict(contact, stage_one);
+                if self.stages.is_detection(contact, score) {
                     let status = SimulationStatus::Failed(failure);
-                    self.detection(&slot, probability, stage_one, status);
+                    self.detection(&slot, probability, score, status);
                 }
             }
         }

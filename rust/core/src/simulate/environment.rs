@@ -114,7 +114,7 @@ impl Header {
         };
         let fraction = u64::try_from(rules.blobs.update_fraction).unwrap_or(u64::MAX);
         if rules.fork >= SpecId::CANCUN {
-            block.set_blob_excess_gas_and_price(excess_blob_gas, fraction);
+            set_excess_blob_gas(&mut block, excess_blob_gas, fraction);
         }
         Environment {
             chain_id,
@@ -144,6 +144,13 @@ impl Header {
             requests_hash: self.requests_hash.is_some(),
         }
     }
+}
+
+/// Sets the price of blobs, which grows by e with each `fraction` of excess: beyond this many it is no number any more.
+pub fn set_excess_blob_gas(block: &mut BlockEnv, excess: u64, fraction: u64) {
+    const MOST: u64 = 32;
+    let excess = excess.min(fraction.saturating_mul(MOST));
+    block.set_blob_excess_gas_and_price(excess, fraction.max(1));
 }
 
 /// So that sums of them are numbers still.

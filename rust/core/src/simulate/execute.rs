@@ -77,6 +77,8 @@ pub struct Execution {
     pub trace: Trace,
     pub accesses: Vec<Access>,
     pub surroundings: Surroundings,
+    /// Its storage and all accounts were watched: what it broke can be told.
+    pub watched: bool,
     /// Something was beyond the bounds and is missing in the trace.
     pub cut: bool,
     /// What it changed; empty where it was not executed to its end.
@@ -94,6 +96,7 @@ impl Execution {
             trace: recorder.trace,
             accesses: recorder.accesses,
             surroundings: recorder.surroundings,
+            watched: true,
             cut: recorder.cut,
             diff: StateDiff::default(),
             coinbase_payment: U256::ZERO,
@@ -243,6 +246,7 @@ fn finished(
         trace,
         accesses: recorder.accesses,
         surroundings: recorder.surroundings,
+        watched: true,
         cut: recorder.cut,
         diff,
         coinbase_payment,

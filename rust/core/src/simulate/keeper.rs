@@ -11,6 +11,7 @@ use alloy_primitives::{Address, B256, U256};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use revm::DatabaseRef;
 use serde::Deserialize;
+use std::cell::Cell;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -155,6 +156,7 @@ impl Follower {
             state: &self.state,
             block,
             asks: Some((&self.asker, deadline)),
+            waited: Cell::default(),
         };
         let proofs = slots.iter().filter(|(_, slots)| !slots.is_empty());
         let proofs = proofs.map(|(address, slots)| {

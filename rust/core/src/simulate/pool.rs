@@ -5,12 +5,13 @@ mod queue;
 mod tests;
 
 use super::backend::{Backend, Local, Node};
+use super::execute::Environment;
 use super::keeper::Neighbourhood;
 use super::prefetch::{self, Prefetch};
-use super::record::{Executed, Record};
+use super::record::{Before, Executed, Record};
 use super::simulator::{Simulator, Step, Unfinished};
 use super::state::head::HeadState;
-use super::state::{Recording, StateError, View};
+use super::state::{RecordedState, Recording, StateError, View};
 use super::suspect::{Failure, FailureKind, Simulated, Suspect};
 use super::transaction::Extras;
 use crate::config::{Executor, SimulationConfig};
@@ -21,6 +22,8 @@ use crate::stats::Stats;
 use alloy_primitives::B256;
 use bytes::Bytes;
 use queue::{Queue, Room};
+use revm::DatabaseRef;
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -30,8 +33,8 @@ const ATTEMPTS: u32 = 4;
 /// A suspect on its way.
 pub struct Job {
     suspect: Suspect,
-    /// Read from its JSON at the first attempt.
-    extras: Option<Extras>,
+    /// Of the transactions before it and its own, read at the first attempt.
+    extras: Option<Vec<Extras>>,
     since: Instant,
     deadline: Instant,
     /// Its state has been asked for: the head it was asked of, and what a node answered.
@@ -51,14 +54,36 @@ impl Job {
         }
     }
 
-    fn read_extras(&mut self) -> Result<Extras, String> {
-        if self.extras.is_none() {
-            self.extras = Some(match self.suspect.raw.take() {
-                Some((json, is_notification)) => Extras::of_json(&json, is_notification)?,
-                None => Extras::default(),
-            });
+    /// Reads what is in the JSON of the suspect and of what comes before it, once.
+    fn read_extras(&mut self) -> Result<(), String> {
+        if self.extras.is_some() {
+            return Ok(());
         }
-        Ok(self.extras.clone().unwrap_or_default())
+        let read = |raw: Option<(Bytes, bool)>| match raw {
+            Some((json, is_notification)) => Extras::of_json(&json, is_notification),
+            None => Ok(Extras::default()),
+        };
+        let raws = self.suspect.before.iter_mut();
+        let raws = raws.map(|earlier| earlier.raw.take());
+        let raws = raws.chain([self.suspect.raw.take()]);
+        self.extras = Some(raws.map(read).collect::<Result<_, _>>()?);
+        Ok(())
+    }
+
+    /// What is executed: of the transactions before it those that no block has yet, and the suspect.
+    fn sequence(&self, state: &View) -> Result<Vec<Step<'_>>, StateError> {
+        let extras = self.extras.as_deref().unwrap_or_default();
+        let before = self.suspect.before.iter().map(|earlier| &earlier.tx);
+        let all = before.chain([&self.suspect.tx]).zip(extras);
+        let mut steps: Vec<_> = all.map(|(tx, extras)| Step { tx, extras }).collect();
+        if steps.len() > 1 {
+            let sender = state.basic_ref(self.suspect.tx.from)?;
+            let next = sender.map_or(0, |sender| sender.nonce);
+            let last = steps.len() - 1;
+            let mut position = 0..;
+            steps.retain(|step| position.next() == Some(last) || step.tx.nonce >= next);
+        }
+        Ok(steps)
     }
 }
 
@@ -162,13 +187,10 @@ impl Shared {
 
     /// Executes a job on what is known of the state; where that does not do, has the rest fetched and puts it off.
     fn attempt(self: &Arc<Self>, simulator: &mut Simulator, mut job: Job) {
-        let extras = match job.read_extras() {
-            Ok(extras) => extras,
-            Err(reason) => {
-                let failure = Failure::new(FailureKind::State, reason);
-                return self.end(job, Err(failure), None);
-            }
-        };
+        if let Err(reason) = job.read_extras() {
+            let failure = Failure::new(FailureKind::State, reason);
+            return self.end(job, Err(failure), None);
+        }
         loop {
             if Instant::now() >= job.deadline {
                 return self.end(job, Err(late()), None);
@@ -187,12 +209,10 @@ impl Shared {
                 state: &self.state,
                 block: &block,
                 asks: job.fetched.as_ref().map(|_| (&self.asker, job.deadline)),
+                waited: Cell::default(),
             };
+            let (sequence, begun) = (job.sequence(&view), Instant::now());
             let recording = Recording::new(view);
-            let step = Step {
-                tx: &job.suspect.tx,
-                extras: &extras,
-            };
             let (local, node);
             let backend: &dyn Backend = match self.executor {
                 Executor::Revm => {
@@ -208,16 +228,17 @@ impl Shared {
                     &node
                 }
             };
-            let done = simulator.simulate(backend, &block.next, &[step], job.deadline);
+            let done = sequence.map_err(Unfinished::State).and_then(|sequence| {
+                let done = simulator.simulate(backend, &block.next, &sequence, job.deadline)?;
+                Ok((done, sequence))
+            });
             let failure = match done {
-                Ok(simulation) => {
+                Ok((simulation, sequence)) => {
                     let read = recording.into_read();
                     if !simulation.touched.is_empty() {
                         self.neighbourhood.add(read.accounts.keys().copied());
                     }
-                    let executed = self
-                        .records
-                        .then(|| Executed::new(&block.next, read, extras));
+                    let executed = self.records.then(|| executed(&block.next, read, &sequence));
                     return self.end(job, Ok(simulation), executed);
                 }
                 Err(Unfinished::State(StateError::Unknown)) if job.fetched.is_none() => {
@@ -231,7 +252,10 @@ impl Shared {
                     true => late(),
                     false => error.into(),
                 },
-                Err(Unfinished::Failed(failure)) => failure,
+                Err(Unfinished::Failed(failure)) => {
+                    let (took, waited) = (begun.elapsed(), recording.state().waited.get());
+                    blame(failure, took, waited, job.deadline - job.since)
+                }
             };
             return self.end(job, Err(failure), None);
         }
@@ -278,6 +302,23 @@ impl Shared {
         // A pipeline that is gone needs no result.
         self.items.send(Item::Simulated(Box::new(simulated))).ok();
     }
+}
+
+fn executed(environment: &Environment, read: RecordedState, sequence: &[Step]) -> Executed {
+    let (suspect, before) = sequence.split_last().expect("the suspect is in it");
+    let before = before.iter().map(|step| Before {
+        hash: step.tx.hash,
+        extras: step.extras.clone(),
+    });
+    Executed::new(environment, read, suspect.extras.clone(), before.collect())
+}
+
+/// What had most of its time and spent it on its own work takes too long to execute, whoever is asked.
+fn blame(mut failure: Failure, took: Duration, waited: Duration, time: Duration) -> Failure {
+    if failure.kind == FailureKind::Deadline && took >= time / 2 && waited < took / 10 {
+        failure.kind = FailureKind::Budget;
+    }
+    failure
 }
 
 fn late() -> Failure {

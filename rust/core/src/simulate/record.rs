@@ -1,5 +1,6 @@
 //! What a simulation read, written down: the same can be executed again without a node.
 
+use super::environment::set_excess_blob_gas;
 use super::execute::Environment;
 use super::state::{RecordedAccount, RecordedState};
 use super::suspect::Failure;
@@ -38,9 +39,19 @@ pub struct Executed {
     excess_blob_gas: Option<u64>,
     blob_base_fee_update_fraction: Option<u64>,
     extras: Extras,
+    /// Executed before it, in this order: their hashes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    before: Vec<Before>,
     accounts: BTreeMap<Address, Account>,
     codes: BTreeMap<B256, Bytes>,
     block_hashes: BTreeMap<u64, B256>,
+}
+
+/// A transaction that was executed first: the capture has it, under this hash.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Before {
+    pub hash: B256,
+    pub extras: Extras,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,7 +64,12 @@ struct Account {
 }
 
 impl Executed {
-    pub fn new(environment: &Environment, state: RecordedState, extras: Extras) -> Self {
+    pub fn new(
+        environment: &Environment,
+        state: RecordedState,
+        extras: Extras,
+        before: Vec<Before>,
+    ) -> Self {
         let block = &environment.block;
         let accounts = state.accounts.into_iter().map(|(address, account)| {
             let RecordedAccount { info, storage } = account;
@@ -80,6 +96,7 @@ impl Executed {
             excess_blob_gas: blobs.map(|blobs| blobs.excess_blob_gas),
             blob_base_fee_update_fraction: environment.blob_base_fee_update_fraction,
             extras,
+            before,
             accounts: accounts.collect(),
             codes: codes
                 .map(|(hash, code)| (hash, code.original_bytes()))
@@ -90,6 +107,10 @@ impl Executed {
 
     pub fn extras(&self) -> &Extras {
         &self.extras
+    }
+
+    pub fn before(&self) -> &[Before] {
+        &self.before
     }
 
     /// # Errors
@@ -109,7 +130,7 @@ impl Executed {
         };
         let fraction = self.blob_base_fee_update_fraction.filter(|n| *n > 0);
         if let (Some(excess), Some(fraction)) = (self.excess_blob_gas, fraction) {
-            block.set_blob_excess_gas_and_price(excess, fraction);
+            set_excess_blob_gas(&mut block, excess, fraction);
         }
         Ok(Environment {
             chain_id: self.chain_id,

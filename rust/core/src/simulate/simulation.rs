@@ -67,6 +67,8 @@ pub struct Simulation {
     pub factors: Vec<Factor>,
     /// Where its harm hangs on its surroundings.
     pub variations: Vec<Variation>,
+    /// Its storage and all accounts were watched, so that invariants could tell.
+    pub watched: bool,
     /// Parts of its trace did not fit and are not judged.
     pub cut: bool,
     /// All of it, for whoever asked for this simulation; alerts do without.
@@ -80,16 +82,34 @@ const STAGE_ONE: f32 = 0.2;
 /// kind that they do not know.
 const INTACT: f32 = 0.5;
 
+/// Of what cannot be watched to its end while it has to do with a monitored contract: an alert.
+pub const HIDING: f32 = 0.8;
+
 impl Simulation {
     /// The final probability: invariants, the model of what it does, and the first stage's score as independent evidence,
     /// `1 − (1 − harm)(1 − probability)(1 − 0.2 · stage one)`, where the model's odds are halved if a monitored contract was
     /// called and keeps its invariants. Harm and probability are the worst of all surroundings.
+    ///
+    /// What fails in all of them proves nothing: it may succeed after a transaction that is not known. Then, and where its
+    /// storage was not watched, the first stage's score stands if it is higher. What does more than can be recorded and
+    /// calls a monitored contract meanwhile is taken for an attack: honest transactions have nothing to hide behind.
     pub fn verdict(&self, stage_one: f32) -> f32 {
+        let verdict = self.evidence(stage_one);
+        let seen = (self.succeeded || !self.variations.is_empty()) && self.watched && !self.cut;
+        let hides = self.cut && !self.touched.is_empty();
+        match (seen, hides) {
+            (true, _) => verdict,
+            (false, false) => verdict.max(stage_one),
+            (false, true) => verdict.max(stage_one).max(HIDING),
+        }
+    }
+
+    fn evidence(&self, stage_one: f32) -> f32 {
         let varied = |of: fn(&Variation) -> f32| self.variations.iter().map(of).fold(0.0, f32::max);
         let harm = self.harm.max(varied(|variation| variation.harm));
         let probability = self.probability.unwrap_or(0.0);
         let mut probability = probability.max(varied(|v| v.probability.unwrap_or(0.0)));
-        if harm == 0.0 && !self.touched.is_empty() {
+        if harm == 0.0 && self.watched && !self.touched.is_empty() {
             probability = INTACT * probability / (INTACT * probability + 1.0 - probability);
         }
         let innocent = (1.0 - harm) * (1.0 - probability) * (1.0 - STAGE_ONE * stage_one);
@@ -102,16 +122,49 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn succeeded() -> Simulation {
+        Simulation {
+            succeeded: true,
+            watched: true,
+            ..Simulation::default()
+        }
+    }
+
     #[test]
     fn the_first_stage_alone_is_no_alert_once_it_is_known_what_it_does() {
-        assert_eq!(Simulation::default().verdict(1.0), 0.2);
+        assert!((succeeded().verdict(1.0) - 0.2).abs() < 1e-6);
+    }
+
+    #[test]
+    fn what_fails_or_is_not_seen_whole_proves_nothing() {
+        assert_eq!(Simulation::default().verdict(0.8), 0.8);
+        let cut = Simulation {
+            cut: true,
+            ..succeeded()
+        };
+        assert_eq!(cut.verdict(0.6), 0.6);
+        let unwatched = Simulation {
+            watched: false,
+            ..succeeded()
+        };
+        assert_eq!(unwatched.verdict(0.6), 0.6);
+    }
+
+    #[test]
+    fn what_hides_behind_noise_while_it_calls_a_monitored_contract_is_an_alert() {
+        let hides = Simulation {
+            cut: true,
+            touched: vec!["Vault".into()],
+            ..succeeded()
+        };
+        assert_eq!(hides.verdict(0.0), HIDING);
     }
 
     #[test]
     fn invariants_that_hold_speak_for_it() {
         let mut simulation = Simulation {
             probability: Some(0.8),
-            ..Simulation::default()
+            ..succeeded()
         };
         assert_eq!(simulation.verdict(0.0), 0.8);
         simulation.touched = vec!["Vault".into()];
@@ -139,7 +192,7 @@ mod tests {
         fn more_evidence_never_lowers_a_verdict(
             harm in 0.0..=1.0_f32, probability in 0.0..=1.0_f32, stage_one in 0.0..=1.0_f32, more in 0.0..=1.0_f32,
         ) {
-            let simulation = |harm, probability| Simulation { harm, probability: Some(probability), ..Simulation::default() };
+            let simulation = |harm, probability| Simulation { harm, probability: Some(probability), ..succeeded() };
             let verdict = simulation(harm, probability).verdict(stage_one);
             prop_assert!((0.0..=1.0).contains(&verdict));
             prop_assert!(simulation(harm.max(more), probability).verdict(stage_one) >= verdict);

@@ -286,6 +286,7 @@ impl Simulator {
             violations: run.violations.clone(),
             harm: run.harm,
             probability: run.probability,
+            watched: execution.watched,
             cut: execution.cut,
             ..Simulation::default()
         }

@@ -1,7 +1,7 @@
 //! What is to be simulated, and what became of it.
 
 use super::record::Record;
-use super::simulation::Simulation;
+use super::simulation::{HIDING, Simulation};
 use super::state::StateError;
 use crate::tx::PendingTransaction;
 use alloy_primitives::B256;
@@ -9,12 +9,21 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
+/// A pending transaction, with its JSON and whether that is a notification: what no other stage reads is read from it.
+#[derive(Debug, Clone)]
+pub struct Earlier {
+    pub tx: Arc<PendingTransaction>,
+    pub raw: Option<(Bytes, bool)>,
+}
+
 /// A pending transaction that is worth a simulation.
 #[derive(Debug, Clone)]
 pub struct Suspect {
     pub tx: Arc<PendingTransaction>,
-    /// Its JSON, and whether that is a notification: what no other stage reads is read from it.
+    /// As of [`Earlier`].
     pub raw: Option<(Bytes, bool)>,
+    /// Of the same sender, and pending too, by nonce: it may build on them.
+    pub before: Vec<Earlier>,
     /// It is known to touch a monitored contract.
     pub contact: bool,
 }
@@ -32,7 +41,7 @@ pub struct Failure {
 pub enum FailureKind {
     /// It did not end in time.
     Deadline,
-    /// It makes more calls, or uses more gas, than a simulation may.
+    /// It makes more calls, uses more gas, or takes longer to execute than a simulation may.
     Budget,
     /// The node gave no state.
     State,
@@ -73,6 +82,16 @@ impl Failure {
         Self {
             kind,
             reason: reason.chars().take(REASON).collect(),
+        }
+    }
+}
+
+impl Failure {
+    /// What it says of a suspect that touches a monitored contract: to be more than can be simulated is a way to hide.
+    pub fn verdict(&self, contact: bool, stage_one: f32) -> f32 {
+        match self.kind == FailureKind::Budget && contact {
+            true => stage_one.max(HIDING),
+            false => stage_one,
         }
     }
 }

@@ -54,6 +54,7 @@ pub fn json(simulation: &Simulation) -> Value {
         "probability": simulation.probability.map(decimal),
         "factors": factors.collect::<Vec<_>>(),
         "variations": variations.collect::<Vec<_>>(),
+        "watched": simulation.watched,
         "cut": simulation.cut,
     })
 }

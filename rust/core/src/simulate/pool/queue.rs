@@ -150,6 +150,7 @@ mod tests {
         let suspect = Suspect {
             tx: Arc::new(tx),
             raw: None,
+            before: Vec::new(),
             contact,
         };
         Job::new(suspect, Instant::now(), Instant::now())

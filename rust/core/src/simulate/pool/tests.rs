@@ -108,6 +108,7 @@ fn suspect(nonce: u64) -> Suspect {
     Suspect {
         tx: Arc::new(tx),
         raw: None,
+        before: Vec::new(),
         contact: false,
     }
 }
@@ -141,7 +142,7 @@ fn state_of_the_contract(request: &Request) -> Option<Reply> {
         "debug_traceCall" => prestate(),
         "eth_getBalance" => json!("0x0"),
         "eth_getTransactionCount" => json!("0x0"),
-        "eth_getCode" if request.params[0] == json!(CONTRACT) => json!(CODE),
+        "eth_getCode" if request.params[0] == json!(CONTRACT.to_string()) => json!(CODE),
         "eth_getCode" => json!("0x"),
         "eth_getStorageAt" => json!(B256::with_last_byte(7)),
         _ => return None,
@@ -355,4 +356,36 @@ fn an_absurd_suspect_ends_as_one_that_no_block_can_hold() {
         simulation.outcome
     );
     assert!(!simulation.succeeded);
+}
+
+/// JUMPDEST PUSH0 JUMP.
+const LOOP: &str = "0x5b5f56";
+
+#[test]
+fn what_takes_too_long_by_itself_is_told_from_what_waits_for_a_node() {
+    let rig = rig(
+        |config| config.deadline_ms = 300,
+        |request| match request.method.as_str() {
+            "debug_traceCall" => {
+                let mut state = prestate();
+                state[CONTRACT.to_string()]["code"] = json!(LOOP);
+                Some(Reply::Result(state))
+            }
+            _ => state_of_the_contract(request),
+        },
+    );
+    let mut endless = suspect(1);
+    Arc::get_mut(&mut endless.tx).unwrap().gas = 1 << 40;
+    let config = SimulationConfig {
+        gas: 1 << 40,
+        deadline_ms: 300,
+        ..SimulationConfig::default()
+    };
+    assert!(rig.pool.offer(endless).is_none());
+    let failure = rig.result().result.expect_err("does not end");
+    let kind = failure.kind;
+    assert!(
+        kind == FailureKind::Budget || config.gas > SimulationConfig::default().gas,
+        "{failure:?}"
+    );
 }

@@ -25,6 +25,10 @@ impl<S> Recording<S> {
         }
     }
 
+    pub fn state(&self) -> &S {
+        &self.state
+    }
+
     /// What was read; anything else is an error there.
     pub fn into_read(self) -> RecordedState {
         self.read.into_inner()

@@ -9,7 +9,8 @@ use revm::DatabaseRef;
 use revm::bytecode::Bytecode;
 use revm::primitives::KECCAK_EMPTY;
 use revm::state::AccountInfo;
-use std::time::Instant;
+use std::cell::Cell;
+use std::time::{Duration, Instant};
 
 /// Reads at one head. Where the head moves on meanwhile, every read fails with [`StateError::Moved`]: parts of two states
 /// are no state.
@@ -18,6 +19,8 @@ pub struct View<'a> {
     pub block: &'a HeadBlock,
     /// Who is asked for what is not known, until when; nobody: it fails with [`StateError::Unknown`].
     pub asks: Option<(&'a Asker, Instant)>,
+    /// Time spent on waiting for answers.
+    pub waited: Cell<Duration>,
 }
 
 impl From<Moved> for StateError {
@@ -31,7 +34,10 @@ impl View<'_> {
     fn ask(&self, questions: Vec<(&'static str, String)>) -> Result<Vec<Bytes>, StateError> {
         let (asker, deadline) = self.asks.ok_or(StateError::Unknown)?;
         let methods: Vec<_> = questions.iter().map(|(method, _)| *method).collect();
-        let answers = methods.iter().zip(asker.wait(questions, deadline));
+        let begun = Instant::now();
+        let answers = asker.wait(questions, deadline);
+        self.waited.set(self.waited.get() + begun.elapsed());
+        let answers = methods.iter().zip(answers);
         answers
             .map(|(method, answer)| match answer {
                 Ok(raw) => Ok(raw.into()),

@@ -139,6 +139,7 @@ proptest! {
             output: Bytes::new(),
             trace: trace(frames),
             accesses: accesses.collect(),
+            watched: false,
             surroundings: Default::default(),
             cut: false,
             diff,
