@@ -127,8 +127,8 @@ def test_replay_with_emit_all_gives_every_transaction_with_its_features(capture:
 
 def test_a_key_without_effect_is_a_warning(capture: Path) -> None:
     result = replay(str(capture), "--set", "simulation.deadline_ms=10", "--set", "server.listen=a:1")
-    warnings = [line for line in result.stderr.splitlines() if "WARNING" in line]
-    assert [re.search(r": (\w+) has no effect: ", line)[1] for line in warnings] == ["simulation", "server"]  # type: ignore[index]
+    (warning,) = [line for line in result.stderr.splitlines() if "WARNING" in line]
+    assert ": server has no effect: " in warning
 
 
 def test_replay_stores_nothing(capture: Path, tmp_path: Path) -> None:
@@ -290,6 +290,8 @@ async def test_run_says_ready_alerts_and_stops_cleanly_with_all_events(tmp_path:
             f"chain.websocket_urls={node.url}",
             "--set",
             "alerts.jsonl=e.jsonl",
+            "--set",
+            "simulation.enabled=false",  # else in the order in which simulations end
             *ALL,
             "--json",
         )

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from mempool_ids import _core
 from mempool_ids.config import (
     Contract,
     IDSConfig,
@@ -20,8 +21,10 @@ from mempool_ids.config import (
 from mempool_ids.config.contracts import Donation, Invariants, Outflow, Release, Takeover, Views
 from mempool_ids.config.core import contracts_json
 from mempool_ids.config.load import locate
+from mempool_ids.config.models import Simulation
 from mempool_ids.config.section import Section
 from mempool_ids.exceptions import ConfigError, ModelError
+from tests.support import write_capture
 
 DESIGN = """
 operational_mode = "monitor_only"
@@ -257,14 +260,7 @@ def test_keys_without_effect_are_named_once_each_and_only_where_they_are_set(
 ) -> None:
     (file.parent / "vault.abi.json").write_text("[]")
     config = load(file, environ={})
-    expected = [
-        "simulation",
-        "defense",
-        "server",
-        "detection.threat_level_threshold",
-        "contracts.assets",
-        "contracts.pause",
-    ]
+    expected = ["defense", "server", "detection.threat_level_threshold", "contracts.pause"]
     assert [key for key, _ in without_effect(config)] == expected
     sensor_config(config)
     assert [record.getMessage().partition(" has no effect: ")[0] for record in caplog.records] == expected
@@ -314,6 +310,57 @@ def test_the_models_own_threshold_holds_unless_one_is_configured(tmp_path: Path)
     assert judged_at(f"detection.model={folder}", "detection.classification_threshold=0.7") == 0.7
     with pytest.raises(ModelError, match=r"none/manifest\.json"):
         judged_at(f"detection.model={tmp_path}/none")
+
+
+def test_what_is_simulated_reaches_the_core_as_far_as_it_was_set(file: Path) -> None:
+    assert simulated(file) == {"deadline_ms": 250}
+    given = {
+        "backend": "eth_simulate_v1",
+        "deadline_ms": 40,
+        "threshold": 0.25,
+        "threads": 0,
+        "queue": 9,
+        "per_sender": 3,
+        "gas": 1_000_000,
+        "frames": 100,
+        "bytes": 4096,
+        "accesses": 64,
+        "state": 1000,
+        "vary": False,
+    }
+    assert given.keys() == Simulation.model_fields.keys() - {"enabled"}
+    assert simulated(None, *(f"simulation.{key}={value}" for key, value in given.items())) == given
+    assert simulated(file, "simulation.enabled=false") is None
+
+
+@pytest.mark.parametrize("backend", ["revm", "debug_trace_call", "eth_simulate_v1"])
+def test_the_core_takes_every_backend_and_every_limit(backend: str, tmp_path: Path) -> None:
+    limits = [
+        f"simulation.{key}=1"
+        for key in sorted(Simulation.model_fields.keys() - {"enabled", "vary", "backend"})
+    ]
+    config = load(None, [*limits, "simulation.vary=true", f"simulation.backend={backend}"], environ={})
+    _core.Sensor(sensor_config(config, replay=[write_capture(tmp_path / "c.jsonl", 1)]))
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("simulation.backend=geth", "'revm', 'debug_trace_call' or 'eth_simulate_v1'"),
+        ("simulation.deadline_ms=0", "greater than 0"),
+        ("simulation.threads=-1", "greater than or equal to 0"),
+        ("simulation.threshold=2", "less than or equal to 1"),
+        ("simulation.gass=1", "did you mean simulation.gas?"),
+    ],
+)
+def test_a_simulation_that_cannot_be_is_refused(override: str, expected: str) -> None:
+    assert expected in problem(None, override)
+
+
+def simulated(path: Path | None, *overrides: str) -> object:
+    config = load(path, ["chain.websocket_urls=ws://a", *overrides], environ={})
+    contracts = [contract.model_copy(update={"abi": None}) for contract in config.contracts]
+    return json.loads(sensor_config(config.model_copy(update={"contracts": contracts})))["simulation"]
 
 
 def judged_at(*overrides: str) -> float:

@@ -373,6 +373,7 @@ async def test_a_bad_rule_file_stops_the_start_and_not_a_reload(tmp_path: Path) 
             tmp_path,
             websocket_url=node.url,
             detection={"classification_threshold": 0.999, "rules": [str(rules)]},
+            simulation={"enabled": False},
         )
         with pytest.raises(RulesError):
             await IDSEngine(config).start()

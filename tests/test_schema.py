@@ -11,7 +11,7 @@ from jsonschema.exceptions import ValidationError
 from mempool_ids import IDSConfig, IDSEngine, _core
 from mempool_ids.config import sensor_config
 from mempool_ids.schema import event_schema
-from tests.support import VAULT, alert, write_capture
+from tests.support import SENDER, VAULT, alert, write_capture
 
 VALIDATOR = Draft202012Validator(event_schema())
 
@@ -64,6 +64,60 @@ def test_wrong_alerts_are_invalid(change: Any) -> None:
     change(event)
     with pytest.raises(ValidationError):
         VALIDATOR.validate(event)
+
+
+def simulation() -> dict[str, Any]:
+    """As the core writes it."""
+    ether = {"type": "CALL", "from": SENDER, "to": VAULT, "value": "0x1", "gas": "0x1", "gasUsed": "0x1"}
+    config = sensor_config(IDSConfig(monitored_contracts=[VAULT]), listen=False)
+    report = orjson.loads(_core.inspect_transaction(config, orjson.dumps(ether).decode()))
+    return {"status": "done", **report["simulation"]}
+
+
+def test_alerts_say_what_their_simulation_found_or_why_there_is_none() -> None:
+    done = simulation()
+    assert done["touched"] == [VAULT]
+    VALIDATOR.validate(alert(1, simulation=done))
+    varied = {"of": "coinbase", "harm": 0.9, "probability": None}
+    broken = {
+        "name": "outflow",
+        "contract": "v",
+        "weight": 0.5,
+        "severe": False,
+        "explanation": "1 ETH leaves",
+    }
+    unique = {"account": SENDER, "asset": VAULT, "id": "7", "amount": "-1"}
+    more = {"variations": [varied], "invariants": [broken], "flows": [unique], "created": [VAULT]}
+    VALIDATOR.validate(alert(1, simulation={**done, **more}))
+    for failure in ("deadline", "budget", "state", "quota", "queue", "not_ready"):
+        failed = {"status": "failed", "failure": failure, "reason": "for people"}
+        VALIDATOR.validate(alert(1, simulation=failed))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"status": "maybe"},
+        {"status": "failed"},
+        {"status": "failed", "failure": "bored", "reason": ""},
+        {"harm": 1.5},
+        {"flows": [{"account": SENDER, "asset": "native", "amount": 5}]},
+        {"created": ["0x12"]},
+        {"variations": [{"of": "weather", "harm": 0.5, "probability": None}]},
+        {"coinbase_payment": "-1"},
+    ],
+)
+def test_a_simulation_that_says_nothing_certain_is_invalid(change: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        VALIDATOR.validate(alert(1, simulation={**simulation(), **change}))
+
+
+@pytest.mark.parametrize("key", ["block", "outcome", "flows", "invariants", "harm", "probability", "cut"])
+def test_a_done_simulation_is_whole(key: str) -> None:
+    done = simulation()
+    del done[key]
+    with pytest.raises(ValidationError):
+        VALIDATOR.validate(alert(1, simulation=done))
 
 
 def test_an_outcome_says_where_or_by_what() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from mempool_ids.cli.terminal import PATIENCE_S, WAITING, Aside
+from mempool_ids.cli.terminal import PATIENCE_S, WAITING, Aside, figures
 
 
 @pytest.fixture
@@ -52,6 +52,23 @@ def told(script: str) -> list[str]:
     command = [sys.executable, "-c", f"{setup} log_to_stderr(); {script}"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=20, check=True)
     return result.stderr.splitlines()
+
+
+def test_the_status_line_tells_of_simulations_once_there_are_any() -> None:
+    core = {
+        "endpoints": [],
+        "received": 1200,
+        "duplicates": 100,
+        "simulated": 0,
+        "detections": 2,
+        "dropped_queue": 0,
+        "dropped_events": 0,
+        "dropped_capture": 0,
+        "latency_us": {"p99": 120.0},
+        "head_number": 7,
+    }
+    assert figures(core, 14.0) == ["14 tx/s", "1,100 seen", "2 alerts", "p99 120 µs", "0 drops", "head 7"]
+    assert figures({**core, "simulated": 30}, 14.0)[2] == "30 simulated"
 
 
 def test_a_log_line_has_its_prefix_once() -> None:
@@ -99,8 +116,8 @@ def test_a_terminal_that_is_held_holds_up_nothing() -> None:
     script = (
         "import logging, sys, time; from mempool_ids.cli.terminal import *; log_to_stderr()\n"
         "log = logging.getLogger('mempool_ids')\n"
-        "core = dict(received=1, duplicates=0, detections=0, endpoints=[], latency_us={'p99': 1.0}, head_number=1,"
-        " dropped_queue=0, dropped_events=0, dropped_capture=0)\n"
+        "core = dict(received=1, duplicates=0, simulated=0, detections=0, endpoints=[], latency_us={'p99': 1.0},"
+        " head_number=1, dropped_queue=0, dropped_events=0, dropped_capture=0)\n"
         "with StatusLine() as line:\n"
         "    assert line.visible\n"
         "    for number in range(200): log.info('.' * 200); line.show(float(number), core); time.sleep(0.01)\n"
@@ -122,8 +139,8 @@ def test_a_terminal_that_is_held_holds_up_nothing() -> None:
 def test_the_status_line_is_shown_below_the_log_and_removed_in_the_end() -> None:
     script = (
         "import logging, sys; from mempool_ids.cli.terminal import *; log_to_stderr()\n"
-        "core = dict(received=1, duplicates=0, detections=0, endpoints=[], latency_us={'p99': 1.0}, head_number=77,"
-        " dropped_queue=0, dropped_events=0, dropped_capture=0)\n"
+        "core = dict(received=1, duplicates=0, simulated=0, detections=0, endpoints=[], latency_us={'p99': 1.0},"
+        " head_number=77, dropped_queue=0, dropped_events=0, dropped_capture=0)\n"
         "with StatusLine() as line:\n"
         "    line.show(1.0, core); logging.getLogger().handlers[0].flush(); logging.warning('news')\n"
         "say('end')"

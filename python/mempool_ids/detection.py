@@ -32,12 +32,12 @@ class ThreatDetection:
     severity: str
     threat_level: ThreatLevel
     score: float
-    """max(probability, signature_score)."""
+    """The verdict of its simulation; without one max(probability, signature_score)."""
     notify: bool
     """False where thresholds or suppressions mute it."""
     tx: PendingTransaction
     contracts: tuple[str, ...]
-    """Names of the monitored contracts it touches."""
+    """Names of the monitored contracts it touches, as far as can be seen, or calls when it is simulated."""
     classification: ClassificationResult
     signatures: tuple[SignatureMatch, ...]
     signature_score: float

@@ -4,6 +4,18 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+_SIMULATION = (
+    "triaged_contact",
+    "triaged_score",
+    "simulated",
+    "simulation_failures",
+    "exonerated",
+    "state_fetches",
+    "state_carried",
+    "state_discarded",
+    "state_failures",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Latency:
@@ -42,6 +54,24 @@ class IDSStatistics:
     duplicates: int = 0
     unparsed: int = 0
     classified: int = 0
+    triaged_contact: int = 0
+    """Passed on to be simulated, because they touch a monitored contract."""
+    triaged_score: int = 0
+    """Passed on because of their score alone."""
+    simulated: int = 0
+    """Simulations that came to a verdict."""
+    simulation_failures: Mapping[str, int] = field(default_factory=dict)
+    """Those that did not, by reason: deadline, budget, state, quota, queue, not_ready."""
+    exonerated: int = 0
+    """Would have been alerts, had their simulation not found them harmless."""
+    state_fetches: int = 0
+    """Simulations that had to ask a node for state."""
+    state_carried: int = 0
+    """Heads whose changes a node told: what was known of the state is kept."""
+    state_discarded: int = 0
+    """Heads whose changes nobody told: what is needed is read anew."""
+    state_failures: int = 0
+    """Heads that no node gave the header of: simulations go on with the one before."""
     detections: int = 0
     """Alerts that the core raised."""
     stored: int = 0
@@ -94,7 +124,7 @@ def shared(core: Mapping[str, Any]) -> dict[str, Any]:
 
 def from_core(core: Mapping[str, Any], *, background_failures: int, **engine: Any) -> IDSStatistics:
     """The core's counters with the engine's own."""
-    names = ("classified", "detections", "reorgs", "next_base_fee_wei", "tracked")
+    names = ("classified", "detections", "reorgs", "next_base_fee_wei", "tracked", *_SIMULATION)
     return IDSStatistics(
         **shared(core),
         **{name: core[name] for name in names},

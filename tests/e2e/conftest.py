@@ -69,8 +69,18 @@ class Sensors:
         self.rules.write_text(EVERY_DEPOSIT)
         self._running: list[SensorProcess] = []
 
-    def configure(self, vault: Deployed, *websocket_urls: str, chain: str = "", more: str = "") -> Path:
-        """Writes the configuration; `chain` adds lines to its section, `more` at the end."""
+    def configure(
+        self,
+        vault: Deployed,
+        *websocket_urls: str,
+        chain: str = "",
+        more: str = "",
+        simulation: bool = False,
+    ) -> Path:
+        """Writes the configuration; `chain` adds lines to its section, `more` at the end.
+
+        Without `simulation` the rules alone decide what alerts: a simulated deposit is found harmless.
+        """
         urls = ", ".join(f'"{url}"' for url in websocket_urls)
         path = self.folder / "ids.toml"
         path.write_text(
@@ -88,6 +98,8 @@ name = "Vault"
 address = "{vault.address}"
 [detection]
 rules = ["{self.rules}"]
+[simulation]
+enabled = {str(simulation).lower()}
 [alerts]
 jsonl = "events.jsonl"
 [storage]

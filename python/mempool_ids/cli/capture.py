@@ -41,7 +41,8 @@ def capture(
     """Records pending transactions as Parquet, in the schema of flashbots/mempool-dumpster, until SIGINT or SIGTERM.
 
     Exit code 1 if anything was lost. Nothing is judged; `mempool-ids replay DIR` does that later, as often as wanted.
-    To record while alerting, give `run` a `[capture]` section.
+    Nothing is simulated either, so such a replay is judged by the first stage alone. To record while alerting, and
+    with what simulations read, give `run` a `[capture]` section.
 
     **Example**
 

@@ -69,6 +69,7 @@ def summary(core: dict[str, Any], seconds: float) -> dict[str, Any]:
         "transactions": transactions,
         "duplicates": core["duplicates"],
         "classified": core["classified"],
+        "simulated": core["simulated"],
         "alerts": core["detections"],
         "anomalies": anomalies,
         "dropped": core["dropped_queue"] + core["dropped_events"] + core["dropped_capture"],

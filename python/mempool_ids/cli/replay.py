@@ -41,9 +41,10 @@ def replay(
 ) -> None:
     """Judges recorded transactions; writes alerts as JSON lines to stdout and a summary to stderr.
 
-    A capture of a live run gives the alerts that the live run gave. `--emit all` writes a `tx` event for every
-    transaction, with its 22 features and its probability. With `--json` the summary is JSON, too. Nothing is stored,
-    nobody is notified.
+    A capture of a live run gives the alerts that the live run gave: what its simulations read of the chain is in it,
+    and they are executed again. What was recorded without simulations is judged by the first stage alone.
+    `--emit all` writes a `tx` event for every transaction, with its 22 features and its probability. With `--json` the
+    summary is JSON, too. Nothing is stored, nobody is notified.
 
     **Examples**
 
@@ -95,6 +96,7 @@ def _report(result: dict[str, Any], json: bool) -> None:
     parts = [
         f"{result['transactions']:,} transactions in {result['seconds']:.2f} s",
         f"{result['transactions_per_second']:,} tx/s",
+        *([f"{result['simulated']:,} simulated"] if result["simulated"] else []),
         f"{result['alerts']:,} alerts",
         f"{result['duplicates']:,} duplicates",
         *(f"{count:,} {kind}" for kind, count in result["anomalies"].items()),

@@ -33,8 +33,9 @@ def run(
 ) -> None:
     """Watches nodes and raises alerts, until SIGINT or SIGTERM.
 
-    Says "sensor ready" on stderr once it is subscribed. SIGHUP reloads the rules without losing a transaction. With
-    `--json` every alert is a JSON line on stdout.
+    Says "sensor ready" on stderr once it is subscribed. What touches a monitored contract or looks suspicious is
+    simulated first; `simulation.deadline_ms` later at the most it is judged. SIGHUP reloads the rules without losing a
+    transaction. With `--json` every alert is a JSON line on stdout.
 
     **Examples**
 

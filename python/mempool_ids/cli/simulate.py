@@ -1,5 +1,6 @@
 """`mempool-ids simulate`: what one transaction would do."""
 
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,6 +20,7 @@ _ETHER = 10**18
 _NESTED = 64  # calls inside each other that are drawn
 _DRAWN = 400  # calls
 _ARGUMENTS = 4
+_HEX = re.compile(r"0x[0-9a-fA-F]*")
 _LEVELS = {"CRITICAL": "bold red", "HIGH": "red", "MEDIUM": "yellow", "LOW": "cyan", "BENIGN": "green"}
 
 
@@ -72,13 +74,13 @@ def simulate(
 def _text(transaction: str) -> str:
     if transaction == "-":
         return sys.stdin.read()
-    if transaction.startswith("0x") and not Path(transaction).exists():
+    if _HEX.fullmatch(transaction):
         return transaction
-    path = Path(transaction)
-    if not path.exists():
-        raise ConfigError(f"{transaction}: no such file, and no hash or signed bytes (they begin with 0x)")
     try:
-        return path.read_text(encoding="utf-8")
+        return Path(transaction).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        said = f"{transaction}: no such file, and no hash or signed bytes (0x and hexadecimal digits)"
+        raise ConfigError(said) from None
     except UnicodeDecodeError:
         raise ConfigError(f"{transaction}: not text") from None
 
@@ -108,12 +110,7 @@ def render(report: dict[str, Any]) -> Group:
                 style="dim",
             )
         )
-    parts.append(
-        Text(
-            f"{simulation['outcome']} in block {simulation['block']:,}, {simulation['gas_used']:,} gas, "
-            f"{simulation['frames']:,} calls, {_ether(simulation['coinbase_payment'])} to the block's builder"
-        )
-    )
+    parts.append(Text(_outcome(simulation)))
     first = report["stage_one"]
     evidence = [
         f"invariants {simulation['harm']:.3f}",
@@ -128,6 +125,14 @@ def render(report: dict[str, Any]) -> Group:
         )
     )
     return Group(*parts)
+
+
+def _outcome(simulation: dict[str, Any]) -> str:
+    size = f"{simulation['gas_used']:,} gas, calls: {simulation['frames']:,}"
+    if not simulation["block"]:  # a recorded trace: nobody knows where it ran, or what the builder got
+        return f"{simulation['outcome']}, {size}"
+    paid = _ether(simulation["coinbase_payment"])
+    return f"{simulation['outcome']} in block {simulation['block']:,}, {size}, {paid} to the block's builder"
 
 
 class _Names:

@@ -222,6 +222,7 @@ def figures(core: Mapping[str, Any], rate: float, phase: str = "") -> list[str]:
         phase,
         f"{rate:,.0f} tx/s",
         f"{core['received'] - core['duplicates']:,} seen",
+        f"{core['simulated']:,} simulated" if core["simulated"] else "",
         f"{core['detections']:,} alerts",
         f"{sum(e['up'] for e in endpoints)}/{len(endpoints)} endpoints" if endpoints else "",
         f"p99 {core['latency_us']['p99']:,.0f} µs",
