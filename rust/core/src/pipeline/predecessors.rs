@@ -46,6 +46,9 @@ impl Predecessors {
         self.order.push_back(sender);
         if self.by_sender[&sender].len() > PER_SENDER {
             self.forget(&sender);
+            if let Some(first) = self.order.iter().position(|other| *other == sender) {
+                self.order.remove(first);
+            }
         }
         while (self.order.len() > REMEMBERED || self.bytes > BYTES)
             && let Some(oldest) = self.order.pop_front()

@@ -1,5 +1,8 @@
 //! Triage: what is simulated, and what waits for its simulation.
 
+#[cfg(test)]
+mod tests;
+
 use super::dedup::Dedup;
 use super::predecessors::Predecessors;
 use super::stage::Slot;
@@ -53,8 +56,8 @@ pub struct Simulations {
     order: VecDeque<B256>,
     /// Passed on, and of these with a verdict: their contents' fingerprints.
     triaged: Dedup<u64>,
-    predecessors: Predecessors,
     judged: Dedup<u64>,
+    predecessors: Predecessors,
     stats: Arc<Stats>,
 }
 
@@ -99,11 +102,9 @@ impl Simulations {
             }
             return false;
         }
-        if self
-            .triaged
-            .insert(slot.tx.hash, slot.fingerprint)
-            .is_some()
-        {
+        let before = self.triaged.insert(slot.tx.hash, slot.fingerprint);
+        // What had no verdict has another chance now that its callee's code is there.
+        if before.is_some_and(|before| before != slot.fingerprint || !slot.again) {
             return false;
         }
         match contact {
@@ -144,7 +145,8 @@ impl Simulations {
         let hash = slot.tx.hash;
         let tx = Arc::new(slot.tx.clone());
         self.remember(&slot, tx.clone());
-        let raw = slot.raw.take();
+        let raw = slot.raw_copy();
+        slot.raw = None;
         let suspect = self.live.is_some().then(|| Suspect {
             before: match self.config.backend {
                 Executor::DebugTraceCall => Vec::new(),
@@ -172,7 +174,7 @@ impl Simulations {
 
     fn remember(&mut self, slot: &Slot, tx: Arc<PendingTransaction>) {
         let contact = !slot.contacts.is_empty();
-        self.predecessors.remember(tx, slot.raw.clone(), contact);
+        self.predecessors.remember(tx, slot.raw_copy(), contact);
     }
 
     /// The next one whose result is overdue at `now_ms`: in a replay, what the capture has no simulation of.

@@ -84,6 +84,14 @@ impl Clock {
     }
 }
 
+impl Slot {
+    /// Its JSON, for keeping: a copy, since the bytes may be a part of a message of megabytes.
+    pub fn raw_copy(&self) -> Option<(Bytes, bool)> {
+        let (raw, is_notification) = self.raw.as_ref()?;
+        Some((Bytes::copy_from_slice(raw), *is_notification))
+    }
+}
+
 impl Default for Slot {
     fn default() -> Self {
         Self {

@@ -386,7 +386,7 @@ impl Worker {
                     tx: slot.tx.clone(),
                     row: slot.row,
                     fingerprint: slot.fingerprint,
-                    raw: slot.raw.clone(),
+                    raw: slot.raw_copy(),
                     arrived: slot.clock.arrived,
                 };
                 self.stats

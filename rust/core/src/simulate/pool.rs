@@ -257,7 +257,8 @@ impl Shared {
                     if !simulation.touched.is_empty() {
                         self.neighbourhood.add(read.accounts.keys().copied());
                     }
-                    let executed = self.records.then(|| executed(&block.next, read, &sequence));
+                    let recorded = self.records && self.executor == Executor::Revm;
+                    let executed = recorded.then(|| executed(&block.next, read, &sequence));
                     return self.end(job, Ok(simulation), executed);
                 }
                 Err(Unfinished::State(StateError::Unknown)) if job.fetched.is_none() => {
@@ -319,9 +320,15 @@ impl Shared {
         result: Result<super::simulation::Simulation, Failure>,
         executed: Option<Executed>,
     ) {
-        let record = self.records.then(|| Record {
+        let failure = match (&result, &executed) {
+            (Err(failure), _) => Some(failure.clone()),
+            // What the node read is not known.
+            (Ok(_), None) => Some(Failure::new(FailureKind::NotReady, "executed by a node")),
+            (Ok(_), Some(_)) => None,
+        };
+        let record = self.records.then_some(Record {
             hash,
-            failure: result.as_ref().err().cloned(),
+            failure,
             executed,
         });
         let simulated = Simulated {
