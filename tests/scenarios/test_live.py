@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -17,16 +18,27 @@ from tests.scenarios.stage import Scenario, Stage
 pytestmark = pytest.mark.timeout(120)
 
 
-def configure(folder: Path, node: Node, stages: list[Stage]) -> Path:
-    """One sensor for all stages, which alerts on all that touches their contracts, whatever it thinks of it.
+#: Alerts on all that touches the contracts, whatever it thinks of it.
+EVERYTHING = "classification_threshold = 0.0\nmonitored_only = true"
+DEFAULTS = ""
 
-    A contract's name begins with its scenario's.
-    """
+
+@dataclass(frozen=True)
+class Played:
+    #: What a sensor that alerts on everything says, by the scenario's name.
+    seen: dict[str, Event]
+    #: Scenarios that a sensor with the usual thresholds alerts on.
+    alerted: set[str]
+
+
+def configure(folder: Path, node: Node, stages: list[Stage], detection: str) -> Path:
+    """One sensor for all stages. A contract's name begins with its scenario's."""
     contracts = "".join(
         monitored.toml(f"{scenario.name}: {monitored.contract.name}")
         for scenario, stage in zip(SCENARIOS, stages, strict=True)
         for monitored in stage.monitored
     )
+    folder.mkdir()
     path = folder / "ids.toml"
     path.write_text(
         f"""\
@@ -36,10 +48,10 @@ id = {stages[0].chain_id}
 websocket_urls = ["{node.websocket_url}"]
 rpc_urls = ["{node.http_url}"]
 [detection]
-classification_threshold = 0.0
-monitored_only = true
+{detection}
 [alerts]
 jsonl = "events.jsonl"
+stats_interval_s = 0.2
 [storage]
 url = "sqlite:///detections.db"
 {contracts}"""
@@ -47,37 +59,58 @@ url = "sqlite:///detections.db"
     return path
 
 
-async def play(node: Node, folder: Path) -> dict[str, Event]:
-    """Plays all scenarios under the eyes of one sensor; its alert of each, by the scenario's name."""
+async def play(node: Node, folder: Path) -> Played:
+    """Plays all scenarios under the eyes of two sensors."""
     async with Rpc(node.http_url) as rpc:
         stages = list(await asyncio.gather(*(scenario.build(rpc) for scenario in SCENARIOS)))
-        sensor = SensorProcess(["run", "-c", str(configure(folder, node, stages))], folder)
+        sensors = [
+            SensorProcess(
+                ["run", "-c", str(configure(folder / name, node, stages, detection))], folder / name
+            )
+            for name, detection in (("everything", EVERYTHING), ("usual", DEFAULTS))
+        ]
+        everything, usual = sensors
         try:
-            await sensor.wait_ready()
+            for sensor in sensors:
+                await sensor.wait_ready()
             sent = {
                 await stage.act(): scenario.name for scenario, stage in zip(SCENARIOS, stages, strict=True)
             }
-            await sensor.wait_alerted(sent)
-            return {sent[event["tx"]["hash"]]: event for event in alerts(sensor.events())}
+            await everything.wait_alerted(sent)
+            await usual.until(lambda: _judged(usual) >= len(sent), "all simulations to end")
+            seen = {sent[event["tx"]["hash"]]: event for event in alerts(everything.events())}
+            return Played(seen, {sent[tx_hash] for tx_hash in usual.alerted()})
         finally:
-            sensor.close()
+            for sensor in sensors:
+                sensor.close()
+
+
+def _judged(sensor: SensorProcess) -> int:
+    """Simulations that have come to an end, as its last figures have it."""
+    figures = [event["stats"] for event in sensor.events() if event["event_type"] == "stats"]
+    return figures[-1]["simulated"] + sum(figures[-1]["simulation_failures"].values()) if figures else 0
 
 
 @pytest.fixture(scope="module")
-def seen(live_node: Node, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Event]:
-    return asyncio.run(play(live_node, tmp_path_factory.mktemp("sensor")))
+def played(live_node: Node, tmp_path_factory: pytest.TempPathFactory) -> Played:
+    return asyncio.run(play(live_node, tmp_path_factory.mktemp("sensors")))
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
-def test_an_attack_is_told_from_what_looks_like_one(scenario: Scenario, seen: dict[str, Event]) -> None:
-    alert = seen[scenario.name]
+def test_an_attack_is_told_from_what_looks_like_one(scenario: Scenario, played: Played) -> None:
+    alert = played.seen[scenario.name]
     assert alert["simulation"]["status"] == "done", alert["simulation"]
     assert (alert["threat_level"] in ("HIGH", "CRITICAL")) == (scenario.kind == "attack"), alert["simulation"]
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_the_usual_thresholds_alert_on_attacks_alone(scenario: Scenario, played: Played) -> None:
+    assert (scenario.name in played.alerted) == (scenario.kind == "attack")
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_the_sensor_sees_which_contracts_a_pending_transaction_is_about(
-    scenario: Scenario, seen: dict[str, Event]
+    scenario: Scenario, played: Played
 ) -> None:
-    named = [name.partition(": ")[0] for name in seen[scenario.name]["contracts"]]
+    named = [name.partition(": ")[0] for name in played.seen[scenario.name]["contracts"]]
     assert set(named) == {scenario.name}

@@ -111,7 +111,7 @@ pub struct SimulationConfig {
     /// Score of the first stage from which a transaction is simulated that touches no monitored contract as far as can be
     /// seen.
     pub threshold: f32,
-    /// Simulating threads; 0: half the cores.
+    /// Simulating threads; 0: as many as cores, and two at least.
     pub threads: usize,
     /// Suspects that wait or are simulated at once, of all senders and of one.
     pub queue: usize,

@@ -5,6 +5,7 @@ use crate::chain::CodeAnswer;
 use crate::features::{CodeFacts, FeatureVector};
 use crate::tx::PendingTransaction;
 use alloy_primitives::Address;
+use bytes::Bytes;
 use hashbrown::{HashMap, HashSet};
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -35,7 +36,16 @@ pub struct Waiting {
     pub tx: PendingTransaction,
     pub row: FeatureVector,
     pub fingerprint: u64,
+    /// As in [`Slot`](super::stage::Slot).
+    pub raw: Option<(Bytes, bool)>,
     pub arrived: Instant,
+}
+
+impl Waiting {
+    fn bytes(&self) -> usize {
+        let raw = self.raw.as_ref().map_or(0, |(raw, _)| raw.len());
+        self.tx.input.len() + raw
+    }
 }
 
 /// What the cache says of a callee.
@@ -119,8 +129,13 @@ impl Codes {
         // Ether sent to an account without code is no call, whatever comes there later.
         if let Some(queue) = self.waiting.get_mut(&answer.address) {
             let before = queue.len();
-            // Their input is empty: the bytes that wait stay the same.
-            queue.retain(|waiting| !waiting.tx.input.is_empty());
+            queue.retain(|waiting| {
+                let stays = !waiting.tx.input.is_empty();
+                if !stays {
+                    self.waiting_bytes -= waiting.bytes();
+                }
+                stays
+            });
             self.waiting_count -= before - queue.len();
             if queue.is_empty() {
                 self.waiting.remove(&answer.address);
@@ -145,11 +160,11 @@ impl Codes {
             && let Some(oldest) = queue.pop_front()
         {
             self.waiting_count -= 1;
-            self.waiting_bytes -= oldest.tx.input.len();
+            self.waiting_bytes -= oldest.bytes();
             gave_way += 1;
         }
         self.waiting_count += 1;
-        self.waiting_bytes += waiting.tx.input.len();
+        self.waiting_bytes += waiting.bytes();
         queue.push_back(waiting);
         while (self.waiting_count > WAITING || self.waiting_bytes > WAITING_BYTES)
             && let Some(oldest) = self.waiting_order.pop_front()
@@ -175,10 +190,7 @@ impl Codes {
     fn take(&mut self, callee: &Address) -> VecDeque<Waiting> {
         let taken = self.waiting.remove(callee).unwrap_or_default();
         self.waiting_count -= taken.len();
-        self.waiting_bytes -= taken
-            .iter()
-            .map(|waiting| waiting.tx.input.len())
-            .sum::<usize>();
+        self.waiting_bytes -= taken.iter().map(Waiting::bytes).sum::<usize>();
         taken
     }
 }

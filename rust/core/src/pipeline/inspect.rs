@@ -313,6 +313,7 @@ impl Nodes {
             block: &moment.block,
             asks: Some((&self.asker, self.deadline)),
             waited: Cell::default(),
+            hashes: Cell::default(),
         };
         // Said now, where the node has no state of that block at all.
         view.basic_ref(tx.from)

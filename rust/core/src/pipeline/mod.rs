@@ -325,7 +325,8 @@ fn simulators(config: &SensorConfig, rules: &Arc<ArcSwap<RuleSet>>) -> Result<Ve
     };
     let threads = match (&config.source, simulation.threads) {
         (SourceConfig::Replay(_), _) => 0,
-        (SourceConfig::Live(_), 0) => available_parallelism().map_or(1, |n| n.get().div_ceil(2)),
+        // They wait for nodes at times, and one must not hold up the others.
+        (SourceConfig::Live(_), 0) => available_parallelism().map_or(2, |n| n.get().max(2)),
         (SourceConfig::Live(_), threads) => threads,
     };
     (0..=threads)

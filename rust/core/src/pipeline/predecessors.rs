@@ -66,6 +66,8 @@ impl Predecessors {
             .filter(|earlier| earlier.tx.nonce < tx.nonce)
             .cloned()
             .collect();
+        // Of those of one nonce the newest: it replaces the others.
+        before.reverse();
         before.sort_by_key(|earlier| earlier.tx.nonce);
         before.dedup_by_key(|earlier| earlier.tx.nonce);
         before

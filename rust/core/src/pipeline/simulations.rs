@@ -3,7 +3,7 @@
 use super::dedup::Dedup;
 use super::predecessors::Predecessors;
 use super::stage::Slot;
-use crate::config::SimulationConfig;
+use crate::config::{Executor, SimulationConfig};
 use crate::simulate::backend::Local;
 use crate::simulate::keeper::Keeper;
 use crate::simulate::pool::Pool;
@@ -139,18 +139,22 @@ impl Simulations {
         mut slot: Slot,
         probability: f32,
         score: f32,
+        now_ms: u64,
     ) -> Option<(B256, Failure)> {
         let hash = slot.tx.hash;
         let tx = Arc::new(slot.tx.clone());
         self.remember(&slot, tx.clone());
         let raw = slot.raw.take();
         let suspect = self.live.is_some().then(|| Suspect {
-            before: self.predecessors.before(&tx),
+            before: match self.config.backend {
+                Executor::DebugTraceCall => Vec::new(),
+                _ => self.predecessors.before(&tx),
+            },
             tx,
             raw,
             contact: !slot.contacts.is_empty(),
         });
-        let due_ms = slot.tx.seen_ms + self.config.deadline_ms + GRACE_MS;
+        let due_ms = now_ms.saturating_add(self.config.deadline_ms + GRACE_MS);
         let waiting = Waiting {
             slot,
             probability,

@@ -331,6 +331,7 @@ fn waiting(input: usize) -> Waiting {
         },
         row: [0.0; FEATURES],
         fingerprint: 0,
+        raw: None,
         arrived: Instant::now(),
     }
 }

@@ -159,7 +159,9 @@ impl Worker {
             if self.last_tick.elapsed() >= TICK || ended {
                 self.tick(inbox);
             }
-            if ended {
+            // Whoever simulates holds the queue open, too.
+            let source_is_gone = self.live.as_ref().is_some_and(|live| live.has_ended());
+            if ended || (taken == 0 && source_is_gone && inbox.is_empty()) {
                 break;
             }
         }
@@ -384,6 +386,7 @@ impl Worker {
                     tx: slot.tx.clone(),
                     row: slot.row,
                     fingerprint: slot.fingerprint,
+                    raw: slot.raw.clone(),
                     arrived: slot.clock.arrived,
                 };
                 self.stats
@@ -427,12 +430,13 @@ impl Worker {
                 tx,
                 row,
                 fingerprint,
+                raw,
                 arrived,
             } = waiting;
             let slot = &mut self.slots[self.filled];
             slot.clock = Clock::new(arrived);
             (slot.tx, slot.row, slot.again) = (tx, row, true);
-            slot.fingerprint = fingerprint;
+            (slot.fingerprint, slot.raw) = (fingerprint, raw);
             self.stages.examine_again(slot);
             self.stats.rescored.add(1);
             self.filled += 1;
@@ -464,7 +468,7 @@ impl Worker {
             probabilities.clear();
             probabilities.resize(batch, NO_ANSWER);
         }
-        let classified = Instant::now();
+        let (classified, now) = (Instant::now(), self.now_ms());
         for (i, probability) in probabilities.iter().copied().enumerate() {
             let slot = &mut self.slots[i];
             slot.clock.classified = classified;
@@ -500,7 +504,7 @@ impl Worker {
                 }
                 if simulations.wants(slot, score) {
                     let slot = std::mem::take(&mut self.slots[i]);
-                    let refused = simulations.submit(slot, probability, score);
+                    let refused = simulations.submit(slot, probability, score, now);
                     self.refused(refused);
                     continue;
                 }
@@ -579,7 +583,7 @@ impl Worker {
         let Some(waiting) = simulations.take(hash) else {
             return;
         };
-        if result.is_ok() {
+        if result.as_ref().is_ok_and(Simulation::decides) {
             simulations.conclude(&waiting);
         }
         let Awaiting {
@@ -593,7 +597,11 @@ impl Worker {
         match result {
             Ok(simulation) => {
                 self.stats.simulated.add(1);
-                let score = simulation.verdict(stage_one);
+                // A rule of full weight asks for no proof.
+                let certain = slot.signature_score >= 1.0;
+                let score = simulation
+                    .verdict(stage_one)
+                    .max(f32::from(u8::from(certain)));
                 let contact = contact || !simulation.touched.is_empty();
                 if self.stages.is_detection(contact, score) {
                     let done = DoneSimulation {

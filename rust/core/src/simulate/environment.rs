@@ -7,6 +7,7 @@ use alloy_primitives::{Address, B256, U64, U256};
 use revm::context::BlockEnv;
 use revm::primitives::hardfork::SpecId;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 /// Seconds between blocks where the chain has not shown its own.
 const INTERVAL: u64 = 12;
@@ -34,6 +35,9 @@ pub struct Header {
     requests_hash: Option<B256>,
     #[serde(default)]
     withdrawals: Vec<Withdrawal>,
+    /// Their hashes.
+    #[serde(default)]
+    transactions: Vec<IgnoredAny>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -48,6 +52,11 @@ impl Header {
 
     pub fn timestamp(&self) -> u64 {
         self.timestamp.to()
+    }
+
+    /// How many transactions the block has.
+    pub fn transactions(&self) -> usize {
+        self.transactions.len()
     }
 
     /// Whose balances grew with the block and without a transaction.

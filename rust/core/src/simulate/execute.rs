@@ -15,8 +15,8 @@ use revm::primitives::hardfork::SpecId;
 use revm::{Context, DatabaseCommit, DatabaseRef, InspectEvm, MainBuilder, MainContext};
 use std::borrow::Cow;
 
-/// Gas of a view: what nodes allow an `eth_call`.
-const VIEW_GAS: u64 = 50_000_000;
+/// Gas of a view: several are asked in one simulation, and hostile tokens answer them too.
+const VIEW_GAS: u64 = 10_000_000;
 
 /// The block that an execution happens in, and its rules.
 #[derive(Debug, Clone)]
@@ -77,6 +77,8 @@ pub struct Execution {
     pub trace: Trace,
     pub accesses: Vec<Access>,
     pub surroundings: Surroundings,
+    /// Its trace has all calls, and not its logs and payments alone.
+    pub has_calls: bool,
     /// Its storage and all accounts were watched: what it broke can be told.
     pub watched: bool,
     /// Something was beyond the bounds and is missing in the trace.
@@ -96,6 +98,7 @@ impl Execution {
             trace: recorder.trace,
             accesses: recorder.accesses,
             surroundings: recorder.surroundings,
+            has_calls: true,
             watched: true,
             cut: recorder.cut,
             diff: StateDiff::default(),
@@ -246,6 +249,7 @@ fn finished(
         trace,
         accesses: recorder.accesses,
         surroundings: recorder.surroundings,
+        has_calls: true,
         watched: true,
         cut: recorder.cut,
         diff,

@@ -12,11 +12,13 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use revm::DatabaseRef;
 use serde::Deserialize;
 use std::cell::Cell;
+use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Heads that wait to be followed.
 const WAITING: usize = 64;
+const BEHIND: usize = 4;
 /// How long a node may take to say what a block changed. Until then simulations go on with the head before.
 const PATIENCE: Duration = Duration::from_secs(2);
 /// A node that another one was faster than is asked again after this.
@@ -96,8 +98,13 @@ struct Follower {
 
 impl Follower {
     fn run(self, heads: &Receiver<B256>) {
-        while let Ok(hash) = heads.recv() {
-            if let Err(_reason) = self.follow(hash) {
+        while let Ok(mut hash) = heads.recv() {
+            // Far behind, the newest alone matters.
+            if heads.len() > BEHIND {
+                hash = heads.try_iter().last().unwrap_or(hash);
+            }
+            let follow = AssertUnwindSafe(|| self.follow(hash));
+            if !matches!(std::panic::catch_unwind(follow), Ok(Ok(()))) {
                 self.stats.state_failures.add(1);
             }
         }
@@ -157,6 +164,7 @@ impl Follower {
             block,
             asks: Some((&self.asker, deadline)),
             waited: Cell::default(),
+            hashes: Cell::default(),
         };
         let proofs = slots.iter().filter(|(_, slots)| !slots.is_empty());
         let proofs = proofs.map(|(address, slots)| {
@@ -202,7 +210,9 @@ struct ProvenSlot {
 fn changes(answer: &Asked, header: &Header) -> Changes {
     let diffs = answer.as_ref().ok().and_then(|raw| block_diffs(raw).ok());
     match diffs {
-        Some(diffs) => Changes::Told(diffs, header.paid().collect()),
-        None => Changes::Unknown,
+        Some(diffs) if diffs.len() == header.transactions() => {
+            Changes::Told(diffs, header.paid().collect())
+        }
+        _ => Changes::Unknown,
     }
 }

@@ -24,9 +24,13 @@ use bytes::Bytes;
 use queue::{Queue, Room};
 use revm::DatabaseRef;
 use std::cell::Cell;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
+/// Bytes of fetched state that may wait.
+const FETCHED: usize = 64 << 20;
 /// Attempts on heads that moved on meanwhile.
 const ATTEMPTS: u32 = 4;
 
@@ -97,6 +101,8 @@ struct Shared {
     items: ItemSender,
     stats: Arc<Stats>,
     executor: Executor,
+    /// Bytes of fetched state that wait to be read.
+    fetched: AtomicUsize,
     /// Whether what was read is handed over too.
     records: bool,
 }
@@ -130,6 +136,7 @@ impl Pool {
             items,
             stats,
             executor: config.backend,
+            fetched: AtomicUsize::new(0),
             records,
         });
         let pool = Self {
@@ -181,7 +188,15 @@ fn refused(kind: FailureKind) -> Failure {
 impl Shared {
     fn work(self: Arc<Self>, mut simulator: Simulator) {
         while let Some(job) = self.queue.next() {
-            self.attempt(&mut simulator, job);
+            let tx = job.suspect.tx.clone();
+            let attempt = AssertUnwindSafe(|| self.attempt(&mut simulator, job));
+            if std::panic::catch_unwind(attempt).is_err() {
+                // Our own mistake, which an attacker may have found: the next suspect is judged all the same.
+                self.queue.end(&tx.from);
+                let mut failure = Failure::new(FailureKind::Budget, "internal error");
+                failure.touched = true;
+                self.tell(tx.hash, Instant::now(), Err(failure), None);
+            }
         }
     }
 
@@ -199,17 +214,21 @@ impl Shared {
                 let failure = Failure::new(FailureKind::NotReady, "no block is known yet");
                 return self.end(job, Err(failure), None);
             };
-            if let Some((head, Some(raw))) = &mut job.fetched
-                && let Ok(accounts) = prefetch::accounts(&std::mem::take(raw))
+            if let Some((head, raw)) = &mut job.fetched
+                && let Some(raw) = raw.take()
             {
-                // For another head than the current one it is of no use.
-                self.state.learn_all(head, accounts).ok();
+                self.fetched.fetch_sub(raw.len(), Relaxed);
+                if let Ok(accounts) = prefetch::accounts(&raw) {
+                    // For another head than the current one it is of no use.
+                    self.state.learn_all(head, accounts).ok();
+                }
             }
             let view = View {
                 state: &self.state,
                 block: &block,
                 asks: job.fetched.as_ref().map(|_| (&self.asker, job.deadline)),
                 waited: Cell::default(),
+                hashes: Cell::default(),
             };
             let (sequence, begun) = (job.sequence(&view), Instant::now());
             let recording = Recording::new(view);
@@ -266,7 +285,19 @@ impl Shared {
         let (shared, tx, deadline) = (self.clone(), job.suspect.tx.clone(), job.deadline);
         self.prefetch
             .ask(&self.asker, &tx, &head, deadline, move |answer| {
-                let fetched = Some((head, answer));
+                // Without room it is asked for piece by piece.
+                let room = |raw: &Bytes| {
+                    raw.len() <= FETCHED / 8
+                        && shared.fetched.fetch_add(raw.len(), Relaxed) + raw.len() <= FETCHED
+                };
+                let kept = answer.as_ref().is_some_and(room);
+                if let Some(raw) = answer
+                    .as_ref()
+                    .filter(|raw| !kept && raw.len() <= FETCHED / 8)
+                {
+                    shared.fetched.fetch_sub(raw.len(), Relaxed);
+                }
+                let fetched = Some((head, answer.filter(|_| kept)));
                 shared.queue.put_back(Job { fetched, ..job });
             });
     }
@@ -278,16 +309,16 @@ impl Shared {
         executed: Option<Executed>,
     ) {
         self.queue.end(&job.suspect.tx.from);
-        self.tell(job, result, executed);
+        self.tell(job.suspect.tx.hash, job.since, result, executed);
     }
 
     fn tell(
         &self,
-        job: Job,
+        hash: B256,
+        since: Instant,
         result: Result<super::simulation::Simulation, Failure>,
         executed: Option<Executed>,
     ) {
-        let hash = job.suspect.tx.hash;
         let record = self.records.then(|| Record {
             hash,
             failure: result.as_ref().err().cloned(),
@@ -296,7 +327,7 @@ impl Shared {
         let simulated = Simulated {
             hash,
             result: result.map(Box::new),
-            took_us: job.since.elapsed().as_nanos() as f64 / 1000.0,
+            took_us: since.elapsed().as_nanos() as f64 / 1000.0,
             record: record.map(Box::new),
         };
         // A pipeline that is gone needs no result.

@@ -2,11 +2,11 @@
 
 use super::environment::set_excess_blob_gas;
 use super::execute::Environment;
+use super::state::answers::bytecode;
 use super::state::{RecordedAccount, RecordedState};
 use super::suspect::Failure;
 use super::transaction::Extras;
 use alloy_primitives::{Address, B256, Bytes, U256};
-use revm::bytecode::Bytecode;
 use revm::context::BlockEnv;
 use revm::primitives::hardfork::SpecId;
 use revm::state::AccountInfo;
@@ -158,7 +158,7 @@ impl Executed {
         RecordedState {
             accounts: accounts.collect(),
             codes: codes
-                .map(|(hash, code)| (*hash, Bytecode::new_raw(code.clone())))
+                .map(|(hash, code)| (*hash, bytecode(code.clone())))
                 .collect(),
             block_hashes: self
                 .block_hashes

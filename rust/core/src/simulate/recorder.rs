@@ -14,6 +14,8 @@ use revm::{Inspector, bytecode::opcode};
 use std::borrow::Cow;
 use std::time::Instant;
 
+/// Kept of every input, output and log: a call of three arguments.
+const BEGINNING: usize = 128;
 /// Steps between two looks at the clock: some 10 µs of work.
 const CLOCK_EVERY: u32 = 4_096;
 
@@ -126,9 +128,9 @@ impl Recorder {
         self
     }
 
-    /// As much of `bytes` as there is room for.
+    /// As much of `bytes` as there is room for, and the beginning in any case: selectors and amounts must not drown in noise.
     fn keep(&mut self, bytes: &[u8]) -> Bytes {
-        let room = self.bounds.bytes.saturating_sub(self.bytes);
+        let room = self.bounds.bytes.saturating_sub(self.bytes).max(BEGINNING);
         let kept = bytes.len().min(room);
         self.cut |= kept < bytes.len();
         self.bytes += kept;
@@ -141,6 +143,10 @@ impl Recorder {
         frame.parent = self.open.last().map_or(0, |parent| parent.index);
         if let Some(parent) = self.open.last_mut() {
             parent.calls += 1;
+        }
+        // A precompile may take long, and is one step.
+        if self.stopped.is_none() && Instant::now() >= self.bounds.deadline {
+            self.stopped = Some(Stop::Deadline);
         }
         self.trace.frames.push(frame);
         self.open.push(Open {

@@ -26,7 +26,7 @@ pub struct Loss {
     pub amount: U256,
 }
 
-/// The same transaction in other surroundings, where it did more harm than in the likely ones.
+/// The same transaction in other surroundings, where it did more harm than in the likely ones, or came to no end.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Variation {
     /// What was changed.
@@ -34,6 +34,8 @@ pub struct Variation {
     /// As [`Simulation::harm`] and [`Simulation::probability`].
     pub harm: f32,
     pub probability: Option<f32>,
+    /// It came to its end. What does not is as suspicious as what does more harm.
+    pub finished: bool,
 }
 
 /// One simulation.
@@ -67,6 +69,11 @@ pub struct Simulation {
     pub factors: Vec<Factor>,
     /// Where its harm hangs on its surroundings.
     pub variations: Vec<Variation>,
+    /// It called a monitored contract in a way that can change something.
+    pub acted: bool,
+    /// It was executed on what it will find as far as can be told: its sender's nonce was its own, no call went to where no
+    /// code is yet, and its gas was not lowered.
+    pub complete: bool,
     /// Its storage and all accounts were watched, so that invariants could tell.
     pub watched: bool,
     /// Parts of its trace did not fit and are not judged.
@@ -90,26 +97,34 @@ impl Simulation {
     /// `1 − (1 − harm)(1 − probability)(1 − 0.2 · stage one)`, where the model's odds are halved if a monitored contract was
     /// called and keeps its invariants. Harm and probability are the worst of all surroundings.
     ///
-    /// What fails in all of them proves nothing: it may succeed after a transaction that is not known. Then, and where its
-    /// storage was not watched, the first stage's score stands if it is higher. What does more than can be recorded and
-    /// calls a monitored contract meanwhile is taken for an attack: honest transactions have nothing to hide behind.
+    /// Only what was seen whole ([`decides`](Self::decides)) can lower the first stage's score. What does more than can be
+    /// recorded and calls a monitored contract meanwhile is taken for an attack: honest transactions have nothing to hide.
     pub fn verdict(&self, stage_one: f32) -> f32 {
         let verdict = self.evidence(stage_one);
-        let seen = (self.succeeded || !self.variations.is_empty()) && self.watched && !self.cut;
         let hides = self.cut && !self.touched.is_empty();
-        match (seen, hides) {
+        match (self.decides(), hides) {
             (true, _) => verdict,
             (false, false) => verdict.max(stage_one),
             (false, true) => verdict.max(stage_one).max(HIDING),
         }
     }
 
+    /// Whether it is known what the transaction does: it succeeded, on the state that it will find as far as can be told, with
+    /// its storage watched and nothing left out, in all surroundings, and the model had an answer. What fails proves nothing:
+    /// it may succeed after a transaction that is not known.
+    pub fn decides(&self) -> bool {
+        let finished = self.variations.iter().all(|variation| variation.finished);
+        let answered = self.probability.is_some_and(f32::is_finite);
+        self.succeeded && self.complete && self.watched && !self.cut && finished && answered
+    }
+
     fn evidence(&self, stage_one: f32) -> f32 {
+        let known = |probability: Option<f32>| probability.filter(|p| p.is_finite()).unwrap_or(0.0);
         let varied = |of: fn(&Variation) -> f32| self.variations.iter().map(of).fold(0.0, f32::max);
         let harm = self.harm.max(varied(|variation| variation.harm));
-        let probability = self.probability.unwrap_or(0.0);
-        let mut probability = probability.max(varied(|v| v.probability.unwrap_or(0.0)));
-        if harm == 0.0 && self.watched && !self.touched.is_empty() {
+        let varied = self.variations.iter().map(|v| known(v.probability));
+        let mut probability = varied.fold(known(self.probability), f32::max);
+        if harm == 0.0 && self.acted && self.decides() {
             probability = INTACT * probability / (INTACT * probability + 1.0 - probability);
         }
         let innocent = (1.0 - harm) * (1.0 - probability) * (1.0 - STAGE_ONE * stage_one);
@@ -125,7 +140,9 @@ mod tests {
     fn succeeded() -> Simulation {
         Simulation {
             succeeded: true,
+            complete: true,
             watched: true,
+            probability: Some(0.0),
             ..Simulation::default()
         }
     }
@@ -143,11 +160,26 @@ mod tests {
             ..succeeded()
         };
         assert_eq!(cut.verdict(0.6), 0.6);
-        let unwatched = Simulation {
-            watched: false,
-            ..succeeded()
-        };
-        assert_eq!(unwatched.verdict(0.6), 0.6);
+        type Change = fn(&mut Simulation);
+        let changes: [Change; 5] = [
+            |simulation| simulation.watched = false,
+            |simulation| simulation.complete = false,
+            |simulation| simulation.probability = None,
+            |simulation| simulation.probability = Some(f32::NAN),
+            |simulation| {
+                simulation.variations = vec![Variation {
+                    of: "time",
+                    harm: 0.0,
+                    probability: None,
+                    finished: false,
+                }];
+            },
+        ];
+        for change in changes {
+            let mut simulation = succeeded();
+            change(&mut simulation);
+            assert_eq!(simulation.verdict(0.6), 0.6);
+        }
     }
 
     #[test]
@@ -167,7 +199,7 @@ mod tests {
             ..succeeded()
         };
         assert_eq!(simulation.verdict(0.0), 0.8);
-        simulation.touched = vec!["Vault".into()];
+        simulation.acted = true;
         assert!((simulation.verdict(0.0) - 2.0 / 3.0).abs() < 1e-6);
         simulation.harm = 0.9;
         assert!((simulation.verdict(0.0) - 0.98).abs() < 1e-6);
@@ -179,6 +211,7 @@ mod tests {
             of: "coinbase",
             harm: 0.9,
             probability: None,
+            finished: true,
         };
         let simulation = Simulation {
             variations: vec![variation],

@@ -11,6 +11,7 @@ use super::recorder::{Bounds, Stop};
 use super::simulation::{Flow, Loss, Simulation, Variation};
 use super::state::StateError;
 use super::suspect::{Failure, FailureKind};
+use super::trace::CallKind;
 use super::transaction::{Extras, from_pending};
 use crate::config::{ModelConfig, MonitoredContract, SimulationConfig};
 use crate::error::Result;
@@ -19,6 +20,7 @@ use crate::tx::PendingTransaction;
 use alloy_primitives::{Address, I256};
 use arc_swap::ArcSwap;
 use revm::context::TxEnv;
+use revm::state::AccountInfo;
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Instant;
@@ -125,6 +127,9 @@ impl Simulator {
         }
         let mut simulation = self.evidence(environment, run.sender, &run);
         simulation.before = before;
+        simulation.complete = sequence
+            .last()
+            .is_some_and(|suspect| self.complete(suspect.tx, &run.execution));
         if let (Some(model), Some(features)) = (&mut self.model, &run.features)
             && run.probability.is_some_and(|p| p >= EXPLAINED)
         {
@@ -133,7 +138,22 @@ impl Simulator {
         }
         if self.limits.vary && backend.varies() {
             for (of, varied) in variations(environment, run.execution.surroundings) {
-                let (other, _) = self.run(backend, &varied, &transactions, bounds)?;
+                let (other, _) = match self.run(backend, &varied, &transactions, bounds) {
+                    Ok(other) => other,
+                    Err(Unfinished::State(error @ (StateError::Unknown | StateError::Moved))) => {
+                        return Err(Unfinished::State(error));
+                    }
+                    // What is known of the likely ones is not thrown away.
+                    Err(_) => {
+                        simulation.variations.push(Variation {
+                            of,
+                            harm: run.harm,
+                            probability: run.probability,
+                            finished: false,
+                        });
+                        continue;
+                    }
+                };
                 let more = |other: Option<f32>, likely: Option<f32>| {
                     other.unwrap_or(0.0) > likely.unwrap_or(0.0)
                 };
@@ -142,12 +162,30 @@ impl Simulator {
                         of,
                         harm: other.harm,
                         probability: other.probability,
+                        finished: true,
                     });
                 }
             }
         }
         simulation.execution = self.keeps.then(|| Arc::new(run.execution));
         Ok(simulation)
+    }
+
+    /// See [`Simulation::complete`].
+    fn complete(&self, tx: &PendingTransaction, execution: &Execution) -> bool {
+        let before = |address: &Address| execution.diff.0.get(address)?.before.as_ref();
+        let its_turn = before(&tx.from).map_or(0, |sender| sender.nonce) == tx.nonce;
+        let nothing_there = |to: &Address| {
+            let codeless = |info: &AccountInfo| info.is_empty_code_hash();
+            let account = execution.diff.0.get(to);
+            let created =
+                account.is_some_and(|account| account.after.as_ref().is_some_and(|a| !codeless(a)));
+            !created && before(to).is_none_or(codeless) && !is_precompile(to)
+        };
+        let frames = execution.trace.frames.iter();
+        let mut called = frames.filter(|frame| !frame.kind.creates() && frame.input.len() >= 4);
+        let into_nothing = called.any(|frame| frame.to.as_ref().is_some_and(nothing_there));
+        its_turn && !into_nothing && tx.gas <= self.limits.gas
     }
 
     fn transaction(&self, step: &Step) -> TxEnv {
@@ -184,19 +222,20 @@ impl Simulator {
             return Err(Unfinished::Failed(failure));
         };
         match run.execution.outcome {
-            Outcome::Stopped(Stop::Deadline) => {
-                let reason = "not executed within its deadline";
-                Err(Unfinished::Failed(Failure::new(
-                    FailureKind::Deadline,
-                    reason,
-                )))
-            }
-            Outcome::Stopped(Stop::Frames) => {
-                let reason = format!("makes more than {} calls", self.limits.frames);
-                Err(Unfinished::Failed(Failure::new(
-                    FailureKind::Budget,
-                    reason,
-                )))
+            Outcome::Stopped(stop) => {
+                let (kind, reason) = match stop {
+                    Stop::Deadline => (
+                        FailureKind::Deadline,
+                        "not executed within its deadline".to_owned(),
+                    ),
+                    Stop::Frames => (
+                        FailureKind::Budget,
+                        format!("makes more than {} calls", self.limits.frames),
+                    ),
+                };
+                let mut failure = Failure::new(kind, reason);
+                failure.touched = self.touched(&run.execution).next().is_some();
+                Err(Unfinished::Failed(failure))
             }
             _ => Ok((run, ended)),
         }
@@ -208,6 +247,8 @@ impl Simulator {
         let succeeded = execution.outcome == Outcome::Succeeded;
         let features = succeeded.then(|| extract(&execution.trace));
         let model = self.model.as_mut().zip(features.as_ref());
+        // Without its calls it looks like nothing.
+        let model = model.filter(|_| execution.has_calls);
         // Without an answer the invariants judge alone.
         let probability = model.and_then(|(model, features)| model.predict(features).ok());
         Run {
@@ -262,9 +303,7 @@ impl Simulator {
             ..
         } = run;
         let frames = &execution.trace.frames;
-        let called = |address: &Address| frames.iter().any(|frame| frame.to == Some(*address));
-        let touched = self.contracts.iter();
-        let touched = touched.filter(|contract| called(&contract.address));
+        let touched = self.touched(execution);
         let stands = execution.trace.stands();
         let created = frames.iter().zip(stands);
         let created = created.filter(|(frame, stands)| *stands && frame.kind.creates());
@@ -276,6 +315,7 @@ impl Simulator {
             frames: frames.len(),
             depth: frames.iter().map(|frame| frame.depth).max().unwrap_or(0),
             touched: touched.map(|contract| contract.name.clone()).collect(),
+            acted: self.acted(execution),
             created: created
                 .filter_map(|(frame, _)| frame.to)
                 .take(CREATED)
@@ -290,6 +330,24 @@ impl Simulator {
             cut: execution.cut,
             ..Simulation::default()
         }
+    }
+
+    /// The monitored contracts that it called.
+    fn touched<'a>(&'a self, execution: &'a Execution) -> impl Iterator<Item = &'a Protected> {
+        let frames = &execution.trace.frames;
+        let called = |address| frames.iter().any(|frame| frame.to == Some(address));
+        let contracts = self.contracts.iter();
+        contracts.filter(move |contract| called(contract.address))
+    }
+
+    /// Whether it called one in a way that stands and can change something.
+    fn acted(&self, execution: &Execution) -> bool {
+        let frames = execution.trace.frames.iter();
+        let mut standing = frames.zip(execution.trace.stands());
+        standing.any(|(frame, stands)| {
+            let monitored = frame.to.is_some_and(|to| self.monitored.contains(&to));
+            monitored && stands && frame.kind == CallKind::Call && !frame.input.is_empty()
+        })
     }
 
     /// Monitored contracts first, then the sender, then by address.
@@ -310,6 +368,13 @@ impl Simulator {
         flows.truncate(FLOWS);
         flows
     }
+}
+
+/// Precompiles have no code, and answer all the same.
+fn is_precompile(address: &Address) -> bool {
+    const LAST: u64 = 0x1ff;
+    address.into_word().0[..24] == [0; 24]
+        && u64::from_be_bytes(address.0[12..].try_into().unwrap_or_default()) <= LAST
 }
 
 /// Each contract's losses once, however many invariants they break.

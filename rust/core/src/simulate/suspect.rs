@@ -34,6 +34,9 @@ pub struct Failure {
     pub kind: FailureKind,
     /// For people; bounded in length.
     pub reason: String,
+    /// It had called a monitored contract by then.
+    #[serde(default)]
+    pub touched: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -82,6 +85,7 @@ impl Failure {
         Self {
             kind,
             reason: reason.chars().take(REASON).collect(),
+            touched: false,
         }
     }
 }
@@ -89,7 +93,7 @@ impl Failure {
 impl Failure {
     /// What it says of a suspect that touches a monitored contract: to be more than can be simulated is a way to hide.
     pub fn verdict(&self, contact: bool, stage_one: f32) -> f32 {
-        match self.kind == FailureKind::Budget && contact {
+        match self.kind == FailureKind::Budget && (contact || self.touched) {
             true => stage_one.max(HIDING),
             false => stage_one,
         }

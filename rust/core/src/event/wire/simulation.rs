@@ -33,6 +33,7 @@ pub fn json(simulation: &Simulation) -> Value {
     let variations = simulation.variations.iter().map(|variation| {
         json!({
             "of": variation.of, "harm": decimal(variation.harm), "probability": variation.probability.map(decimal),
+            "finished": variation.finished,
         })
     });
     let touched = simulation.touched.iter().map(|name| &**name);
@@ -54,7 +55,7 @@ pub fn json(simulation: &Simulation) -> Value {
         "probability": simulation.probability.map(decimal),
         "factors": factors.collect::<Vec<_>>(),
         "variations": variations.collect::<Vec<_>>(),
-        "watched": simulation.watched,
+        "decides": simulation.decides(),
         "cut": simulation.cut,
     })
 }

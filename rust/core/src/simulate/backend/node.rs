@@ -10,7 +10,7 @@ use crate::simulate::recorder::{Bounds, Stop};
 use crate::simulate::state::answers::{ToldDiff, read};
 use crate::simulate::state::{StateError, at};
 use crate::simulate::trace::{CallKind, Frame, FrameLog, Trace};
-use crate::source::live::Asker;
+use crate::source::live::{Asker, printable};
 use alloy_primitives::{Address, B256, Bytes, TxKind, U64, U256, address, hex};
 use revm::context::TxEnv;
 use serde::Deserialize;
@@ -35,6 +35,13 @@ impl Backend for Node<'_> {
         bounds: Bounds,
         look: Look,
     ) -> Result<(), StateError> {
+        if transactions
+            .iter()
+            .any(|transaction| transaction.tx_type >= 3)
+        {
+            let said = "a node executes no blob or set-code transactions in calls";
+            return Err(StateError::Node(said.into()));
+        }
         let executions = match (self.method, transactions) {
             (Executor::DebugTraceCall, [transaction]) => {
                 vec![self.trace(environment, transaction, bounds)?]
@@ -193,6 +200,15 @@ struct SimulatedLog {
     data: Bytes,
 }
 
+/// A node may add what the contract said, which anybody may have written.
+fn told(error: &str) -> String {
+    const LENGTH: usize = 100;
+    match error.starts_with("execution reverted") {
+        true => "execution reverted".into(),
+        false => printable(error, LENGTH),
+    }
+}
+
 /// Its logs in the transaction's own frame, and a frame for each of ether's transfers but its own.
 fn simulated(transaction: &TxEnv, call: SimulatedCall) -> Execution {
     let failed = call.status.is_zero();
@@ -209,7 +225,7 @@ fn simulated(transaction: &TxEnv, call: SimulatedCall) -> Execution {
         gas_used: call.gas_used.to(),
         input: transaction.data.clone(),
         output: call.return_data,
-        error: failed.then(|| error.unwrap_or_else(|| "execution reverted".into()).into()),
+        error: failed.then(|| error.map_or("execution reverted".into(), |said| told(&said).into())),
         ..Frame::default()
     };
     let mut frames = Vec::new();
@@ -239,5 +255,8 @@ fn simulated(transaction: &TxEnv, call: SimulatedCall) -> Execution {
         }
     }
     frames.insert(0, root);
-    of_trace(Trace { frames }, StateDiff::default())
+    Execution {
+        has_calls: false,
+        ..of_trace(Trace { frames }, StateDiff::default())
+    }
 }

@@ -48,6 +48,7 @@ pub fn of_trace(trace: Trace, diff: StateDiff) -> Execution {
         output: root.map(|root| root.output.clone()).unwrap_or_default(),
         trace,
         accesses: Vec::new(),
+        has_calls: true,
         watched: false,
         surroundings: Surroundings::default(),
         cut: false,

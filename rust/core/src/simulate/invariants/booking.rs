@@ -21,7 +21,7 @@ const FAIR: f64 = 0.99;
 pub(super) fn accounts_for(case: &Case, loss: &Loss) -> bool {
     let diff = &case.subject.execution.diff.0;
     let own = diff.get(&case.contract.address);
-    if own.is_some_and(underflows) {
+    if own.is_some_and(|own| underflows(own, loss.amount)) {
         return false;
     }
     own.is_some_and(|own| booked(own, loss.amount))
@@ -30,10 +30,13 @@ pub(super) fn accounts_for(case: &Case, loss: &Loss) -> bool {
         || traded(case)
 }
 
-/// A claim below zero, as wrapping arithmetic writes it. What books like that say is worth nothing.
-fn underflows(account: &AccountDiff) -> bool {
+/// A claim below zero, as wrapping arithmetic writes it. What books like that say is worth nothing. (Hashes and bitmaps
+/// begin with a one as well, but fall by no such amount.)
+fn underflows(account: &AccountDiff, amount: U256) -> bool {
     let mut slots = account.storage.values();
-    slots.any(|(before, after)| !before.bit(255) && after.bit(255))
+    slots.any(|(before, after)| {
+        !before.bit(255) && after.bit(255) && about(before.wrapping_sub(*after), amount, MOST)
+    })
 }
 
 /// A number in storage, or several together, changed by about as much.

@@ -1,6 +1,7 @@
 //! A subject with what several checks need of it, worked out once.
 
 use super::super::flows::Asset;
+use super::super::trace::CallKind;
 use super::Subject;
 use super::entries::{Entries, account};
 use super::losses::{self, Loss};
@@ -35,8 +36,11 @@ impl<'a> Case<'a> {
             losses: losses::of(subject, &called),
             called,
             authorised: contract.admins.contains(&subject.sender)
-                || frames.iter().any(|frame| {
-                    frame.to == Some(contract.address) && contract.admins.contains(&frame.from)
+                || frames.iter().zip(subject.stands).any(|(frame, stands)| {
+                    *stands
+                        && frame.kind != CallKind::StaticCall
+                        && frame.to == Some(contract.address)
+                        && contract.admins.contains(&frame.from)
                 }),
         }
     }

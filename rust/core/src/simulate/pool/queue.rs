@@ -121,7 +121,7 @@ impl Waiting {
     fn end(&mut self, sender: &Address) {
         self.unfinished = self.unfinished.saturating_sub(1);
         if let Some(count) = self.senders.get_mut(sender) {
-            *count -= 1;
+            *count = count.saturating_sub(1);
             if *count == 0 {
                 self.senders.remove(sender);
             }

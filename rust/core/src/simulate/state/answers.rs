@@ -30,7 +30,6 @@ pub type Prestate = BTreeMap<Address, ToldAccount>;
 
 /// `prestateTracer` with `diffMode`: what a transaction changed.
 #[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
 pub struct ToldDiff {
     pub pre: Prestate,
     pub post: Prestate,
@@ -66,6 +65,11 @@ impl ToldAccount {
             code: None,
             ..AccountInfo::default()
         };
-        (info, code.map(|code| Bytecode::new_raw(code.clone())))
+        (info, code.map(|code| bytecode(code.clone())))
     }
+}
+
+/// Code as it is, a delegation (EIP-7702) where it is one. Whatever a node says is code is some code.
+pub fn bytecode(code: Bytes) -> Bytecode {
+    Bytecode::new_raw_checked(code.clone()).unwrap_or_else(|_| Bytecode::new_legacy(code))
 }

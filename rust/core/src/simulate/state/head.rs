@@ -3,7 +3,7 @@
 use super::answers::{ToldAccount, ToldDiff};
 use crate::simulate::execute::Environment;
 use alloy_primitives::map::{AddressMap, AddressSet, B256Map, HashMap};
-use alloy_primitives::{Address, B256, U256, address};
+use alloy_primitives::{Address, B256, Bytes, U256, address};
 use revm::bytecode::Bytecode;
 use revm::primitives::KECCAK_EMPTY;
 use revm::state::AccountInfo;
@@ -16,6 +16,10 @@ const SYSTEM: [Address; 4] = [
     address!("00000961ef480eb55e80d19ad83579a64c007002"),
     address!("0000bbddc7ce488642fb579f8b00f3a590007251"),
 ];
+/// EIP-7702: what stands in place of code where an account has delegated.
+const DELEGATION: [u8; 3] = [0xef, 0x01, 0x00];
+/// Bytes of code kept at the most.
+const CODE_BYTES: usize = 64 << 20;
 /// Blocks after which what nobody has read since may go.
 const UNUSED_BLOCKS: u64 = 64;
 
@@ -43,6 +47,7 @@ struct Known {
     block: Option<Arc<HeadBlock>>,
     accounts: AddressMap<Account>,
     codes: B256Map<Bytecode>,
+    code_bytes: usize,
     slots: usize,
 }
 
@@ -123,9 +128,10 @@ impl HeadState {
         code: Option<Bytecode>,
     ) -> Result<(), Moved> {
         let mut known = self.at_mut(head)?;
+        known.bound(self.capacity);
         let used = known.number();
         if let Some(code) = code {
-            known.codes.insert(info.code_hash, code);
+            known.put_code(info.code_hash, code);
         }
         let account = known.accounts.entry(address).or_default();
         (account.info, account.used) = (Some(info), used);
@@ -139,7 +145,9 @@ impl HeadState {
         slot: U256,
         value: U256,
     ) -> Result<(), Moved> {
-        self.at_mut(head)?.put_slots(address, [(slot, value)]);
+        let mut known = self.at_mut(head)?;
+        known.bound(self.capacity);
+        known.put_slots(address, [(slot, value)]);
         Ok(())
     }
 
@@ -149,16 +157,20 @@ impl HeadState {
         head: &B256,
         accounts: impl IntoIterator<Item = (Address, ToldAccount)>,
     ) -> Result<(), Moved> {
+        // Hashed and analysed before anybody has to wait for it.
+        let accounts = accounts.into_iter();
+        let accounts = accounts.map(|(address, told)| (address, told.info(), told.storage));
+        let accounts: Vec<_> = accounts.collect();
         let mut known = self.at_mut(head)?;
+        known.bound(self.capacity);
         let used = known.number();
-        for (address, told) in accounts {
-            let (info, code) = told.info();
+        for (address, (info, code), storage) in accounts {
             if let Some(code) = code {
-                known.codes.insert(info.code_hash, code);
+                known.put_code(info.code_hash, code);
             }
             let account = known.accounts.entry(address).or_default();
             (account.info, account.used) = (Some(info), used);
-            let slots = told.storage.into_iter();
+            let slots = storage.into_iter();
             known.put_slots(
                 address,
                 slots.map(|(slot, value)| (slot.into(), value.into())),
@@ -235,6 +247,23 @@ impl Known {
         self.block.as_ref().map_or(0, |block| block.number)
     }
 
+    fn put_code(&mut self, hash: B256, code: Bytecode) {
+        let bytes = code.len();
+        if self.codes.insert(hash, code).is_none() {
+            self.code_bytes += bytes;
+        }
+    }
+
+    /// Between two heads, too, nothing grows without a bound: who floods has everyone ask anew.
+    fn bound(&mut self, capacity: usize) {
+        if self.accounts.len() + self.slots > 2 * capacity || self.code_bytes > 2 * CODE_BYTES {
+            *self = Self {
+                block: self.block.take(),
+                ..Self::default()
+            };
+        }
+    }
+
     fn put_slots(&mut self, address: Address, slots: impl IntoIterator<Item = (U256, U256)>) {
         let used = self.number();
         let account = self.accounts.entry(address).or_default();
@@ -266,7 +295,7 @@ impl Known {
                     self.forget(&address);
                     let (info, code) = after.info();
                     if let Some(code) = code {
-                        self.codes.insert(info.code_hash, code);
+                        self.put_code(info.code_hash, code);
                     }
                     let used = self.number();
                     let account = self.accounts.entry(address).or_default();
@@ -282,19 +311,24 @@ impl Known {
     }
 
     fn change(&mut self, address: Address, before: &ToldAccount, after: &ToldAccount) {
+        let code = after.code.as_ref().map(|_| after.info());
+        if let Some((info, Some(code))) = &code {
+            self.put_code(info.code_hash, code.clone());
+        }
         let Some(account) = self.accounts.get_mut(&address) else {
             return;
         };
         if let Some(info) = &mut account.info {
             info.balance = after.balance.unwrap_or(info.balance);
             info.nonce = after.nonce.unwrap_or(info.nonce);
-            if after.code.is_some() {
-                let (changed, code) = after.info();
+            if let Some((changed, _)) = &code {
                 info.code_hash = changed.code_hash;
-                if let Some(code) = code {
-                    self.codes.insert(changed.code_hash, code);
-                }
             }
+        }
+        let delegated = |code: &Bytes| code.starts_with(&DELEGATION);
+        if code.is_none() && before.code.as_ref().is_some_and(delegated) {
+            // Unchanged or cleared: nodes tell of both alike.
+            account.info = None;
         }
         let count = account.slots.len();
         // A slot that became zero is told of as it was, and not as it is.
@@ -310,6 +344,11 @@ impl Known {
 
     /// Forgets what was not learnt of lately, and where that does not do, everything.
     fn make_room(&mut self, capacity: usize, number: u64) {
+        if self.code_bytes > CODE_BYTES {
+            // An account without its code is none.
+            (self.codes, self.code_bytes) = (B256Map::default(), 0);
+            (self.accounts, self.slots) = (AddressMap::default(), 0);
+        }
         if self.accounts.len() + self.slots <= capacity {
             return;
         }
@@ -332,6 +371,7 @@ impl Known {
             .filter(|hash| *hash != KECCAK_EMPTY)
             .collect();
         self.codes.retain(|hash, _| used.contains(hash));
+        self.code_bytes = self.codes.values().map(Bytecode::len).sum();
     }
 }
 

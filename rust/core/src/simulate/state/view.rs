@@ -1,7 +1,7 @@
 //! The state at the head as one simulation reads it: what is known, else what a node answers.
 
 use super::StateError;
-use super::answers::read;
+use super::answers::{bytecode, read};
 use super::head::{HeadBlock, HeadState, Moved};
 use crate::source::live::Asker;
 use alloy_primitives::{Address, B256, Bytes, U64, U256, keccak256};
@@ -12,6 +12,9 @@ use revm::state::AccountInfo;
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
+/// Hashes of older blocks that one simulation may ask for.
+const HASHES: u32 = 8;
+
 /// Reads at one head. Where the head moves on meanwhile, every read fails with [`StateError::Moved`]: parts of two states
 /// are no state.
 pub struct View<'a> {
@@ -21,6 +24,8 @@ pub struct View<'a> {
     pub asks: Option<(&'a Asker, Instant)>,
     /// Time spent on waiting for answers.
     pub waited: Cell<Duration>,
+    /// Hashes of older blocks asked for.
+    pub hashes: Cell<u32>,
 }
 
 impl From<Moved> for StateError {
@@ -82,14 +87,15 @@ impl DatabaseRef for View<'_> {
             code: None,
             ..AccountInfo::default()
         };
-        let code = (!code.is_empty()).then(|| Bytecode::new_raw(code));
+        let code = (!code.is_empty()).then(|| bytecode(code));
         self.state.learn(head, address, info.clone(), code)?;
         Ok(Some(info))
     }
 
     fn code_by_hash_ref(&self, hash: B256) -> Result<Bytecode, StateError> {
         // Learnt with the account that has it.
-        self.state.code(&hash).ok_or(StateError::NoCode(hash))
+        // Learnt with the account that has it; where memory ran out meanwhile both are learnt anew.
+        self.state.code(&hash).ok_or(StateError::Moved)
     }
 
     fn storage_ref(&self, address: Address, slot: U256) -> Result<U256, StateError> {
@@ -109,12 +115,17 @@ impl DatabaseRef for View<'_> {
         struct Hashed {
             hash: B256,
         }
+        // Variations go to blocks that are not there yet; and who asks for many would have us wait for each.
+        if number > self.block.number || self.hashes.get() >= HASHES {
+            return Ok(keccak256(number.to_be_bytes()));
+        }
         if number == self.block.number {
             return Ok(self.block.hash);
         }
         if number + 1 == self.block.number {
             return Ok(self.block.parent);
         }
+        self.hashes.set(self.hashes.get() + 1);
         let params = format!(r#"["{number:#x}",false]"#);
         let answers = self.ask(vec![("eth_getBlockByNumber", params)])?;
         Ok(told::<Hashed>(&answers[0])?.hash)

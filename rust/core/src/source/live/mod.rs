@@ -30,6 +30,7 @@ pub(crate) mod tests;
 
 pub use self::ask::{Asked, Asker};
 use self::redact::SecretUrl;
+pub(crate) use self::redact::printable;
 pub use self::rpc::RpcError;
 use self::thread::Start;
 use super::queue::ItemSender;
@@ -158,6 +159,12 @@ impl LiveSource {
     pub fn fetch(&self, hash: B256) {
         // Without room the caller asks more than any node answers; the next poll may succeed.
         self.fetches.try_send(hash).ok();
+    }
+
+    /// Whether its thread is gone; what it has put in the queue may still be there.
+    pub fn has_ended(&self) -> bool {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        thread.as_ref().is_none_or(JoinHandle::is_finished)
     }
 
     /// Ends all connections and waits for the thread; `Item::End` is the last item.

@@ -139,6 +139,7 @@ proptest! {
             output: Bytes::new(),
             trace: trace(frames),
             accesses: accesses.collect(),
+            has_calls: true,
             watched: false,
             surroundings: Default::default(),
             cut: false,
