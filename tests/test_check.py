@@ -1,6 +1,9 @@
+from pathlib import Path
+
 import pytest
 
 from mempool_ids.config import IDSConfig
+from mempool_ids.demo.anvil import Anvil, AnvilOptions
 from mempool_ids.diagnostics import Finding, check_nodes, check_parts
 from tests.support import VAULT, Node, running
 
@@ -22,8 +25,35 @@ async def test_a_good_node_passes_with_its_latency() -> None:
         "heads": "ok",
         "txpool": "ok",
         "contract": "ok",
+        "simulation": "warning",  # it traces nothing
     }
     assert found["chain id"].latency_ms is not None
+
+
+async def test_what_the_simulation_will_have_of_a_node_is_said(anvil_binary: Path) -> None:
+    async with running(Node()) as node:
+        poor = await check_nodes(IDSConfig(websocket_url=node.url))
+        off = await check_nodes(IDSConfig(websocket_url=node.url, simulation={"enabled": False}))
+    assert told(poor) == [
+        ("warning", "eth_getBalance: nothing can be simulated (method not found)"),
+        ("warning", "debug_traceCall: what a suspect reads is asked for piece by piece (method not found)"),
+        (
+            "warning",
+            "debug_traceBlockByHash: what is known of the state is thrown away with each block (method not found)",
+        ),
+    ]
+    assert told(off) == []
+    with Anvil(anvil_binary, AnvilOptions()) as anvil:
+        whole = await check_nodes(IDSConfig(websocket_url=anvil.websocket_url, chain={"id": 31337}))
+        asked = {"id": 31337, "rpc_urls": [anvil.http_url]}
+        apart = await check_nodes(IDSConfig(websocket_url=anvil.websocket_url, chain=asked))
+    assert [status for status, _ in told(whole)] == ["ok", "ok", "ok"]
+    assert told(apart) == told(whole)
+    assert {finding.subject for finding in apart if finding.check == "simulation"} == {anvil.http_url}
+
+
+def told(findings: list[Finding]) -> list[tuple[str, str]]:
+    return [(each.status.value, each.detail) for each in findings if each.check == "simulation"]
 
 
 async def test_hashes_only_is_a_warning_and_a_wrong_chain_or_no_code_a_failure() -> None:

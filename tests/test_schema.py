@@ -78,7 +78,7 @@ def test_alerts_say_what_their_simulation_found_or_why_there_is_none() -> None:
     done = simulation()
     assert done["touched"] == [VAULT]
     VALIDATOR.validate(alert(1, simulation=done))
-    varied = {"of": "coinbase", "harm": 0.9, "probability": None}
+    varied = {"of": "all", "harm": 0.9, "probability": None, "finished": True}
     broken = {
         "name": "outflow",
         "contract": "v",
@@ -103,7 +103,7 @@ def test_alerts_say_what_their_simulation_found_or_why_there_is_none() -> None:
         {"harm": 1.5},
         {"flows": [{"account": SENDER, "asset": "native", "amount": 5}]},
         {"created": ["0x12"]},
-        {"variations": [{"of": "weather", "harm": 0.5, "probability": None}]},
+        {"variations": [{"of": "weather", "harm": 0.5, "probability": None, "finished": True}]},
         {"coinbase_payment": "-1"},
     ],
 )
@@ -112,7 +112,9 @@ def test_a_simulation_that_says_nothing_certain_is_invalid(change: dict[str, Any
         VALIDATOR.validate(alert(1, simulation={**simulation(), **change}))
 
 
-@pytest.mark.parametrize("key", ["block", "outcome", "flows", "invariants", "harm", "probability", "cut"])
+@pytest.mark.parametrize(
+    "key", ["block", "outcome", "flows", "invariants", "harm", "probability", "cut", "decides"]
+)
 def test_a_done_simulation_is_whole(key: str) -> None:
     done = simulation()
     del done[key]

@@ -79,7 +79,7 @@ class Sensors:
     ) -> Path:
         """Writes the configuration; `chain` adds lines to its section, `more` at the end.
 
-        Without `simulation` the rules alone decide what alerts: a simulated deposit is found harmless.
+        Without `simulation` the rules alone decide what alerts, and at once.
         """
         urls = ", ".join(f'"{url}"' for url in websocket_urls)
         path = self.folder / "ids.toml"

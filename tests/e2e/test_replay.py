@@ -107,4 +107,6 @@ def test_the_recorded_demo_is_judged_as_when_it_was_played(tmp_path: Path) -> No
     (alert,) = alerts(parse(done.stdout.encode()))
     assert alert["tx"]["selector"] == "0x9e5faafc", "attack()"
     assert alert["contracts"] == ["Vault"]
+    assert alert["simulation"]["status"] == "done"
+    assert {broken["name"] for broken in alert["simulation"]["invariants"]} == {"outflow", "reentrancy"}
     assert list(tmp_path.iterdir()) == [], "a replay writes nothing but its output"

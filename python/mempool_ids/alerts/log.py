@@ -40,7 +40,11 @@ class LogSink:
 def describe(alert: Mapping[str, Any]) -> str:
     """An alert in one line: what, how sure, where, why."""
     tx = alert["tx"]
+    simulation = alert["simulation"]
     why = [match["name"] for match in alert["signatures"]]
+    why += [f"breaks {broken['name']} of {broken['contract']}" for broken in simulation.get("invariants", ())]
+    if simulation["status"] == "failed":
+        why.append(f"not simulated: {simulation['reason']}")
     parts = [
         f"{alert['threat_level']} {alert['score']:.3f} {tx['hash']} {tx['from']} → {tx['to'] or 'creation'}",
         f"[{', '.join(alert['contracts'])}]" if alert["contracts"] else "",

@@ -99,8 +99,7 @@ def render(report: dict[str, Any]) -> Group:
             )
         )
     for varied in simulation["variations"]:
-        text = f"does more harm with another {varied['of']}: {_harm(varied)}"
-        parts.append(Text.assemble(("! ", "yellow"), text))
+        parts.append(Text.assemble(("! ", "yellow"), _varied(varied)))
     if simulation["cut"]:
         parts.append(Text("! parts of its trace are beyond the limits and were not judged", style="yellow"))
     for factor in simulation["factors"][:5]:
@@ -111,6 +110,8 @@ def render(report: dict[str, Any]) -> Group:
             )
         )
     parts.append(Text(_outcome(simulation)))
+    if not simulation["decides"]:
+        parts.append(Text("this does not show that it is harmless: calldata and rules count in full"))
     first = report["stage_one"]
     evidence = [
         f"invariants {simulation['harm']:.3f}",
@@ -209,5 +210,9 @@ def _share(probability: float | None) -> str:
     return "–" if probability is None else f"{probability:.3f}"
 
 
-def _harm(varied: dict[str, Any]) -> str:
-    return f"invariants {varied['harm']:.3f}, what it does {_share(varied['probability'])}"
+def _varied(varied: dict[str, Any]) -> str:
+    surroundings = "all of that changed" if varied["of"] == "all" else f"another {varied['of']}"
+    if not varied["finished"]:
+        return f"comes to no end with {surroundings}"
+    harm = f"invariants {varied['harm']:.3f}, what it does {_share(varied['probability'])}"
+    return f"does more harm with {surroundings}: {harm}"

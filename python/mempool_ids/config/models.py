@@ -72,7 +72,8 @@ class Detection(Section):
 
 
 class Simulation(Section):
-    """What is simulated, and what one simulation may take. None leaves the core's default (rust/core/src/config.rs)."""
+    """What is simulated, and what one simulation may take (docs/simulation.md). None leaves the core's default
+    (rust/core/src/config.rs)."""
 
     enabled: bool = True
     backend: Literal["revm", "debug_trace_call", "eth_simulate_v1"] | None = None

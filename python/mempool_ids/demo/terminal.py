@@ -13,7 +13,7 @@ from rich.text import Text
 from mempool_ids.demo.result import Event, Result
 from mempool_ids.demo.scene import ETHER, Action
 
-_STAGES = ("decode", "features", "signatures", "classify", "total")
+_STAGES = ("decode", "features", "signatures", "classify", "simulate", "total")
 _FACTORS_SHOWN = 6
 
 
@@ -86,16 +86,27 @@ def _evidence(alert: Event) -> Table:
         "transaction", f"{transaction['hash']}\n{called} to {transaction['to']} from {transaction['from']}"
     )
     rows.add_row("touches", ", ".join(alert["contracts"]) or "no monitored contract")
-    rows.add_row(
-        "probability",
-        f"{classification['probability']:.3f} by {classification['model']} {classification['version']} "
-        f"(threshold {classification['threshold']:g}); score {alert['score']:.3f}, {alert['threat_level']}",
-    )
+    rows.add_row("score", f"{alert['score']:.3f}, {alert['threat_level']}")
+    rows.add_row("calldata", f"{classification['probability']:.3f} by {classification['model']}")
     rows.add_row("signatures", "\n".join(_signature(entry) for entry in alert["signatures"]) or "none")
-    rows.add_row("factors", _factors(classification["factors"][:_FACTORS_SHOWN]))
+    simulation = alert["simulation"]
+    if simulation["status"] == "done":
+        done = f"{simulation['outcome']} in block {simulation['block']}, {simulation['frames']} calls"
+        rows.add_row("simulation", f"{done}: {_share(simulation['probability'])} by what it does")
+        broken = [f"{entry['name']}: {entry['explanation']}" for entry in simulation["invariants"]]
+        rows.add_row("invariants", "\n".join(broken) or "all hold")
+        rows.add_row("factors", _factors(simulation["factors"][:_FACTORS_SHOWN]))
+    else:
+        rows.add_row("simulation", simulation.get("reason", simulation["status"]))
+        rows.add_row("factors", _factors(classification["factors"][:_FACTORS_SHOWN]))
     latency = alert["latency_us"]
-    rows.add_row("µs", "   ".join(f"{stage} {latency[stage]:.1f}" for stage in _STAGES))
+    stages = [stage for stage in _STAGES if latency.get(stage) is not None]
+    rows.add_row("µs", "   ".join(f"{stage} {latency[stage]:.1f}" for stage in stages))
     return rows
+
+
+def _share(probability: float | None) -> str:
+    return "–" if probability is None else f"{probability:.3f}"
 
 
 def _signature(entry: dict[str, Any]) -> str:

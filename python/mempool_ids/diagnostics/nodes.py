@@ -3,7 +3,6 @@
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import httpx
@@ -13,11 +12,11 @@ from websockets.exceptions import InvalidHandshake, InvalidURI, WebSocketExcepti
 
 from mempool_ids.config import IDSConfig, Url
 from mempool_ids.diagnostics.findings import Finding, Status
+from mempool_ids.diagnostics.state import Call, check_state
 
 TIMEOUT_S = 10.0
-_MAX_ANSWER = 4 << 20
-
-Call = Callable[[str, list[Any]], Awaitable[Any]]
+# What a block changed is told in one answer.
+_MAX_ANSWER = 64 << 20
 
 
 class _Refused(Exception):
@@ -29,17 +28,14 @@ async def check_nodes(config: IDSConfig) -> list[Finding]:
     chain = config.chain
     if not chain.websocket_urls:
         return [Finding("websocket", "-", Status.FAILED, "chain.websocket_urls is empty: nothing to watch")]
-    # Code is asked where the sensor asks for it.
-    with_code = 0 if not chain.rpc_urls else None
-    checks = [
-        _websocket(url, config, contracts=index == with_code)
-        for index, url in enumerate(chain.websocket_urls)
-    ]
-    checks += [_http(url, config, contracts=index == 0) for index, url in enumerate(chain.rpc_urls)]
+    # Code and state are asked for where the sensor asks for them.
+    asked = 0 if not chain.rpc_urls else None
+    checks = [_websocket(url, config, asked=index == asked) for index, url in enumerate(chain.websocket_urls)]
+    checks += [_http(url, config, asked=index == 0) for index, url in enumerate(chain.rpc_urls)]
     return [finding for findings in await asyncio.gather(*checks) for finding in findings]
 
 
-async def _websocket(url: Url, config: IDSConfig, contracts: bool) -> list[Finding]:
+async def _websocket(url: Url, config: IDSConfig, asked: bool) -> list[Finding]:
     started = time.monotonic()
     try:
         async with connect(url.full, open_timeout=TIMEOUT_S, max_size=_MAX_ANSWER, proxy=None) as socket:
@@ -49,13 +45,13 @@ async def _websocket(url: Url, config: IDSConfig, contracts: bool) -> list[Findi
                 Finding("websocket", str(url), Status.OK, "connected", connected),
                 *await _chain(call, str(url), config),
                 *await _subscriptions(call, str(url)),
-                *(await _contracts(call, str(url), config) if contracts else ()),
+                *(await _questions(call, str(url), config) if asked else ()),
             ]
     except Exception as error:
         return [Finding("websocket", str(url), Status.FAILED, _reason(error))]
 
 
-async def _http(url: Url, config: IDSConfig, contracts: bool) -> list[Finding]:
+async def _http(url: Url, config: IDSConfig, asked: bool) -> list[Finding]:
     async with httpx.AsyncClient(timeout=TIMEOUT_S) as client:
 
         async def call(method: str, params: list[Any]) -> Any:
@@ -65,7 +61,7 @@ async def _http(url: Url, config: IDSConfig, contracts: bool) -> list[Finding]:
         try:
             return [
                 *await _chain(call, str(url), config),
-                *(await _contracts(call, str(url), config) if contracts else ()),
+                *(await _questions(call, str(url), config) if asked else ()),
             ]
         except Exception as error:
             return [Finding("rpc", str(url), Status.FAILED, _reason(error))]
@@ -161,6 +157,12 @@ async def _hashes(call: Call, subject: str, refusal: str) -> Finding:
         return Finding("pending transactions", subject, Status.FAILED, f"not announced: {error}")
     detail = f"hashes only ({refusal}): each transaction is fetched, which costs a round trip"
     return Finding("pending transactions", subject, Status.WARNING, detail)
+
+
+async def _questions(call: Call, subject: str, config: IDSConfig) -> list[Finding]:
+    simulates = config.simulation.enabled
+    state = await check_state(call, subject, _Refused) if simulates else []
+    return [*await _contracts(call, subject, config), *state]
 
 
 async def _contracts(call: Call, subject: str, config: IDSConfig) -> list[Finding]:

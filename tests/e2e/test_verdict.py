@@ -1,0 +1,108 @@
+"""What its simulation shows decides whether a suspect becomes an alert: live, on anvil."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import rlp  # type: ignore[import-untyped]
+from eth_utils.address import to_canonical_address
+from eth_utils.crypto import keccak
+
+from mempool_ids.demo.anvil import Anvil
+from mempool_ids.demo.contracts import artifact
+from tests.e2e.conftest import EVERY_DEPOSIT, Protocol, Sensors
+from tests.e2e.harness import Event, SensorProcess, alerts
+
+ETHER = 10**18
+
+
+def figures(sensor: SensorProcess) -> dict[str, Any]:
+    """The latest there are."""
+    told = [event["stats"] for event in sensor.events() if event["event_type"] == "stats"]
+    return told[-1] if told else {}
+
+
+def alert_of(sensor: SensorProcess, tx_hash: str) -> Event:
+    (alert,) = [event for event in alerts(sensor.events()) if event["tx"]["hash"] == tx_hash]
+    return alert
+
+
+async def watching(
+    sensors: Sensors, protocol: Protocol, node: Anvil, *, weight: float, **options: str
+) -> SensorProcess:
+    """A sensor with a rule of this weight for deposits, once it knows the chain's head."""
+    sensors.rules.write_text(EVERY_DEPOSIT.replace("1.0", str(weight)))
+    config = sensors.configure(protocol.vault, node.websocket_url, simulation=True)
+    settings = {"alerts.stats_interval_s": "0.05", **options}
+    sensor = sensors.start(config, *(f"--set={key}={value}" for key, value in settings.items()))
+    await sensor.wait_ready()
+    known = ("state_carried", "state_discarded")
+    await sensor.until(lambda: any(figures(sensor).get(name) for name in known), "the head's state")
+    return sensor
+
+
+async def test_what_a_simulation_finds_harmless_is_no_alert_and_is_counted(
+    node: Anvil, protocol: Protocol, sensors: Sensors
+) -> None:
+    sensor = await watching(sensors, protocol, node, weight=0.9)
+    for account in range(2, 7):
+        await protocol.deposit(ETHER, account=account)
+    await sensor.until(lambda: figures(sensor)["exonerated"] == 5, "five to be exonerated")
+    assert figures(sensor)["simulated"] == figures(sensor)["triaged_contact"] == 5
+    assert await sensor.terminate() == 0
+    assert sensor.alerted() == []
+
+
+async def test_a_rule_of_full_weight_alerts_whatever_the_simulation_says(
+    node: Anvil, protocol: Protocol, sensors: Sensors
+) -> None:
+    sensor = await watching(sensors, protocol, node, weight=1.0)
+    sent = await protocol.deposit(ETHER)
+    await sensor.wait_alerted([sent])
+    alert = alert_of(sensor, sent)
+    assert alert["score"] == 1.0
+    assert alert["simulation"]["status"] == "done"
+    assert alert["simulation"]["harm"] == 0.0
+    assert alert["latency_us"]["simulate"] > 0
+
+
+async def test_what_is_too_much_to_simulate_and_touches_a_monitored_contract_is_an_alert(
+    node: Anvil, protocol: Protocol, sensors: Sensors
+) -> None:
+    await protocol.deposit(ETHER)
+    await protocol.rpc.mine()
+    sensor = await watching(sensors, protocol, node, weight=0.1, **{"simulation.frames": "1"})
+    # The payment is a second call.
+    sent = await protocol.vault.send(
+        protocol.rpc, protocol.accounts[2], "withdraw(uint256)", ETHER, gas=95_000
+    )
+    await sensor.wait_alerted([sent])
+    alert = alert_of(sensor, sent)
+    reason = "makes more than 1 calls"
+    assert alert["simulation"] == {"status": "failed", "failure": "budget", "reason": reason}
+    assert alert["threat_level"] == "HIGH"
+    assert alert["classification"]["probability"] < 0.5
+    await sensor.until(lambda: figures(sensor)["simulation_failures"]["budget"] == 1, "it to be counted")
+
+
+async def test_an_attack_is_seen_before_the_contract_that_carries_it_out_is_there(
+    node: Anvil, protocol: Protocol, sensors: Sensors
+) -> None:
+    rpc, robber = protocol.rpc, protocol.accounts[5]
+    for account in (2, 3, 4):
+        await protocol.deposit(10 * ETHER, account=account)
+    await rpc.mine()
+    sensor = await watching(sensors, protocol, node, weight=0.1)
+    code = artifact("Attacker").creation(protocol.vault.address)
+    created = await rpc.send(robber, None, code, gas=1_000_000)
+    contract = "0x" + keccak(rlp.encode([to_canonical_address(robber), 0]))[12:].hex()
+    call = artifact("Attacker").calldata("attack()")
+    attack = await rpc.send(robber, contract, call, value=10 * ETHER, gas=1_000_000)
+    await sensor.wait_alerted([attack])
+    assert await rpc.is_pending(created)
+    alert = alert_of(sensor, attack)
+    simulation = alert["simulation"]
+    assert simulation["before"] == ["succeeded"]
+    assert simulation["outflows"] == [{"contract": "Vault", "asset": "native", "amount": str(30 * ETHER)}]
+    assert alert["contracts"] == ["Vault"]
+    assert alert["threat_level"] == "CRITICAL"
