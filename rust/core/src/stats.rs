@@ -64,6 +64,8 @@ pub struct Stats {
     pub triaged_score: Counter,
     /// Simulated to a verdict.
     pub simulated: Counter,
+    /// Passed on once more with a new head, because the former simulation found them harmless.
+    pub simulated_again: Counter,
     /// Passed on, and without a verdict; by [`FailureKind`](crate::simulate::suspect::FailureKind).
     pub simulation_failures: Failures,
     /// Detections of the first stage that their simulation found harmless.
@@ -166,7 +168,7 @@ impl Stats {
         all
     }
 
-    fn named(&self) -> [(&'static str, &Counter); 32] {
+    fn named(&self) -> [(&'static str, &Counter); 33] {
         [
             ("received", &self.received),
             ("duplicates", &self.duplicates),
@@ -195,6 +197,7 @@ impl Stats {
             ("triaged_contact", &self.triaged_contact),
             ("triaged_score", &self.triaged_score),
             ("simulated", &self.simulated),
+            ("simulated_again", &self.simulated_again),
             ("exonerated", &self.exonerated),
             ("state_carried", &self.state_carried),
             ("state_discarded", &self.state_discarded),

@@ -26,6 +26,10 @@ use std::time::{Duration, Instant};
 const TRIAGED: usize = 1 << 14;
 /// Suspects of a replay that wait for what was recorded, at the most.
 const WAITING: usize = 4_096;
+/// Harmless ones remembered, and how many of them are looked at again with each head.
+const HARMLESS: usize = 256;
+const HARMLESS_BYTES: usize = 16 << 20;
+const AGAIN: usize = 32;
 /// How much longer than the deadline a result may be on its way to the pipeline.
 const GRACE_MS: u64 = 5_000;
 /// A replay has no hurry: what the capture says was done in time is done.
@@ -58,6 +62,8 @@ pub struct Simulations {
     triaged: Dedup<u64>,
     judged: Dedup<u64>,
     predecessors: Predecessors,
+    /// Found harmless though they touch a monitored contract: what they do may change with the state, until they are mined.
+    harmless: VecDeque<Waiting>,
     stats: Arc<Stats>,
 }
 
@@ -79,14 +85,15 @@ impl Simulations {
             order: VecDeque::new(),
             triaged: Dedup::new(TRIAGED),
             predecessors: Predecessors::default(),
+            harmless: VecDeque::new(),
             judged: Dedup::new(TRIAGED),
             stats,
         }
     }
 
-    pub fn head(&self, hash: B256) {
+    pub fn head(&self, number: u64, hash: B256) {
         if let Some(live) = &self.live {
-            live.keeper.head(hash);
+            live.keeper.head(number, hash);
         }
     }
 
@@ -145,8 +152,8 @@ impl Simulations {
         let hash = slot.tx.hash;
         let tx = Arc::new(slot.tx.clone());
         self.remember(&slot, tx.clone());
-        let raw = slot.raw_copy();
-        slot.raw = None;
+        slot.raw = slot.raw_copy();
+        let raw = slot.raw.clone();
         let suspect = self.live.is_some().then(|| Suspect {
             before: match self.config.backend {
                 Executor::DebugTraceCall => Vec::new(),
@@ -196,10 +203,43 @@ impl Simulations {
         None
     }
 
-    /// It has a verdict, whatever the first stage may still learn.
-    pub fn conclude(&mut self, waiting: &Waiting) {
-        self.judged
-            .insert(waiting.slot.tx.hash, waiting.slot.fingerprint);
+    /// It has a verdict, whatever the first stage may still learn; answers whether it is its first.
+    pub fn conclude(&mut self, waiting: &Waiting) -> bool {
+        let Slot {
+            tx, fingerprint, ..
+        } = &waiting.slot;
+        self.judged.insert(tx.hash, *fingerprint).is_none()
+    }
+
+    /// Remembers what was found harmless, to look at it again.
+    pub fn keep(&mut self, waiting: Waiting) {
+        self.harmless.push_back(waiting);
+        let bytes = |waiting: &Waiting| {
+            let raw = waiting.slot.raw.as_ref().map_or(0, |(raw, _)| raw.len());
+            waiting.slot.tx.input.len() + raw
+        };
+        let mut held: usize = self.harmless.iter().map(bytes).sum();
+        while (self.harmless.len() > HARMLESS || held > HARMLESS_BYTES)
+            && let Some(oldest) = self.harmless.pop_front()
+        {
+            held -= bytes(&oldest);
+        }
+    }
+
+    /// Some of these, longest ago first, for another look on a new head.
+    pub fn another_look(&mut self) -> Vec<Waiting> {
+        let count = self.harmless.len().min(AGAIN);
+        self.harmless.drain(..count).collect()
+    }
+
+    /// They are in a block: too late for a look.
+    pub fn mined<'a>(&mut self, mut hashes: impl Iterator<Item = &'a B256>) {
+        if self.harmless.is_empty() {
+            return;
+        }
+        let mined: hashbrown::HashSet<&B256> = hashes.by_ref().collect();
+        self.harmless
+            .retain(|waiting| !mined.contains(&waiting.slot.tx.hash));
     }
 
     /// Ends the waiting of one.

@@ -200,6 +200,9 @@ impl Worker {
             Item::Block(block) => self.after_batch(|worker| {
                 let now = worker.now_ms();
                 worker.tracker.block(&block, now, &mut worker.outcomes);
+                if let Some(simulations) = &mut worker.simulations {
+                    simulations.mined(block.transactions.iter().map(|mined| &mined.hash));
+                }
                 worker.report_outcomes();
             }),
             Item::Reorg(reorg) => self.after_batch(|worker| {
@@ -408,14 +411,35 @@ impl Worker {
             .next_base_fee_wei
             .set(u64::try_from(head.next_base_fee()).unwrap_or(u64::MAX));
         self.tracker.head(head.number, head.hash);
-        if let Some(simulations) = &self.simulations {
-            simulations.head(head.hash);
-        }
+        self.look_again(head);
         // A request may have failed, or the contract may only now be there.
         if let Some(live) = &self.live {
             let awaited = self.stages.codes.awaited().take(ASK_AGAIN);
             awaited.for_each(|callee| live.request_code(*callee));
             self.stages.codes.rotate_awaited(ASK_AGAIN);
+        }
+    }
+
+    /// What was harmless on one state need not be so on the next.
+    fn look_again(&mut self, head: &Head) {
+        let now = self.now_ms();
+        let Some(simulations) = &mut self.simulations else {
+            return;
+        };
+        simulations.head(head.number, head.hash);
+        for waiting in simulations.another_look() {
+            let Some(simulations) = &mut self.simulations else {
+                return;
+            };
+            self.stats.simulated_again.add(1);
+            let Awaiting {
+                slot,
+                probability,
+                score,
+                ..
+            } = waiting;
+            let refused = simulations.submit(slot, probability, score, now);
+            self.refused(refused);
         }
     }
 
@@ -583,15 +607,10 @@ impl Worker {
         let Some(waiting) = simulations.take(hash) else {
             return;
         };
-        if result.as_ref().is_ok_and(Simulation::decides) {
-            simulations.conclude(&waiting);
-        }
-        let Awaiting {
-            slot,
-            probability,
-            score: stage_one,
-            ..
-        } = waiting;
+        let decides = result.as_ref().is_ok_and(Simulation::decides);
+        let first = decides && simulations.conclude(&waiting);
+        let (probability, stage_one) = (waiting.probability, waiting.score);
+        let slot = &waiting.slot;
         let contact = !slot.contacts.is_empty();
         let detected = self.stages.is_detection(contact, stage_one);
         match result {
@@ -609,17 +628,24 @@ impl Worker {
                         took_us,
                     };
                     let status = SimulationStatus::Done(Box::new(done));
-                    self.detection(&slot, probability, score, status);
-                } else if detected {
+                    self.detection(slot, probability, score, status);
+                    return;
+                }
+                // Once, however often it is looked at.
+                if detected && first {
                     self.stats.exonerated.add(1);
+                }
+                if contact && let Some(simulations) = &mut self.simulations {
+                    simulations.keep(waiting);
                 }
             }
             Err(failure) => {
                 self.stats.simulation_failures.add(failure.kind);
                 let score = failure.verdict(contact, stage_one);
+                let contact = contact || failure.touched;
                 if self.stages.is_detection(contact, score) {
                     let status = SimulationStatus::Failed(failure);
-                    self.detection(&slot, probability, score, status);
+                    self.detection(slot, probability, score, status);
                 }
             }
         }

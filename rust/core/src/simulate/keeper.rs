@@ -57,6 +57,7 @@ impl Neighbourhood {
 /// The pipeline's end: tells of heads, never waits. Its thread ends with it.
 pub struct Keeper {
     heads: Sender<B256>,
+    state: Arc<HeadState>,
 }
 
 impl Keeper {
@@ -69,7 +70,7 @@ impl Keeper {
     ) -> std::io::Result<Self> {
         let (heads, announced) = bounded(WAITING);
         let follower = Follower {
-            state,
+            state: state.clone(),
             neighbourhood,
             asker,
             chain_id,
@@ -78,12 +79,13 @@ impl Keeper {
         std::thread::Builder::new()
             .name("ids-state".into())
             .spawn(move || follower.run(&announced))?;
-        Ok(Self { heads })
+        Ok(Self { heads, state })
     }
 
     /// A new canonical head. Where too many wait it is left out: the next one that is followed is no child of the former,
     /// and nothing is believed to hold.
-    pub fn head(&self, hash: B256) {
+    pub fn head(&self, number: u64, hash: B256) {
+        self.state.announce(number);
         self.heads.try_send(hash).ok();
     }
 }

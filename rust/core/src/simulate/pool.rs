@@ -31,6 +31,8 @@ use std::time::{Duration, Instant};
 
 /// Bytes of fetched state that may wait.
 const FETCHED: usize = 64 << 20;
+/// Blocks that the state may be older than the head.
+const BEHIND: u64 = 2;
 /// Attempts on heads that moved on meanwhile.
 const ATTEMPTS: u32 = 4;
 
@@ -214,6 +216,10 @@ impl Shared {
                 let failure = Failure::new(FailureKind::NotReady, "no block is known yet");
                 return self.end(job, Err(failure), None);
             };
+            if self.state.behind(&block) > BEHIND {
+                let failure = Failure::new(FailureKind::NotReady, "the state is some blocks old");
+                return self.end(job, Err(failure), None);
+            }
             if let Some((head, raw)) = &mut job.fetched
                 && let Some(raw) = raw.take()
             {

@@ -138,3 +138,27 @@ fn what_waits_is_bounded() {
     }
     assert_eq!((gave_way, all.waiting.len()), (10, WAITING));
 }
+
+#[test]
+fn what_was_harmless_is_looked_at_again_until_it_is_mined_in_bounded_numbers() {
+    let mut all = simulations();
+    for n in 0..HARMLESS as u64 + 5 {
+        let mut slot = touching(1);
+        slot.tx.hash = B256::from(alloy_primitives::U256::from(n));
+        all.submit(slot, 0.0, 0.0, 0);
+        let waiting = all.take(&B256::from(alloy_primitives::U256::from(n)));
+        all.keep(waiting.expect("waits"));
+    }
+    assert_eq!(all.harmless.len(), HARMLESS);
+    let mined: Vec<_> = (5..15_u64)
+        .map(|n| B256::from(alloy_primitives::U256::from(n)))
+        .collect();
+    all.mined(mined.iter());
+    let again = all.another_look();
+    assert_eq!(again.len(), AGAIN);
+    assert_eq!(
+        again[0].slot.tx.hash,
+        B256::from(alloy_primitives::U256::from(15))
+    );
+    assert_eq!(all.harmless.len(), HARMLESS - 10 - AGAIN);
+}

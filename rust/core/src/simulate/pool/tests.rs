@@ -381,3 +381,35 @@ fn what_takes_too_long_by_itself_is_told_from_what_waits_for_a_node() {
     assert_eq!(failure.kind, FailureKind::Budget, "{failure:?}");
     assert!(failure.reason.contains("deadline"), "{failure:?}");
 }
+
+#[test]
+fn on_a_state_that_is_some_blocks_old_nothing_is_judged() {
+    let rig = rig(|_| {}, state_of_the_contract);
+    rig.state.announce(3);
+    assert!(rig.simulate(1).result.is_ok());
+    rig.state.announce(4);
+    assert_eq!(rig.failure(2).kind, FailureKind::NotReady);
+}
+
+#[test]
+fn what_the_next_block_writes_first_is_there_when_it_is_asked_for() {
+    use crate::simulate::state::head::{BEACON_ROOTS, HISTORY};
+    let mut block = head(9_000);
+    block.next.fork = SpecId::PRAGUE;
+    block.next.block.timestamp = U256::from(1_800_000_000);
+    let state = HeadState::new(10);
+    state.advance(block.clone(), Changes::Unknown);
+    let view = View {
+        state: &state,
+        block: &block,
+        asks: None,
+        waited: Cell::default(),
+        hashes: Cell::default(),
+    };
+    let at = 1_800_000_000_u64 % 8_191;
+    let read = |address, slot| view.storage_ref(address, U256::from(slot));
+    assert_eq!(read(BEACON_ROOTS, at), Ok(U256::from(1_800_000_000)));
+    assert!(!read(BEACON_ROOTS, at + 8_191).unwrap().is_zero());
+    assert_eq!(read(HISTORY, 9_000 % 8_191), Ok(block.hash.into()));
+    assert_eq!(read(HISTORY, 1), Err(StateError::Unknown));
+}

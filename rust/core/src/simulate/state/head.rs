@@ -7,12 +7,17 @@ use alloy_primitives::{Address, B256, Bytes, U256, address};
 use revm::bytecode::Bytecode;
 use revm::primitives::KECCAK_EMPTY;
 use revm::state::AccountInfo;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-/// Contracts that a block writes to outside of its transactions: EIP-4788, EIP-2935, EIP-7002, EIP-7251.
+/// EIP-4788.
+pub const BEACON_ROOTS: Address = address!("000f3df6d732807ef1319fb7b8bb8522d0beac02");
+/// EIP-2935.
+pub const HISTORY: Address = address!("0000f90827f1c53a10cb7a02335b175320002935");
+/// Contracts that a block writes to outside of its transactions: these two, EIP-7002, EIP-7251.
 const SYSTEM: [Address; 4] = [
-    address!("000f3df6d732807ef1319fb7b8bb8522d0beac02"),
-    address!("0000f90827f1c53a10cb7a02335b175320002935"),
+    BEACON_ROOTS,
+    HISTORY,
     address!("00000961ef480eb55e80d19ad83579a64c007002"),
     address!("0000bbddc7ce488642fb579f8b00f3a590007251"),
 ];
@@ -40,6 +45,8 @@ pub struct HeadState {
     known: RwLock<Known>,
     /// Accounts and slots kept at the most.
     capacity: usize,
+    /// Number of the newest head that was announced: its state may not be here yet.
+    announced: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -81,7 +88,18 @@ impl HeadState {
         Self {
             known: RwLock::default(),
             capacity: capacity.max(1),
+            announced: AtomicU64::new(0),
         }
+    }
+
+    /// A head is there, whose state is to follow.
+    pub fn announce(&self, number: u64) {
+        self.announced.store(number, Relaxed);
+    }
+
+    /// How many blocks the chain has come further than this one.
+    pub fn behind(&self, block: &HeadBlock) -> u64 {
+        self.announced.load(Relaxed).saturating_sub(block.number)
     }
 
     /// The current head, where there is one.

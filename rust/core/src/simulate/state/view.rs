@@ -2,16 +2,19 @@
 
 use super::StateError;
 use super::answers::{bytecode, read};
-use super::head::{HeadBlock, HeadState, Moved};
+use super::head::{BEACON_ROOTS, HISTORY, HeadBlock, HeadState, Moved};
 use crate::source::live::Asker;
 use alloy_primitives::{Address, B256, Bytes, U64, U256, keccak256};
 use revm::DatabaseRef;
 use revm::bytecode::Bytecode;
 use revm::primitives::KECCAK_EMPTY;
+use revm::primitives::hardfork::SpecId;
 use revm::state::AccountInfo;
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
+/// Slots of the rings that system contracts write.
+const SYSTEM_RING: u64 = 8_191;
 /// Hashes of older blocks that one simulation may ask for.
 const HASHES: u32 = 8;
 
@@ -49,6 +52,24 @@ impl View<'_> {
                 Err(error) => Err(StateError::Node(format!("{method}: {error}"))),
             })
             .collect()
+    }
+}
+
+/// What the next block writes before its first transaction (EIP-4788, EIP-2935): without it, code could tell a simulation
+/// from a block. Its beacon root is not known yet; any will do.
+fn system_slot(block: &HeadBlock, address: Address, slot: U256) -> Option<U256> {
+    let next = &block.next.block;
+    let ring = U256::from(SYSTEM_RING);
+    let time = next.timestamp % ring;
+    match address {
+        BEACON_ROOTS if block.next.fork >= SpecId::CANCUN && slot == time => Some(next.timestamp),
+        BEACON_ROOTS if block.next.fork >= SpecId::CANCUN && slot == time + ring => {
+            Some(keccak256(block.hash).into())
+        }
+        HISTORY if block.next.fork >= SpecId::PRAGUE && slot == U256::from(block.number) % ring => {
+            Some(block.hash.into())
+        }
+        _ => None,
     }
 }
 
@@ -99,6 +120,9 @@ impl DatabaseRef for View<'_> {
     }
 
     fn storage_ref(&self, address: Address, slot: U256) -> Result<U256, StateError> {
+        if let Some(value) = system_slot(self.block, address, slot) {
+            return Ok(value);
+        }
         let head = &self.block.hash;
         if let Some(value) = self.state.slot(head, &address, &slot)? {
             return Ok(value);
