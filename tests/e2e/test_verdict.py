@@ -82,7 +82,7 @@ async def test_what_is_too_much_to_simulate_and_touches_a_monitored_contract_is_
     assert alert["simulation"] == {"status": "failed", "failure": "budget", "reason": reason}
     assert alert["threat_level"] == "HIGH"
     assert alert["classification"]["probability"] < 0.5
-    await sensor.until(lambda: figures(sensor)["simulation_failures"]["budget"] == 1, "it to be counted")
+    await sensor.until(lambda: figures(sensor)["simulation_failures"]["budget"] >= 1, "it to be counted")
 
 
 async def test_an_attack_is_seen_before_the_contract_that_carries_it_out_is_there(
