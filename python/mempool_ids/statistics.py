@@ -8,6 +8,7 @@ _SIMULATION = (
     "triaged_contact",
     "triaged_score",
     "simulated",
+    "simulated_again",
     "simulation_failures",
     "exonerated",
     "state_fetches",
@@ -60,6 +61,8 @@ class IDSStatistics:
     """Passed on because of their score alone."""
     simulated: int = 0
     """Simulations that came to a verdict."""
+    simulated_again: int = 0
+    """Passed on once more with a new head, because they were found harmless on the one before."""
     simulation_failures: Mapping[str, int] = field(default_factory=dict)
     """Those that did not, by reason: deadline, budget, state, quota, queue, not_ready."""
     exonerated: int = 0

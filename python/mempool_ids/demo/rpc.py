@@ -13,6 +13,8 @@ from mempool_ids.exceptions import NodeError
 
 _TIMEOUT_SECONDS = 10.0
 _POLL_SECONDS = 0.05
+_NONCE_SECONDS = 5.0
+_NONCE_GONE = ("nonce too low", "replacement transaction underpriced", "already known")
 
 
 class RpcError(NodeError):
@@ -96,8 +98,20 @@ class Rpc:
         if nonce is not None:
             transaction["nonce"] = hex(nonce)
         async with self._sending:
-            tx_hash: str = await self.call("eth_sendTransaction", transaction)
-        return tx_hash
+            return await self._send(transaction)
+
+    async def _send(self, transaction: dict[str, Any]) -> str:
+        """While a block is taken in, a node may choose a nonce that is gone: it refuses it, and is asked anew."""
+        deadline = time.monotonic() + _NONCE_SECONDS
+        while True:
+            try:
+                tx_hash: str = await self.call("eth_sendTransaction", transaction)
+                return tx_hash
+            except RpcError as error:
+                gone = "nonce" not in transaction and any(said in str(error) for said in _NONCE_GONE)
+                if not gone or time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(_POLL_SECONDS)
 
     async def mine(self, blocks: int = 1) -> None:
         """Mines at once (anvil only)."""
