@@ -1,5 +1,8 @@
 //! From a suspect and a state to the evidence: execute, look at what happened, vary, judge.
 
+#[cfg(test)]
+mod tests;
+
 use super::backend::Backend;
 use super::evasion::variations;
 use super::execute::{Environment, Execution, Outcome};
