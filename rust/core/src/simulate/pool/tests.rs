@@ -64,16 +64,21 @@ fn rig(
     let (items, inbox) = queue(&limits, stats.clone());
     let urls = [node.url()];
     let asker = Asker::start(&urls, &[], 1, &limits, stats.clone(), items.clone()).unwrap();
-    // Its connection is there once it has introduced itself.
+    // Its connection is there once it answers: under load that takes a while.
     let begun = Instant::now();
-    while node.requests("eth_chainId") == 0 {
+    let asked = || {
+        asker.wait(
+            vec![("eth_chainId", "[]".into())],
+            begun + Duration::from_secs(20),
+        )
+    };
+    while asked()[0].is_err() {
         assert!(
-            begun.elapsed() < Duration::from_secs(10),
+            begun.elapsed() < Duration::from_secs(20),
             "connects in time"
         );
         std::thread::sleep(Duration::from_millis(5));
     }
-    std::thread::sleep(Duration::from_millis(50));
     let state = Arc::new(HeadState::new(1_000));
     state.advance(head(1), Changes::Unknown);
     let simulators = vec![simulator(&config)];
