@@ -100,6 +100,7 @@ address = "{vault.address}"
 rules = ["{self.rules}"]
 [simulation]
 enabled = {str(simulation).lower()}
+deadline_ms = 5_000
 [alerts]
 jsonl = "events.jsonl"
 [storage]

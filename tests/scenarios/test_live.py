@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +22,8 @@ pytestmark = pytest.mark.timeout(120)
 #: Alerts on all that touches the contracts, whatever it thinks of it.
 EVERYTHING = "classification_threshold = 0.0\nmonitored_only = true"
 DEFAULTS = ""
+#: What is tested is the verdict, however busy the machine is.
+PATIENCE_MS = 5_000
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,8 @@ websocket_urls = ["{node.websocket_url}"]
 rpc_urls = ["{node.http_url}"]
 [detection]
 {detection}
+[simulation]
+deadline_ms = {PATIENCE_MS}
 [alerts]
 jsonl = "events.jsonl"
 stats_interval_s = 0.2
@@ -73,6 +78,7 @@ async def play(node: Node, folder: Path) -> Played:
         try:
             for sensor in sensors:
                 await sensor.wait_ready()
+                await sensor.until(lambda sensor=sensor: _knows_the_head(sensor), "the head's state")
             sent = {
                 await stage.act(): scenario.name for scenario, stage in zip(SCENARIOS, stages, strict=True)
             }
@@ -85,10 +91,20 @@ async def play(node: Node, folder: Path) -> Played:
                 sensor.close()
 
 
+def _figures(sensor: SensorProcess) -> dict[str, Any]:
+    """The latest there are."""
+    told = [event["stats"] for event in sensor.events() if event["event_type"] == "stats"]
+    return told[-1] if told else {"simulated": 0, "simulation_failures": {}}
+
+
+def _knows_the_head(sensor: SensorProcess) -> bool:
+    return any(_figures(sensor).get(name) for name in ("state_carried", "state_discarded"))
+
+
 def _judged(sensor: SensorProcess) -> int:
-    """Simulations that have come to an end, as its last figures have it."""
-    figures = [event["stats"] for event in sensor.events() if event["event_type"] == "stats"]
-    return figures[-1]["simulated"] + sum(figures[-1]["simulation_failures"].values()) if figures else 0
+    """Simulations that have come to an end."""
+    figures = _figures(sensor)
+    return int(figures["simulated"]) + sum(figures["simulation_failures"].values())
 
 
 @pytest.fixture(scope="module")

@@ -369,7 +369,7 @@ const LOOP: &str = "0x5b5f56";
 #[test]
 fn what_takes_too_long_by_itself_is_told_from_what_waits_for_a_node() {
     let rig = rig(
-        |config| (config.deadline_ms, config.gas) = (300, 1 << 40),
+        |config| (config.deadline_ms, config.gas) = (2_000, 1 << 40),
         |request| match request.method.as_str() {
             "debug_traceCall" => {
                 let mut state = prestate();
