@@ -32,7 +32,6 @@ use arc_swap::ArcSwap;
 use revm::DatabaseRef;
 use serde_json::{Value, json};
 use std::borrow::Cow;
-use std::cell::Cell;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -308,30 +307,20 @@ impl Nodes {
         let (head, environment) = (moment.block.hash, moment.block.next.clone());
         state.advance(moment.block.clone(), Changes::Unknown);
         self.prefetch(&state, tx, moment);
-        let view = View {
-            state: &state,
-            block: &moment.block,
-            asks: Some((&self.asker, self.deadline)),
-            waited: Cell::default(),
-            hashes: Cell::default(),
-        };
+        let asks = Some((&self.asker, self.deadline));
+        let view = View::new(&state, &moment.block, asks);
         // Said now, where the node has no state of that block at all.
         view.basic_ref(tx.from)
             .map_err(|error| node_error("state", error.to_string()))?;
-        let (local, node);
+        let local = Local(&view);
+        let node = Node {
+            asker: &self.asker,
+            method: limits.backend,
+            block: head,
+        };
         let backend: &dyn Backend = match limits.backend {
-            Executor::Revm => {
-                local = Local(&view);
-                &local
-            }
-            method => {
-                node = Node {
-                    asker: &self.asker,
-                    method,
-                    block: head,
-                };
-                &node
-            }
+            Executor::Revm => &local,
+            _ => &node,
         };
         let done = simulator.simulate(backend, &environment, &[Step { tx, extras }], self.deadline);
         done.map_err(|unfinished| failed("simulation", unfinished))

@@ -8,8 +8,6 @@ use crate::decode::{Decoded, Decoder};
 use crate::detection::{
     Classification, LatencyUs, SimulationStatus, ThreatDetection, ThreatLevel, alert_id,
 };
-#[allow(unused_imports)] // Named in the documentation.
-use crate::error::Error;
 use crate::error::Result;
 use crate::features::{
     ChainView, CodeFacts, Extractor, FEATURES, FeatureVector, KnownSelectors, MISSING,
@@ -129,7 +127,7 @@ impl Stages {
     /// With model, rules and ABIs as configured.
     ///
     /// # Errors
-    /// [`Error::Config`], [`Error::Rules`], [`Error::Model`], [`Error::Abi`]: what the user must change.
+    /// As [`Sensor::new`](super::Sensor::new).
     pub fn load(config: &SensorConfig) -> Result<Self> {
         let classifier = config.model.as_ref().map(Classifier::load).transpose()?;
         let decoder = Arc::new(Decoder::for_contracts(&config.contracts)?);

@@ -160,8 +160,8 @@ impl Worker {
                 self.tick(inbox);
             }
             // Whoever simulates holds the queue open, too.
-            let source_is_gone = self.live.as_ref().is_some_and(|live| live.has_ended());
-            if ended || (taken == 0 && source_is_gone && inbox.is_empty()) {
+            let source_is_gone = || self.live.as_ref().is_some_and(|live| live.has_ended());
+            if ended || (taken == 0 && source_is_gone() && inbox.is_empty()) {
                 break;
             }
         }

@@ -207,7 +207,7 @@ fn rules(environment: &Environment, checks: Checks) -> CfgEnv {
 }
 
 /// A transaction's own frame as it is where its gas does not last to its first instruction.
-fn first_frame(transaction: &TxEnv) -> Frame {
+pub(super) fn first_frame(transaction: &TxEnv) -> Frame {
     Frame {
         kind: match transaction.kind {
             TxKind::Call(_) => CallKind::Call,

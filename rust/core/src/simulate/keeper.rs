@@ -11,7 +11,6 @@ use alloy_primitives::{Address, B256, U256};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use revm::DatabaseRef;
 use serde::Deserialize;
-use std::cell::Cell;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -161,13 +160,7 @@ impl Follower {
     /// Asks for what was known of the neighbourhood as it is now. What cannot be had now is asked for when it is needed.
     fn warm(&self, block: &HeadBlock, warm: AddressSet, slots: Vec<(Address, Vec<U256>)>) {
         let deadline = Instant::now() + PATIENCE;
-        let view = View {
-            state: &self.state,
-            block,
-            asks: Some((&self.asker, deadline)),
-            waited: Cell::default(),
-            hashes: Cell::default(),
-        };
+        let view = View::new(&self.state, block, Some((&self.asker, deadline)));
         let proofs = slots.iter().filter(|(_, slots)| !slots.is_empty());
         let proofs = proofs.map(|(address, slots)| {
             let quoted = |slot: &U256| format!(r#""{}""#, B256::from(*slot));

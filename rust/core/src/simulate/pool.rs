@@ -23,7 +23,6 @@ use alloy_primitives::B256;
 use bytes::Bytes;
 use queue::{Queue, Room};
 use revm::DatabaseRef;
-use std::cell::Cell;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -229,29 +228,19 @@ impl Shared {
                     self.state.learn_all(head, accounts).ok();
                 }
             }
-            let view = View {
-                state: &self.state,
-                block: &block,
-                asks: job.fetched.as_ref().map(|_| (&self.asker, job.deadline)),
-                waited: Cell::default(),
-                hashes: Cell::default(),
-            };
+            let asks = job.fetched.as_ref().map(|_| (&self.asker, job.deadline));
+            let view = View::new(&self.state, &block, asks);
             let (sequence, begun) = (job.sequence(&view), Instant::now());
             let recording = Recording::new(view);
-            let (local, node);
+            let local = Local(&recording);
+            let node = Node {
+                asker: &self.asker,
+                method: self.executor,
+                block: block.hash,
+            };
             let backend: &dyn Backend = match self.executor {
-                Executor::Revm => {
-                    local = Local(&recording);
-                    &local
-                }
-                method => {
-                    node = Node {
-                        asker: &self.asker,
-                        method,
-                        block: block.hash,
-                    };
-                    &node
-                }
+                Executor::Revm => &local,
+                _ => &node,
             };
             let done = sequence.map_err(Unfinished::State).and_then(|sequence| {
                 let done = simulator.simulate(backend, &block.next, &sequence, job.deadline)?;
@@ -279,7 +268,7 @@ impl Shared {
                     false => error.into(),
                 },
                 Err(Unfinished::Failed(failure)) => {
-                    let (took, waited) = (begun.elapsed(), recording.state().waited.get());
+                    let (took, waited) = (begun.elapsed(), recording.state().waited());
                     blame(failure, took, waited, job.deadline - job.since)
                 }
             };
@@ -293,20 +282,15 @@ impl Shared {
         self.prefetch
             .ask(&self.asker, &tx, &head, deadline, move |answer| {
                 // Without room it is asked for piece by piece.
-                let room = |raw: &Bytes| {
-                    raw.len() <= FETCHED / 8
-                        && shared.fetched.fetch_add(raw.len(), Relaxed) + raw.len() <= FETCHED
-                };
-                let kept = answer.as_ref().is_some_and(room);
-                if let Some(raw) = answer
-                    .as_ref()
-                    .filter(|raw| !kept && raw.len() <= FETCHED / 8)
-                {
-                    shared.fetched.fetch_sub(raw.len(), Relaxed);
-                }
-                let fetched = Some((head, answer.filter(|_| kept)));
+                let fetched = Some((head, answer.filter(|raw| shared.reserve(raw.len()))));
                 shared.queue.put_back(Job { fetched, ..job });
             });
+    }
+
+    /// Room for fetched state until it is read; none for a single answer of an eighth of it all.
+    fn reserve(&self, bytes: usize) -> bool {
+        let more = |held: usize| Some(held + bytes).filter(|held| *held <= FETCHED);
+        bytes <= FETCHED / 8 && self.fetched.fetch_update(Relaxed, Relaxed, more).is_ok()
     }
 
     fn end(

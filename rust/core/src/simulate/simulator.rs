@@ -69,6 +69,8 @@ struct Run {
     sender: Address,
     execution: Execution,
     transfers: Vec<Transfer>,
+    /// [`Trace::stands`](super::trace::Trace::stands).
+    stands: Vec<bool>,
     violations: Vec<Violation>,
     features: Option<TraceFeatures>,
     harm: f32,
@@ -246,7 +248,8 @@ impl Simulator {
 
     fn judge(&mut self, sender: Address, execution: Execution, views: &dyn Views) -> Run {
         let transfers = execution.trace.movements();
-        let violations = self.violations(&execution, &transfers, sender, views);
+        let stands = execution.trace.stands();
+        let violations = self.violations(&execution, &transfers, &stands, sender, views);
         let succeeded = execution.outcome == Outcome::Succeeded;
         let features = succeeded.then(|| extract(&execution.trace));
         let model = self.model.as_mut().zip(features.as_ref());
@@ -258,6 +261,7 @@ impl Simulator {
             features,
             sender,
             transfers,
+            stands,
             harm: judge(&violations).probability,
             violations,
             probability,
@@ -270,10 +274,10 @@ impl Simulator {
         &self,
         execution: &Execution,
         transfers: &[Transfer],
+        stands: &[bool],
         sender: Address,
         views: &dyn Views,
     ) -> Vec<Violation> {
-        let stands = execution.trace.stands();
         let written = self.rules.load().invariants();
         let moved = |address: &Address| {
             let mut ends = transfers.iter().flat_map(|moved| [moved.from, moved.to]);
@@ -288,7 +292,7 @@ impl Simulator {
             let subject = Subject {
                 execution,
                 transfers,
-                stands: &stands,
+                stands,
                 sender,
                 contract,
                 monitored: &self.monitored,
@@ -303,13 +307,13 @@ impl Simulator {
         let Run {
             execution,
             transfers,
+            stands,
             ..
         } = run;
         let frames = &execution.trace.frames;
         let touched = self.touched(execution);
-        let stands = execution.trace.stands();
         let created = frames.iter().zip(stands);
-        let created = created.filter(|(frame, stands)| *stands && frame.kind.creates());
+        let created = created.filter(|(frame, stands)| **stands && frame.kind.creates());
         Simulation {
             block: environment.block.number.saturating_to(),
             outcome: outcome(execution),
@@ -318,7 +322,7 @@ impl Simulator {
             frames: frames.len(),
             depth: frames.iter().map(|frame| frame.depth).max().unwrap_or(0),
             touched: touched.map(|contract| contract.name.clone()).collect(),
-            acted: self.acted(execution),
+            acted: self.acted(execution, stands),
             created: created
                 .filter_map(|(frame, _)| frame.to)
                 .take(CREATED)
@@ -344,12 +348,12 @@ impl Simulator {
     }
 
     /// Whether it called one in a way that stands and can change something.
-    fn acted(&self, execution: &Execution) -> bool {
+    fn acted(&self, execution: &Execution, stands: &[bool]) -> bool {
         let frames = execution.trace.frames.iter();
-        let mut standing = frames.zip(execution.trace.stands());
+        let mut standing = frames.zip(stands);
         standing.any(|(frame, stands)| {
             let monitored = frame.to.is_some_and(|to| self.monitored.contains(&to));
-            monitored && stands && frame.kind == CallKind::Call && !frame.input.is_empty()
+            monitored && *stands && frame.kind == CallKind::Call && !frame.input.is_empty()
         })
     }
 

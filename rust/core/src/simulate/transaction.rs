@@ -78,27 +78,20 @@ pub fn from_pending(tx: &PendingTransaction, extras: Extras) -> TxEnv {
 
 /// A signed transaction; `sender` is who signed it.
 pub fn from_envelope(transaction: &TxEnvelope, sender: Address) -> TxEnv {
-    let authorizations = transaction.authorization_list().unwrap_or_default();
-    let authorizations = authorizations.iter().cloned();
-    TxEnv {
-        tx_type: transaction.ty(),
-        caller: sender,
-        gas_limit: transaction.gas_limit(),
-        gas_price: transaction.max_fee_per_gas(),
-        kind: transaction.kind(),
+    let max_fee_per_gas = transaction.max_fee_per_gas();
+    let priority_fee = transaction.max_priority_fee_per_gas();
+    let pending = PendingTransaction {
+        from: sender,
+        to: transaction.to(),
         value: transaction.value(),
-        data: transaction.input().clone(),
         nonce: transaction.nonce(),
+        gas: transaction.gas_limit(),
+        tx_type: transaction.ty(),
         chain_id: transaction.chain_id(),
-        access_list: transaction.access_list().cloned().unwrap_or_default(),
-        gas_priority_fee: transaction.max_priority_fee_per_gas(),
-        blob_hashes: transaction
-            .blob_versioned_hashes()
-            .unwrap_or_default()
-            .to_vec(),
-        max_fee_per_blob_gas: transaction.max_fee_per_blob_gas().unwrap_or_default(),
-        authorization_list: authorizations
-            .map(Either::<SignedAuthorization, _>::Left)
-            .collect(),
-    }
+        max_fee_per_gas,
+        max_priority_fee_per_gas: priority_fee.unwrap_or(max_fee_per_gas),
+        input: transaction.input().to_vec(),
+        ..PendingTransaction::default()
+    };
+    from_pending(&pending, Extras::of_envelope(transaction))
 }

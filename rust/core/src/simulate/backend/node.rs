@@ -4,12 +4,12 @@ use super::recorded::of_trace;
 use super::{Backend, Look};
 use crate::config::Executor;
 use crate::simulate::diff::StateDiff;
-use crate::simulate::execute::{Environment, Execution, Outcome};
+use crate::simulate::execute::{Environment, Execution, Outcome, first_frame};
 use crate::simulate::invariants::NoViews;
 use crate::simulate::recorder::{Bounds, Stop};
 use crate::simulate::state::answers::{ToldDiff, read};
-use crate::simulate::state::{StateError, at};
-use crate::simulate::trace::{CallKind, Frame, FrameLog, Trace};
+use crate::simulate::state::{StateError, ask, at};
+use crate::simulate::trace::{Frame, FrameLog, Trace};
 use crate::source::live::{Asker, printable};
 use alloy_primitives::{Address, B256, Bytes, TxKind, U64, U256, address, hex};
 use revm::context::TxEnv;
@@ -69,22 +69,6 @@ impl Backend for Node<'_> {
 }
 
 impl Node<'_> {
-    fn ask(
-        &self,
-        questions: Vec<(&'static str, String)>,
-        bounds: Bounds,
-    ) -> Result<Vec<bytes::Bytes>, StateError> {
-        let methods: Vec<_> = questions.iter().map(|(method, _)| *method).collect();
-        let answers = methods
-            .iter()
-            .zip(self.asker.wait(questions, bounds.deadline));
-        let said = |(method, answer)| match answer {
-            Ok(raw) => Ok(raw),
-            Err(error) => Err(StateError::Node(format!("{method}: {error}"))),
-        };
-        answers.map(said).collect()
-    }
-
     fn trace(
         &self,
         environment: &Environment,
@@ -103,7 +87,7 @@ impl Node<'_> {
             ("debug_traceCall", params(tree)),
             ("debug_traceCall", params(diff)),
         ];
-        let answers = self.ask(questions, bounds)?;
+        let answers = ask(self.asker, questions, bounds.deadline)?;
         let text = std::str::from_utf8(&answers[0]).unwrap_or_default();
         let trace = Trace::from_json(text);
         let trace = trace.map_err(|error| StateError::Node(format!("debug_traceCall: {error}")))?;
@@ -123,7 +107,8 @@ impl Node<'_> {
             "traceTransfers": true, "validation": false,
         });
         let params = format!("[{payload},{}]", at(&self.block));
-        let answers = self.ask(vec![("eth_simulateV1", params)], bounds)?;
+        let questions = vec![("eth_simulateV1", params)];
+        let answers = ask(self.asker, questions, bounds.deadline)?;
         let blocks: Vec<SimulatedBlock> = read(&answers[0]).map_err(StateError::Node)?;
         let calls = blocks.into_iter().flat_map(|block| block.calls);
         let calls: Vec<_> = calls.collect();
@@ -214,19 +199,10 @@ fn simulated(transaction: &TxEnv, call: SimulatedCall) -> Execution {
     let failed = call.status.is_zero();
     let error = call.error.map(|error| error.message);
     let mut root = Frame {
-        kind: match transaction.kind {
-            TxKind::Call(_) => CallKind::Call,
-            TxKind::Create => CallKind::Create,
-        },
-        from: transaction.caller,
-        to: transaction.kind.to().copied(),
-        value: Some(transaction.value),
-        gas: transaction.gas_limit,
         gas_used: call.gas_used.to(),
-        input: transaction.data.clone(),
         output: call.return_data,
         error: failed.then(|| error.map_or("execution reverted".into(), |said| told(&said).into())),
-        ..Frame::default()
+        ..first_frame(transaction)
     };
     let mut frames = Vec::new();
     let mut own = !transaction.value.is_zero();

@@ -404,13 +404,7 @@ fn what_the_next_block_writes_first_is_there_when_it_is_asked_for() {
     block.next.block.timestamp = U256::from(1_800_000_000);
     let state = HeadState::new(10);
     state.advance(block.clone(), Changes::Unknown);
-    let view = View {
-        state: &state,
-        block: &block,
-        asks: None,
-        waited: Cell::default(),
-        hashes: Cell::default(),
-    };
+    let view = View::new(&state, &block, None);
     let at = 1_800_000_000_u64 % 8_191;
     let read = |address, slot| view.storage_ref(address, U256::from(slot));
     assert_eq!(read(BEACON_ROOTS, at), Ok(U256::from(1_800_000_000)));

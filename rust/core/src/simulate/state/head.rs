@@ -147,12 +147,7 @@ impl HeadState {
     ) -> Result<(), Moved> {
         let mut known = self.at_mut(head)?;
         known.bound(self.capacity);
-        let used = known.number();
-        if let Some(code) = code {
-            known.put_code(info.code_hash, code);
-        }
-        let account = known.accounts.entry(address).or_default();
-        (account.info, account.used) = (Some(info), used);
+        known.put_account(address, info, code);
         Ok(())
     }
 
@@ -181,13 +176,8 @@ impl HeadState {
         let accounts: Vec<_> = accounts.collect();
         let mut known = self.at_mut(head)?;
         known.bound(self.capacity);
-        let used = known.number();
         for (address, (info, code), storage) in accounts {
-            if let Some(code) = code {
-                known.put_code(info.code_hash, code);
-            }
-            let account = known.accounts.entry(address).or_default();
-            (account.info, account.used) = (Some(info), used);
+            known.put_account(address, info, code);
             let slots = storage.into_iter();
             known.put_slots(
                 address,
@@ -229,26 +219,12 @@ impl HeadState {
 
     fn at(&self, head: &B256) -> Result<RwLockReadGuard<'_, Known>, Moved> {
         let known = self.read();
-        match known
-            .block
-            .as_ref()
-            .is_some_and(|block| block.hash == *head)
-        {
-            true => Ok(known),
-            false => Err(Moved),
-        }
+        known.is_at(head).then_some(known).ok_or(Moved)
     }
 
     fn at_mut(&self, head: &B256) -> Result<RwLockWriteGuard<'_, Known>, Moved> {
         let known = self.write();
-        match known
-            .block
-            .as_ref()
-            .is_some_and(|block| block.hash == *head)
-        {
-            true => Ok(known),
-            false => Err(Moved),
-        }
+        known.is_at(head).then_some(known).ok_or(Moved)
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Known> {
@@ -261,8 +237,21 @@ impl HeadState {
 }
 
 impl Known {
+    fn is_at(&self, head: &B256) -> bool {
+        self.block.as_ref().is_some_and(|block| block.hash == *head)
+    }
+
     fn number(&self) -> u64 {
         self.block.as_ref().map_or(0, |block| block.number)
+    }
+
+    fn put_account(&mut self, address: Address, info: AccountInfo, code: Option<Bytecode>) {
+        let used = self.number();
+        if let Some(code) = code {
+            self.put_code(info.code_hash, code);
+        }
+        let account = self.accounts.entry(address).or_default();
+        (account.info, account.used) = (Some(info), used);
     }
 
     fn put_code(&mut self, hash: B256, code: Bytecode) {
@@ -312,12 +301,7 @@ impl Known {
                     // Created: nothing of what was there before, if anything was, holds.
                     self.forget(&address);
                     let (info, code) = after.info();
-                    if let Some(code) = code {
-                        self.put_code(info.code_hash, code);
-                    }
-                    let used = self.number();
-                    let account = self.accounts.entry(address).or_default();
-                    (account.info, account.used) = (Some(info), used);
+                    self.put_account(address, info, code);
                     let slots = after.storage.into_iter();
                     self.put_slots(
                         address,

@@ -21,14 +21,13 @@ const HASHES: u32 = 8;
 /// Reads at one head. Where the head moves on meanwhile, every read fails with [`StateError::Moved`]: parts of two states
 /// are no state.
 pub struct View<'a> {
-    pub state: &'a HeadState,
-    pub block: &'a HeadBlock,
+    state: &'a HeadState,
+    block: &'a HeadBlock,
     /// Who is asked for what is not known, until when; nobody: it fails with [`StateError::Unknown`].
-    pub asks: Option<(&'a Asker, Instant)>,
-    /// Time spent on waiting for answers.
-    pub waited: Cell<Duration>,
+    asks: Option<(&'a Asker, Instant)>,
+    waited: Cell<Duration>,
     /// Hashes of older blocks asked for.
-    pub hashes: Cell<u32>,
+    hashes: Cell<u32>,
 }
 
 impl From<Moved> for StateError {
@@ -37,22 +36,49 @@ impl From<Moved> for StateError {
     }
 }
 
-impl View<'_> {
-    /// As many answers as there are questions.
+impl<'a> View<'a> {
+    pub fn new(
+        state: &'a HeadState,
+        block: &'a HeadBlock,
+        asks: Option<(&'a Asker, Instant)>,
+    ) -> Self {
+        Self {
+            state,
+            block,
+            asks,
+            waited: Cell::default(),
+            hashes: Cell::default(),
+        }
+    }
+
+    /// Time spent on waiting for answers.
+    pub fn waited(&self) -> Duration {
+        self.waited.get()
+    }
+
     fn ask(&self, questions: Vec<(&'static str, String)>) -> Result<Vec<Bytes>, StateError> {
         let (asker, deadline) = self.asks.ok_or(StateError::Unknown)?;
-        let methods: Vec<_> = questions.iter().map(|(method, _)| *method).collect();
         let begun = Instant::now();
-        let answers = asker.wait(questions, deadline);
+        let answers = ask(asker, questions, deadline);
         self.waited.set(self.waited.get() + begun.elapsed());
-        let answers = methods.iter().zip(answers);
         answers
-            .map(|(method, answer)| match answer {
-                Ok(raw) => Ok(raw.into()),
-                Err(error) => Err(StateError::Node(format!("{method}: {error}"))),
-            })
-            .collect()
     }
+}
+
+/// As many answers as there are questions, or the first that there is none to.
+pub fn ask(
+    asker: &Asker,
+    questions: Vec<(&'static str, String)>,
+    deadline: Instant,
+) -> Result<Vec<Bytes>, StateError> {
+    let methods: Vec<_> = questions.iter().map(|(method, _)| *method).collect();
+    let answers = methods.iter().zip(asker.wait(questions, deadline));
+    answers
+        .map(|(method, answer)| match answer {
+            Ok(raw) => Ok(raw.into()),
+            Err(error) => Err(StateError::Node(format!("{method}: {error}"))),
+        })
+        .collect()
 }
 
 /// What the next block writes before its first transaction (EIP-4788, EIP-2935): without it, code could tell a simulation
