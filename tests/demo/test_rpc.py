@@ -11,10 +11,12 @@ from mempool_ids.demo.rpc import Rpc, RpcError
 from mempool_ids.exceptions import MempoolIdsError
 
 
-def answering(answer: httpx.Response | httpx.HTTPError) -> Rpc:
-    """An Rpc whose node answers just this."""
+def answering(*answers: httpx.Response | httpx.HTTPError) -> Rpc:
+    """An Rpc whose node answers just these, in order."""
+    left = iter(answers)
 
     def handle(_request: httpx.Request) -> httpx.Response:
+        answer = next(left)
         if isinstance(answer, httpx.HTTPError):
             raise answer
         return answer
@@ -40,6 +42,14 @@ async def test_what_goes_wrong_is_one_kind_of_error_with_the_method(
         with pytest.raises(RpcError, match=said) as raised:
             await rpc.call("eth_chainId")
     assert isinstance(raised.value, MempoolIdsError)
+
+
+async def test_a_node_that_still_indexes_does_not_know_a_transaction_yet() -> None:
+    indexing = httpx.Response(200, json={"error": {"message": "transaction indexing is in progress"}})
+    mined = httpx.Response(200, json={"result": {"status": "0x1"}})
+    async with answering(indexing, indexing, mined) as rpc:
+        assert not await rpc.is_pending("0x01")
+        assert await rpc.receipt("0x01", 5) == {"status": "0x1"}
 
 
 def test_the_command_says_what_the_node_refused_without_a_traceback(

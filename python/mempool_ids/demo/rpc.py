@@ -14,6 +14,8 @@ from mempool_ids.exceptions import NodeError
 _TIMEOUT_SECONDS = 10.0
 _POLL_SECONDS = 0.05
 _NONCE_SECONDS = 5.0
+# What geth says of what it does not know until it has looked through its first blocks.
+_INDEXING = "transaction indexing is in progress"
 _NONCE_GONE = ("nonce too low", "replacement transaction underpriced", "already known")
 
 
@@ -119,8 +121,17 @@ class Rpc:
 
     async def is_pending(self, tx_hash: str) -> bool:
         """Whether the node knows it and no block has it."""
-        found = await self.call("eth_getTransactionByHash", tx_hash)
+        found = await self._find("eth_getTransactionByHash", tx_hash)
         return found is not None and found["blockNumber"] is None
+
+    async def _find(self, method: str, tx_hash: str) -> Any:
+        """None where the node does not know it."""
+        try:
+            return await self.call(method, tx_hash)
+        except RpcError as error:
+            if _INDEXING in str(error):
+                return None
+            raise
 
     async def receipt(self, tx_hash: str, seconds: float) -> dict[str, Any]:
         """Waits for the receipt.
@@ -130,7 +141,7 @@ class Rpc:
         """
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            found: dict[str, Any] | None = await self.call("eth_getTransactionReceipt", tx_hash)
+            found: dict[str, Any] | None = await self._find("eth_getTransactionReceipt", tx_hash)
             if found is not None:
                 return found
             await asyncio.sleep(_POLL_SECONDS)
