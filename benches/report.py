@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from benches import cargo, memory, peers, simulator_report, simulators
+from benches import cargo, memory, mixed, peers, simulator_report, simulators
 
 ROOT = cargo.ROOT
 CRITERION = ROOT / "target" / "criterion"
@@ -43,6 +43,8 @@ def main() -> None:
     }
     step("simulator, alone and beside nodes and py-evm")
     report["simulator"] = simulators.measure(quick)
+    step("mixed traffic with the simulator")
+    report["mixed"] = mixed.measure(quick)
     report["targets"] = targets(report)
     (ROOT / "benches" / "report.json").write_text(json.dumps(report, indent=1) + "\n")
     (ROOT / "benches" / "REPORT.md").write_text(markdown(report))
@@ -148,6 +150,7 @@ def targets(report: dict[str, Any]) -> list[dict[str, Any]]:
             report["memory"]["rss_highest_mb"] < 300,
         ),
         *simulator_report.targets(report["simulator"]),
+        *mixed.targets(report["mixed"]),
     ]
     return [
         {"what": what, "measured": value, "target": goal, "reached": bool(ok)}
@@ -179,6 +182,7 @@ def markdown(report: dict[str, Any]) -> str:
     lines += latency_section(report["latency"])
     lines += saturation_section(report)
     lines += simulator_report.section(report["simulator"])
+    lines += mixed.section(report["mixed"])
     lines += [
         "",
         "## Stages",

@@ -14,19 +14,17 @@ use alloy_primitives::{Address, address};
 use hdrhistogram::Histogram;
 use mempool_ids_core::analyzer::Analyzer;
 use mempool_ids_core::classify::Classifier;
-use mempool_ids_core::config::{
-    DetectionConfig, Emit, Limits, LiveConfig, ModelConfig, MonitoredContract, SensorConfig,
-    SourceConfig,
-};
-use mempool_ids_core::event::Event;
+use mempool_ids_core::config::{Emit, SensorConfig};
 use mempool_ids_core::features::FeatureVector;
 use mempool_ids_core::pipeline::Sensor;
 use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
-use support::feed::{Feed, Plan};
+use support::feed::{Feed, Mute, Plan};
+use support::figures::{figures, histogram, median, tell, together};
 use support::machine::{Ticks, keccak_mb_per_second};
 use support::samples::Samples;
+use support::sensor::{counter, model, receive, start};
 
 /// Transactions a second; the first second of a round warms up.
 const RATE: u64 = 1_000;
@@ -51,68 +49,13 @@ fn pin(core: usize) {
     }
 }
 
-fn model() -> ModelConfig {
-    let library = std::env::var_os("MEMPOOL_IDS_ONNXRUNTIME")
-        .expect("MEMPOOL_IDS_ONNXRUNTIME: the library's path");
-    ModelConfig {
-        dir: Path::new(env!("CARGO_MANIFEST_DIR")).join("../../python/mempool_ids/models"),
-        onnxruntime: PathBuf::from(library),
-    }
+fn config(feed: &Feed, emit: Emit) -> SensorConfig {
+    let monitored = MONITORED.map(|(name, address)| (name.to_owned(), address));
+    support::sensor::config(feed.url(), emit, monitored)
 }
 
-fn config(url: String, emit: Emit) -> SensorConfig {
-    SensorConfig {
-        sensor: "bench".into(),
-        chain_id: 1,
-        source: SourceConfig::Live(LiveConfig {
-            websocket_urls: vec![url],
-            rpc_urls: Vec::new(),
-            stall_timeout_ms: 30_000,
-            reconnect_initial_ms: 250,
-            reconnect_max_ms: 1_000,
-            resync: false,
-            drop_after_ms: 3_600_000,
-        }),
-        contracts: MONITORED
-            .iter()
-            .map(|(name, address)| MonitoredContract {
-                name: (*name).into(),
-                address: *address,
-                abi: None,
-                ..MonitoredContract::default()
-            })
-            .collect(),
-        // Every transaction is judged by every stage; none becomes an alert, whose cost is measured on its own.
-        detection: DetectionConfig {
-            threshold: 2.0,
-            rules: vec!["builtin".into()],
-            monitored_only: false,
-        },
-        simulation: None,
-        model: Some(model()),
-        capture: None,
-        emit,
-        limits: Limits::default(),
-    }
-}
-
-fn wait_ready(sensor: &Sensor) {
-    let deadline = Instant::now() + Duration::from_secs(20);
-    while Instant::now() < deadline {
-        if sensor
-            .events()
-            .recv(Duration::from_millis(100), 16)
-            .iter()
-            .any(|e| matches!(e, Event::Ready))
-        {
-            return;
-        }
-    }
-    panic!("the sensor is not ready: {}", sensor.stats_json());
-}
-
-fn counter(sensor: &Sensor, name: &str) -> u64 {
-    sensor.stats_json()[name].as_u64().expect("a counter")
+fn feed(samples: &Samples, pin: fn()) -> Feed {
+    Feed::start(&samples.objects, Arc::new(Mute), pin)
 }
 
 fn wait_classified(sensor: &Sensor, target: u64) {
@@ -123,62 +66,14 @@ fn wait_classified(sensor: &Sensor, target: u64) {
     }
 }
 
-/// Nanoseconds, to three digits.
-fn histogram() -> Histogram<u64> {
-    Histogram::new_with_max(60_000_000_000, 3).expect("valid bounds")
-}
-
-/// Microseconds.
-fn figures(histogram: &Histogram<u64>) -> Value {
-    let at = |q: f64| histogram.value_at_quantile(q) as f64 / 1000.0;
-    json!({
-        "p50": at(0.5), "p90": at(0.9), "p99": at(0.99), "p99.9": at(0.999), "max": histogram.max() as f64 / 1000.0,
-    })
-}
-
-fn together<'a>(histograms: impl Iterator<Item = &'a Histogram<u64>>) -> Histogram<u64> {
-    let mut all = histogram();
-    histograms.for_each(|one| all.add(one).expect("same bounds"));
-    all
-}
-
 /// From the feed's write, and from the sensor's read, to the end of classification.
 fn at_rate(samples: &Samples, count: u64) -> (Histogram<u64>, Histogram<u64>) {
-    let feed = Feed::start(&samples.objects, || {});
-    let mut sensor =
-        Sensor::new(config(format!("ws://{}", feed.address), Emit::All)).expect("sensor");
-    sensor.start().expect("start");
-    wait_ready(&sensor);
-    let mut done: Vec<Option<(Instant, Instant)>> = vec![None; count as usize];
-    feed.send(Plan {
-        rate: Some(RATE),
-        count,
-    });
-    let mut received = 0;
-    let deadline = Instant::now() + Duration::from_secs(count / RATE + 20);
-    while received < count && Instant::now() < deadline {
-        for event in sensor.events().recv(Duration::from_millis(50), 64) {
-            let Event::Transactions(records) = event else {
-                continue;
-            };
-            for record in records {
-                let n = record.tx.hash.0[24..]
-                    .iter()
-                    .fold(0_u64, |n, b| n << 8 | u64::from(*b))
-                    - 1;
-                done[n as usize] = Some((record.arrived, record.finished));
-                received += 1;
-            }
-        }
-    }
-    assert_eq!(
-        received,
-        count,
-        "every transaction is classified: {}",
-        sensor.stats_json()
-    );
+    let feed = feed(samples, || {});
+    let mut sensor = start(config(&feed, Emit::All));
+    feed.send(Plan::rated(RATE, count));
+    let done = receive(&sensor, count, Duration::from_secs(count / RATE + 20));
     let (mut whole, mut inside) = (histogram(), histogram());
-    for (sent, done) in sent_times(&feed).iter().zip(&done).skip(RATE as usize) {
+    for (sent, done) in feed.sent_times().iter().zip(&done).skip(RATE as usize) {
         let (arrived, finished) = done.expect("classified");
         whole.saturating_record((finished - *sent).as_nanos() as u64);
         inside.saturating_record((finished - arrived).as_nanos() as u64);
@@ -187,24 +82,14 @@ fn at_rate(samples: &Samples, count: u64) -> (Histogram<u64>, Histogram<u64>) {
     (whole, inside)
 }
 
-fn sent_times(feed: &Feed) -> Vec<Instant> {
-    feed.sent
-        .recv_timeout(Duration::from_secs(10))
-        .expect("sent times")
-}
-
 /// The same feed read by a thread that does nothing else: what the machine's sockets and scheduler take of the above.
 fn bare(samples: &Samples, count: u64) -> Histogram<u64> {
-    let feed = Feed::start(&samples.objects, || {});
-    let (mut socket, _) =
-        tokio_tungstenite::tungstenite::connect(format!("ws://{}", feed.address)).expect("connect");
+    let feed = feed(samples, || {});
+    let (mut socket, _) = tokio_tungstenite::tungstenite::connect(feed.url()).expect("connect");
     let request = r#"{"jsonrpc":"2.0","id":1,"method":"eth_subscribe","params":["newPendingTransactions",true]}"#;
     socket.send(request.into()).expect("subscribe");
     socket.read().expect("a reply");
-    feed.send(Plan {
-        rate: Some(RATE),
-        count,
-    });
+    feed.send(Plan::rated(RATE, count));
     let read: Vec<Instant> = (0..count)
         .map(|_| {
             socket.read().expect("a frame");
@@ -212,7 +97,7 @@ fn bare(samples: &Samples, count: u64) -> Histogram<u64> {
         })
         .collect();
     let mut floor = histogram();
-    for (sent, read) in sent_times(&feed).iter().zip(&read).skip(RATE as usize) {
+    for (sent, read) in feed.sent_times().iter().zip(&read).skip(RATE as usize) {
         floor.saturating_record((*read - *sent).as_nanos() as u64);
     }
     floor
@@ -222,21 +107,15 @@ fn bare(samples: &Samples, count: u64) -> Histogram<u64> {
 fn saturated(samples: &Samples, count: u64) -> (f64, u64) {
     // Threads inherit this: all of the sensor runs on one core.
     pin(SENSOR_CORE);
-    let feed = Feed::start(&samples.objects, || pin(FEED_CORE));
-    let mut sensor =
-        Sensor::new(config(format!("ws://{}", feed.address), Emit::Alerts)).expect("sensor");
-    sensor.start().expect("start");
-    wait_ready(&sensor);
-    feed.send(Plan {
-        rate: None,
-        count: WARM_UP,
-    });
+    let feed = feed(samples, || pin(FEED_CORE));
+    let mut sensor = start(config(&feed, Emit::Alerts));
+    feed.send(Plan::full(WARM_UP));
     wait_classified(&sensor, WARM_UP);
     let before = counter(&sensor, "dropped_queue");
-    let start = Instant::now();
-    feed.send(Plan { rate: None, count });
+    let begun = Instant::now();
+    feed.send(Plan::full(count));
     wait_classified(&sensor, WARM_UP + count);
-    let seconds = start.elapsed().as_secs_f64();
+    let seconds = begun.elapsed().as_secs_f64();
     let dropped = counter(&sensor, "dropped_queue") - before;
     sensor.stop();
     ((count - dropped) as f64 / seconds, dropped)
@@ -347,12 +226,6 @@ fn quiet(rounds: &[Round], stolen: impl Fn(&Round) -> Option<f64>) -> Vec<&Round
     sorted
 }
 
-fn median(figures: impl Iterator<Item = f64>) -> f64 {
-    let mut sorted: Vec<f64> = figures.collect();
-    sorted.sort_by(f64::total_cmp);
-    sorted[sorted.len() / 2]
-}
-
 fn median_rate(rounds: &[&Round]) -> f64 {
     median(rounds.iter().map(|round| round.tx_per_second))
 }
@@ -396,12 +269,5 @@ fn main() {
         },
         "rounds": rounds.iter().map(Round::json).collect::<Vec<_>>(),
     });
-    let text = serde_json::to_string_pretty(&runs).expect("json");
-    println!("{text}");
-    let mut args = std::env::args();
-    if args.any(|a| a == "--json")
-        && let Some(path) = args.next()
-    {
-        std::fs::write(path, text).expect("write the figures");
-    }
+    tell(&runs);
 }

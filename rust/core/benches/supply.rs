@@ -5,9 +5,10 @@
 mod support;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use support::capture::record;
-use support::feed::{Feed, Plan};
+use support::feed::{Feed, Mute, Plan};
 
 fn main() {
     let arguments: Vec<String> = std::env::args()
@@ -31,10 +32,10 @@ fn number(text: &str) -> u64 {
 
 fn feed(count: u64, rate: Option<u64>) {
     let samples = support::samples::load();
-    let feed = Feed::start(&samples.objects, || {});
-    println!("ws://{} {}", feed.address, samples.origin);
-    feed.send(Plan { rate, count });
-    let _ = feed.sent.recv_timeout(Duration::from_secs(300));
+    let feed = Feed::start(&samples.objects, Arc::new(Mute), || {});
+    println!("{} {}", feed.url(), samples.origin);
+    feed.send(rate.map_or_else(|| Plan::full(count), |rate| Plan::rated(rate, count)));
+    feed.sent_times();
     // The reader may still be behind: keep the socket open until it leaves.
     std::thread::sleep(Duration::from_secs(60));
 }

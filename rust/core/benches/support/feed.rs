@@ -1,7 +1,8 @@
-//! A node that only talks: answers the sensor's handshake and requests, then sends pending transactions at a set rate, or
+//! A node's talk: answers the sensor's handshake and requests, and sends pending transactions at a set rate, or
 //! as fast as the socket takes them. Frames are rendered before the clock starts; only their hashes change, so that this
 //! side outruns any reader.
 
+use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -21,46 +22,124 @@ struct Frame {
 #[derive(Clone, Copy)]
 pub struct Plan {
     /// Transactions a second; `None`: as fast as the socket takes them.
-    pub rate: Option<u64>,
-    pub count: u64,
+    rate: Option<u64>,
+    count: u64,
+    /// A new head after this many transactions each.
+    head_every: Option<u64>,
+}
+
+impl Plan {
+    pub fn rated(rate: u64, count: u64) -> Self {
+        Self {
+            rate: Some(rate),
+            ..Self::full(count)
+        }
+    }
+
+    pub fn full(count: u64) -> Self {
+        Self {
+            rate: None,
+            count,
+            head_every: None,
+        }
+    }
+
+    pub fn with_heads(self, every: u64) -> Self {
+        Self {
+            head_every: Some(every),
+            ..self
+        }
+    }
+}
+
+/// What stands behind the feed.
+pub trait Node: Send + Sync + 'static {
+    /// The result as JSON of a method other than the handshake's; nothing where the node does not have it.
+    fn answer(&self, method: &str, params: &Value) -> Option<String>;
+
+    /// Makes a block; its header as JSON. Nothing where it makes none.
+    fn next_head(&self) -> Option<String> {
+        None
+    }
+}
+
+/// Knows one contract, which is at every address.
+pub struct Mute;
+
+impl Node for Mute {
+    fn answer(&self, method: &str, _: &Value) -> Option<String> {
+        // It moves ether and tokens: two calls, a load and a store.
+        const CODE: &str =
+            r#""0x6000546001018060005560006000600060006000335af15060006000600060006000335af100""#;
+        (method == "eth_getCode").then(|| CODE.into())
+    }
 }
 
 pub struct Feed {
-    pub address: SocketAddr,
+    address: SocketAddr,
     /// When transaction n (its hash is n + 1) was handed to the socket. Only with a rate.
-    pub sent: Receiver<Vec<Instant>>,
+    sent: Receiver<Vec<Instant>>,
     go: Sender<Plan>,
 }
 
 impl Feed {
-    /// Listens on a free loopback port for one client, which gets nothing before it subscribes. `pin` runs first on each of its threads.
-    pub fn start(objects: &[String], pin: fn()) -> Self {
+    /// Listens on a free loopback port. The first client that subscribes gets the transactions, all have their answers.
+    /// `pin` runs first on each of its threads.
+    pub fn start(objects: &[String], node: Arc<dyn Node>, pin: fn()) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("bind");
         let address = listener.local_addr().expect("address");
         let frames: Vec<Frame> = objects.iter().map(|o| render(o)).collect();
         let (go, plans) = channel();
         let (report, sent) = channel();
+        let (subscribed, subscription) = channel();
+        let behind = node.clone();
         thread::spawn(move || {
             pin();
-            let (stream, _) = listener.accept().expect("accept");
-            serve(stream, &frames, &plans, &report, pin);
+            for stream in listener.incoming() {
+                let (node, subscribed) = (behind.clone(), subscribed.clone());
+                let stream = stream.expect("accept");
+                thread::spawn(move || {
+                    pin();
+                    converse(stream, &*node, &subscribed);
+                });
+            }
+        });
+        thread::spawn(move || {
+            pin();
+            if let Ok(writer) = subscription.recv() {
+                send(&writer, &frames, &*node, &plans, &report);
+            }
         });
         Self { address, sent, go }
+    }
+
+    pub fn url(&self) -> String {
+        format!("ws://{}", self.address)
     }
 
     pub fn send(&self, plan: Plan) {
         self.go.send(plan).expect("the feed runs");
     }
+
+    /// Waits until all of a rated plan were handed to the socket.
+    pub fn sent_times(&self) -> Vec<Instant> {
+        let patience = Duration::from_secs(300);
+        self.sent.recv_timeout(patience).expect("sent times")
+    }
 }
 
 fn render(object: &str) -> Frame {
-    let text = format!(
-        "{{\"jsonrpc\":\"2.0\",\"method\":\"eth_subscription\",\"params\":{{\"subscription\":\"{SUBSCRIPTION}\",\"result\":{object}}}}}"
-    );
+    let text = notification(SUBSCRIPTION, object);
     let mut bytes = header(text.len());
     let hash_at = bytes.len() + text.find("\"hash\":\"0x").expect("a hash") + 10;
     bytes.extend_from_slice(text.as_bytes());
     Frame { bytes, hash_at }
+}
+
+fn notification(subscription: &str, result: &str) -> String {
+    format!(
+        "{{\"jsonrpc\":\"2.0\",\"method\":\"eth_subscription\",\"params\":{{\"subscription\":\"{subscription}\",\"result\":{result}}}}}"
+    )
 }
 
 /// RFC 6455: final text frame, unmasked as servers send it.
@@ -80,33 +159,33 @@ fn header(len: usize) -> Vec<u8> {
     out
 }
 
-fn serve(
-    stream: TcpStream,
+/// One connection's writing end, for whole frames.
+type Writer = Arc<Mutex<TcpStream>>;
+
+fn write(writer: &Writer, frame: &[u8]) -> std::io::Result<()> {
+    writer.lock().expect("writer").write_all(frame)
+}
+
+fn send(
+    writer: &Writer,
     frames: &[Frame],
+    node: &dyn Node,
     plans: &Receiver<Plan>,
     report: &Sender<Vec<Instant>>,
-    pin: fn(),
 ) {
-    stream.set_nodelay(true).expect("nodelay");
-    // The handshake alone is the library's; afterwards whole frames are written by hand.
-    let ws = tokio_tungstenite::tungstenite::accept(stream).expect("handshake");
-    let stream = ws.get_ref().try_clone().expect("clone");
-    let writer = Arc::new(Mutex::new(stream.try_clone().expect("clone")));
-    let replies = writer.clone();
-    let (subscribed, subscription) = channel();
-    thread::spawn(move || {
-        pin();
-        answer(stream, &replies, &subscribed);
-    });
-    if subscription.recv().is_err() {
-        return;
-    }
     let mut next = 0_u64;
     let mut buffer = Vec::with_capacity(1 << 18);
     while let Ok(plan) = plans.recv() {
         let start = Instant::now();
         let mut sent = Vec::new();
         for n in 0..plan.count {
+            if plan.head_every.is_some_and(|every| n > 0 && n % every == 0)
+                && let Some(head) = node.next_head()
+            {
+                let text = notification(HEADS, &head);
+                buffer.extend(header(text.len()));
+                buffer.extend_from_slice(text.as_bytes());
+            }
             let frame = &frames[(next % frames.len() as u64) as usize];
             next += 1;
             let at = buffer.len();
@@ -127,7 +206,7 @@ fn serve(
                 None if buffer.len() < 1 << 17 && n + 1 < plan.count => continue,
                 None => {}
             }
-            if writer.lock().expect("writer").write_all(&buffer).is_err() {
+            if write(writer, &buffer).is_err() {
                 return;
             }
             buffer.clear();
@@ -138,68 +217,81 @@ fn serve(
     }
 }
 
-/// Answers requests until the client leaves, and tells when it subscribed. Client frames are masked; the ones a sensor
-/// sends are small.
-fn answer(mut stream: TcpStream, writer: &Mutex<TcpStream>, subscribed: &Sender<()>) {
-    let mut head = [0_u8; 2];
-    while stream.read_exact(&mut head).is_ok() {
-        let mut len = u64::from(head[1] & 0x7f);
-        if len == 126 {
-            let mut extended = [0; 2];
-            if stream.read_exact(&mut extended).is_err() {
-                return;
-            }
-            len = u64::from(u16::from_be_bytes(extended));
-        }
-        let mut mask = [0; 4];
-        let mut body = vec![0; len as usize];
-        if stream.read_exact(&mut mask).is_err() || stream.read_exact(&mut body).is_err() {
-            return;
-        }
-        body.iter_mut()
-            .enumerate()
-            .for_each(|(i, b)| *b ^= mask[i % 4]);
-        let reply = match head[0] & 0x0f {
+/// Answers requests until the client leaves, and tells when it subscribed. Client frames are masked.
+fn converse(stream: TcpStream, node: &dyn Node, subscribed: &Sender<Writer>) {
+    stream.set_nodelay(true).expect("nodelay");
+    // The handshake alone is the library's; afterwards whole frames are read and written by hand.
+    let Ok(socket) = tokio_tungstenite::tungstenite::accept(stream) else {
+        return;
+    };
+    let mut stream = socket.get_ref().try_clone().expect("clone");
+    let writer = Arc::new(Mutex::new(stream.try_clone().expect("clone")));
+    while let Ok((kind, body)) = read(&mut stream) {
+        let reply = match kind {
             // web3.py sends its text as binary.
-            0x1 | 0x2 => reply(&serde_json::from_slice(&body).unwrap_or_default())
-                .to_string()
-                .into_bytes(),
+            0x1 | 0x2 => reply(node, &serde_json::from_slice(&body).unwrap_or_default()),
             0x9 => {
                 let mut pong = vec![0x8a, body.len() as u8];
                 pong.extend(body);
-                let _ = writer.lock().expect("writer").write_all(&pong);
+                let _ = write(&writer, &pong);
                 continue;
             }
             _ => continue,
         };
         let mut frame = header(reply.len());
-        frame.extend(reply);
-        if writer.lock().expect("writer").write_all(&frame).is_err() {
+        frame.extend(reply.into_bytes());
+        if write(&writer, &frame).is_err() {
             return;
         }
         if memchr::memmem::find(&body, b"newPendingTransactions").is_some() {
-            let _ = subscribed.send(());
+            let _ = subscribed.send(writer.clone());
         }
     }
 }
 
-fn reply(request: &serde_json::Value) -> serde_json::Value {
-    if let Some(batch) = request.as_array() {
-        return batch.iter().map(reply).collect();
-    }
-    let result = match request["method"].as_str().unwrap_or_default() {
-        "eth_chainId" => "0x1".into(),
-        "eth_subscribe" if request["params"][0] == "newHeads" => HEADS.into(),
-        "eth_subscribe" => SUBSCRIPTION.into(),
-        // A contract that moves ether and tokens: two calls, a load and a store.
-        "eth_getCode" => {
-            "0x6000546001018060005560006000600060006000335af15060006000600060006000335af100".into()
+/// Opcode and unmasked body of a client's frame.
+fn read(stream: &mut TcpStream) -> std::io::Result<(u8, Vec<u8>)> {
+    let mut head = [0_u8; 2];
+    stream.read_exact(&mut head)?;
+    let len = match head[1] & 0x7f {
+        126 => {
+            let mut extended = [0; 2];
+            stream.read_exact(&mut extended)?;
+            u64::from(u16::from_be_bytes(extended))
         }
-        method => {
-            let error = serde_json::json!({"code": -32601, "message": format!("{method} is not available")});
-            return serde_json::json!({"jsonrpc": "2.0", "id": request["id"], "error": error});
+        127 => {
+            let mut extended = [0; 8];
+            stream.read_exact(&mut extended)?;
+            u64::from_be_bytes(extended)
         }
+        short => u64::from(short),
     };
-    let result: serde_json::Value = result;
-    serde_json::json!({"jsonrpc": "2.0", "id": request["id"], "result": result})
+    let mut mask = [0; 4];
+    let mut body = vec![0; len as usize];
+    stream.read_exact(&mut mask)?;
+    stream.read_exact(&mut body)?;
+    let bytes = body.iter_mut().enumerate();
+    bytes.for_each(|(i, byte)| *byte ^= mask[i % 4]);
+    Ok((head[0] & 0x0f, body))
+}
+
+fn reply(node: &dyn Node, request: &Value) -> String {
+    if let Some(batch) = request.as_array() {
+        let replies: Vec<_> = batch.iter().map(|request| reply(node, request)).collect();
+        return format!("[{}]", replies.join(","));
+    }
+    let (id, params) = (&request["id"], &request["params"]);
+    let method = request["method"].as_str().unwrap_or_default();
+    let result = match method {
+        "eth_chainId" => Some("\"0x1\"".into()),
+        "eth_subscribe" if params[0] == "newHeads" => Some(format!("\"{HEADS}\"")),
+        "eth_subscribe" => Some(format!("\"{SUBSCRIPTION}\"")),
+        _ => node.answer(method, params),
+    };
+    match result {
+        Some(result) => format!(r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#),
+        None => format!(
+            r#"{{"jsonrpc":"2.0","id":{id},"error":{{"code":-32601,"message":"{method} is not available"}}}}"#
+        ),
+    }
 }

@@ -4,5 +4,7 @@
 pub mod capture;
 pub mod corpus;
 pub mod feed;
+pub mod figures;
 pub mod machine;
 pub mod samples;
+pub mod sensor;

@@ -148,7 +148,15 @@ impl Follower {
         };
         self.state.advance(block.clone(), changes);
         match told {
-            true => self.stats.state_carried.add(1),
+            true => {
+                self.stats.state_carried.add(1);
+                // Whoever made the block was paid, and every simulation reads what it has.
+                let asks = Some((&self.asker, deadline));
+                let beneficiary = block.next.block.beneficiary;
+                View::new(&self.state, &block, asks)
+                    .basic_ref(beneficiary)
+                    .ok();
+            }
             false => {
                 self.stats.state_discarded.add(1);
                 self.warm(&block, warm, slots);

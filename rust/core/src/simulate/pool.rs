@@ -10,7 +10,7 @@ use super::keeper::Neighbourhood;
 use super::prefetch::{self, Prefetch};
 use super::record::{Before, Executed, Record};
 use super::simulator::{Simulator, Step, Unfinished};
-use super::state::head::HeadState;
+use super::state::head::{HeadBlock, HeadState};
 use super::state::{RecordedState, Recording, StateError, View};
 use super::suspect::{Failure, FailureKind, Simulated, Suspect};
 use super::transaction::Extras;
@@ -32,6 +32,8 @@ use std::time::{Duration, Instant};
 const FETCHED: usize = 64 << 20;
 /// Blocks that the state may be older than the head.
 const BEHIND: u64 = 2;
+/// Between two looks for the first block.
+const START: Duration = Duration::from_millis(2);
 /// Attempts on heads that moved on meanwhile.
 const ATTEMPTS: u32 = 4;
 
@@ -211,7 +213,7 @@ impl Shared {
             if Instant::now() >= job.deadline {
                 return self.end(job, Err(late()), None);
             }
-            let Some(block) = self.state.block() else {
+            let Some(block) = self.first_block(job.deadline) else {
                 let failure = Failure::new(FailureKind::NotReady, "no block is known yet");
                 return self.end(job, Err(failure), None);
             };
@@ -273,6 +275,17 @@ impl Shared {
                 }
             };
             return self.end(job, Err(failure), None);
+        }
+    }
+
+    /// The block whose state is known. Right after the start there is none yet, and nothing that could be done meanwhile.
+    fn first_block(&self, deadline: Instant) -> Option<Arc<HeadBlock>> {
+        loop {
+            let block = self.state.block();
+            if block.is_some() || Instant::now() >= deadline {
+                return block;
+            }
+            std::thread::sleep(START);
         }
     }
 

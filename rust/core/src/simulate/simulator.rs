@@ -215,7 +215,7 @@ impl Simulator {
                 return;
             };
             match left.len() {
-                0 => last = Some(self.judge(transaction.caller, execution, views)),
+                0 => last = Some(self.judge(transaction.caller, execution, views, bounds.deadline)),
                 _ => ended.push(outcome(&execution)),
             }
         };
@@ -231,7 +231,7 @@ impl Simulator {
                 let (kind, reason) = match stop {
                     Stop::Deadline => (
                         FailureKind::Deadline,
-                        "not executed within its deadline".to_owned(),
+                        "not executed and judged within its deadline".to_owned(),
                     ),
                     Stop::Frames => (
                         FailureKind::Budget,
@@ -246,10 +246,21 @@ impl Simulator {
         }
     }
 
-    fn judge(&mut self, sender: Address, execution: Execution, views: &dyn Views) -> Run {
+    fn judge(
+        &mut self,
+        sender: Address,
+        mut execution: Execution,
+        views: &dyn Views,
+        deadline: Instant,
+    ) -> Run {
         let transfers = execution.trace.movements();
         let stands = execution.trace.stands();
-        let violations = self.violations(&execution, &transfers, &stands, sender, views);
+        let violations = self.violations(&execution, &transfers, &stands, sender, views, deadline);
+        // Judged by some of the contracts alone it would look more harmless than it is.
+        let violations = violations.unwrap_or_else(|| {
+            execution.outcome = Outcome::Stopped(Stop::Deadline);
+            Vec::new()
+        });
         let succeeded = execution.outcome == Outcome::Succeeded;
         let features = succeeded.then(|| extract(&execution.trace));
         let model = self.model.as_mut().zip(features.as_ref());
@@ -269,7 +280,8 @@ impl Simulator {
         }
     }
 
-    /// Of every monitored contract that the execution had to do with.
+    /// Of every monitored contract that the execution had to do with; nothing where the deadline does not allow for all.
+    #[allow(clippy::too_many_arguments)] // What makes a subject, and until when.
     fn violations(
         &self,
         execution: &Execution,
@@ -277,7 +289,8 @@ impl Simulator {
         stands: &[bool],
         sender: Address,
         views: &dyn Views,
-    ) -> Vec<Violation> {
+        deadline: Instant,
+    ) -> Option<Vec<Violation>> {
         let written = self.rules.load().invariants();
         let moved = |address: &Address| {
             let mut ends = transfers.iter().flat_map(|moved| [moved.from, moved.to]);
@@ -287,8 +300,11 @@ impl Simulator {
             let address = &contract.address;
             execution.diff.0.contains_key(address) || moved(address)
         };
-        let contracts = self.contracts.iter().filter(concerned);
-        let violations = contracts.flat_map(|contract| {
+        let mut violations = Vec::new();
+        for contract in self.contracts.iter().filter(concerned) {
+            if Instant::now() >= deadline {
+                return None;
+            }
             let subject = Subject {
                 execution,
                 transfers,
@@ -298,9 +314,9 @@ impl Simulator {
                 monitored: &self.monitored,
                 views,
             };
-            check_all(&subject, &written)
-        });
-        violations.collect()
+            violations.extend(check_all(&subject, &written));
+        }
+        Some(violations)
     }
 
     fn evidence(&self, environment: &Environment, sender: Address, run: &Run) -> Simulation {

@@ -136,6 +136,9 @@ fn call(transaction: &TxEnv) -> Value {
         "input".into(),
         hex::encode_prefixed(&transaction.data).into(),
     );
+    if !transaction.access_list.is_empty() {
+        call.insert("accessList".into(), json!(transaction.access_list));
+    }
     Value::Object(call)
 }
 

@@ -88,6 +88,8 @@ pub async fn serve(shared: Rc<Shared>, mut queue: CodeQueue, reporter: Reporter)
         let (shared, reporter, in_flight) =
             (shared.clone(), reporter.clone(), queue.in_flight.clone());
         let dating = dating.clone();
+        // Asked before anyone is connected, or after a cut: it waits instead of failing.
+        shared.routes.any().await;
         tokio::task::spawn_local(async move {
             let answer = async {
                 if let Err(reason) = answer(&shared, address, permit, &dating).await {

@@ -11,6 +11,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
+use tokio::sync::Notify;
 
 /// Nodes asked for one answer at the most.
 const MAX_ROUTES: usize = 4;
@@ -20,6 +21,7 @@ const REST: Duration = Duration::from_secs(30);
 pub struct Routes {
     http: Vec<HttpNode>,
     ws: RefCell<BTreeMap<u16, Rc<WsRpc>>>,
+    added: Notify,
 }
 
 impl Routes {
@@ -27,11 +29,20 @@ impl Routes {
         Self {
             http,
             ws: RefCell::default(),
+            added: Notify::new(),
         }
     }
 
     pub fn add(&self, endpoint: u16, rpc: Rc<WsRpc>) {
         self.ws.borrow_mut().insert(endpoint, rpc);
+        self.added.notify_waiters();
+    }
+
+    /// Until there is somebody to ask.
+    pub async fn any(&self) {
+        while self.http.is_empty() && self.ws.borrow().is_empty() {
+            self.added.notified().await;
+        }
     }
 
     pub fn remove(&self, endpoint: u16) {

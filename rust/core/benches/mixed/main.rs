@@ -1,0 +1,233 @@
+//! What simulations cost the transactions that are not simulated: the same mixed traffic at 1,000 a second through the
+//! sensor without and with its simulator, in turns, sensor and node sharing the machine's cores. Of twenty transactions
+//! one calls a monitored contract, and is simulated on the state of a block of mainnet that the node tells; the others
+//! are the corpus's that touch none.
+//!
+//! `cargo bench --bench mixed [-- --quick] [-- --json FILE]`; needs `MEMPOOL_IDS_ONNXRUNTIME` (the Makefile sets it).
+
+#[path = "../../tests/conformance/mainnet.rs"]
+#[allow(dead_code)]
+mod mainnet;
+#[path = "../../tests/conformance/recorded.rs"]
+mod recorded;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod chain;
+
+use alloy_primitives::Address;
+use chain::Chain;
+use hdrhistogram::Histogram;
+use mempool_ids_core::config::{Emit, SensorConfig, SimulationConfig};
+use mempool_ids_core::pipeline::Sensor;
+use mempool_ids_core::tx::PendingTransaction;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use support::feed::{Feed, Plan};
+use support::figures::{figures, histogram, median, tell, together};
+use support::machine::Ticks;
+use support::sensor::{counter, receive, start};
+
+/// The wheel's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// Transactions a second; the first second of a round warms up.
+const RATE: u64 = 1_000;
+/// One of so many is simulated.
+const ONE_OF: u64 = 20;
+/// A new head after so many transactions: in less than a third of mainnet's time.
+const HEAD_EVERY: u64 = 3_500;
+
+/// What is sent, and who is monitored.
+struct Traffic {
+    chain: Arc<Chain>,
+    monitored: Vec<Address>,
+    objects: Vec<String>,
+}
+
+impl Traffic {
+    fn load() -> Option<Self> {
+        let chain = Chain::load()?;
+        let monitored: BTreeSet<Address> =
+            chain.suspects.iter().map(|suspect| suspect.to).collect();
+        let monitored: Vec<_> = monitored.into_iter().collect();
+        let samples = support::samples::load();
+        let pairs = samples.transactions.iter().zip(&samples.objects);
+        let mut others = pairs
+            .filter(|(tx, _)| !touches(tx, &chain, &monitored))
+            .map(|(_, object)| object)
+            .cycle();
+        let mut objects = Vec::new();
+        for suspect in chain
+            .suspects
+            .iter()
+            .cycle()
+            .take(chain.suspects.len() * 10)
+        {
+            objects.push(suspect.object.clone());
+            objects.extend(others.by_ref().take(ONE_OF as usize - 1).cloned());
+        }
+        Some(Self {
+            chain: Arc::new(chain),
+            monitored,
+            objects,
+        })
+    }
+
+    fn is_suspect(number: u64) -> bool {
+        number.is_multiple_of(ONE_OF)
+    }
+}
+
+/// Whether the sensor would find a monitored contract in it: as its callee, in its calldata, or in its callee's code.
+fn touches(tx: &PendingTransaction, chain: &Chain, monitored: &[Address]) -> bool {
+    let code = tx.to.and_then(|to| chain.code(&to)).unwrap_or_default();
+    let within =
+        |bytes: &[u8], address: &Address| memchr::memmem::find(bytes, address.as_slice()).is_some();
+    monitored.iter().any(|address| {
+        tx.to.as_ref() == Some(address) || within(&tx.input, address) || within(&code, address)
+    })
+}
+
+fn config(traffic: &Traffic, feed: &Feed, simulates: bool) -> SensorConfig {
+    let named = traffic.monitored.iter();
+    let named = named.map(|address| (address.to_string(), *address));
+    let simulation = SimulationConfig {
+        // By contact alone, so that the share is known.
+        threshold: 2.0,
+        ..SimulationConfig::default()
+    };
+    SensorConfig {
+        simulation: simulates.then_some(simulation),
+        ..support::sensor::config(feed.url(), Emit::All, named)
+    }
+}
+
+/// Of transactions that are not simulated: from the feed's write, and from the sensor's read, to the end of classification.
+struct Turn {
+    whole: Histogram<u64>,
+    inside: Histogram<u64>,
+    stolen: Option<f64>,
+    stats: Value,
+}
+
+impl Turn {
+    fn measure(traffic: &Traffic, count: u64, simulates: bool) -> Self {
+        let before = Ticks::now();
+        let feed = Feed::start(&traffic.objects, traffic.chain.clone(), || {});
+        let mut sensor = start(config(traffic, &feed, simulates));
+        feed.send(Plan::rated(RATE, count).with_heads(HEAD_EVERY));
+        let done = receive(&sensor, count, Duration::from_secs(count / RATE + 20));
+        if simulates {
+            check(&sensor, count / ONE_OF);
+        }
+        let (mut whole, mut inside) = (histogram(), histogram());
+        let measured = (0..).zip(feed.sent_times()).zip(done);
+        for ((number, sent), done) in measured.skip(RATE as usize) {
+            let (arrived, finished) = done.expect("classified");
+            if !Traffic::is_suspect(number) {
+                whole.saturating_record((finished - sent).as_nanos() as u64);
+                inside.saturating_record((finished - arrived).as_nanos() as u64);
+            }
+        }
+        let stats = sensor.stats_json();
+        sensor.stop();
+        Self {
+            whole,
+            inside,
+            stolen: Ticks::stolen_since(before),
+            stats,
+        }
+    }
+}
+
+/// Every suspect was simulated, and nothing else; once more where it did nothing before its callee's code was known.
+fn check(sensor: &Sensor, suspects: u64) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    let simulated = || counter(sensor, "simulated") - counter(sensor, "simulated_again");
+    let triaged = counter(sensor, "triaged_contact");
+    while simulated() < triaged && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let stats = sensor.stats_json();
+    assert_eq!(simulated(), triaged, "{stats}");
+    assert_eq!(counter(sensor, "triaged_score"), 0, "{stats}");
+    let twice = triaged.checked_sub(suspects).expect("all suspects");
+    assert!(twice <= counter(sensor, "rescored"), "{stats}");
+}
+
+/// A turn without and one with simulations, in changing order.
+struct Round {
+    without: Turn,
+    with: Turn,
+}
+
+impl Round {
+    fn measure(traffic: &Traffic, count: u64, with_first: bool) -> Self {
+        let turn = |simulates| Turn::measure(traffic, count, simulates);
+        match with_first {
+            true => {
+                let with = turn(true);
+                let without = turn(false);
+                Self { without, with }
+            }
+            false => Self {
+                without: turn(false),
+                with: turn(true),
+            },
+        }
+    }
+
+    fn ratio(&self) -> f64 {
+        p99(&self.with) / p99(&self.without)
+    }
+}
+
+fn p99(turn: &Turn) -> f64 {
+    turn.inside.value_at_quantile(0.99) as f64
+}
+
+fn main() {
+    let quick = std::env::args().any(|argument| argument == "--quick");
+    let (rounds, count) = if quick {
+        (2, 4 * RATE)
+    } else {
+        (12, 10 * RATE)
+    };
+    let Some(traffic) = Traffic::load() else {
+        return tell(&Value::Null);
+    };
+    let rounds: Vec<Round> = (0..rounds)
+        .map(|round| Round::measure(&traffic, count, round % 2 == 1))
+        .collect();
+    let of = |turn: fn(&Round) -> &Turn| {
+        let turns = || rounds.iter().map(turn);
+        json!({
+            "socket_to_classified_us": figures(&together(turns().map(|turn| &turn.whole))),
+            "read_to_classified_us": figures(&together(turns().map(|turn| &turn.inside))),
+        })
+    };
+    let last = &rounds[rounds.len() - 1].with.stats;
+    tell(&json!({
+        "block": traffic.chain.number(),
+        "suspects": traffic.chain.suspects.len(),
+        "monitored": traffic.monitored.len(),
+        "rate": RATE,
+        "count": count,
+        "simulated_percent": 100.0 / ONE_OF as f64,
+        "without": of(|round| &round.without),
+        "with": of(|round| &round.with),
+        "p99_ratio": median(rounds.iter().map(Round::ratio)),
+        "rounds": rounds.iter().map(|round| json!({
+            "p99_ratio": round.ratio(),
+            "without_p99_us": p99(&round.without) / 1000.0,
+            "with_p99_us": p99(&round.with) / 1000.0,
+            "without_stolen_percent": round.without.stolen,
+            "with_stolen_percent": round.with.stolen,
+        })).collect::<Vec<_>>(),
+        "stats": last,
+    }));
+}
