@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from eth_account import Account
 from eth_utils.address import to_checksum_address
@@ -20,6 +25,33 @@ from tests.e2e.harness import run
 
 ETHER = 10**18
 GAS = 1_000_000
+
+
+@contextmanager
+def without_debug(url: str) -> Iterator[str]:
+    """The URL of the same node without its debug_ methods, as most hosted ones are."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            request = json.loads(body)
+            if request["method"].startswith("debug_"):
+                error = {"code": -32601, "message": "method not found"}
+                answer = json.dumps({"jsonrpc": "2.0", "id": request["id"], "error": error}).encode()
+            else:
+                answer = httpx.post(url, content=body, headers={"Content-Type": "application/json"}).content
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
 
 
 def simulate(
@@ -105,10 +137,27 @@ async def test_a_mined_transaction_is_executed_on_what_the_block_was_before_it(
     receipts = [await mined(rpc, first), await rpc.receipt(second, 5)]
     assert receipts[0]["blockHash"] == receipts[1]["blockHash"]
     for tx_hash, receipt in zip((first, second), receipts, strict=True):
-        done = report(node, protocol, tx_hash)["simulation"]
+        reported = report(node, protocol, tx_hash)
+        assert not reported["without_earlier"]
+        done = reported["simulation"]
         assert done["outcome"] == "succeeded"
         assert done["block"] == int(receipt["blockNumber"], 16)
         assert done["gas_used"] == int(receipt["gasUsed"], 16)
+
+
+async def test_where_no_node_tells_what_the_block_was_before_it_this_is_said(
+    node: Anvil, protocol: Protocol
+) -> None:
+    rpc, vault, sender = protocol.rpc, protocol.vault, protocol.accounts[2]
+    await protocol.deposit(ETHER)
+    withdrawal = await vault.send(rpc, sender, "withdraw(uint256)", ETHER, gas=95_000)
+    await mined(rpc, withdrawal)
+    with without_debug(node.http_url) as url:
+        reported = report(node, protocol, withdrawal, "--set", f"chain.rpc_urls={url}")
+        said = simulate(node, protocol, withdrawal, "--set", f"chain.rpc_urls={url}").stdout
+    assert reported["without_earlier"]
+    assert reported["simulation"]["outcome"] == "reverted"
+    assert "no node tells what the block's earlier transactions left" in " ".join(said.split())
 
 
 async def test_the_block_whose_state_it_is_executed_on_can_be_chosen(node: Anvil, protocol: Protocol) -> None:

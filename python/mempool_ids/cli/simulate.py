@@ -102,6 +102,14 @@ def render(report: dict[str, Any]) -> Group:
         parts.append(Text.assemble(("! ", "yellow"), _varied(varied)))
     if simulation["cut"]:
         parts.append(Text("! parts of its trace are beyond the limits and were not judged", style="yellow"))
+    if report["without_earlier"]:
+        parts.append(
+            Text(
+                "! executed on the state before its block: no node tells what the block's earlier transactions left "
+                "(debug_traceTransaction)",
+                style="yellow",
+            )
+        )
     for factor in simulation["factors"][:5]:
         parts.append(
             Text(

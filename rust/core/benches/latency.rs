@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use support::feed::{Feed, Mute, Plan};
 use support::figures::{figures, histogram, median, tell, together};
-use support::machine::{Ticks, keccak_mb_per_second};
+use support::machine::{Ticks, keccak_mb_per_second, quiet};
 use support::samples::Samples;
 use support::sensor::{counter, model, receive, start};
 
@@ -215,15 +215,6 @@ impl Round {
             "tx_per_second": self.tx_per_second,
         })
     }
-}
-
-/// The third of the rounds that the host took least from, by `stolen`: chosen by the machine, not by the result.
-fn quiet(rounds: &[Round], stolen: impl Fn(&Round) -> Option<f64>) -> Vec<&Round> {
-    let mut sorted: Vec<&Round> = rounds.iter().collect();
-    let taken = |round: &Round| stolen(round).unwrap_or(0.0);
-    sorted.sort_by(|a, b| taken(a).total_cmp(&taken(b)));
-    sorted.truncate(rounds.len().div_ceil(3));
-    sorted
 }
 
 fn median_rate(rounds: &[&Round]) -> f64 {

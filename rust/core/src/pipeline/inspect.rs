@@ -93,7 +93,8 @@ fn member<'a>(object: &'a str, name: &str) -> Option<&'a str> {
     }
 }
 
-/// The transaction, its simulation, its calls with what they mean, and the verdict, as JSON.
+/// The transaction, its simulation, its calls with what they mean, and the verdict, as JSON. `without_earlier`: it was mined,
+/// and no node tells what its block's earlier transactions left; it is executed on what was there before the block.
 ///
 /// `block`: a number, "latest" or a hash: the state that it is executed on. Without one: of a mined transaction what was
 /// before it, else the latest.
@@ -108,7 +109,7 @@ pub fn inspect(config: &SensorConfig, input: &Input, block: Option<&str>) -> Res
     let mut simulator = Simulator::new(&config.contracts, &limits, model, rules)?;
     simulator.keeps = true;
     let deadline = Instant::now() + PATIENCE;
-    let (tx, simulation) = match input {
+    let (tx, simulation, without_earlier) = match input {
         Input::Trace(text) => {
             let trace = Trace::from_json(text).map_err(|error| Error::Config(error.to_string()))?;
             let tx = of_trace(&trace);
@@ -119,18 +120,21 @@ pub fn inspect(config: &SensorConfig, input: &Input, block: Option<&str>) -> Res
             };
             let done = simulator.simulate(&Recorded(trace), &environment, &[step], deadline);
             let done = done.map_err(|unfinished| failed("recorded trace", unfinished))?;
-            (tx, done)
+            (tx, done, false)
         }
         _ => {
             let nodes = Nodes::connect(config, deadline)?;
             let (tx, extras, mined) = nodes.transaction(input)?;
             let moment = nodes.moment(block, mined)?;
             nodes.code(&tx, &moment, &mut stages);
-            let done = nodes.simulate(&mut simulator, &limits, &tx, &extras, &moment)?;
-            (tx, done)
+            let (state, told) = nodes.state(&limits, &tx, &moment);
+            let done = nodes.simulate(&mut simulator, &limits, &tx, &extras, &moment, &state)?;
+            (tx, done, moment.mined && !told)
         }
     };
-    Ok(report(config, &mut stages, tx, &simulation))
+    let mut report = report(config, &mut stages, tx, &simulation);
+    report["without_earlier"] = without_earlier.into();
+    Ok(report)
 }
 
 fn failed(what: &str, unfinished: Unfinished) -> Error {
@@ -302,13 +306,11 @@ impl Nodes {
         tx: &PendingTransaction,
         extras: &Extras,
         moment: &Moment,
+        state: &HeadState,
     ) -> Result<Simulation> {
-        let state = HeadState::new(limits.state);
         let (head, environment) = (moment.block.hash, moment.block.next.clone());
-        state.advance(moment.block.clone(), Changes::Unknown);
-        self.prefetch(&state, tx, moment);
         let asks = Some((&self.asker, self.deadline));
-        let view = View::new(&state, &moment.block, asks);
+        let view = View::new(state, &moment.block, asks);
         // Said now, where the node has no state of that block at all.
         view.basic_ref(tx.from)
             .map_err(|error| node_error("state", error.to_string()))?;
@@ -326,8 +328,15 @@ impl Nodes {
         done.map_err(|unfinished| failed("simulation", unfinished))
     }
 
-    /// What it reads; of a mined one, as the block's transactions before it have left it.
-    fn prefetch(&self, state: &HeadState, tx: &PendingTransaction, moment: &Moment) {
+    /// What it reads, and whether a node told it at once: of a mined one, as the block's transactions before it left it.
+    fn state(
+        &self,
+        limits: &SimulationConfig,
+        tx: &PendingTransaction,
+        moment: &Moment,
+    ) -> (HeadState, bool) {
+        let state = HeadState::new(limits.state);
+        state.advance(moment.block.clone(), Changes::Unknown);
         let head = moment.block.hash;
         let tracer = json!({"tracer": "prestateTracer"});
         let (method, params) = match moment.mined {
@@ -343,12 +352,11 @@ impl Nodes {
                 )
             }
         };
-        // Without it the state is asked for piece by piece.
-        if let Ok(raw) = self.ask(method, params)
-            && let Ok(accounts) = prefetch::accounts(&raw)
-        {
-            state.learn_all(&head, accounts).ok();
-        }
+        let answer = self.ask(method, params).ok();
+        let accounts = answer.and_then(|raw| prefetch::accounts(&raw).ok());
+        let told = accounts.is_some_and(|accounts| state.learn_all(&head, accounts).is_ok());
+        // Otherwise it is asked for piece by piece.
+        (state, told)
     }
 }
 
