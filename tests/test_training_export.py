@@ -46,7 +46,7 @@ def test_onnxruntime_agrees_with_scikit_learn_on_every_probe_row(fitted):
 def test_the_probe_stands_on_both_sides_of_every_split(fitted):
     rows = export.probe_rows(fitted)
     scaled = fitted.scaler.transform(rows)
-    for tree in np.ravel(fitted.trees.estimators_)[:10]:
+    for tree in np.ravel(fitted.estimator.estimators_)[:10]:
         inner = tree.tree_.children_left >= 0
         for column, threshold in zip(tree.tree_.feature[inner], tree.tree_.threshold[inner], strict=True):
             values = scaled[:, column]
@@ -56,7 +56,7 @@ def test_the_probe_stands_on_both_sides_of_every_split(fitted):
 
 def test_a_forest_and_its_calibration_are_compared_with_scikit_learns_own_probability(fitted):
     x = fitted.sample[:200]
-    votes = fitted.trees.predict_proba(fitted.scaler.transform(x))[:, 1]
+    votes = fitted.estimator.predict_proba(fitted.scaler.transform(x))[:, 1]
     order = np.argsort(votes, kind="stable")
     assert (np.diff(fitted.probability(x)[order]) >= -1e-6).all()
 

@@ -18,7 +18,7 @@ from mempool_ids.training import data, traces, verdict
 pytest.importorskip("skl2onnx", reason="training needs mempool-ids[train]")
 
 SHARED = data.data_folder() / "traces"
-FEW = {"n_estimators": 9, "max_depth": 4}
+FEW = {"C": 0.1}
 
 
 def frame(n: int, to: str, selector: str, calls: list[dict[str, object]]) -> dict[str, object]:
@@ -37,7 +37,7 @@ def frame(n: int, to: str, selector: str, calls: list[dict[str, object]]) -> dic
 
 
 def line(i: int, *, exploit: bool) -> str:
-    """A transfer, or a contract that asks a vault again and again; both vary so that trees can split."""
+    """A transfer, or a contract that asks a vault again and again; both vary."""
     year = 2020 + i % 4
     calls = [frame(i, "fa", "0x3ccfd60b", []) for _ in range(3 + i % 5)] if exploit else []
     calls += [frame(i, "70", "0xa9059cbb", []) for _ in range(i % 3)]

@@ -1,10 +1,10 @@
 """A fitted model as one small ONNX graph, and the probe that it must pass before it is written.
 
 skl2onnx converts the trees. The scaler is then moved into their thresholds, so that what runs for each transaction
-is one tree node and the few scalar operations of the calibration.
+is one tree node and the few scalar operations of the calibration. A regression is written as the operations that it is.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from mempool_ids._core import ModelError
 from mempool_ids.training.extra import needs
-from mempool_ids.training.model import GRID, VOTE_FLOOR, CalibratedModel, log_odds
+from mempool_ids.training.logistic import onnx_nodes, probe_edges
+from mempool_ids.training.model import GRID, LOGISTIC, VOTE_FLOOR, CalibratedModel, log_odds
 
 INPUT, OUTPUT = "features", "probability"
 OPSET, ML_OPSET, IR_VERSION = 17, 3, 8
@@ -27,7 +28,34 @@ Runner = Callable[[NDArray[np.float32]], NDArray[np.float32]]
 def to_onnx(model: CalibratedModel) -> bytes:
     """The graph: `features` float32 (N, features) to `probability` float32 (N, 1)."""
     onnx = needs("onnx")
-    attributes = _converted_trees(model.trees)
+    helper = onnx.helper
+    if model.recipe.kind == LOGISTIC:
+        nodes, constants = onnx_nodes(
+            model.estimator, model.scaler, model.slope, model.intercept, INPUT, OUTPUT
+        )
+    else:
+        nodes, constants = _trees(model)
+    graph = helper.make_graph(
+        nodes,
+        model.recipe.kind,
+        [helper.make_tensor_value_info(INPUT, onnx.TensorProto.FLOAT, ["N", len(model.schema.names)])],
+        [helper.make_tensor_value_info(OUTPUT, onnx.TensorProto.FLOAT, ["N", 1])],
+        constants,
+    )
+    result = helper.make_model(
+        graph,
+        producer_name="mempool-ids",
+        ir_version=IR_VERSION,
+        opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML_OPSET)],
+    )
+    onnx.checker.check_model(result)
+    return bytes(result.SerializeToString())
+
+
+def _trees(model: CalibratedModel) -> tuple[list[Any], list[Any]]:
+    """Nodes and constants of an ensemble and its calibration."""
+    onnx = needs("onnx")
+    attributes = _converted_trees(model.estimator)
     values = np.array(attributes["nodes_values"], dtype=np.float32)
     columns = np.array(attributes["nodes_featureids"])
     splits = np.array([mode != b"LEAF" for mode in attributes["nodes_modes"]])
@@ -35,9 +63,8 @@ def to_onnx(model: CalibratedModel) -> bytes:
     weights = np.array(attributes["class_weights"], dtype=np.float64)
     offset, nodes, constants = _calibration(model)
     forest = model.recipe.kind == "random_forest"
-    weights = np.round(weights * (model.trees.n_estimators if forest else 1) / GRID) * GRID
-    helper = onnx.helper
-    tree = helper.make_node(
+    weights = np.round(weights * (model.estimator.n_estimators if forest else 1) / GRID) * GRID
+    tree = onnx.helper.make_node(
         "TreeEnsembleRegressor",
         [INPUT],
         ["sum"],
@@ -54,21 +81,11 @@ def to_onnx(model: CalibratedModel) -> bytes:
         target_weights=[float(w) for w in weights],
         **{name: attributes[name] for name in _STRUCTURE},
     )
-    graph = helper.make_graph(
-        [tree, *nodes],
-        model.recipe.kind,
-        [helper.make_tensor_value_info(INPUT, onnx.TensorProto.FLOAT, ["N", len(model.schema.names)])],
-        [helper.make_tensor_value_info(OUTPUT, onnx.TensorProto.FLOAT, ["N", 1])],
-        [helper.make_tensor(name, onnx.TensorProto.FLOAT, [1], [value]) for name, value in constants.items()],
-    )
-    result = helper.make_model(
-        graph,
-        producer_name="mempool-ids",
-        ir_version=IR_VERSION,
-        opset_imports=[helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML_OPSET)],
-    )
-    onnx.checker.check_model(result)
-    return bytes(result.SerializeToString())
+    tensors = [
+        onnx.helper.make_tensor(name, onnx.TensorProto.FLOAT, [1], [value])
+        for name, value in constants.items()
+    ]
+    return [tree, *nodes], tensors
 
 
 _STRUCTURE = (
@@ -128,7 +145,7 @@ def _calibration(model: CalibratedModel) -> tuple[float, list[Any], dict[str, fl
     node = needs("onnx").helper.make_node
     a, b = model.slope, model.intercept
     if model.recipe.kind == "gradient_boosting":
-        start = log_odds(float(model.trees.init_.class_prior_[1]))
+        start = log_odds(float(model.estimator.init_.class_prior_[1]))
         nodes = [
             node("Mul", ["sum", "slope"], ["scaled"]),
             node("Add", ["scaled", "intercept"], ["logit"]),
@@ -144,33 +161,40 @@ def _calibration(model: CalibratedModel) -> tuple[float, list[Any], dict[str, fl
         node("Mul", ["power", "prior"], ["odds"]),
         node("Softsign", ["odds"], [OUTPUT]),
     ]
-    whole = model.trees.n_estimators + 2 * VOTE_FLOOR
+    whole = model.estimator.n_estimators + 2 * VOTE_FLOOR
     return VOTE_FLOOR, nodes, {"whole": whole, "slope": a, "prior": float(np.exp(b))}
 
 
 def probe_rows(model: CalibratedModel) -> NDArray[np.float32]:
-    """Rows that are most likely to reveal a disagreement: training rows, and some on both sides of every split."""
+    """Rows that are most likely to reveal a disagreement: training rows, and some on both sides of every edge."""
     rng, features = np.random.default_rng(model.recipe.seed), model.sample
-    attributes = _converted_trees(model.trees)
+    near = [features]
+    for column, value in _edges(model):
+        rows = features[rng.integers(len(features), size=len(column))]
+        rows[np.arange(len(column)), column] = value
+        near.append(rows)
+    width = features.shape[1]
+    extremes = np.array([np.full(width, v) for v in (-1, 0, 1, 16, 78, 1e30, -1e30)], dtype=np.float32)
+    return np.ascontiguousarray(np.concatenate([*near, extremes]), dtype=np.float32)
+
+
+def _edges(model: CalibratedModel) -> Iterator[tuple[NDArray[np.int64], NDArray[np.float32]]]:
+    """Columns, and a value for each: of trees each split's threshold and its neighbours."""
+    if model.recipe.kind == LOGISTIC:
+        for values in probe_edges(model.scaler).T:
+            yield np.arange(len(values)), values
+        return
+    attributes = _converted_trees(model.estimator)
     splits = np.array([mode != b"LEAF" for mode in attributes["nodes_modes"]])
     columns = np.array(attributes["nodes_featureids"])[splits]
     thresholds = unscaled_thresholds(
         np.array(attributes["nodes_values"], dtype=np.float32)[splits], columns, model.scaler
     )
     edges = np.unique(np.column_stack([columns, thresholds]), axis=0)
-    column, threshold = edges[:, 0].astype(int), edges[:, 1].astype(np.float32)
-    near = [features]
-    for value in (
-        threshold,
-        np.nextafter(threshold, np.float32(-np.inf)),
-        np.nextafter(threshold, np.float32(np.inf)),
-    ):
-        rows = features[rng.integers(len(features), size=len(edges))]
-        rows[np.arange(len(edges)), column] = value
-        near.append(rows)
-    width = features.shape[1]
-    extremes = np.array([np.full(width, v) for v in (-1, 0, 1, 16, 78, 1e30, -1e30)], dtype=np.float32)
-    return np.ascontiguousarray(np.concatenate([*near, extremes]), dtype=np.float32)
+    column, threshold = edges[:, 0].astype(np.int64), edges[:, 1].astype(np.float32)
+    yield column, threshold
+    for towards in (-np.inf, np.inf):
+        yield column, np.nextafter(threshold, np.float32(towards))
 
 
 def refuse_disagreement(rows: NDArray[np.float32], runners: Mapping[str, Runner]) -> float:

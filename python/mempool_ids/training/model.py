@@ -1,4 +1,4 @@
-"""The model: a scaler, an ensemble of trees, and a sigmoid that makes its score a probability."""
+"""The model: a scaler, an ensemble of trees or a regression, and a sigmoid that makes its score a probability."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,8 +9,11 @@ from numpy.typing import NDArray
 
 from mempool_ids.manifest import TRANSACTION_SCHEMA, Schema
 from mempool_ids.training.extra import needs
+from mempool_ids.training.logistic import Logistic
 
 KINDS = ("random_forest", "gradient_boosting")
+"""Ensembles of trees."""
+LOGISTIC = "logistic"
 CALIBRATION_FOLDS = 5
 SAMPLE_ROWS = 4096
 # Leaves are rounded to multiples of this. Up to 127 of them, each a vote of at most 1, then add up exactly in float32,
@@ -35,6 +38,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "subsample": 0.7,
         "min_samples_leaf": 10,
     },
+    LOGISTIC: {"C": 1.0, "max_iter": 1000},
 }
 
 
@@ -50,8 +54,8 @@ class Recipe:
     """Overrides of `PARAMETERS[kind]`."""
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise ValueError(f"model kind {self.kind!r} is none of {', '.join(KINDS)}")
+        if self.kind not in PARAMETERS:
+            raise ValueError(f"model kind {self.kind!r} is none of {', '.join(PARAMETERS)}")
         if not 0 < self.prevalence < 1:
             raise ValueError(f"prevalence {self.prevalence} is not between 0 and 1")
 
@@ -60,7 +64,9 @@ class Recipe:
         return {**PARAMETERS[self.kind], **self.parameters}
 
     def estimator(self) -> Any:
-        """A new, unfitted scikit-learn classifier."""
+        """A new, unfitted classifier."""
+        if self.kind == LOGISTIC:
+            return Logistic(**self.merged())
         ensemble = needs("sklearn.ensemble")
         parameters = {**self.merged(), "random_state": self.seed}
         if self.kind == "random_forest":
@@ -74,7 +80,7 @@ class CalibratedModel:
 
     recipe: Recipe
     scaler: Any
-    trees: Any
+    estimator: Any
     slope: float
     intercept: float
     baseline: NDArray[np.float32]
@@ -89,12 +95,13 @@ class CalibratedModel:
 
     def probability(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """Probability of the exploit class (n,) for float32 rows (n, features)."""
-        raw = raw_score(self.trees, self.scaler.transform(features))
+        raw = raw_score(self.estimator, self.scaler.transform(features))
         return sigmoid(self.slope * raw + self.intercept).astype(np.float32)
 
     def importance(self) -> dict[str, float]:
-        """Mean decrease of impurity by feature, largest first; sums to 1."""
-        pairs = zip(self.schema.names, (float(v) for v in self.trees.feature_importances_), strict=True)
+        """By feature, largest first; sums to 1. Of trees the mean decrease of impurity, of a regression the size of the
+        weight times the deviation of what it weighs."""
+        pairs = zip(self.schema.names, (float(v) for v in self.estimator.feature_importances_), strict=True)
         return dict(sorted(pairs, key=lambda pair: -pair[1]))
 
 
@@ -105,7 +112,7 @@ def fit(
     groups: NDArray[Any] | None = None,
     schema: Schema = TRANSACTION_SCHEMA,
 ) -> CalibratedModel:
-    """Fits scaler, trees and calibration.
+    """Fits scaler, estimator and calibration.
 
     `features` (n, width of the schema) float32, `labels` (n,) of 0 and 1, `groups` (n,): rows of one group stay in one
     fold of the calibration (default: each row its own). Raises `ValueError` where a class has fewer than two groups.
@@ -119,11 +126,11 @@ def fit(
     raw = _out_of_fold_scores(recipe, scaled, labels, groups)
     slope, intercept = platt(raw, labels)
     intercept += log_odds(recipe.prevalence) - log_odds(float(labels.mean()))
-    trees = grow(recipe, scaled, labels)
+    estimator = grow(recipe, scaled, labels)
     return CalibratedModel(
         recipe=recipe,
         scaler=scaler,
-        trees=trees,
+        estimator=estimator,
         slope=slope,
         intercept=intercept,
         baseline=np.median(features, axis=0).astype(np.float32),
@@ -149,7 +156,9 @@ def exact_scaler(features: NDArray[np.float32]) -> Any:
 
 
 def grow(recipe: Recipe, scaled: NDArray[np.float32], labels: NDArray[np.int64]) -> Any:
-    """A fitted ensemble whose leaves lie on `GRID`."""
+    """A fitted estimator; the leaves of an ensemble lie on `GRID`."""
+    if recipe.kind == LOGISTIC:
+        return recipe.estimator().fit(scaled, labels)
     trees = recipe.estimator().fit(scaled, labels)
     for tree in np.ravel(trees.estimators_):
         values = tree.tree_.value
@@ -162,10 +171,11 @@ def grow(recipe: Recipe, scaled: NDArray[np.float32], labels: NDArray[np.int64])
     return trees
 
 
-def raw_score(trees: Any, scaled: NDArray[np.float32]) -> NDArray[np.float64]:
-    """The uncalibrated log-odds (n,): of a forest's mean vote, or as boosted trees add them up."""
-    if hasattr(trees, "decision_function"):
-        return np.asarray(trees.decision_function(scaled), dtype=np.float64)
+def raw_score(estimator: Any, scaled: NDArray[np.float32]) -> NDArray[np.float64]:
+    """The uncalibrated log-odds (n,): of a forest's mean vote, or as boosted trees or a regression add them up."""
+    if hasattr(estimator, "decision_function"):
+        return np.asarray(estimator.decision_function(scaled), dtype=np.float64)
+    trees = estimator
     vote = np.asarray(trees.predict_proba(scaled)[:, 1], dtype=np.float64)
     votes = np.round(vote * trees.n_estimators / GRID) * GRID
     return np.asarray(np.log((votes + VOTE_FLOOR) / (trees.n_estimators - votes + VOTE_FLOOR)))

@@ -27,7 +27,8 @@ def _head(model: dict[str, Any]) -> str:
 
 Gives a transaction's call tree, from a simulation, the probability that it is an exploit, from
 {len(model["feature_schema"]["names"])} features: re-entries, callbacks, repetition, verbs of the functions called,
-contracts created, who gains without paying, trades' sizes against the pools', answers of views that change. Model:
+contracts created, who gains without paying, trades' sizes against the pools', answers of views that change, round
+amounts, empty transfers, questions that the lead answers. Model:
 **{model["kind"]}** {model["version"]}, trained on {training["rows"]:,} traces, of which {training["exploits"]}
 exploits.
 
@@ -156,7 +157,7 @@ def _hidden(model: dict[str, Any]) -> str:
 
 {table(["hidden", "why"], [[name, why] for name, why in training["hidden"].items()])}
 
-Most important features (mean decrease of impurity):
+Most important features (size of the weight times the feature's deviation, as a share of the sum):
 
 {table(["feature", "importance"], importance)}"""
 

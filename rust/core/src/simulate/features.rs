@@ -8,6 +8,7 @@
 //! Time is linear in frames, but for sorting; memory as well.
 
 mod calls;
+mod conduct;
 mod flows;
 mod scene;
 #[cfg(test)]
@@ -19,7 +20,7 @@ use super::trace::Trace;
 use scene::Scene;
 
 /// Raise it whenever a formula, the order, or the table of functions behind a feature changes.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 macro_rules! features {
     ($($(#[doc = $doc:literal])* $name:ident,)+) => {
@@ -46,7 +47,7 @@ macro_rules! features {
 }
 
 /// Number of features.
-pub const FEATURES: usize = 85;
+pub const FEATURES: usize = 95;
 /// One row of the model's input.
 pub type TraceRow = [f32; FEATURES];
 
@@ -203,6 +204,26 @@ features! {
     balance_moved,
     /// Most times that one view was asked the same.
     views_repeated,
+    /// Calls that the transaction's own frame makes.
+    root_calls,
+    /// Codes that the lead runs in its own name, but for the one that a proxy hands the transaction to.
+    lead_libraries,
+    /// Functions of the lead that others call, but for callbacks.
+    lead_answers,
+    /// Approvals it gives without limit.
+    lead_unlimited,
+    /// Amounts that it asks for of which more than half of the decimal digits are zeros.
+    round_amounts,
+    /// Calls that name the sender among their arguments.
+    sender_named,
+    /// … the lead, by others.
+    lead_named,
+    /// Calls that take a token from the sender.
+    sender_pulled,
+    /// Transfers of a token of no more than one unit.
+    empty_transfers,
+    /// Share of transfers that are of an amount of their own.
+    distinct_amounts,
 }
 
 /// The features of a trace; all zero where nothing of it stands.
@@ -212,6 +233,7 @@ pub fn extract(trace: &Trace) -> TraceFeatures {
         calls::fill(&scene, &mut features);
         flows::fill(&scene, trace, &mut features);
         views::fill(&scene, &mut features);
+        conduct::fill(&scene, &mut features);
     }
     features
 }

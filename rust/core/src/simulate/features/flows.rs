@@ -5,7 +5,7 @@ use super::super::trace::Trace;
 use super::calls::most;
 use super::scene::Scene;
 use super::{TraceFeatures, log, share};
-use alloy_primitives::{Address, I256};
+use alloy_primitives::{Address, I256, U256};
 use hashbrown::{HashMap, HashSet};
 
 pub fn fill(scene: &Scene, trace: &Trace, features: &mut TraceFeatures) {
@@ -47,6 +47,12 @@ fn partners(scene: &Scene, transfers: &[Transfer], f: &mut TraceFeatures) {
         .filter(|from| !present.contains(from))
         .collect();
     f.pulled = log(absent.len());
+    f.empty_transfers = log(count(&|t| {
+        t.asset != Asset::Native && t.amount <= U256::ONE
+    }));
+    let moving = transfers.iter().filter(|t| !t.amount.is_zero());
+    let amounts: HashSet<_> = moving.clone().map(|t| t.amount).collect();
+    f.distinct_amounts = share(amounts.len(), moving.count());
 }
 
 /// One asset's movements and what they come to.

@@ -425,3 +425,97 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn codes_run_in_its_own_name_are_libraries_but_for_a_proxys_own() {
+    let codes = [0x10, 0x11, 0x11].map(Address::repeat_byte);
+    let f = Story::new(UNKNOWN)
+        .then(1, CallKind::DelegateCall, codes[0], UNKNOWN, &[])
+        .then(2, CallKind::DelegateCall, codes[1], WITHDRAW, &[])
+        .then(2, CallKind::DelegateCall, codes[2], WITHDRAW, &[])
+        .call(2, VAULT, WITHDRAW, &[])
+        .then(3, CallKind::DelegateCall, codes[1], SWAP, &[])
+        .features();
+    assert_eq!((f.lead_libraries, f.root_calls), (log(1), log(1)));
+}
+
+#[test]
+fn a_lead_that_others_question_answers_but_callbacks_are_no_answers() {
+    let callback = [0x10, 0xd1, 0xe8, 0x5c];
+    let f = Story::new(UNKNOWN)
+        .call(1, VAULT, WITHDRAW, &[])
+        .view(2, LEAD, GET_RESERVES, &[], 1)
+        .view(2, LEAD, GET_RESERVES, &[], 1)
+        .call(2, LEAD, UNKNOWN, &[])
+        .call(2, LEAD, callback, &[])
+        .call(1, LEAD, WITHDRAW, &[])
+        .features();
+    assert_eq!(f.lead_answers, log(2));
+}
+
+#[test]
+fn only_approvals_beyond_half_of_all_numbers_are_unlimited() {
+    let half = U256::ONE << 255;
+    let f = Story::new(UNKNOWN)
+        .call(1, TOKEN, APPROVE, &[word(VAULT), half])
+        .call(1, TOKEN, APPROVE, &[word(VAULT), half - U256::ONE])
+        .call(1, VAULT, WITHDRAW, &[])
+        .call(2, TOKEN, APPROVE, &[word(VAULT), U256::MAX])
+        .features();
+    assert_eq!(f.lead_unlimited, log(1));
+}
+
+#[test]
+fn amounts_are_round_where_most_digits_are_zeros_and_they_are_amounts() {
+    let count = |amount: U256| {
+        let story = Story::new(UNKNOWN).call(1, VAULT, UNKNOWN, &[amount]);
+        story.features().round_amounts
+    };
+    let ether = U256::from(10_u64.pow(18));
+    for round in [
+        ether,
+        ether * amount(250_000),
+        U256::from(2_000_000_000_000_u64),
+    ] {
+        assert_eq!(count(round), log(1), "{round}");
+    }
+    for other in [
+        U256::ZERO,
+        amount(1_000_000),
+        ether + amount(123),
+        U256::from(1_234_567_890_000_u64),
+        U256::MAX,
+        ether << 80,
+        word(VAULT),
+    ] {
+        assert_eq!(count(other), 0.0, "{other}");
+    }
+}
+
+#[test]
+fn whoever_is_named_in_the_arguments_is_counted_once_a_call() {
+    let f = Story::new(UNKNOWN)
+        .call(1, VAULT, UNKNOWN, &[word(SENDER), word(SENDER)])
+        .view(2, TOKEN, BALANCE_OF, &[word(LEAD)], 1)
+        .call(
+            2,
+            TOKEN,
+            TRANSFER_FROM,
+            &[word(SENDER), word(LEAD), amount(5)],
+        )
+        .view(1, TOKEN, BALANCE_OF, &[word(LEAD)], 1)
+        .features();
+    assert_eq!((f.sender_named, f.lead_named), (log(2), log(2)));
+    assert_eq!(f.sender_pulled, log(1));
+}
+
+#[test]
+fn transfers_of_next_to_nothing_are_empty_and_amounts_that_differ_are_counted() {
+    let sends = |story: Story, n| story.call(1, TOKEN, TRANSFER, &[word(VAULT), amount(n)]);
+    let f = [0, 1, 7, 7]
+        .into_iter()
+        .fold(Story::new(UNKNOWN), sends)
+        .features();
+    assert_eq!(f.empty_transfers, log(2));
+    assert!((f.distinct_amounts - 2.0 / 3.0).abs() < 1e-6);
+}
