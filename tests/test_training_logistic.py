@@ -34,7 +34,7 @@ def test_onnxruntime_agrees_with_scikit_learn_on_every_probe_row(fitted):
 
 def test_the_probe_stands_on_both_sides_of_where_a_feature_ceases_to_count(fitted):
     scaled = fitted.scaler.transform(export.probe_rows(fitted))
-    for edge in (-logistic.REACH, logistic.REACH):
+    for edge in (-logistic.REACH, logistic.INNOCENCE, logistic.REACH):
         near = np.abs(scaled - edge) < 0.2
         assert (near & (scaled < edge)).any(axis=0).all()
         assert (near & (scaled > edge)).any(axis=0).all()
@@ -46,6 +46,16 @@ def test_a_number_counts_no_further_than_its_reach(fitted):
     rows[:, 8] = [mean + (logistic.REACH + 1) * scale, 1e30, mean]
     p = fitted.probability(rows)
     assert p[0] == p[1] != p[2]
+
+
+def test_what_speaks_for_innocence_can_be_added_up_to_little(fitted):
+    """Of an exploit as many signs of innocence as there are, each as strong as there is."""
+    both = fitted.estimator
+    x, y = generate(1200, 0.2, seed=4)
+    exploits = fitted.scaler.transform(x[y == 1])
+    padded = np.where(both.whole.weights < 0, np.float32(logistic.REACH), exploits)
+    lost = [np.median(score(exploits) - score(padded)) for score in (both.whole.of, both.decision_function)]
+    assert lost[1] < lost[0] / 2
 
 
 def test_importance_is_by_what_a_feature_adds_and_sums_to_one(fitted):
