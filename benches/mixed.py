@@ -35,9 +35,7 @@ def targets(found: dict[str, Any] | None) -> list[tuple[str, float, str, bool]]:
     if not found:
         return []
     ratio = found["quiet"]["p99_ratio"]
-    what = (
-        "p99 of what is not simulated, as a multiple of that without a simulator, median of the quiet rounds"
-    )
+    what = "p99 of what is not simulated, as a multiple of that without a simulator, in the quiet rounds"
     return [(what, ratio, "≤ 1.10", ratio <= TENTH)]
 
 
@@ -57,7 +55,7 @@ def section(found: dict[str, Any] | None) -> list[str]:
             "each; every transaction was classified. "
             f"{every['simulated']:,} simulations, of which {every['simulated_again']:,} on a new head; "
             f"{every['state_fetches']:,} times state was asked for; {every['failed']:,} missed the deadline, "
-            f"{quiet['failed']:,} in the {quiet['rounds']} rounds during which the host took the least time away (steal)."
+            f"{quiet['failed']:,} in the {quiet['rounds']} rounds in which the host took least time away (steal)."
         ),
         "",
         "| µs, of what is not simulated | rounds | simulator | p50 | p90 | p99 | p99.9 | max |",

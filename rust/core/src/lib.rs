@@ -13,6 +13,7 @@ pub mod error;
 pub mod event;
 pub mod features;
 pub mod pipeline;
+mod priority;
 pub mod signatures;
 pub mod simulate;
 pub mod source;

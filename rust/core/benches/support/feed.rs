@@ -100,6 +100,9 @@ impl Feed {
                 let stream = stream.expect("accept");
                 thread::spawn(move || {
                     pin();
+                    // A node is elsewhere: its answers' cost is not the sensor's.
+                    #[cfg(target_os = "linux")]
+                    rustix::process::nice(19).expect("lower priority");
                     converse(stream, &*node, &subscribed);
                 });
             }

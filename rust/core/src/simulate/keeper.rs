@@ -4,6 +4,7 @@ use super::environment::Header;
 use super::state::answers::{block_diffs, read};
 use super::state::head::{Changes, HeadBlock, HeadState};
 use super::state::{View, at};
+use crate::priority::give_way;
 use crate::source::live::{Asked, Asker};
 use crate::stats::Stats;
 use alloy_primitives::map::AddressSet;
@@ -99,6 +100,7 @@ struct Follower {
 
 impl Follower {
     fn run(self, heads: &Receiver<B256>) {
+        give_way();
         while let Ok(mut hash) = heads.recv() {
             // Far behind, the newest alone matters.
             if heads.len() > BEHIND {

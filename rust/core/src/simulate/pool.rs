@@ -15,6 +15,7 @@ use super::state::{RecordedState, Recording, StateError, View};
 use super::suspect::{Failure, FailureKind, Simulated, Suspect};
 use super::transaction::Extras;
 use crate::config::{Executor, SimulationConfig};
+use crate::priority::give_way;
 use crate::source::Item;
 use crate::source::live::Asker;
 use crate::source::queue::ItemSender;
@@ -190,6 +191,7 @@ fn refused(kind: FailureKind) -> Failure {
 
 impl Shared {
     fn work(self: Arc<Self>, mut simulator: Simulator) {
+        give_way();
         while let Some(job) = self.queue.next() {
             let tx = job.suspect.tx.clone();
             let attempt = AssertUnwindSafe(|| self.attempt(&mut simulator, job));

@@ -11,6 +11,7 @@ use super::transport::{self, Arrival, Socket};
 use crate::config::Limits;
 use crate::error::{Error, Result};
 use crate::event::AnomalyKind;
+use crate::priority::give_way;
 use crate::source::queue::ItemSender;
 use crate::stats::Stats;
 use bytes::Bytes;
@@ -145,6 +146,7 @@ struct Start {
 
 impl Start {
     fn run(self, asked: mpsc::Receiver<Question>) {
+        give_way();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .max_blocking_threads(4)
