@@ -18,7 +18,7 @@ use crate::simulate::state::answers::read;
 use crate::simulate::state::head::{Changes, HeadBlock, HeadState};
 use crate::simulate::state::{View, at};
 use crate::simulate::trace::{Frame, Trace};
-use crate::simulate::transaction::Extras;
+use crate::simulate::transaction::{Extras, from_pending};
 use crate::source::frame::parse_object;
 use crate::source::live::Asker;
 use crate::source::queue::queue;
@@ -127,7 +127,9 @@ pub fn inspect(config: &SensorConfig, input: &Input, block: Option<&str>) -> Res
             let (tx, extras, mined) = nodes.transaction(input)?;
             let moment = nodes.moment(block, mined)?;
             nodes.code(&tx, &moment, &mut stages);
-            let (state, told) = nodes.state(&limits, &tx, &moment);
+            let (state, told) = nodes.state(&limits, &tx, &extras, &moment);
+            // A node executes on the state before the block.
+            let told = told && limits.backend == Executor::Revm;
             let done = nodes.simulate(&mut simulator, &limits, &tx, &extras, &moment, &state)?;
             (tx, done, moment.mined && !told)
         }
@@ -333,23 +335,21 @@ impl Nodes {
         &self,
         limits: &SimulationConfig,
         tx: &PendingTransaction,
+        extras: &Extras,
         moment: &Moment,
     ) -> (HeadState, bool) {
         let state = HeadState::new(limits.state);
         state.advance(moment.block.clone(), Changes::Unknown);
         let head = moment.block.hash;
-        let tracer = json!({"tracer": "prestateTracer"});
         let (method, params) = match moment.mined {
             true => (
                 "debug_traceTransaction",
-                format!(r#"["{}",{tracer}]"#, tx.hash),
+                format!(r#"["{}",{{"tracer":"prestateTracer"}}]"#, tx.hash),
             ),
             false => {
-                let call = prefetch::call(tx);
-                (
-                    "debug_traceCall",
-                    format!("[{call},{},{tracer}]", at(&head)),
-                )
+                let transaction = from_pending(tx, extras.clone());
+                let params = prefetch::params(&transaction, &head, &moment.block.next);
+                (prefetch::METHOD, params)
             }
         };
         let answer = self.ask(method, params).ok();

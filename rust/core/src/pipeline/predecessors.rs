@@ -39,10 +39,11 @@ impl Predecessors {
             return;
         }
         if tx.to.is_none() {
-            self.created.insert(sender.create(tx.nonce), contact);
+            *self.created.entry(sender.create(tx.nonce)).or_default() |= contact;
         }
-        self.bytes += tx.input.len();
-        queue.push_back(Earlier { tx, raw });
+        let earlier = Earlier { tx, raw };
+        self.bytes += bytes(&earlier);
+        queue.push_back(earlier);
         self.order.push_back(sender);
         if self.by_sender[&sender].len() > PER_SENDER {
             self.forget(&sender);
@@ -81,8 +82,9 @@ impl Predecessors {
             return;
         };
         if let Some(oldest) = queue.pop_front() {
-            self.bytes -= oldest.tx.input.len();
-            if oldest.tx.to.is_none() {
+            self.bytes -= bytes(&oldest);
+            let same = |other: &Earlier| other.tx.to.is_none() && other.tx.nonce == oldest.tx.nonce;
+            if oldest.tx.to.is_none() && !queue.iter().any(same) {
                 self.created.remove(&sender.create(oldest.tx.nonce));
             }
         }
@@ -90,6 +92,11 @@ impl Predecessors {
             self.by_sender.remove(sender);
         }
     }
+}
+
+fn bytes(earlier: &Earlier) -> usize {
+    let raw = earlier.raw.as_ref().map_or(0, |(raw, _)| raw.len());
+    earlier.tx.input.len() + raw
 }
 
 #[cfg(test)]
@@ -121,6 +128,21 @@ mod tests {
             before.iter().map(|earlier| earlier.tx.nonce).collect()
         };
         assert_eq!((nonces(8), nonces(7)), (vec![7], vec![]));
+    }
+
+    #[test]
+    fn of_two_creations_with_one_nonce_either_may_come_true() {
+        let mut all = Predecessors::default();
+        all.remember(creation(1, 7), None, true);
+        let mut other = PendingTransaction::clone(&creation(1, 7));
+        other.hash = B256::repeat_byte(9);
+        all.remember(Arc::new(other), None, false);
+        let created = Address::repeat_byte(1).create(7);
+        assert_eq!(all.creates(&created), Some(true));
+        all.forget(&Address::repeat_byte(1));
+        assert_eq!(all.creates(&created), Some(true), "the other one stands");
+        all.forget(&Address::repeat_byte(1));
+        assert_eq!(all.creates(&created), None);
     }
 
     #[test]

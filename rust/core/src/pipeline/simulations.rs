@@ -30,6 +30,9 @@ const WAITING: usize = 4_096;
 const HARMLESS: usize = 256;
 const HARMLESS_BYTES: usize = 16 << 20;
 const AGAIN: usize = 32;
+/// How often what had no verdict for want of time, room or state is tried again at once, and after which pause.
+const RETRIES: u32 = 3;
+const PAUSE_MS: u64 = 500;
 /// How much longer than the deadline a result may be on its way to the pipeline.
 const GRACE_MS: u64 = 5_000;
 /// A replay has no hurry: what the capture says was done in time is done.
@@ -48,6 +51,7 @@ pub struct Waiting {
     pub probability: f32,
     pub score: f32,
     due_ms: u64,
+    retries: u32,
 }
 
 pub struct Simulations {
@@ -64,6 +68,8 @@ pub struct Simulations {
     predecessors: Predecessors,
     /// Found harmless though they touch a monitored contract: what they do may change with the state, until they are mined.
     harmless: VecDeque<Waiting>,
+    /// Without a verdict though they touch a monitored contract, to be tried again when they are due.
+    put_off: VecDeque<Waiting>,
     stats: Arc<Stats>,
 }
 
@@ -86,6 +92,7 @@ impl Simulations {
             triaged: Dedup::new(TRIAGED),
             predecessors: Predecessors::default(),
             harmless: VecDeque::new(),
+            put_off: VecDeque::new(),
             judged: Dedup::new(TRIAGED),
             stats,
         }
@@ -144,9 +151,33 @@ impl Simulations {
     /// Passes a transaction on. Who will have no simulation is answered at once; it may be another one that gives way.
     pub fn submit(
         &mut self,
+        slot: Slot,
+        probability: f32,
+        score: f32,
+        now_ms: u64,
+    ) -> Option<(B256, Failure)> {
+        self.pass_on(slot, probability, score, 0, now_ms)
+    }
+
+    /// Passes on once more what has been before.
+    pub fn resubmit(&mut self, waiting: Waiting, now_ms: u64) -> Option<(B256, Failure)> {
+        self.stats.simulated_again.add(1);
+        let Waiting {
+            slot,
+            probability,
+            score,
+            retries,
+            ..
+        } = waiting;
+        self.pass_on(slot, probability, score, retries, now_ms)
+    }
+
+    fn pass_on(
+        &mut self,
         mut slot: Slot,
         probability: f32,
         score: f32,
+        retries: u32,
         now_ms: u64,
     ) -> Option<(B256, Failure)> {
         let hash = slot.tx.hash;
@@ -169,6 +200,7 @@ impl Simulations {
             probability,
             score,
             due_ms,
+            retries,
         };
         self.waiting.insert(hash, waiting);
         self.order.push_back(hash);
@@ -211,19 +243,33 @@ impl Simulations {
         self.judged.insert(tx.hash, *fingerprint).is_none()
     }
 
-    /// Remembers what was found harmless, to look at it again.
+    /// Remembers what was found harmless, to look at it again with each head.
     pub fn keep(&mut self, waiting: Waiting) {
-        self.harmless.push_back(waiting);
-        let bytes = |waiting: &Waiting| {
-            let raw = waiting.slot.raw.as_ref().map_or(0, |(raw, _)| raw.len());
-            waiting.slot.tx.input.len() + raw
+        remember(&mut self.harmless, waiting);
+    }
+
+    /// Remembers what had no verdict, to try again soon, and after some times with each head: nobody gets past the
+    /// simulation by keeping it busy for a moment.
+    pub fn put_off(&mut self, waiting: Waiting, now_ms: u64) {
+        let retries = waiting.retries + 1;
+        let due_ms = now_ms.saturating_add(PAUSE_MS);
+        let waiting = Waiting {
+            retries,
+            due_ms,
+            ..waiting
         };
-        let mut held: usize = self.harmless.iter().map(bytes).sum();
-        while (self.harmless.len() > HARMLESS || held > HARMLESS_BYTES)
-            && let Some(oldest) = self.harmless.pop_front()
-        {
-            held -= bytes(&oldest);
+        match retries <= RETRIES {
+            true => remember(&mut self.put_off, waiting),
+            false => self.keep(waiting),
         }
+    }
+
+    /// Some of those whose next try is due.
+    pub fn due(&mut self, now_ms: u64) -> Vec<Waiting> {
+        let due = self.put_off.iter();
+        let due = due.take(AGAIN).take_while(|one| one.due_ms <= now_ms);
+        let count = due.count();
+        self.put_off.drain(..count).collect()
     }
 
     /// Some of these, longest ago first, for another look on a new head.
@@ -234,12 +280,13 @@ impl Simulations {
 
     /// They are in a block: too late for a look.
     pub fn mined<'a>(&mut self, mut hashes: impl Iterator<Item = &'a B256>) {
-        if self.harmless.is_empty() {
+        if self.harmless.is_empty() && self.put_off.is_empty() {
             return;
         }
         let mined: hashbrown::HashSet<&B256> = hashes.by_ref().collect();
-        self.harmless
-            .retain(|waiting| !mined.contains(&waiting.slot.tx.hash));
+        for queue in [&mut self.harmless, &mut self.put_off] {
+            queue.retain(|waiting| !mined.contains(&waiting.slot.tx.hash));
+        }
     }
 
     /// Ends the waiting of one.
@@ -263,6 +310,21 @@ impl Simulations {
             Unfinished::State(error) => error.into(),
             Unfinished::Failed(failure) => failure,
         }))
+    }
+}
+
+/// The oldest give way, by number and by bytes.
+fn remember(queue: &mut VecDeque<Waiting>, waiting: Waiting) {
+    queue.push_back(waiting);
+    let bytes = |waiting: &Waiting| {
+        let raw = waiting.slot.raw.as_ref().map_or(0, |(raw, _)| raw.len());
+        waiting.slot.tx.input.len() + raw
+    };
+    let mut held: usize = queue.iter().map(bytes).sum();
+    while (queue.len() > HARMLESS || held > HARMLESS_BYTES)
+        && let Some(oldest) = queue.pop_front()
+    {
+        held -= bytes(&oldest);
     }
 }
 

@@ -14,7 +14,7 @@ use crate::event::{Anomaly, AnomalyKind, Event, Judged, Outcome, TransactionReco
 use crate::signatures::{RuleCost, RuleSet};
 use crate::simulate::record::Record;
 use crate::simulate::simulation::Simulation;
-use crate::simulate::suspect::Failure;
+use crate::simulate::suspect::{Failure, FailureKind};
 use crate::source::capture::CaptureWriter;
 use crate::source::context::ContextEntry;
 use crate::source::live::LiveSource;
@@ -427,18 +427,25 @@ impl Worker {
             return;
         };
         simulations.head(head.number, head.hash);
-        for waiting in simulations.another_look() {
+        let again = simulations.another_look();
+        self.resubmit(again, now);
+    }
+
+    /// What had no verdict for want of time, room or state has it a little later.
+    fn try_again(&mut self) {
+        let now = self.now_ms();
+        if let Some(simulations) = &mut self.simulations {
+            let due = simulations.due(now);
+            self.resubmit(due, now);
+        }
+    }
+
+    fn resubmit(&mut self, all: Vec<Awaiting>, now: u64) {
+        for waiting in all {
             let Some(simulations) = &mut self.simulations else {
                 return;
             };
-            self.stats.simulated_again.add(1);
-            let Awaiting {
-                slot,
-                probability,
-                score,
-                ..
-            } = waiting;
-            let refused = simulations.submit(slot, probability, score, now);
+            let refused = simulations.resubmit(waiting, now);
             self.refused(refused);
         }
     }
@@ -646,6 +653,15 @@ impl Worker {
                 if self.stages.is_detection(contact, score) {
                     let status = SimulationStatus::Failed(failure);
                     self.detection(slot, probability, score, status);
+                    return;
+                }
+                let now = self.now_ms();
+                if contact
+                    && self.live.is_some()
+                    && failure.kind != FailureKind::Budget
+                    && let Some(simulations) = &mut self.simulations
+                {
+                    simulations.put_off(waiting, now);
                 }
             }
         }
@@ -672,6 +688,7 @@ impl Worker {
         }
         if self.live.is_some() {
             self.report_overdue();
+            self.try_again();
             self.tracker.expire(now_ms(), &mut self.outcomes);
             self.report_outcomes();
         }

@@ -5,7 +5,7 @@ mod node;
 mod recorded;
 
 pub use local::Local;
-pub use node::Node;
+pub use node::{Node, call, overrides};
 pub use recorded::Recorded;
 
 use super::execute::{Environment, Execution};

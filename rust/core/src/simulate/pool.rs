@@ -13,13 +13,13 @@ use super::simulator::{Simulator, Step, Unfinished};
 use super::state::head::{HeadBlock, HeadState};
 use super::state::{RecordedState, Recording, StateError, View};
 use super::suspect::{Failure, FailureKind, Simulated, Suspect};
-use super::transaction::Extras;
+use super::transaction::{Extras, from_pending};
 use crate::config::{Executor, SimulationConfig};
-use crate::priority::give_way;
 use crate::source::Item;
 use crate::source::live::Asker;
 use crate::source::queue::ItemSender;
 use crate::stats::Stats;
+use crate::thread::{busy, give_way};
 use alloy_primitives::B256;
 use bytes::Bytes;
 use queue::{Queue, Room};
@@ -35,6 +35,9 @@ const FETCHED: usize = 64 << 20;
 const BEHIND: u64 = 2;
 /// Between two looks for the first block.
 const START: Duration = Duration::from_millis(2);
+/// Questions about state that a node did not foresee: so many are no accident where time ran out, and so many are asked.
+const FEW: usize = 16;
+const UNFORESEEN: usize = 64;
 /// Attempts on heads that moved on meanwhile.
 const ATTEMPTS: u32 = 4;
 
@@ -47,6 +50,10 @@ pub struct Job {
     deadline: Instant,
     /// Its state has been asked for: the head it was asked of, and what a node answered.
     fetched: Option<(B256, Option<Bytes>)>,
+    /// The node told all that it reads on this head.
+    foreseen: Option<B256>,
+    /// What the node told has a monitored contract in it.
+    touches: bool,
     attempts: u32,
 }
 
@@ -58,6 +65,8 @@ impl Job {
             since,
             deadline,
             fetched: None,
+            foreseen: None,
+            touches: false,
             attempts: 0,
         }
     }
@@ -228,13 +237,20 @@ impl Shared {
             {
                 self.fetched.fetch_sub(raw.len(), Relaxed);
                 if let Ok(accounts) = prefetch::accounts(&raw) {
-                    // For another head than the current one it is of no use.
-                    self.state.learn_all(head, accounts).ok();
+                    let mut read = accounts.keys();
+                    job.touches |= read.any(|address| simulator.monitors(address));
+                    // For another head than the current one it is of no use. What comes before it is not foreseen.
+                    if self.state.learn_all(head, accounts).is_ok() && job.suspect.before.is_empty()
+                    {
+                        job.foreseen = Some(*head);
+                    }
                 }
             }
             let asks = job.fetched.as_ref().map(|_| (&self.asker, job.deadline));
-            let view = View::new(&self.state, &block, asks);
-            let (sequence, begun) = (job.sequence(&view), Instant::now());
+            let foreseen = job.foreseen == Some(block.hash);
+            let most = if foreseen { UNFORESEEN } else { usize::MAX };
+            let view = View::new(&self.state, &block, asks).asking_at_most(most);
+            let (sequence, begun) = (job.sequence(&view), busy());
             let recording = Recording::new(view);
             let local = Local(&recording);
             let node = Node {
@@ -261,22 +277,28 @@ impl Shared {
                     return self.end(job, Ok(simulation), executed);
                 }
                 Err(Unfinished::State(StateError::Unknown)) if job.fetched.is_none() => {
-                    return self.fetch(job, block.hash);
+                    return self.fetch(job, &block);
                 }
                 Err(Unfinished::State(StateError::Moved)) if job.attempts < ATTEMPTS => {
                     job.attempts += 1;
                     continue;
                 }
-                Err(Unfinished::State(error)) => match Instant::now() >= job.deadline {
-                    true => late(),
-                    false => error.into(),
-                },
+                Err(Unfinished::State(error)) => {
+                    let late = Instant::now() >= job.deadline;
+                    let many = foreseen && recording.state().asked() > FEW;
+                    match error {
+                        StateError::Unforeseen => unforeseen(&error),
+                        _ if late && many => unforeseen(&StateError::Unforeseen),
+                        _ if late => self::late(),
+                        _ => error.into(),
+                    }
+                }
                 Err(Unfinished::Failed(failure)) => {
-                    let (took, waited) = (begun.elapsed(), recording.state().waited());
-                    blame(failure, took, waited, job.deadline - job.since)
+                    blame(failure, busy() - begun, job.deadline - job.since)
                 }
             };
-            return self.end(job, Err(failure), None);
+            let touched = failure.touched || job.touches;
+            return self.end(job, Err(Failure { touched, ..failure }), None);
         }
     }
 
@@ -291,11 +313,14 @@ impl Shared {
         }
     }
 
-    fn fetch(self: &Arc<Self>, job: Job, head: B256) {
+    fn fetch(self: &Arc<Self>, job: Job, block: &HeadBlock) {
         self.stats.state_fetches.add(1);
-        let (shared, tx, deadline) = (self.clone(), job.suspect.tx.clone(), job.deadline);
+        let (shared, head, deadline) = (self.clone(), block.hash, job.deadline);
+        let extras = job.extras.as_ref().and_then(|all| all.last());
+        let transaction = from_pending(&job.suspect.tx, extras.cloned().unwrap_or_default());
+        let params = prefetch::params(&transaction, &head, &block.next);
         self.prefetch
-            .ask(&self.asker, &tx, &head, deadline, move |answer| {
+            .ask(&self.asker, params, deadline, move |answer| {
                 // Without room it is asked for piece by piece.
                 let fetched = Some((head, answer.filter(|raw| shared.reserve(raw.len()))));
                 shared.queue.put_back(Job { fetched, ..job });
@@ -356,12 +381,18 @@ fn executed(environment: &Environment, read: RecordedState, sequence: &[Step]) -
     Executed::new(environment, read, suspect.extras.clone(), before.collect())
 }
 
-/// What had most of its time and spent it on its own work takes too long to execute, whoever is asked.
-fn blame(mut failure: Failure, took: Duration, waited: Duration, time: Duration) -> Failure {
-    if failure.kind == FailureKind::Deadline && took >= time / 2 && waited < took / 10 {
+/// What spent a good part of its time on its own work takes too long to execute, whoever is asked; what waited, for a
+/// node or for the processor, may not.
+fn blame(mut failure: Failure, worked: Duration, time: Duration) -> Failure {
+    if failure.kind == FailureKind::Deadline && worked >= time / 4 {
         failure.kind = FailureKind::Budget;
     }
     failure
+}
+
+/// To read what no node can foresee is a way to use up the time.
+fn unforeseen(error: &StateError) -> Failure {
+    Failure::new(FailureKind::Budget, error.to_string())
 }
 
 fn late() -> Failure {

@@ -73,6 +73,8 @@ struct Run {
     stands: Vec<bool>,
     violations: Vec<Violation>,
     features: Option<TraceFeatures>,
+    /// A view had no answer because all together took too much.
+    exhausted: bool,
     harm: f32,
     probability: Option<f32>,
 }
@@ -98,6 +100,10 @@ impl Simulator {
             limits: limits.clone(),
             keeps: false,
         })
+    }
+
+    pub fn monitors(&self, address: &Address) -> bool {
+        self.monitored.contains(address)
     }
 
     /// Executes transactions, each on what the former left, and judges the last: a suspect alone, or after what would be
@@ -134,7 +140,8 @@ impl Simulator {
         simulation.before = before;
         simulation.complete = sequence
             .last()
-            .is_some_and(|suspect| self.complete(suspect.tx, &run.execution));
+            .is_some_and(|suspect| self.complete(suspect.tx, &run.execution))
+            && !run.exhausted;
         if let (Some(model), Some(features)) = (&mut self.model, &run.features)
             && run.probability.is_some_and(|p| p >= EXPLAINED)
         {
@@ -273,6 +280,7 @@ impl Simulator {
             sender,
             transfers,
             stands,
+            exhausted: views.exhausted(),
             harm: judge(&violations).probability,
             violations,
             probability,
@@ -316,7 +324,8 @@ impl Simulator {
             };
             violations.extend(check_all(&subject, &written));
         }
-        Some(violations)
+        // Out of time, views have no answers.
+        (Instant::now() < deadline).then_some(violations)
     }
 
     fn evidence(&self, environment: &Environment, sender: Address, run: &Run) -> Simulation {

@@ -30,6 +30,9 @@ pub enum StateError {
     /// It is not known here, and nobody was to be asked.
     #[error("not known yet")]
     Unknown,
+    /// A node told what the transaction reads, and it reads much else.
+    #[error("it reads more that its node did not foresee than may be asked for")]
+    Unforeseen,
     /// The chain went on while it was read.
     #[error("the chain's head moved")]
     Moved,

@@ -162,3 +162,35 @@ fn what_was_harmless_is_looked_at_again_until_it_is_mined_in_bounded_numbers() {
     );
     assert_eq!(all.harmless.len(), HARMLESS - 10 - AGAIN);
 }
+
+#[test]
+fn what_had_no_verdict_is_tried_again_soon_and_then_with_each_head() {
+    let mut all = simulations();
+    all.submit(touching(1), 0.0, 0.0, 0);
+    let hash = B256::repeat_byte(1);
+    let mut now = 0;
+    for _ in 0..RETRIES {
+        let waiting = all.take(&hash).expect("waits");
+        all.put_off(waiting, now);
+        assert!(all.due(now + PAUSE_MS - 1).is_empty());
+        now += PAUSE_MS;
+        for waiting in all.due(now) {
+            assert_eq!(all.resubmit(waiting, now), None);
+        }
+    }
+    assert_eq!(all.stats.simulated_again.get(), u64::from(RETRIES));
+    let waiting = all.take(&hash).expect("waits");
+    all.put_off(waiting, now);
+    assert!(all.due(u64::MAX).is_empty());
+    assert_eq!(all.another_look().len(), 1);
+}
+
+#[test]
+fn what_was_put_off_is_forgotten_once_it_is_mined() {
+    let mut all = simulations();
+    all.submit(touching(1), 0.0, 0.0, 0);
+    let waiting = all.take(&B256::repeat_byte(1)).expect("waits");
+    all.put_off(waiting, 0);
+    all.mined([B256::repeat_byte(1)].iter());
+    assert!(all.due(u64::MAX).is_empty());
+}

@@ -124,7 +124,7 @@ impl Node<'_> {
 }
 
 /// A transaction as nodes take it in calls, without its price: it may not be payable yet.
-fn call(transaction: &TxEnv) -> Value {
+pub fn call(transaction: &TxEnv) -> Value {
     let mut call = Map::new();
     call.insert("from".into(), json!(transaction.caller));
     if let TxKind::Call(to) = transaction.kind {
@@ -139,11 +139,16 @@ fn call(transaction: &TxEnv) -> Value {
     if !transaction.access_list.is_empty() {
         call.insert("accessList".into(), json!(transaction.access_list));
     }
+    let signed = transaction.authorization_list.iter();
+    let signed: Vec<_> = signed.filter_map(|one| one.as_ref().left()).collect();
+    if !signed.is_empty() {
+        call.insert("authorizationList".into(), json!(signed));
+    }
     Value::Object(call)
 }
 
 /// Of `debug_traceCall`, as geth names them.
-fn overrides(environment: &Environment) -> Value {
+pub fn overrides(environment: &Environment) -> Value {
     let block = &environment.block;
     json!({
         "number": block.number, "time": block.timestamp, "gasLimit": U64::from(block.gas_limit),

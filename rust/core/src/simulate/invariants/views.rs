@@ -7,7 +7,7 @@ use super::super::trace::Trace;
 use alloy_primitives::map::HashMap;
 use alloy_primitives::{Address, Bytes, U256};
 use revm::DatabaseRef;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::time::Instant;
 
 /// Which state a view is asked on.
@@ -21,6 +21,11 @@ pub enum When {
 pub trait Views {
     /// `None` where it fails, is not known, or would take too much.
     fn ask(&self, when: When, contract: Address, data: &Bytes) -> Option<Bytes>;
+
+    /// Whether a question had no answer because all together took too much.
+    fn exhausted(&self) -> bool {
+        false
+    }
 
     /// The first word of the answer.
     fn number(&self, when: When, contract: Address, data: &Bytes) -> Option<U256> {
@@ -63,6 +68,7 @@ pub struct SandboxViews<'s, 'a, S> {
     calls: usize,
     asked: RefCell<HashMap<(When, Address, Bytes), Option<Bytes>>>,
     missing: RefCell<Option<StateError>>,
+    exhausted: Cell<bool>,
 }
 
 impl<'s, 'a, S> SandboxViews<'s, 'a, S> {
@@ -80,6 +86,7 @@ impl<'s, 'a, S> SandboxViews<'s, 'a, S> {
             calls,
             asked: RefCell::default(),
             missing: RefCell::default(),
+            exhausted: Cell::default(),
         }
     }
 
@@ -97,6 +104,7 @@ impl<S: DatabaseRef<Error = StateError>> Views for SandboxViews<'_, '_, S> {
             return answer.clone();
         }
         if asked.len() >= self.calls {
+            self.exhausted.set(true);
             return None;
         }
         let now = Instant::now();
@@ -110,12 +118,20 @@ impl<S: DatabaseRef<Error = StateError>> Views for SandboxViews<'_, '_, S> {
             When::After => self.after,
         };
         let answer = sandbox.view(contract, data.clone(), bounds);
-        if let Err(Outcome::NoState(error)) = &answer {
-            self.missing.borrow_mut().get_or_insert(error.clone());
+        match &answer {
+            Err(Outcome::NoState(error)) => {
+                self.missing.borrow_mut().get_or_insert(error.clone());
+            }
+            Err(Outcome::Stopped(_)) => self.exhausted.set(true),
+            _ => {}
         }
         let answer = answer.ok();
         asked.insert(question, answer.clone());
         answer
+    }
+
+    fn exhausted(&self) -> bool {
+        self.exhausted.get()
     }
 }
 

@@ -387,6 +387,46 @@ fn what_takes_too_long_by_itself_is_told_from_what_waits_for_a_node() {
     assert!(failure.reason.contains("deadline"), "{failure:?}");
 }
 
+/// Reads its slots from `count` down to one: PUSH1 count; at 2: DUP1 SLOAD POP, one less, again.
+fn reads(count: u8) -> String {
+    format!("0x60{count:02x}5b805450600190038060025700")
+}
+
+#[test]
+fn what_reads_much_that_its_node_did_not_foresee_is_told_from_what_is_late() {
+    for (count, kind) in [(10, None), (100, Some(FailureKind::Budget))] {
+        let rig = rig(
+            |_| {},
+            move |request| match request.method.as_str() {
+                "debug_traceCall" => {
+                    let mut state = prestate();
+                    state[CONTRACT.to_string()]["code"] = json!(reads(count));
+                    Some(Reply::Result(state))
+                }
+                _ => state_of_the_contract(request),
+            },
+        );
+        let mut reader = suspect(1);
+        Arc::get_mut(&mut reader.tx).unwrap().gas = 1_000_000;
+        assert_eq!(rig.pool.offer(reader), None);
+        let result = rig.result().result;
+        assert_eq!(result.err().map(|failure| failure.kind), kind);
+        let asked = rig.node.requests("eth_getStorageAt");
+        assert_eq!(asked, usize::from(count).min(UNFORESEEN));
+    }
+}
+
+#[test]
+fn the_node_is_asked_in_the_surroundings_that_are_simulated() {
+    let rig = rig(|_| {}, state_of_the_contract);
+    assert!(rig.simulate(1).result.is_ok());
+    let log = rig.node.log.lock().unwrap();
+    let asked = log.iter().find(|request| request.0 == "debug_traceCall");
+    let overrides = &asked.expect("asked").1[2]["blockOverrides"];
+    assert_eq!(overrides["number"], json!("0x2"));
+    assert_eq!(overrides["feeRecipient"], json!(MINER));
+}
+
 #[test]
 fn on_a_state_that_is_some_blocks_old_nothing_is_judged() {
     let rig = rig(|_| {}, state_of_the_contract);

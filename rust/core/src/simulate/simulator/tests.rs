@@ -2,9 +2,9 @@
 
 use super::*;
 use crate::simulate::backend::Local;
+use crate::simulate::invariants::NoViews;
 use crate::simulate::state::RecordedState;
 use alloy_primitives::{B256, U256, hex, keccak256};
-use revm::bytecode::Bytecode;
 use revm::context::BlockEnv;
 use revm::primitives::hardfork::SpecId;
 use std::time::Duration;
@@ -143,51 +143,33 @@ fn without_its_predecessors_an_attack_runs_into_nothing_and_proves_nothing() {
     assert_eq!(alone.verdict(0.9), 0.9);
 }
 
-/// PUSH2 16128; at 3: log Transfer(caller, 0x1000 + n % 200), call it with four bytes, count n down to zero.
-fn touches_many() -> Vec<u8> {
-    let mut code = hex::decode("613f005b60c881066110000180337f").unwrap();
-    code.extend(keccak256("Transfer(address,address,uint256)"));
-    code.extend(hex::decode("60205fa35f5f60045f5f855af15050600190038060035700").unwrap());
-    code
-}
-
 #[test]
-fn a_transaction_that_takes_too_long_to_judge_has_no_verdict_instead_of_half_a_one() {
-    let (mut state, hub) = (rich(), Address::repeat_byte(0x77));
-    let mut put = |address: Address, code: Vec<u8>| {
-        let code = Bytecode::new_raw(code.into());
-        let info = AccountInfo {
-            code_hash: code.hash_slow(),
-            code: None,
-            ..AccountInfo::default()
-        };
-        state.codes.insert(info.code_hash, code);
-        state.accounts.entry(address).or_default().info = info;
-    };
-    put(hub, touches_many());
-    let contracts = (0x1000..0x10c8_u64).map(|n| MonitoredContract {
-        name: n.to_string(),
-        address: Address::left_padding_from(&n.to_be_bytes()),
+fn what_is_not_judged_in_time_has_no_verdict_instead_of_half_a_one() {
+    let contract = MonitoredContract {
+        name: "Vault".into(),
+        address: ADMIN.create(0),
         ..MonitoredContract::default()
-    });
-    let contracts: Vec<_> = contracts.collect();
-    contracts.iter().for_each(|one| put(one.address, vec![0]));
+    };
     let limits = SimulationConfig::default();
-    let mut simulator = Simulator::new(&contracts, &limits, None, Arc::default()).unwrap();
-    let tx = PendingTransaction {
-        gas: limits.gas,
-        ..sends(MALLORY, 0, Some(hub), 0, vec![])
+    let mut simulator = Simulator::new(&[contract], &limits, None, Arc::default()).unwrap();
+    simulator.keeps = true;
+    let story = story(false);
+    let extras = Extras::default();
+    let steps: Vec<_> = story
+        .iter()
+        .map(|tx| Step {
+            tx,
+            extras: &extras,
+        })
+        .collect();
+    let far = Instant::now() + Duration::from_secs(30);
+    let (state, environment) = (rich(), environment());
+    let done = simulator.simulate(&Local(&state), &environment, &steps, far);
+    let execution = done.unwrap().execution.expect("kept");
+    let (transfers, stands) = (execution.trace.movements(), execution.trace.stands());
+    let judged = |deadline| {
+        simulator.violations(&execution, &transfers, &stands, MALLORY, &NoViews, deadline)
     };
-    let (state, extras) = (Local(&state), Extras::default());
-    let step = Step {
-        tx: &tx,
-        extras: &extras,
-    };
-    let deadline = Instant::now() + Duration::from_millis(limits.deadline_ms);
-    let done = simulator.simulate(&state, &environment(), &[step], deadline);
-    let Err(Unfinished::Failed(failure)) = done else {
-        panic!("{done:?}");
-    };
-    assert_eq!(failure.kind, FailureKind::Deadline);
-    assert!(failure.touched);
+    assert!(!judged(far).expect("in time").is_empty());
+    assert_eq!(judged(Instant::now()), None);
 }

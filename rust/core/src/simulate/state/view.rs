@@ -26,6 +26,9 @@ pub struct View<'a> {
     /// Who is asked for what is not known, until when; nobody: it fails with [`StateError::Unknown`].
     asks: Option<(&'a Asker, Instant)>,
     waited: Cell<Duration>,
+    /// Questions so far, and how many there may be.
+    asked: Cell<usize>,
+    most: usize,
     /// Hashes of older blocks asked for.
     hashes: Cell<u32>,
 }
@@ -47,8 +50,19 @@ impl<'a> View<'a> {
             block,
             asks,
             waited: Cell::default(),
+            asked: Cell::default(),
+            most: usize::MAX,
             hashes: Cell::default(),
         }
+    }
+
+    /// Asks no more than `most` questions: more is [`StateError::Unforeseen`].
+    pub fn asking_at_most(self, most: usize) -> Self {
+        Self { most, ..self }
+    }
+
+    pub fn asked(&self) -> usize {
+        self.asked.get()
     }
 
     /// Time spent on waiting for answers.
@@ -58,6 +72,10 @@ impl<'a> View<'a> {
 
     fn ask(&self, questions: Vec<(&'static str, String)>) -> Result<Vec<Bytes>, StateError> {
         let (asker, deadline) = self.asks.ok_or(StateError::Unknown)?;
+        if self.asked.get() >= self.most {
+            return Err(StateError::Unforeseen);
+        }
+        self.asked.set(self.asked.get() + 1);
         let begun = Instant::now();
         let answers = ask(asker, questions, deadline);
         self.waited.set(self.waited.get() + begun.elapsed());
@@ -140,7 +158,6 @@ impl DatabaseRef for View<'_> {
     }
 
     fn code_by_hash_ref(&self, hash: B256) -> Result<Bytecode, StateError> {
-        // Learnt with the account that has it.
         // Learnt with the account that has it; where memory ran out meanwhile both are learnt anew.
         self.state.code(&hash).ok_or(StateError::Moved)
     }
