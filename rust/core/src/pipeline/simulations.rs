@@ -33,6 +33,8 @@ const AGAIN: usize = 32;
 /// How often what had no verdict for want of time, room or state is tried again at once, and after which pause.
 const RETRIES: u32 = 3;
 const PAUSE_MS: u64 = 500;
+/// Why a replay has no simulation of what waited for one.
+const NOT_CAPTURED: &str = "not in the capture";
 /// How much longer than the deadline a result may be on its way to the pipeline.
 const GRACE_MS: u64 = 5_000;
 /// A replay has no hurry: what the capture says was done in time is done.
@@ -188,6 +190,8 @@ impl Simulations {
         let suspect = self.live.is_some().then(|| Suspect {
             before: match self.config.backend {
                 Executor::DebugTraceCall => Vec::new(),
+                // What comes before it may be there to use up its time.
+                _ if retries % 2 == 1 => Vec::new(),
                 _ => self.predecessors.before(&tx),
             },
             tx,
@@ -225,7 +229,7 @@ impl Simulations {
                     self.order.pop_front();
                     let (kind, reason) = match self.live {
                         Some(_) => (FailureKind::Deadline, "no result in time"),
-                        None => (FailureKind::NotReady, "not in the capture"),
+                        None => (FailureKind::NotReady, NOT_CAPTURED),
                     };
                     return Some((hash, Failure::new(kind, reason)));
                 }
@@ -261,6 +265,20 @@ impl Simulations {
         match retries <= RETRIES {
             true => remember(&mut self.put_off, waiting),
             false => self.keep(waiting),
+        }
+    }
+
+    /// In a replay: what was recorded without a verdict waits for what was recorded of the next try. Answers who gives
+    /// way.
+    pub fn await_next(
+        &mut self,
+        waiting: Waiting,
+        failure: &Failure,
+        now_ms: u64,
+    ) -> Option<(B256, Failure)> {
+        match failure.reason == NOT_CAPTURED {
+            true => None,
+            false => self.resubmit(waiting, now_ms),
         }
     }
 

@@ -657,11 +657,16 @@ impl Worker {
                 }
                 let now = self.now_ms();
                 if contact
-                    && self.live.is_some()
                     && failure.kind != FailureKind::Budget
                     && let Some(simulations) = &mut self.simulations
                 {
-                    simulations.put_off(waiting, now);
+                    match self.live {
+                        Some(_) => simulations.put_off(waiting, now),
+                        None => {
+                            let refused = simulations.await_next(waiting, &failure, now);
+                            self.refused(refused);
+                        }
+                    }
                 }
             }
         }

@@ -194,3 +194,17 @@ fn what_was_put_off_is_forgotten_once_it_is_mined() {
     all.mined([B256::repeat_byte(1)].iter());
     assert!(all.due(u64::MAX).is_empty());
 }
+
+#[test]
+fn in_a_replay_what_had_no_verdict_waits_for_the_next_try_that_was_recorded() {
+    let mut all = simulations();
+    all.submit(touching(1), 0.0, 0.0, 0);
+    let hash = B256::repeat_byte(1);
+    let waiting = all.take(&hash).expect("waits");
+    let late = Failure::new(FailureKind::Deadline, "late");
+    assert_eq!(all.await_next(waiting, &late, 0), None);
+    let waiting = all.take(&hash).expect("waits again");
+    let missing = Failure::new(FailureKind::NotReady, NOT_CAPTURED);
+    assert_eq!(all.await_next(waiting, &missing, 0), None);
+    assert!(all.take(&hash).is_none());
+}
