@@ -1,5 +1,6 @@
 """The Rust side's benches as processes."""
 
+import os
 import re
 import subprocess
 import sys
@@ -14,6 +15,13 @@ def command(bench: str, *arguments: str, profile: str = "dist") -> list[str]:
     """`cargo bench` of one target, by default with the wheel's profile: what is measured is what runs."""
     target = ["--profile", profile, "-p", "mempool-ids-core", "--bench", bench]
     return ["cargo", "bench", "--locked", *target, "--", *arguments]
+
+
+def environment() -> dict[str, str]:
+    """This one, and where ONNX Runtime is."""
+    from mempool_ids.config.core import onnxruntime_library
+
+    return {**os.environ, "MEMPOOL_IDS_ONNXRUNTIME": str(onnxruntime_library())}
 
 
 def capture(folder: Path, count: int) -> None:

@@ -1,10 +1,9 @@
 """Mixed traffic with the simulator beside it: what simulations cost the transactions that are not simulated.
 
-`MEMPOOL_IDS_ONNXRUNTIME=… python -m benches.mixed [--quick]` prints the figures.
+`python -m benches.mixed [--quick]` prints the figures.
 """
 
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -19,13 +18,10 @@ TENTH = 1.1
 
 def measure(quick: bool = False) -> dict[str, Any] | None:
     """Figures of both; None where the recorded blocks are not there."""
-    from mempool_ids.config.core import onnxruntime_library
-
-    environment = {**os.environ, "MEMPOOL_IDS_ONNXRUNTIME": str(onnxruntime_library())}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "mixed.json")
         command = cargo.command("mixed", *(["--quick"] if quick else []), "--json", str(path))
-        subprocess.run(command, cwd=cargo.ROOT, env=environment, check=True, stdout=sys.stderr)
+        subprocess.run(command, cwd=cargo.ROOT, env=cargo.environment(), check=True, stdout=sys.stderr)
         figures: dict[str, Any] | None = json.loads(path.read_text())
     return figures
 

@@ -78,13 +78,7 @@ def machine() -> dict[str, Any]:
 
 def cargo_bench(bench: str, *arguments: str) -> None:
     command = cargo.command(bench, *arguments)
-    subprocess.run(command, cwd=ROOT, env=environment(), check=True, stdout=sys.stderr)
-
-
-def environment() -> dict[str, str]:
-    from mempool_ids.config.core import onnxruntime_library
-
-    return {**os.environ, "MEMPOOL_IDS_ONNXRUNTIME": str(onnxruntime_library())}
+    subprocess.run(command, cwd=ROOT, env=cargo.environment(), check=True, stdout=sys.stderr)
 
 
 def estimates(since: float) -> dict[str, dict[str, float]]:

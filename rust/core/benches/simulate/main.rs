@@ -4,6 +4,9 @@
 //! `cargo bench --bench simulate [-- --quick] [-- --json FILE]` measures; `-- export FOLDER NUMBER…` writes blocks, with
 //! our figures for each transaction on the state before its block, for the peers to do the same.
 
+#[path = "../support/figures.rs"]
+#[allow(dead_code)]
+mod figures;
 #[path = "../support/machine.rs"]
 #[allow(dead_code)]
 mod machine;
@@ -30,10 +33,5 @@ fn main() {
         export::export(folder.as_ref(), numbers);
         return;
     }
-    let figures = measure::measure(arguments.contains(&"--quick"));
-    let text = serde_json::to_string_pretty(&figures).expect("json");
-    println!("{text}");
-    if let Some(at) = arguments.iter().position(|a| *a == "--json") {
-        std::fs::write(arguments[at + 1], text).expect("write the figures");
-    }
+    figures::tell(&measure::measure(arguments.contains(&"--quick")));
 }

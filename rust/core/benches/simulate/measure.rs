@@ -1,5 +1,6 @@
 //! Every whole block, transaction by transaction.
 
+use crate::figures::histogram;
 use crate::machine::{Ticks, keccak_mb_per_second};
 use crate::mainnet::{RecordedBlock, apply, blocks};
 use hdrhistogram::Histogram;
@@ -123,7 +124,6 @@ struct Times {
 
 impl Times {
     fn new() -> Self {
-        let histogram = || Histogram::new_with_max(60_000_000_000, 3).expect("valid bounds");
         Self {
             all: histogram(),
             with_code: histogram(),

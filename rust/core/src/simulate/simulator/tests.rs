@@ -92,7 +92,8 @@ fn story(pause: bool) -> Vec<PendingTransaction> {
     all
 }
 
-fn simulate(sequence: &[PendingTransaction]) -> Simulation {
+/// Of the vault, and without a model.
+fn simulator() -> Simulator {
     let contract = MonitoredContract {
         name: "Vault".into(),
         address: ADMIN.create(0),
@@ -100,16 +101,24 @@ fn simulate(sequence: &[PendingTransaction]) -> Simulation {
     };
     let limits = SimulationConfig::default();
     let mut simulator = Simulator::new(&[contract], &limits, None, Arc::default()).unwrap();
+    simulator.keeps = true;
+    simulator
+}
+
+fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(30)
+}
+
+fn simulate(sequence: &[PendingTransaction]) -> Simulation {
     let extras = Extras::default();
     let step = |tx| Step {
         tx,
         extras: &extras,
     };
     let steps: Vec<_> = sequence.iter().map(step).collect();
-    let deadline = Instant::now() + Duration::from_secs(30);
     let state = rich();
-    simulator
-        .simulate(&Local(&state), &environment(), &steps, deadline)
+    simulator()
+        .simulate(&Local(&state), &environment(), &steps, soon())
         .expect("comes to its end")
 }
 
@@ -145,31 +154,11 @@ fn without_its_predecessors_an_attack_runs_into_nothing_and_proves_nothing() {
 
 #[test]
 fn what_is_not_judged_in_time_has_no_verdict_instead_of_half_a_one() {
-    let contract = MonitoredContract {
-        name: "Vault".into(),
-        address: ADMIN.create(0),
-        ..MonitoredContract::default()
-    };
-    let limits = SimulationConfig::default();
-    let mut simulator = Simulator::new(&[contract], &limits, None, Arc::default()).unwrap();
-    simulator.keeps = true;
-    let story = story(false);
-    let extras = Extras::default();
-    let steps: Vec<_> = story
-        .iter()
-        .map(|tx| Step {
-            tx,
-            extras: &extras,
-        })
-        .collect();
-    let far = Instant::now() + Duration::from_secs(30);
-    let (state, environment) = (rich(), environment());
-    let done = simulator.simulate(&Local(&state), &environment, &steps, far);
-    let execution = done.unwrap().execution.expect("kept");
+    let execution = simulate(&story(false)).execution.expect("kept");
     let (transfers, stands) = (execution.trace.movements(), execution.trace.stands());
     let judged = |deadline| {
-        simulator.violations(&execution, &transfers, &stands, MALLORY, &NoViews, deadline)
+        simulator().violations(&execution, &transfers, &stands, MALLORY, &NoViews, deadline)
     };
-    assert!(!judged(far).expect("in time").is_empty());
+    assert!(!judged(soon()).expect("in time").is_empty());
     assert_eq!(judged(Instant::now()), None);
 }

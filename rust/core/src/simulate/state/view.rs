@@ -11,7 +11,7 @@ use revm::primitives::KECCAK_EMPTY;
 use revm::primitives::hardfork::SpecId;
 use revm::state::AccountInfo;
 use std::cell::Cell;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Slots of the rings that system contracts write.
 const SYSTEM_RING: u64 = 8_191;
@@ -25,7 +25,6 @@ pub struct View<'a> {
     block: &'a HeadBlock,
     /// Who is asked for what is not known, until when; nobody: it fails with [`StateError::Unknown`].
     asks: Option<(&'a Asker, Instant)>,
-    waited: Cell<Duration>,
     /// Questions so far, and how many there may be.
     asked: Cell<usize>,
     most: usize,
@@ -49,7 +48,6 @@ impl<'a> View<'a> {
             state,
             block,
             asks,
-            waited: Cell::default(),
             asked: Cell::default(),
             most: usize::MAX,
             hashes: Cell::default(),
@@ -65,21 +63,13 @@ impl<'a> View<'a> {
         self.asked.get()
     }
 
-    /// Time spent on waiting for answers.
-    pub fn waited(&self) -> Duration {
-        self.waited.get()
-    }
-
     fn ask(&self, questions: Vec<(&'static str, String)>) -> Result<Vec<Bytes>, StateError> {
         let (asker, deadline) = self.asks.ok_or(StateError::Unknown)?;
         if self.asked.get() >= self.most {
             return Err(StateError::Unforeseen);
         }
         self.asked.set(self.asked.get() + 1);
-        let begun = Instant::now();
-        let answers = ask(asker, questions, deadline);
-        self.waited.set(self.waited.get() + begun.elapsed());
-        answers
+        ask(asker, questions, deadline)
     }
 }
 
