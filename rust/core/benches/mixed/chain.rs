@@ -2,16 +2,15 @@
 
 use crate::mainnet::{RecordedBlock, blocks};
 use crate::support::feed::Node;
+use crate::told::{bounds, changes, prestate};
 use alloy_consensus::TxEnvelope;
 use alloy_primitives::{Address, B256, Bytes, U256, hex, keccak256};
 use mempool_ids_core::simulate::execute::{Checks, Outcome, Sandbox};
-use mempool_ids_core::simulate::recorder::Bounds;
 use mempool_ids_core::simulate::state::{RecordedState, Recording};
 use revm::context::TxEnv;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
-use std::time::{Duration, Instant};
 
 /// Seconds between blocks.
 const INTERVAL: u64 = 12;
@@ -30,7 +29,9 @@ pub struct Chain {
     pub suspects: Vec<Suspect>,
     /// `prestateTracer` of each suspect, by what [`key`] makes of the request.
     prestates: HashMap<B256, String>,
-    /// Heads made so far. All are empty: the state stays what it is.
+    /// What each head changes, as `debug_traceBlockByHash` tells it, and the number of its transactions.
+    changes: (String, usize),
+    /// Heads made so far.
     heads: AtomicU64,
 }
 
@@ -39,9 +40,15 @@ impl Chain {
     pub fn load() -> Option<Self> {
         let recent = blocks().into_iter();
         let recent = recent.filter(|block| block.header.number.u64() >= SHANGHAI);
-        recent
+        let mut chain = recent
             .map(Self::of)
-            .max_by_key(|chain| chain.suspects.len())
+            .max_by_key(|chain| chain.suspects.len())?;
+        let changes = changes(&chain.block);
+        chain.changes = (
+            Value::from_iter(changes.iter().cloned()).to_string(),
+            changes.len(),
+        );
+        Some(chain)
     }
 
     fn of(block: RecordedBlock) -> Self {
@@ -51,10 +58,8 @@ impl Chain {
                 continue;
             };
             if let Some(read) = alone(&block, transaction) {
-                prestates.insert(
-                    key(transaction.caller, to, &transaction.data),
-                    Value::from(alloc(&read)).to_string(),
-                );
+                let key = key(transaction.caller, to, &transaction.data);
+                prestates.insert(key, prestate(&read).to_string());
                 let object = object(hash, envelope, transaction.caller);
                 suspects.push(Suspect { to, object });
             }
@@ -63,6 +68,7 @@ impl Chain {
             block,
             suspects,
             prestates,
+            changes: Default::default(),
             heads: AtomicU64::new(0),
         }
     }
@@ -80,9 +86,16 @@ impl Chain {
         self.block.header.number.u64()
     }
 
-    /// Of the head with this number, at the earliest the block's parent: empty, and half full, so that fees stay.
+    /// Bytes of what a head changes, and the number of its transactions.
+    pub fn changes(&self) -> (usize, usize) {
+        (self.changes.0.len(), self.changes.1)
+    }
+
+    /// Of the head with this number, at the earliest the block's parent: half full, so that fees stay.
     fn header(&self, number: u64) -> Value {
         let header = &self.block.header;
+        // Not the suspects', which stay pending.
+        let transaction = |n: usize| keccak256(format!("{number} {n}"));
         let parent = self.number() - 1;
         let age = number - parent;
         let (limit, excess) = (header.gas_limit.u64(), header.excess_blob_gas);
@@ -101,7 +114,7 @@ impl Chain {
             "blobGasUsed": excess.map(|_| "0x60000"),
             "withdrawalsRoot": B256::ZERO,
             "withdrawals": [],
-            "transactions": [],
+            "transactions": (0..self.changes.1).map(transaction).collect::<Vec<_>>(),
         })
     }
 
@@ -141,7 +154,7 @@ impl Node for Chain {
         match method {
             "eth_getBlockByNumber" => Some(self.header(self.latest()).to_string()),
             "eth_getBlockByHash" => Some(self.by_hash(params[0].as_str()?)?.to_string()),
-            "debug_traceBlockByHash" => Some("[]".into()),
+            "debug_traceBlockByHash" => Some(self.changes.0.clone()),
             "debug_traceCall" => self.prestate(&params[0]),
             "eth_getCode" => self.account(&params[0], |chain, address| {
                 hex::encode_prefixed(chain.code(&address).unwrap_or_default())
@@ -180,14 +193,8 @@ impl Node for Chain {
 /// What it reads, where it runs code and is valid.
 fn alone(block: &RecordedBlock, transaction: &TxEnv) -> Option<RecordedState> {
     let recording = Recording::new(&block.state);
-    let bounds = Bounds {
-        deadline: Instant::now() + Duration::from_secs(10),
-        frames: 1 << 14,
-        bytes: 1 << 26,
-        accesses: 1 << 18,
-    };
     let mut sandbox = Sandbox::new(&recording, &block.environment);
-    let execution = sandbox.execute(transaction.clone(), Checks::Pending, bounds);
+    let execution = sandbox.execute(transaction.clone(), Checks::Pending, bounds());
     let ran = matches!(execution.outcome, Outcome::Succeeded | Outcome::Reverted);
     let calls = !transaction.data.is_empty() && execution.gas_used > 25_000;
     drop(sandbox);
@@ -196,25 +203,6 @@ fn alone(block: &RecordedBlock, transaction: &TxEnv) -> Option<RecordedState> {
 
 fn key(from: Address, to: Address, data: &[u8]) -> B256 {
     keccak256([from.as_slice(), to.as_slice(), data].concat())
-}
-
-fn alloc(state: &RecordedState) -> Map<String, Value> {
-    let accounts = state.accounts.iter().map(|(address, account)| {
-        let code = state.codes.get(&account.info.code_hash);
-        let code = code.map(|code| Bytes::copy_from_slice(code.original_byte_slice()));
-        let slots = account.storage.iter();
-        let storage: Map<_, _> = slots
-            .map(|(slot, value)| (B256::from(*slot).to_string(), json!(B256::from(*value))))
-            .collect();
-        let told = json!({
-            "balance": account.info.balance,
-            "nonce": account.info.nonce,
-            "code": code,
-            "storage": storage,
-        });
-        (address.to_string(), told)
-    });
-    accounts.collect()
 }
 
 fn object(hash: &B256, envelope: &TxEnvelope, from: Address) -> String {

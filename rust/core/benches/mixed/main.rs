@@ -14,6 +14,7 @@ mod recorded;
 mod support;
 
 mod chain;
+mod told;
 
 use alloy_primitives::Address;
 use chain::Chain;
@@ -232,6 +233,8 @@ fn main() {
     let all: Vec<&Round> = rounds.iter().collect();
     tell(&json!({
         "block": traffic.chain.number(),
+        "head_bytes": traffic.chain.changes().0,
+        "head_transactions": traffic.chain.changes().1,
         "suspects": traffic.chain.suspects.len(),
         "monitored": traffic.monitored.len(),
         "rate": RATE,
