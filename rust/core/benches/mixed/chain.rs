@@ -154,7 +154,10 @@ impl Node for Chain {
         match method {
             "eth_getBlockByNumber" => Some(self.header(self.latest()).to_string()),
             "eth_getBlockByHash" => Some(self.by_hash(params[0].as_str()?)?.to_string()),
-            "debug_traceBlockByHash" => Some(self.changes.0.clone()),
+            "debug_traceBlockByHash" => {
+                assert_eq!(params[1]["tracerConfig"]["disableCode"], true, "{params}");
+                Some(self.changes.0.clone())
+            }
             "debug_traceCall" => self.prestate(&params[0]),
             "eth_getCode" => self.account(&params[0], |chain, address| {
                 hex::encode_prefixed(chain.code(&address).unwrap_or_default())

@@ -21,13 +21,16 @@ pub fn bounds() -> Bounds {
 /// All of a state.
 pub fn prestate(state: &RecordedState) -> Value {
     let accounts = state.accounts.iter().map(|(address, account)| {
-        let slots = account.storage.keys();
-        (address.to_string(), told(state, account, slots))
+        let code = state.codes.get(&account.info.code_hash);
+        let code = code.map(|code| Bytes::copy_from_slice(code.original_byte_slice()));
+        let mut told = told(account, account.storage.keys());
+        told["code"] = json!(code);
+        (address.to_string(), told)
     });
     Value::Object(accounts.collect())
 }
 
-/// What the block's transactions changed (`diffMode`), but that they left it as it was before the block: so that a state
+/// What the block's transactions changed (`diffMode`, `disableCode`), but that they left it as it was before the block: so that a state
 /// which is carried over this stays what it is, at the cost of the real changes. What the block created is left out.
 pub fn changes(block: &RecordedBlock) -> Vec<Value> {
     let mut sandbox = Sandbox::new(&block.state, &block.environment);
@@ -40,9 +43,8 @@ pub fn changes(block: &RecordedBlock) -> Vec<Value> {
             };
             let slots = changed.storage.iter();
             let slots = slots.filter(|(_, (before, after))| before != after);
-            let mut account = told(&block.state, account, slots.map(|(slot, _)| slot));
+            let account = told(account, slots.map(|(slot, _)| slot));
             pre.insert(address.to_string(), account.clone());
-            account["code"].take();
             post.insert(address.to_string(), account);
         }
         json!({"result": {"pre": pre, "post": post}})
@@ -50,12 +52,7 @@ pub fn changes(block: &RecordedBlock) -> Vec<Value> {
     changes.collect()
 }
 
-fn told<'a>(
-    state: &RecordedState,
-    account: &RecordedAccount,
-    slots: impl Iterator<Item = &'a U256>,
-) -> Value {
-    let code = state.codes.get(&account.info.code_hash);
+fn told<'a>(account: &RecordedAccount, slots: impl Iterator<Item = &'a U256>) -> Value {
     let value = |slot| account.storage.get(slot).copied().unwrap_or_default();
     let storage: Map<_, _> = slots
         .map(|slot| {
@@ -68,7 +65,6 @@ fn told<'a>(
     json!({
         "balance": account.info.balance,
         "nonce": account.info.nonce,
-        "code": code.map(|code| Bytes::copy_from_slice(code.original_byte_slice())),
         "storage": storage,
     })
 }

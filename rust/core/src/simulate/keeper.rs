@@ -115,9 +115,9 @@ impl Follower {
 
     fn follow(&self, hash: B256) -> Result<(), String> {
         let deadline = Instant::now() + PATIENCE;
-        let diffs = format!(
-            r#"["{hash}",{{"tracer":"prestateTracer","tracerConfig":{{"diffMode":true}}}}]"#
-        );
+        // Most of such an answer would be code that did not change.
+        let config = r#"{"diffMode":true,"disableCode":true}"#;
+        let diffs = format!(r#"["{hash}",{{"tracer":"prestateTracer","tracerConfig":{config}}}]"#);
         let questions = vec![
             ("eth_getBlockByHash", format!(r#"["{hash}",false]"#)),
             ("debug_traceBlockByHash", diffs),

@@ -3,7 +3,7 @@
 use super::answers::{ToldAccount, ToldDiff};
 use crate::simulate::execute::Environment;
 use alloy_primitives::map::{AddressMap, AddressSet, B256Map, HashMap};
-use alloy_primitives::{Address, B256, Bytes, U256, address};
+use alloy_primitives::{Address, B256, U256, address};
 use revm::bytecode::Bytecode;
 use revm::primitives::KECCAK_EMPTY;
 use revm::state::AccountInfo;
@@ -21,8 +21,6 @@ const SYSTEM: [Address; 4] = [
     address!("00000961ef480eb55e80d19ad83579a64c007002"),
     address!("0000bbddc7ce488642fb579f8b00f3a590007251"),
 ];
-/// EIP-7702: what stands in place of code where an account has delegated.
-const DELEGATION: [u8; 3] = [0xef, 0x01, 0x00];
 /// Bytes of code kept at the most.
 const CODE_BYTES: usize = 64 << 20;
 /// Blocks after which what nobody has read since may go.
@@ -300,6 +298,10 @@ impl Known {
                 if !pre.contains_key(&address) {
                     // Created: nothing of what was there before, if anything was, holds.
                     self.forget(&address);
+                    if after.code.is_none() {
+                        // With code or without: nodes that leave code out do not say.
+                        continue;
+                    }
                     let (info, code) = after.info();
                     self.put_account(address, info, code);
                     let slots = after.storage.into_iter();
@@ -327,10 +329,14 @@ impl Known {
                 info.code_hash = changed.code_hash;
             }
         }
-        let delegated = |code: &Bytes| code.starts_with(&DELEGATION);
-        if code.is_none() && before.code.as_ref().is_some_and(delegated) {
-            // Unchanged or cleared: nodes tell of both alike.
-            account.info = None;
+        // EIP-7702: who delegates, or no longer does, counts up, and nodes do not always tell of the code.
+        let counted = after.nonce.is_some() && after.nonce != before.nonce;
+        if counted && code.is_none() {
+            let is_contract = |info: &AccountInfo| {
+                let code = self.codes.get(&info.code_hash);
+                code.is_some_and(|code| !code.is_empty() && !code.is_eip7702())
+            };
+            account.info.take_if(|info| !is_contract(info));
         }
         let count = account.slots.len();
         // A slot that became zero is told of as it was, and not as it is.

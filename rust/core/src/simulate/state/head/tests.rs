@@ -93,6 +93,40 @@ fn what_was_destroyed_or_made_anew_keeps_nothing() {
     assert_eq!(slot(&state, &head, 1), None);
 }
 
+/// Both leave the code out, as they were asked to.
+#[test]
+fn what_may_have_got_other_code_is_asked_for_again() {
+    let (state, _) = state();
+    let diffs = json!([{"result": {
+        "pre": {
+            ALICE.to_string(): {"balance": "0x5"},
+            VAULT.to_string(): {"balance": "0x64", "nonce": 1},
+        },
+        "post": {
+            ALICE.to_string(): {"nonce": 1},
+            VAULT.to_string(): {"nonce": 2},
+        },
+    }}]);
+    let head = next(&state, 2, diffs, vec![]);
+    assert_eq!(state.account(&head, &ALICE), Ok(None), "may have delegated");
+    let vault = state.account(&head, &VAULT).unwrap().unwrap();
+    assert_eq!(
+        (vault.nonce, vault.code_hash),
+        (2, keccak(&[0x60, 0x01])),
+        "created something"
+    );
+    let paid = json!([{"result": {
+        "pre": {VAULT.to_string(): {"balance": "0x64", "nonce": 2}},
+        "post": {VAULT.to_string(): {"balance": "0x63"}, ALICE.to_string(): {"balance": "0x6"}},
+    }}]);
+    let head = next(&state, 3, paid, vec![]);
+    assert_eq!(
+        state.account(&head, &ALICE),
+        Ok(None),
+        "with code or without"
+    );
+}
+
 #[test]
 fn who_was_paid_without_a_transaction_is_asked_for_again() {
     let (state, _) = state();
