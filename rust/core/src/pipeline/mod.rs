@@ -223,6 +223,7 @@ impl Sensor {
             neighbourhood.clone(),
             asker.clone(),
             self.config.chain_id,
+            items.clone(),
             self.stats.clone(),
         );
         let pool = Pool::start(

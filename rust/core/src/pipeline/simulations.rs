@@ -70,6 +70,9 @@ pub struct Simulations {
     predecessors: Predecessors,
     /// Found harmless though they touch a monitored contract: what they do may change with the state, until they are mined.
     harmless: VecDeque<Waiting>,
+    /// How many of them are still to be looked at on this state, and the one that is looked at.
+    looks: usize,
+    looked_at: Option<B256>,
     /// Without a verdict though they touch a monitored contract, to be tried again when they are due.
     put_off: VecDeque<Waiting>,
     stats: Arc<Stats>,
@@ -94,6 +97,8 @@ impl Simulations {
             triaged: Dedup::new(TRIAGED),
             predecessors: Predecessors::default(),
             harmless: VecDeque::new(),
+            looks: 0,
+            looked_at: None,
             put_off: VecDeque::new(),
             judged: Dedup::new(TRIAGED),
             stats,
@@ -290,10 +295,28 @@ impl Simulations {
         self.put_off.drain(..count).collect()
     }
 
-    /// Some of these, longest ago first, for another look on a new head.
-    pub fn another_look(&mut self) -> Vec<Waiting> {
-        let count = self.harmless.len().min(AGAIN);
-        self.harmless.drain(..count).collect()
+    /// There is another state: what is harmless on one need not be so on the next.
+    pub fn look_again(&mut self) {
+        self.looks = self.harmless.len().min(AGAIN);
+    }
+
+    /// The next harmless one to look at again, longest ago first; none while one is looked at: new suspects do not wait
+    /// for the old ones.
+    pub fn next_look(&mut self) -> Option<Waiting> {
+        if self.looks == 0 || self.looked_at.is_some() {
+            return None;
+        }
+        self.looks -= 1;
+        let next = self.harmless.pop_front()?;
+        self.looked_at = Some(next.slot.tx.hash);
+        Some(next)
+    }
+
+    /// In a replay: the harmless one that the capture says was looked at again.
+    pub fn recall(&mut self, hash: &B256) -> Option<Waiting> {
+        let is_it = |waiting: &Waiting| waiting.slot.tx.hash == *hash;
+        let position = self.harmless.iter().position(is_it)?;
+        self.harmless.remove(position)
     }
 
     /// They are in a block: too late for a look.
@@ -309,6 +332,7 @@ impl Simulations {
 
     /// Ends the waiting of one.
     pub fn take(&mut self, hash: &B256) -> Option<Waiting> {
+        self.looked_at.take_if(|looked_at| looked_at == hash);
         self.waiting.remove(hash)
     }
 

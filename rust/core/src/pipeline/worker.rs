@@ -219,6 +219,13 @@ impl Worker {
             Item::Simulated(done) => self.after_batch(|worker| {
                 let result = done.result.map(|simulation| *simulation);
                 worker.simulated(&done.hash, result, done.took_us);
+                worker.look_on();
+            }),
+            Item::State => self.after_batch(|worker| {
+                if let Some(simulations) = &mut worker.simulations {
+                    simulations.look_again();
+                }
+                worker.look_on();
             }),
             Item::Recorded(record) => self.after_batch(|worker| worker.replay(&record)),
             Item::Anomaly(anomaly) => self.output.anomaly(anomaly),
@@ -411,7 +418,9 @@ impl Worker {
             .next_base_fee_wei
             .set(u64::try_from(head.next_base_fee()).unwrap_or(u64::MAX));
         self.tracker.head(head.number, head.hash);
-        self.look_again(head);
+        if let Some(simulations) = &mut self.simulations {
+            simulations.head(head.number, head.hash);
+        }
         // A request may have failed, or the contract may only now be there.
         if let Some(live) = &self.live {
             let awaited = self.stages.codes.awaited().take(ASK_AGAIN);
@@ -420,31 +429,27 @@ impl Worker {
         }
     }
 
-    /// What was harmless on one state need not be so on the next.
-    fn look_again(&mut self, head: &Head) {
-        let now = self.now_ms();
-        let Some(simulations) = &mut self.simulations else {
-            return;
-        };
-        simulations.head(head.number, head.hash);
-        let again = simulations.another_look();
-        self.resubmit(again, now);
+    /// Has the next harmless one looked at, where none is.
+    fn look_on(&mut self) {
+        while let Some(simulations) = &mut self.simulations
+            && let Some(next) = simulations.next_look()
+        {
+            self.resubmit(next);
+        }
     }
 
     /// What had no verdict for want of time, room or state has it a little later.
     fn try_again(&mut self) {
         let now = self.now_ms();
-        if let Some(simulations) = &mut self.simulations {
-            let due = simulations.due(now);
-            self.resubmit(due, now);
+        let due = self.simulations.as_mut().map(|all| all.due(now));
+        for waiting in due.into_iter().flatten() {
+            self.resubmit(waiting);
         }
     }
 
-    fn resubmit(&mut self, all: Vec<Awaiting>, now: u64) {
-        for waiting in all {
-            let Some(simulations) = &mut self.simulations else {
-                return;
-            };
+    fn resubmit(&mut self, waiting: Awaiting) {
+        let now = self.now_ms();
+        if let Some(simulations) = &mut self.simulations {
             let refused = simulations.resubmit(waiting, now);
             self.refused(refused);
         }
@@ -599,6 +604,10 @@ impl Worker {
 
     fn replay(&mut self, record: &Record) {
         let start = Instant::now();
+        let again = self.simulations.as_mut();
+        if let Some(again) = again.and_then(|all| all.recall(&record.hash)) {
+            self.resubmit(again);
+        }
         let result = self.simulations.as_mut().and_then(|all| all.replay(record));
         if let Some(result) = result {
             let took_us = start.elapsed().as_nanos() as f64 / 1000.0;
@@ -694,6 +703,7 @@ impl Worker {
         if self.live.is_some() {
             self.report_overdue();
             self.try_again();
+            self.look_on();
             self.tracker.expire(now_ms(), &mut self.outcomes);
             self.report_outcomes();
         }

@@ -4,7 +4,9 @@ use super::environment::Header;
 use super::state::answers::{block_diffs, read};
 use super::state::head::{Changes, HeadBlock, HeadState};
 use super::state::{View, at};
+use crate::source::Item;
 use crate::source::live::{Asked, Asker};
+use crate::source::queue::ItemSender;
 use crate::stats::Stats;
 use crate::thread::give_way;
 use alloy_primitives::map::AddressSet;
@@ -54,7 +56,7 @@ impl Neighbourhood {
     }
 }
 
-/// The pipeline's end: tells of heads, never waits. Its thread ends with it.
+/// The pipeline's end: tells of heads, never waits; the state of each arrives as `Item::State`. Its thread ends with it.
 pub struct Keeper {
     heads: Sender<B256>,
     state: Arc<HeadState>,
@@ -66,6 +68,7 @@ impl Keeper {
         neighbourhood: Arc<Neighbourhood>,
         asker: Asker,
         chain_id: u64,
+        items: ItemSender,
         stats: Arc<Stats>,
     ) -> std::io::Result<Self> {
         let (heads, announced) = bounded(WAITING);
@@ -74,6 +77,7 @@ impl Keeper {
             neighbourhood,
             asker,
             chain_id,
+            items,
             stats,
         };
         std::thread::Builder::new()
@@ -95,6 +99,7 @@ struct Follower {
     neighbourhood: Arc<Neighbourhood>,
     asker: Asker,
     chain_id: u64,
+    items: ItemSender,
     stats: Arc<Stats>,
 }
 
@@ -107,8 +112,10 @@ impl Follower {
                 hash = heads.try_iter().last().unwrap_or(hash);
             }
             let follow = AssertUnwindSafe(|| self.follow(hash));
-            if !matches!(std::panic::catch_unwind(follow), Ok(Ok(()))) {
-                self.stats.state_failures.add(1);
+            match std::panic::catch_unwind(follow) {
+                // A pipeline that is gone needs no state.
+                Ok(Ok(())) => _ = self.items.send(Item::State),
+                _ => self.stats.state_failures.add(1),
             }
         }
     }

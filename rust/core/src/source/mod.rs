@@ -53,6 +53,8 @@ pub enum Item {
     Block(BlockContents),
     Reorg(Reorg),
     Code(CodeAnswer),
+    /// The state of a new head is there to be simulated on.
+    State,
     /// A suspect's simulation is over.
     Simulated(Box<Simulated>),
     /// The same, as a capture has it.

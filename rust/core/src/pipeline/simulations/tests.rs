@@ -154,13 +154,34 @@ fn what_was_harmless_is_looked_at_again_until_it_is_mined_in_bounded_numbers() {
         .map(|n| B256::from(alloy_primitives::U256::from(n)))
         .collect();
     all.mined(mined.iter());
-    let again = all.another_look();
-    assert_eq!(again.len(), AGAIN);
-    assert_eq!(
-        again[0].slot.tx.hash,
-        B256::from(alloy_primitives::U256::from(15))
-    );
-    assert_eq!(all.harmless.len(), HARMLESS - 10 - AGAIN);
+    assert!(all.next_look().is_none(), "the state is the same");
+    all.look_again();
+    let mut looks = Vec::new();
+    while let Some(next) = all.next_look() {
+        let hash = next.slot.tx.hash;
+        all.resubmit(next, 0);
+        assert!(all.next_look().is_none(), "one at a time");
+        let harmless = all.take(&hash).expect("waits");
+        all.keep(harmless);
+        looks.push(hash);
+    }
+    let longest_ago = (15..).take(AGAIN).map(alloy_primitives::U256::from);
+    assert_eq!(looks, longest_ago.map(B256::from).collect::<Vec<_>>());
+    assert_eq!(all.harmless.len(), HARMLESS - 10);
+}
+
+#[test]
+fn in_a_replay_what_the_capture_looked_at_again_is_looked_at_again() {
+    let mut all = simulations();
+    all.submit(touching(1), 0.0, 0.0, 0);
+    let hash = B256::repeat_byte(1);
+    assert!(all.recall(&hash).is_none(), "waits");
+    let harmless = all.take(&hash).expect("waits");
+    all.keep(harmless);
+    let again = all.recall(&hash).expect("was harmless");
+    assert_eq!(all.resubmit(again, 0), None);
+    assert!(all.recall(&hash).is_none());
+    assert!(all.take(&hash).is_some(), "waits again");
 }
 
 #[test]
@@ -182,7 +203,8 @@ fn what_had_no_verdict_is_tried_again_soon_and_then_with_each_head() {
     let waiting = all.take(&hash).expect("waits");
     all.put_off(waiting, now);
     assert!(all.due(u64::MAX).is_empty());
-    assert_eq!(all.another_look().len(), 1);
+    all.look_again();
+    assert!(all.next_look().is_some());
 }
 
 #[test]
