@@ -106,3 +106,27 @@ async def test_an_attack_is_seen_before_the_contract_that_carries_it_out_is_ther
     assert simulation["outflows"] == [{"contract": "Vault", "asset": "native", "amount": str(30 * ETHER)}]
     assert alert["contracts"] == ["Vault"]
     assert alert["threat_level"] == "CRITICAL"
+
+
+async def test_what_was_harmless_is_an_alert_as_soon_as_the_state_makes_it_an_attack(
+    node: Anvil, protocol: Protocol, sensors: Sensors
+) -> None:
+    rpc, robber = protocol.rpc, protocol.accounts[5]
+    await rpc.send(robber, None, artifact("Attacker").creation(protocol.vault.address))
+    await rpc.mine()
+    contract = "0x" + keccak(rlp.encode([to_canonical_address(robber), 0]))[12:].hex()
+    sensor = await watching(sensors, protocol, node, weight=0.1)
+    # Nobody else has anything in the vault yet; and a block that has the deposit has no room for it.
+    call = artifact("Attacker").calldata("attack()")
+    attack = await rpc.send(robber, contract, call, value=10 * ETHER, tip=1, max_fee=2 * 10**9)
+    await rpc.call("evm_setBlockGasLimit", hex(1_010_000))
+    await sensor.until(lambda: figures(sensor)["simulated"] == 1, "it to be simulated")
+    assert sensor.alerted() == []
+    await protocol.deposit(30 * ETHER)
+    await sensor.until(lambda: figures(sensor)["simulated"] == 2, "the deposit to be simulated")
+    await rpc.mine()
+    await sensor.wait_alerted([attack])
+    assert await rpc.is_pending(attack)
+    await sensor.until(lambda: figures(sensor)["state_carried"] == 1, "the only new block to be counted")
+    simulation = alert_of(sensor, attack)["simulation"]
+    assert simulation["outflows"] == [{"contract": "Vault", "asset": "native", "amount": str(30 * ETHER)}]
