@@ -21,6 +21,7 @@ fn environment() -> Environment {
             gas_limit: 60_000_000,
             beneficiary: Address::repeat_byte(0x31),
             timestamp: U256::from(1_800_000_000),
+            basefee: 8,
             ..Environment::unknown(1).block
         },
         ..Environment::unknown(1)
@@ -161,4 +162,70 @@ fn what_is_not_judged_in_time_has_no_verdict_instead_of_half_a_one() {
     };
     assert!(!judged(soon()).expect("in time").is_empty());
     assert_eq!(judged(Instant::now()), None);
+}
+
+/// Init code that attacks the vault where `condition` leaves anything but zero, and else does nothing.
+fn attacks_where(condition: &[u8]) -> Vec<u8> {
+    let attacker = init_code("Attacker", ADMIN.create(0));
+    let word = |n: usize| hex::encode(u16::try_from(n).expect("short").to_be_bytes());
+    let (head, length) = (condition.len() + 5, word(attacker.len()));
+    // PUSH2 head, JUMPI, STOP; JUMPDEST; CODECOPY and CREATE of what follows; MSTORE of the selector; CALL with the value.
+    let body = |at: usize| {
+        let (head, at) = (word(head), word(at));
+        let selector = hex::encode(calls("attack()"));
+        let create = format!("61{length}61{at}5f3961{length}5f5ff0");
+        let call = format!("63{selector}60e01b5f525f5f60045f34855af100");
+        hex::decode(format!("61{head}57005b{create}{call}")).expect("hex")
+    };
+    let at = condition.len() + body(0).len();
+    [condition, &body(at), &attacker].concat()
+}
+
+/// The vault with Alice's ten ether, then what Mallory creates.
+fn trap(condition: &str) -> Simulation {
+    let condition = hex::decode(condition).expect("hex");
+    let mut story = story(false);
+    story.truncate(2);
+    story.push(sends(
+        MALLORY,
+        0,
+        None,
+        2 * ETHER,
+        attacks_where(&condition),
+    ));
+    simulate(&story)
+}
+
+#[test]
+fn code_that_behaves_while_it_is_watched_is_watched_from_several_sides() {
+    let always = trap("6001");
+    assert!(
+        always.harm > 0.9 && always.variations.is_empty(),
+        "{always:?}"
+    );
+    for (of, condition) in [
+        // COINBASE == …
+        ("coinbase", "7395222290dd7278aa3ddd389cc1e1d165cc4bafe54114"),
+        // TIMESTAMP > 1,800,000,001
+        ("time", "636b49d2014211"),
+        // NUMBER > 100
+        ("time", "60644311"),
+        // BASEFEE < 4
+        ("price", "60044810"),
+        // GASLIMIT > 60,000,001
+        ("gas limit", "63039387014511"),
+        // COINBASE == … and TIMESTAMP > 1,800,000,001
+        (
+            "all",
+            "7395222290dd7278aa3ddd389cc1e1d165cc4bafe54114636b49d201421116",
+        ),
+    ] {
+        let trap = trap(condition);
+        assert_eq!((trap.harm, &*trap.outcome), (0.0, "succeeded"), "{of}");
+        let found: Vec<_> = trap.variations.iter().map(|v| v.of).collect();
+        assert_eq!(found, [of]);
+        assert!(trap.verdict(0.0) > 0.9, "{of}");
+    }
+    let honest = trap("5f");
+    assert_eq!((honest.harm, honest.variations.len()), (0.0, 0));
 }
