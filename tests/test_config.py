@@ -318,6 +318,7 @@ def test_what_is_simulated_reaches_the_core_as_far_as_it_was_set(file: Path) -> 
         "backend": "eth_simulate_v1",
         "deadline_ms": 40,
         "threshold": 0.25,
+        "young_blocks": 100,
         "threads": 0,
         "queue": 9,
         "per_sender": 3,

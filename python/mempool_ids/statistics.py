@@ -7,6 +7,7 @@ from typing import Any
 _SIMULATION = (
     "triaged_contact",
     "triaged_score",
+    "triaged_young",
     "simulated",
     "simulated_again",
     "simulation_failures",
@@ -59,6 +60,8 @@ class IDSStatistics:
     """Passed on to be simulated, because they touch a monitored contract."""
     triaged_score: int = 0
     """Passed on because of their score alone."""
+    triaged_young: int = 0
+    """Passed on because they create a contract, or call one that was created lately."""
     simulated: int = 0
     """Simulations that came to a verdict."""
     simulated_again: int = 0

@@ -130,3 +130,42 @@ async def test_what_was_harmless_is_an_alert_as_soon_as_the_state_makes_it_an_at
     await sensor.until(lambda: figures(sensor)["state_carried"] == 1, "the only new block to be counted")
     simulation = alert_of(sensor, attack)["simulation"]
     assert simulation["outflows"] == [{"contract": "Vault", "asset": "native", "amount": str(30 * ETHER)}]
+
+
+def hiding(attacker: str) -> str:
+    """Init code of a contract that creates the attacker and passes every call with calldata on to it.
+
+    The attacker's argument, its last word, stands there inverted: neither its code nor its calldata name the vault.
+    """
+    code = bytearray.fromhex(attacker.removeprefix("0x"))
+    code[-32:] = bytes(byte ^ 0xFF for byte in code[-32:])
+    selector = artifact("Attacker").calldata("attack()").removeprefix("0x")
+    # Without calldata it takes ether. MSTORE of the selector; CALL of the first slot's address with the value.
+    runtime = bytes.fromhex(f"3660055700 5b 63{selector}60e01b5f52 5f5f60045f345f545af100")
+
+    def init(at: int) -> bytes:
+        length, argument = f"{len(code):04x}", f"{len(code) - 32:04x}"
+        create = f"61{length}61{at + len(runtime):04x}5f39 61{argument}80511990 52 61{length}5f5ff05f55"
+        return bytes.fromhex(f"{create} 60{len(runtime):02x}61{at:04x}5f39 60{len(runtime):02x}5ff3")
+
+    return "0x" + (init(len(init(0))) + runtime + code).hex()
+
+
+async def test_a_young_contract_that_hides_whom_it_is_for_is_seen_by_what_it_does(
+    node: Anvil, protocol: Protocol, sensors: Sensors
+) -> None:
+    rpc, robber = protocol.rpc, protocol.accounts[5]
+    await protocol.deposit(30 * ETHER)
+    attacker = artifact("Attacker").creation(protocol.vault.address)
+    await rpc.send(robber, None, hiding(attacker), gas=2_000_000)
+    await rpc.mine()
+    contract = "0x" + keccak(rlp.encode([to_canonical_address(robber), 0]))[12:].hex()
+    sensor = await watching(sensors, protocol, node, weight=0.1)
+    attack = await rpc.send(robber, contract, "0x12345678", value=10 * ETHER)
+    await sensor.wait_alerted([attack])
+    alert = alert_of(sensor, attack)
+    assert alert["contracts"] == ["Vault"]
+    flows = [{"contract": "Vault", "asset": "native", "amount": str(30 * ETHER)}]
+    assert alert["simulation"]["outflows"] == flows
+    await sensor.until(lambda: figures(sensor)["triaged_young"] == 1, "it to be counted")
+    assert figures(sensor)["triaged_contact"] == figures(sensor)["triaged_score"] == 0

@@ -83,6 +83,9 @@ class Simulation(Section):
     threshold: Probability | None = None
     """Score of the classifier or the rules from which a transaction is simulated that touches no monitored contract as
     far as can be seen without executing it. What touches one always is."""
+    young_blocks: NonNegative | None = None
+    """Creations are simulated, and calls of contracts this many blocks old at the most, whatever their score: an attack
+    need not show whom it is for. 0 is none; a day of Ethereum unless set."""
     threads: NonNegative | None = None
     queue: Positive | None = None
     per_sender: Positive | None = None

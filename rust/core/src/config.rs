@@ -111,6 +111,9 @@ pub struct SimulationConfig {
     /// Score of the first stage from which a transaction is simulated that touches no monitored contract as far as can be
     /// seen.
     pub threshold: f32,
+    /// Where contracts are monitored, creations are simulated whatever their score, and calls of contracts this many blocks
+    /// old at the most: code of an attack is new, and need not show whom it is for. 0: none is.
+    pub young_blocks: u64,
     /// Simulating threads; 0: as many as cores, and two at least.
     pub threads: usize,
     /// Suspects that wait or are simulated at once, of all senders and of one.
@@ -135,6 +138,7 @@ impl Default for SimulationConfig {
             backend: Executor::default(),
             deadline_ms: 250,
             threshold: 0.3,
+            young_blocks: 7_200,
             threads: 0,
             queue: 256,
             per_sender: 8,

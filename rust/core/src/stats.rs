@@ -59,9 +59,10 @@ pub struct Stats {
     pub reloads: Counter,
     /// Received, but no transaction this version can read (each is an anomaly too).
     pub unparsed: Counter,
-    /// Passed on to be simulated, because they touch a monitored contract or by their score.
+    /// Passed on to be simulated, because they touch a monitored contract, by their score, or because their code is young.
     pub triaged_contact: Counter,
     pub triaged_score: Counter,
+    pub triaged_young: Counter,
     /// Simulated to a verdict.
     pub simulated: Counter,
     /// Passed on once more with a new head, because the former simulation found them harmless.
@@ -168,7 +169,7 @@ impl Stats {
         all
     }
 
-    fn named(&self) -> [(&'static str, &Counter); 33] {
+    fn named(&self) -> [(&'static str, &Counter); 34] {
         [
             ("received", &self.received),
             ("duplicates", &self.duplicates),
@@ -196,6 +197,7 @@ impl Stats {
             ("unparsed", &self.unparsed),
             ("triaged_contact", &self.triaged_contact),
             ("triaged_score", &self.triaged_score),
+            ("triaged_young", &self.triaged_young),
             ("simulated", &self.simulated),
             ("simulated_again", &self.simulated_again),
             ("exonerated", &self.exonerated),

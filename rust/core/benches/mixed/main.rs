@@ -83,14 +83,16 @@ impl Traffic {
     }
 }
 
-/// Whether the sensor would find a monitored contract in it: as its callee, in its calldata, or in its callee's code.
+/// Whether it would be simulated, too: as a creation, or for a monitored contract that is its callee, in its calldata, or in
+/// its callee's code.
 fn touches(tx: &PendingTransaction, chain: &Chain, monitored: &[Address]) -> bool {
     let code = tx.to.and_then(|to| chain.code(&to)).unwrap_or_default();
     let within =
         |bytes: &[u8], address: &Address| memchr::memmem::find(bytes, address.as_slice()).is_some();
-    monitored.iter().any(|address| {
-        tx.to.as_ref() == Some(address) || within(&tx.input, address) || within(&code, address)
-    })
+    tx.to.is_none()
+        || monitored.iter().any(|address| {
+            tx.to.as_ref() == Some(address) || within(&tx.input, address) || within(&code, address)
+        })
 }
 
 fn config(traffic: &Traffic, feed: &Feed, simulates: bool) -> SensorConfig {

@@ -31,7 +31,7 @@ pub struct Code {
 }
 
 /// A transaction judged without its callee's code, to be judged again when that arrives.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Waiting {
     pub tx: PendingTransaction,
     pub row: FeatureVector,
@@ -172,6 +172,12 @@ impl Codes {
             gave_way += self.take(&oldest).len() as u64;
         }
         gave_way
+    }
+
+    /// Copies of who waits for the code of a callee.
+    pub fn waiting_for(&self, callee: &Address) -> Vec<Waiting> {
+        let waiting = self.waiting.get(callee).into_iter().flatten();
+        waiting.cloned().collect()
     }
 
     /// Callees that are waited for, longest first: their code is to be asked for again.

@@ -6,6 +6,7 @@ mod tests;
 use super::dedup::Dedup;
 use super::predecessors::Predecessors;
 use super::stage::Slot;
+use crate::chain::MinedTransaction;
 use crate::config::{Executor, SimulationConfig};
 use crate::simulate::backend::Local;
 use crate::simulate::keeper::Keeper;
@@ -16,7 +17,7 @@ use crate::simulate::simulator::{Simulator, Step, Unfinished};
 use crate::simulate::suspect::{Earlier, Failure, FailureKind, Suspect};
 use crate::stats::Stats;
 use crate::tx::PendingTransaction;
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256};
 use hashbrown::HashMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -29,6 +30,7 @@ const WAITING: usize = 4_096;
 /// Harmless ones remembered, and how many of them are looked at again with each head.
 const HARMLESS: usize = 256;
 const HARMLESS_BYTES: usize = 16 << 20;
+const HARMLESS_PER_SENDER: usize = 16;
 const AGAIN: usize = 32;
 /// How often what had no verdict for want of time, room or state is tried again at once, and after which pause.
 const RETRIES: u32 = 3;
@@ -54,6 +56,12 @@ pub struct Waiting {
     pub score: f32,
     due_ms: u64,
     retries: u32,
+    /// Without what comes before it, which may be there to use up its time.
+    alone: bool,
+    /// A block has it, or another one in its place.
+    mined: bool,
+    /// In a replay: what came before it when it was passed on.
+    before: Vec<Earlier>,
 }
 
 pub struct Simulations {
@@ -112,12 +120,22 @@ impl Simulations {
     }
 
     /// Whether a judged transaction is to be simulated: it touches a monitored contract, or calls what a pending creation
-    /// with such a contact will create, or its score is suspicious. Answers no for what was simulated before.
-    pub fn wants(&mut self, slot: &Slot, score: f32) -> bool {
+    /// with such a contact will create, or its score is suspicious, or the code that it runs is young. Answers no for what
+    /// was simulated before.
+    pub fn wants(&mut self, slot: &mut Slot, score: f32) -> bool {
         let callee = slot.tx.to.as_ref();
         let created = callee.and_then(|callee| self.predecessors.creates(callee));
-        let contact = !slot.contacts.is_empty() || created == Some(true);
-        if !contact && score < self.threshold {
+        let age = created.map_or_else(|| slot.callee_age(), |_| Some(0));
+        for contact in created.into_iter().flatten() {
+            if !slot.contacts.contains(contact) {
+                slot.contacts.push(*contact);
+            }
+        }
+        let contact = !slot.contacts.is_empty();
+        let young = self.simulator.watches()
+            && self.config.young_blocks > 0
+            && age.is_some_and(|age| age <= self.config.young_blocks);
+        if !contact && score < self.threshold && !young {
             if slot.tx.to.is_none() {
                 self.remember(slot, Arc::new(slot.tx.clone()));
             }
@@ -128,10 +146,12 @@ impl Simulations {
         if before.is_some_and(|before| before != slot.fingerprint || !slot.again) {
             return false;
         }
-        match contact {
-            true => self.stats.triaged_contact.add(1),
-            false => self.stats.triaged_score.add(1),
-        }
+        let counter = match contact {
+            true => &self.stats.triaged_contact,
+            false if score >= self.threshold => &self.stats.triaged_score,
+            false => &self.stats.triaged_young,
+        };
+        counter.add(1);
         true
     }
 
@@ -163,53 +183,48 @@ impl Simulations {
         score: f32,
         now_ms: u64,
     ) -> Option<(B256, Failure)> {
-        self.pass_on(slot, probability, score, 0, now_ms)
+        let waiting = Waiting {
+            slot,
+            probability,
+            score,
+            due_ms: 0,
+            retries: 0,
+            alone: false,
+            mined: false,
+            before: Vec::new(),
+        };
+        self.pass_on(waiting, now_ms)
     }
 
     /// Passes on once more what has been before.
     pub fn resubmit(&mut self, waiting: Waiting, now_ms: u64) -> Option<(B256, Failure)> {
         self.stats.simulated_again.add(1);
-        let Waiting {
-            slot,
-            probability,
-            score,
-            retries,
-            ..
-        } = waiting;
-        self.pass_on(slot, probability, score, retries, now_ms)
+        self.pass_on(waiting, now_ms)
     }
 
-    fn pass_on(
-        &mut self,
-        mut slot: Slot,
-        probability: f32,
-        score: f32,
-        retries: u32,
-        now_ms: u64,
-    ) -> Option<(B256, Failure)> {
+    fn pass_on(&mut self, mut waiting: Waiting, now_ms: u64) -> Option<(B256, Failure)> {
+        let slot = &mut waiting.slot;
         let hash = slot.tx.hash;
         let tx = Arc::new(slot.tx.clone());
-        self.remember(&slot, tx.clone());
+        let before = self.predecessors.before(&tx);
         slot.raw = slot.raw_copy();
-        let raw = slot.raw.clone();
-        let suspect = self.live.is_some().then(|| Suspect {
-            before: match self.config.backend {
-                Executor::DebugTraceCall => Vec::new(),
-                // What comes before it may be there to use up its time.
-                _ if retries % 2 == 1 => Vec::new(),
-                _ => self.predecessors.before(&tx),
-            },
-            tx,
-            raw,
-            contact: !slot.contacts.is_empty(),
-        });
-        let due_ms = now_ms.saturating_add(self.config.deadline_ms + GRACE_MS);
-        let waiting = Waiting {
-            slot,
-            probability,
-            score,
-            due_ms,
-            retries,
+        let (raw, contact) = (slot.raw.clone(), !slot.contacts.is_empty());
+        self.remember(&waiting.slot, tx.clone());
+        // Where nothing comes before it, nothing is left out.
+        waiting.alone &= !before.is_empty();
+        waiting.due_ms = now_ms.saturating_add(self.config.deadline_ms + GRACE_MS);
+        let left_out = waiting.alone || self.config.backend == Executor::DebugTraceCall;
+        let suspect = match &self.live {
+            Some(_) => Some(Suspect {
+                tx,
+                raw,
+                before: if left_out { Vec::new() } else { before },
+                contact,
+            }),
+            None => {
+                waiting.before = before;
+                None
+            }
         };
         self.waiting.insert(hash, waiting);
         self.order.push_back(hash);
@@ -221,8 +236,16 @@ impl Simulations {
     }
 
     fn remember(&mut self, slot: &Slot, tx: Arc<PendingTransaction>) {
-        let contact = !slot.contacts.is_empty();
-        self.predecessors.remember(tx, slot.raw_copy(), contact);
+        self.predecessors
+            .remember(tx, slot.raw_copy(), &slot.contacts);
+    }
+
+    /// What a simulated transaction that touches monitored contracts creates: calls of it touch them, too.
+    pub fn foresee(&mut self, created: &[Address], contacts: &[u16]) {
+        if !contacts.is_empty() {
+            let created = created.iter();
+            created.for_each(|address| self.predecessors.foresee(*address, contacts));
+        }
     }
 
     /// The next one whose result is overdue at `now_ms`: in a replay, what the capture has no simulation of.
@@ -253,38 +276,45 @@ impl Simulations {
     }
 
     /// Remembers what was found harmless, to look at it again with each head.
-    pub fn keep(&mut self, waiting: Waiting) {
+    pub fn keep(&mut self, mut waiting: Waiting) {
+        waiting.alone = false;
         remember(&mut self.harmless, waiting);
     }
 
     /// Remembers what had no verdict, to try again soon, and after some times with each head: nobody gets past the
-    /// simulation by keeping it busy for a moment.
-    pub fn put_off(&mut self, waiting: Waiting, now_ms: u64) {
-        let retries = waiting.retries + 1;
-        let due_ms = now_ms.saturating_add(PAUSE_MS);
-        let waiting = Waiting {
-            retries,
-            due_ms,
-            ..waiting
-        };
-        match retries <= RETRIES {
+    /// simulation by keeping it busy for a moment. What was executed in vain is executed alone the next time, and the other
+    /// way round.
+    pub fn put_off(&mut self, mut waiting: Waiting, executed: bool, now_ms: u64) {
+        waiting.retries += 1;
+        waiting.alone ^= executed;
+        waiting.due_ms = now_ms.saturating_add(PAUSE_MS);
+        match waiting.retries <= RETRIES {
             true => remember(&mut self.put_off, waiting),
             false => self.keep(waiting),
         }
     }
 
-    /// In a replay: what was recorded without a verdict waits for what was recorded of the next try. Answers who gives
-    /// way.
+    /// Remembers what was found harmless where that was without what comes before it: that is not how it will be.
+    pub fn keep_or_put_off(&mut self, waiting: Waiting, decides: bool, now_ms: u64) {
+        match waiting.alone && !decides {
+            true => self.put_off(waiting, true, now_ms),
+            false => self.keep(waiting),
+        }
+    }
+
+    /// In a replay: what was recorded without a verdict waits for what was recorded of the next try; where nothing was, for
+    /// a later look. Answers who gives way.
     pub fn await_next(
         &mut self,
         waiting: Waiting,
         failure: &Failure,
         now_ms: u64,
     ) -> Option<(B256, Failure)> {
-        match failure.reason == NOT_CAPTURED {
-            true => None,
-            false => self.resubmit(waiting, now_ms),
+        if failure.reason == NOT_CAPTURED {
+            self.keep(waiting);
+            return None;
         }
+        self.resubmit(waiting, now_ms)
     }
 
     /// Some of those whose next try is due.
@@ -297,7 +327,8 @@ impl Simulations {
 
     /// There is another state: what is harmless on one need not be so on the next.
     pub fn look_again(&mut self) {
-        self.looks = self.harmless.len().min(AGAIN);
+        // What is simulated meanwhile may still be on the state before.
+        self.looks = (self.harmless.len() + self.waiting.len()).min(AGAIN);
     }
 
     /// The next harmless one to look at again, longest ago first; none while one is looked at: new suspects do not wait
@@ -306,8 +337,8 @@ impl Simulations {
         if self.looks == 0 || self.looked_at.is_some() {
             return None;
         }
-        self.looks -= 1;
         let next = self.harmless.pop_front()?;
+        self.looks -= 1;
         self.looked_at = Some(next.slot.tx.hash);
         Some(next)
     }
@@ -319,14 +350,24 @@ impl Simulations {
         self.harmless.remove(position)
     }
 
-    /// They are in a block: too late for a look.
-    pub fn mined<'a>(&mut self, mut hashes: impl Iterator<Item = &'a B256>) {
-        if self.harmless.is_empty() && self.put_off.is_empty() {
+    /// A block has these: too late for a look at them, or at what they stand in place of.
+    pub fn mined(&mut self, transactions: &[MinedTransaction]) {
+        if self.harmless.is_empty() && self.put_off.is_empty() && self.waiting.is_empty() {
             return;
         }
-        let mined: hashbrown::HashSet<&B256> = hashes.by_ref().collect();
-        for queue in [&mut self.harmless, &mut self.put_off] {
-            queue.retain(|waiting| !mined.contains(&waiting.slot.tx.hash));
+        let mut last = HashMap::<Address, u64>::new();
+        for mined in transactions {
+            let nonce = last.entry(mined.from).or_default();
+            *nonce = mined.nonce.max(*nonce);
+        }
+        let over = |waiting: &Waiting| {
+            let tx = &waiting.slot.tx;
+            last.get(&tx.from).is_some_and(|nonce| tx.nonce <= *nonce)
+        };
+        self.harmless.retain(|waiting| !over(waiting));
+        self.put_off.retain(|waiting| !over(waiting));
+        for waiting in self.waiting.values_mut() {
+            waiting.mined |= over(waiting);
         }
     }
 
@@ -346,8 +387,7 @@ impl Simulations {
         let Some(executed) = &record.executed else {
             return Some(Err(unreadable("an empty record".into())));
         };
-        let before = self.predecessors.before(&waiting.slot.tx);
-        let done = execute(&mut self.simulator, &waiting.slot, &before, executed);
+        let done = execute(&mut self.simulator, waiting, executed);
         Some(done.map_err(|error| match error {
             Unfinished::State(error) => error.into(),
             Unfinished::Failed(failure) => failure,
@@ -355,8 +395,19 @@ impl Simulations {
     }
 }
 
-/// The oldest give way, by number and by bytes.
+/// The oldest give way, by number and by bytes, and first those of the same sender.
 fn remember(queue: &mut VecDeque<Waiting>, waiting: Waiting) {
+    if waiting.mined {
+        return;
+    }
+    let sender = waiting.slot.tx.from;
+    let all = queue.iter().enumerate();
+    let mut of_sender = all.filter(|(_, other)| other.slot.tx.from == sender);
+    if let Some((oldest, _)) = of_sender.next()
+        && of_sender.count() + 1 >= HARMLESS_PER_SENDER
+    {
+        queue.remove(oldest);
+    }
     queue.push_back(waiting);
     let bytes = |waiting: &Waiting| {
         let raw = waiting.slot.raw.as_ref().map_or(0, |(raw, _)| raw.len());
@@ -372,15 +423,17 @@ fn remember(queue: &mut VecDeque<Waiting>, waiting: Waiting) {
 
 fn execute(
     simulator: &mut Simulator,
-    slot: &Slot,
-    before: &[Earlier],
+    waiting: &Waiting,
     executed: &Executed,
 ) -> Result<Simulation, Unfinished> {
     let environment = executed
         .environment()
         .map_err(|reason| Unfinished::Failed(Failure::new(FailureKind::State, reason)))?;
     let (state, deadline) = (executed.state(), Instant::now() + REPLAY);
-    let known = |hash| before.iter().find(|earlier| earlier.tx.hash == hash);
+    let known = |hash| {
+        let mut before = waiting.before.iter();
+        before.find(|earlier| earlier.tx.hash == hash)
+    };
     let steps = executed.before().iter().map(|one| {
         let tx = &known(one.hash)?.tx;
         Some(Step {
@@ -396,7 +449,7 @@ fn execute(
         )));
     };
     steps.push(Step {
-        tx: &slot.tx,
+        tx: &waiting.slot.tx,
         extras: executed.extras(),
     });
     simulator.simulate(&Local(&state), &environment, &steps, deadline)

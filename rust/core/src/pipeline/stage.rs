@@ -83,6 +83,12 @@ impl Clock {
 }
 
 impl Slot {
+    /// Blocks since its callee was created, 0 of a creation; none where that is not known.
+    pub fn callee_age(&self) -> Option<u64> {
+        let logarithm = f64::from(self.row[FEATURES - 1]);
+        (logarithm >= 0.0).then(|| logarithm.exp_m1().round() as u64)
+    }
+
     /// Its JSON, for keeping: a copy, since the bytes may be a part of a message of megabytes.
     pub fn raw_copy(&self) -> Option<(Bytes, bool)> {
         let (raw, is_notification) = self.raw.as_ref()?;

@@ -21,7 +21,7 @@ use crate::source::live::LiveSource;
 use crate::source::queue::ItemReceiver;
 use crate::source::{Item, Raw, frame};
 use crate::stats::Stats;
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256};
 use arc_swap::ArcSwapOption;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -85,6 +85,8 @@ pub struct Worker {
     filled: usize,
     probabilities: Vec<f32>,
     records: Vec<TransactionRecord>,
+    /// Contracts that pending transactions will create, as it was learnt lately.
+    created: Vec<Address>,
     emit: Emit,
     chain_id: u64,
     /// The latest time in what is replayed, Unix milliseconds.
@@ -131,6 +133,7 @@ impl Worker {
             filled: 0,
             probabilities: Vec::new(),
             records: Vec::new(),
+            created: Vec::new(),
             emit: config.emit,
             chain_id: config.chain_id,
             stats,
@@ -201,7 +204,7 @@ impl Worker {
                 let now = worker.now_ms();
                 worker.tracker.block(&block, now, &mut worker.outcomes);
                 if let Some(simulations) = &mut worker.simulations {
-                    simulations.mined(block.transactions.iter().map(|mined| &mined.hash));
+                    simulations.mined(&block.transactions);
                 }
                 worker.report_outcomes();
             }),
@@ -220,6 +223,7 @@ impl Worker {
                 let result = done.result.map(|simulation| *simulation);
                 worker.simulated(&done.hash, result, done.took_us);
                 worker.look_on();
+                worker.judge_callers();
             }),
             Item::State => self.after_batch(|worker| {
                 if let Some(simulations) = &mut worker.simulations {
@@ -461,6 +465,10 @@ impl Worker {
             .stages
             .codes
             .insert(answer, &self.stages.contacts, block);
+        self.judge_again(waited);
+    }
+
+    fn judge_again(&mut self, waited: impl IntoIterator<Item = Waiting>) {
         for waiting in waited {
             let Waiting {
                 tx,
@@ -508,7 +516,6 @@ impl Worker {
         for (i, probability) in probabilities.iter().copied().enumerate() {
             let slot = &mut self.slots[i];
             slot.clock.classified = classified;
-            let slot = &self.slots[i];
             let probability = if probability.is_nan() {
                 NO_ANSWER
             } else {
@@ -538,6 +545,9 @@ impl Worker {
                 if simulations.awaits(slot, probability, score) {
                     continue;
                 }
+                if slot.tx.to.is_none() && !slot.again {
+                    self.created.push(slot.tx.from.create(slot.tx.nonce));
+                }
                 if simulations.wants(slot, score) {
                     let slot = std::mem::take(&mut self.slots[i]);
                     let refused = simulations.submit(slot, probability, score, now);
@@ -553,6 +563,15 @@ impl Worker {
         }
         self.probabilities = probabilities;
         self.report_overdue();
+        self.judge_callers();
+    }
+
+    /// Judges anew who calls what is now known to be created, and came before its creation.
+    fn judge_callers(&mut self) {
+        for created in std::mem::take(&mut self.created) {
+            let waiting = self.stages.codes.waiting_for(&created);
+            self.judge_again(waiting);
+        }
     }
 
     fn detection(
@@ -632,6 +651,10 @@ impl Worker {
         match result {
             Ok(simulation) => {
                 self.stats.simulated.add(1);
+                simulations.foresee(&simulation.created, &slot.contacts);
+                if contact {
+                    self.created.extend(&simulation.created);
+                }
                 // A rule of full weight asks for no proof.
                 let certain = slot.signature_score >= 1.0;
                 let score = simulation
@@ -651,8 +674,9 @@ impl Worker {
                 if detected && first {
                     self.stats.exonerated.add(1);
                 }
+                let now = self.now_ms();
                 if contact && let Some(simulations) = &mut self.simulations {
-                    simulations.keep(waiting);
+                    simulations.keep_or_put_off(waiting, decides, now);
                 }
             }
             Err(failure) => {
@@ -670,7 +694,10 @@ impl Worker {
                     && let Some(simulations) = &mut self.simulations
                 {
                     match self.live {
-                        Some(_) => simulations.put_off(waiting, now),
+                        Some(_) => {
+                            let executed = failure.kind.was_executed();
+                            simulations.put_off(waiting, executed, now);
+                        }
                         None => {
                             let refused = simulations.await_next(waiting, &failure, now);
                             self.refused(refused);

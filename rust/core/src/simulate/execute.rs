@@ -10,7 +10,7 @@ use super::trace::{CallKind, Frame, Trace};
 use alloy_primitives::{Address, Bytes, TxKind, U256};
 use revm::context::result::{EVMError, ExecutionResult, HaltReason, ResultAndState};
 use revm::context::{BlockEnv, CfgEnv, TxEnv};
-use revm::database::CacheDB;
+use revm::database::{AccountState, CacheDB};
 use revm::primitives::hardfork::SpecId;
 use revm::{Context, DatabaseCommit, DatabaseRef, InspectEvm, MainBuilder, MainContext};
 use std::borrow::Cow;
@@ -83,6 +83,8 @@ pub struct Execution {
     pub watched: bool,
     /// Something was beyond the bounds and is missing in the trace.
     pub cut: bool,
+    /// Its nonce is not its sender's next one: what comes before it is not known.
+    pub early: bool,
     /// What it changed; empty where it was not executed to its end.
     pub diff: StateDiff,
     /// Wei that the block's beneficiary gained: tips and bribes.
@@ -101,6 +103,7 @@ impl Execution {
             has_calls: true,
             watched: true,
             cut: recorder.cut,
+            early: false,
             diff: StateDiff::default(),
             coinbase_payment: U256::ZERO,
         }
@@ -134,6 +137,34 @@ impl<'a, S: DatabaseRef<Error = StateError>> Sandbox<'a, S> {
     /// Executes a transaction on what the former ones left. One that is invalid, or not executed to its end, leaves
     /// nothing.
     pub fn execute(&mut self, transaction: TxEnv, checks: Checks, bounds: Bounds) -> Execution {
+        let early = match checks {
+            Checks::Pending => self.catch_up(&transaction),
+            Checks::Consensus | Checks::View => Ok(false),
+        };
+        match early {
+            Ok(early) => Execution {
+                early,
+                ..self.run(transaction, checks, bounds)
+            },
+            Err(error) => Execution::unfinished(Outcome::NoState(error), Recorder::new(bounds)),
+        }
+    }
+
+    /// Gives the sender the transaction's nonce where it is ahead: an address that is created hangs on it. Answers whether
+    /// it was.
+    fn catch_up(&mut self, transaction: &TxEnv) -> Result<bool, StateError> {
+        let sender = self.state.load_account(transaction.caller)?;
+        let early = sender.info.nonce < transaction.nonce;
+        if early {
+            sender.info.nonce = transaction.nonce;
+            if sender.account_state == AccountState::NotExisting {
+                sender.account_state = AccountState::None;
+            }
+        }
+        Ok(early)
+    }
+
+    fn run(&mut self, transaction: TxEnv, checks: Checks, bounds: Bounds) -> Execution {
         let Self { state, environment } = self;
         let first = first_frame(&transaction);
         let mut evm = Context::mainnet()
@@ -252,6 +283,7 @@ fn finished(
         has_calls: true,
         watched: true,
         cut: recorder.cut,
+        early: false,
         diff,
         coinbase_payment,
     }

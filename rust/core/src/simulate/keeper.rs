@@ -228,3 +228,6 @@ fn changes(answer: &Asked, header: &Header) -> Changes {
         _ => Changes::Unknown,
     }
 }
+
+#[cfg(test)]
+mod tests;

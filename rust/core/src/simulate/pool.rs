@@ -93,14 +93,18 @@ impl Job {
         let before = self.suspect.before.iter().map(|earlier| &earlier.tx);
         let all = before.chain([&self.suspect.tx]).zip(extras);
         let mut steps: Vec<_> = all.map(|(tx, extras)| Step { tx, extras }).collect();
-        if steps.len() > 1 {
-            let sender = state.basic_ref(self.suspect.tx.from)?;
-            let next = sender.map_or(0, |sender| sender.nonce);
-            let last = steps.len() - 1;
-            let mut position = 0..;
-            steps.retain(|step| position.next() == Some(last) || step.tx.nonce >= next);
+        let Some(suspect) = steps.pop() else {
+            return Ok(steps);
+        };
+        let mut pending = Vec::with_capacity(steps.len() + 1);
+        for step in steps {
+            let sender = state.basic_ref(step.tx.from)?;
+            if step.tx.nonce >= sender.map_or(0, |sender| sender.nonce) {
+                pending.push(step);
+            }
         }
-        Ok(steps)
+        pending.push(suspect);
+        Ok(pending)
     }
 }
 

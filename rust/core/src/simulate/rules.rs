@@ -2,7 +2,14 @@
 
 use alloy_eips::eip7840::BlobParams;
 use alloy_hardforks::{EthereumHardfork, ForkCondition};
+use alloy_primitives::Address;
 use revm::primitives::hardfork::SpecId;
+
+/// Precompiles have no code, and answer all the same. All that any chain has defined lie below 0x200.
+pub fn is_precompile(address: &Address) -> bool {
+    let (high, low) = address.as_slice().split_at(18);
+    high.iter().all(|byte| *byte == 0) && low != [0, 0] && low[0] < 2
+}
 
 /// The rules of one block.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

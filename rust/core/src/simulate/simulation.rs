@@ -34,7 +34,7 @@ pub struct Variation {
     /// As [`Simulation::harm`] and [`Simulation::probability`].
     pub harm: f32,
     pub probability: Option<f32>,
-    /// It came to its end. What does not is as suspicious as what does more harm.
+    /// It came to its end. What does not exonerates nothing.
     pub finished: bool,
 }
 

@@ -11,6 +11,7 @@ use super::flows::{Transfer, net};
 use super::invariants::{Protected, Subject, Views, Violation, check_all, judge};
 use super::model::TraceModel;
 use super::recorder::{Bounds, Stop};
+use super::rules::is_precompile;
 use super::simulation::{Flow, Loss, Simulation, Variation};
 use super::state::StateError;
 use super::suspect::{Failure, FailureKind};
@@ -100,6 +101,11 @@ impl Simulator {
             limits: limits.clone(),
             keeps: false,
         })
+    }
+
+    /// Whether there is anything to monitor.
+    pub fn watches(&self) -> bool {
+        !self.monitored.is_empty()
     }
 
     pub fn monitors(&self, address: &Address) -> bool {
@@ -197,7 +203,7 @@ impl Simulator {
         let frames = execution.trace.frames.iter();
         let mut called = frames.filter(|frame| !frame.kind.creates() && frame.input.len() >= 4);
         let into_nothing = called.any(|frame| frame.to.as_ref().is_some_and(nothing_there));
-        its_turn && !into_nothing && tx.gas <= self.limits.gas
+        its_turn && !execution.early && !into_nothing && tx.gas <= self.limits.gas
     }
 
     fn transaction(&self, step: &Step) -> TxEnv {
@@ -215,12 +221,13 @@ impl Simulator {
         transactions: &[TxEnv],
         bounds: Bounds,
     ) -> std::result::Result<(Run, Vec<Cow<'static, str>>), Unfinished> {
-        let (mut ended, mut last) = (Vec::new(), None);
+        let (mut ended, mut last, mut early) = (Vec::new(), None, false);
         let mut left = transactions.iter();
         let mut look = |execution: Execution, views: &dyn Views| {
             let Some(transaction) = left.next() else {
                 return;
             };
+            early |= execution.early;
             match left.len() {
                 0 => last = Some(self.judge(transaction.caller, execution, views, bounds.deadline)),
                 _ => ended.push(outcome(&execution)),
@@ -229,10 +236,12 @@ impl Simulator {
         backend
             .execute(environment, transactions, bounds, &mut look)
             .map_err(Unfinished::State)?;
-        let Some(run) = last else {
+        let Some(mut run) = last else {
             let failure = Failure::new(FailureKind::NotReady, "there is nothing to execute");
             return Err(Unfinished::Failed(failure));
         };
+        // What one of them waits for, all after it do.
+        run.execution.early = early;
         match run.execution.outcome {
             Outcome::Stopped(stop) => {
                 let (kind, reason) = match stop {
@@ -400,13 +409,6 @@ impl Simulator {
         flows.truncate(FLOWS);
         flows
     }
-}
-
-/// Precompiles have no code, and answer all the same.
-fn is_precompile(address: &Address) -> bool {
-    const LAST: u64 = 0x1ff;
-    address.into_word().0[..24] == [0; 24]
-        && u64::from_be_bytes(address.0[12..].try_into().unwrap_or_default()) <= LAST
 }
 
 /// Each contract's losses once, however many invariants they break.

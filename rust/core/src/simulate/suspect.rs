@@ -57,6 +57,11 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
+    /// Whether an execution was begun.
+    pub fn was_executed(self) -> bool {
+        matches!(self, Self::Deadline | Self::Budget | Self::State)
+    }
+
     pub const ALL: [Self; 6] = [
         Self::Deadline,
         Self::Budget,

@@ -52,6 +52,7 @@ pub fn of_trace(trace: Trace, diff: StateDiff) -> Execution {
         watched: false,
         surroundings: Surroundings::default(),
         cut: false,
+        early: false,
         diff,
         coinbase_payment: U256::ZERO,
     }

@@ -2,6 +2,7 @@
 
 use super::super::trace::{CallKind, Frame, Trace};
 use super::verbs::Verb;
+use crate::simulate::rules::is_precompile;
 use alloy_primitives::Address;
 use hashbrown::HashSet;
 
@@ -123,7 +124,7 @@ fn acts(trace: &Trace) -> Vec<Act<'_>> {
         };
         let counts = stands
             && frame.kind != CallKind::SelfDestruct
-            && (index == 0 || parent.is_some() && !frame.to.is_some_and(is_precompile));
+            && (index == 0 || parent.is_some() && !frame.to.as_ref().is_some_and(is_precompile));
         let Some(to) = frame.to.filter(|_| counts) else {
             places.push(None);
             continue;
@@ -168,10 +169,4 @@ fn without<'a>(acts: Vec<Act<'a>>, idle: &[bool]) -> Vec<Act<'a>> {
 
 fn delegates(kind: CallKind) -> bool {
     matches!(kind, CallKind::DelegateCall | CallKind::CallCode)
-}
-
-/// All that any chain has defined lie below.
-fn is_precompile(address: Address) -> bool {
-    let (high, low) = address.as_slice().split_at(18);
-    high.iter().all(|byte| *byte == 0) && low != [0, 0] && low[0] < 2
 }

@@ -62,23 +62,7 @@ fn rig(
     change(&mut config);
     let (limits, stats) = (Limits::default(), Arc::new(Stats::default()));
     let (items, inbox) = queue(&limits, stats.clone());
-    let urls = [node.url()];
-    let asker = Asker::start(&urls, &[], 1, &limits, stats.clone(), items.clone()).unwrap();
-    // Its connection is there once it answers: under load that takes a while.
-    let begun = Instant::now();
-    let asked = || {
-        asker.wait(
-            vec![("eth_chainId", "[]".into())],
-            begun + Duration::from_secs(20),
-        )
-    };
-    while asked()[0].is_err() {
-        assert!(
-            begun.elapsed() < Duration::from_secs(20),
-            "connects in time"
-        );
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    let asker = node.asker(stats.clone(), items.clone());
     let state = Arc::new(HeadState::new(1_000));
     state.advance(head(1), Changes::Unknown);
     let simulators = vec![simulator(&config)];
@@ -322,28 +306,41 @@ fn a_head_that_never_rests_ends_in_a_reason() {
     assert!(failure.reason.contains("moved"), "{}", failure.reason);
 }
 
-#[test]
-fn before_the_first_head_nothing_is_simulated_and_nothing_waits() {
-    let rig = rig(|config| config.threads = 1, state_of_the_contract);
-    let none = Arc::new(HeadState::new(10));
+/// The same pool on another state.
+fn beside(rig: &Rig, state: &Arc<HeadState>) -> (Pool, ItemReceiver) {
     let (items, inbox) = queue(&Limits::default(), rig.stats.clone());
-    let config = SimulationConfig::default();
+    let config = SimulationConfig {
+        deadline_ms: 1_500,
+        ..SimulationConfig::default()
+    };
     let pool = Pool::start(
         &config,
         vec![simulator(&config)],
-        none,
+        state.clone(),
         Arc::default(),
         rig.pool.shared.asker.clone(),
         items,
         rig.stats.clone(),
         false,
     );
-    let pool = pool.unwrap();
-    assert_eq!(pool.offer(suspect(1)), None);
-    let Some(Item::Simulated(done)) = inbox.recv_timeout(Duration::from_secs(10)) else {
-        panic!("no result in time");
+    (pool.unwrap(), inbox)
+}
+
+#[test]
+fn before_the_first_head_a_suspect_waits_for_it_as_long_as_it_may() {
+    let rig = rig(|_| {}, state_of_the_contract);
+    let state = Arc::new(HeadState::new(1_000));
+    let (pool, inbox) = beside(&rig, &state);
+    let next = || match inbox.recv_timeout(Duration::from_secs(10)) {
+        Some(Item::Simulated(done)) => done.result,
+        _ => panic!("no result in time"),
     };
-    assert_eq!(done.result.unwrap_err().kind, FailureKind::NotReady);
+    assert_eq!(pool.offer(suspect(1)), None);
+    assert_eq!(next().unwrap_err().kind, FailureKind::NotReady);
+    assert_eq!(pool.offer(suspect(2)), None);
+    assert!(inbox.recv_timeout(Duration::from_millis(20)).is_none());
+    state.advance(head(1), Changes::Unknown);
+    assert_eq!(next().expect("comes to its end").block, 2);
 }
 
 #[test]

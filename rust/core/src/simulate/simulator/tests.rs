@@ -154,6 +154,18 @@ fn without_its_predecessors_an_attack_runs_into_nothing_and_proves_nothing() {
 }
 
 #[test]
+fn behind_a_nonce_that_is_not_known_a_creation_still_has_its_address() {
+    let mut story = story(false);
+    let attacker = MALLORY.create(5);
+    (story[2].nonce, story[3].nonce) = (5, 6);
+    story[3].to = Some(attacker);
+    let attack = simulate(&story);
+    assert!(attack.harm > 0.9, "{attack:?}");
+    assert_eq!(attack.losses[0].amount, U256::from(10 * ETHER));
+    assert!(!attack.complete, "what comes before is not known");
+}
+
+#[test]
 fn what_is_not_judged_in_time_has_no_verdict_instead_of_half_a_one() {
     let execution = simulate(&story(false)).execution.expect("kept");
     let (transfers, stands) = (execution.trace.movements(), execution.trace.stands());

@@ -2,6 +2,7 @@
 
 use super::answers::{ToldAccount, ToldDiff};
 use crate::simulate::execute::Environment;
+use crate::simulate::rules::is_precompile;
 use alloy_primitives::map::{AddressMap, AddressSet, B256Map, HashMap};
 use alloy_primitives::{Address, B256, U256, address};
 use revm::bytecode::Bytecode;
@@ -191,6 +192,7 @@ impl HeadState {
         match changes {
             Changes::Told(diffs, paid) => {
                 known.apply(diffs);
+                known.forget_the_empty();
                 for address in paid.iter().chain(&SYSTEM) {
                     known.forget(address);
                 }
@@ -281,6 +283,17 @@ impl Known {
     fn forget(&mut self, address: &Address) {
         if let Some(account) = self.accounts.remove(address) {
             self.slots -= account.slots.len();
+        }
+    }
+
+    /// Where nothing was there may be code now. Of a contract that was created, and that asked to be destroyed in a call that
+    /// was reverted, geth's diff says nothing.
+    fn forget_the_empty(&mut self) {
+        for (address, account) in &mut self.accounts {
+            let empty = |info: &mut AccountInfo| info.nonce == 0 && info.is_empty_code_hash();
+            if !is_precompile(address) {
+                account.info.take_if(empty);
+            }
         }
     }
 

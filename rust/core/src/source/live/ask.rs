@@ -197,12 +197,8 @@ impl Start {
 }
 
 async fn answer(routes: &Routes, question: Question) {
-    let asked = routes.ask(None, question.method, &question.params);
-    let answer = tokio::time::timeout_at(question.deadline.into(), asked).await;
-    (question.reply)(match answer {
-        Ok(answer) => answer.map(|answer| answer.raw),
-        Err(_) => Err(no_answer()),
-    });
+    let asked = routes.ask_by(question.deadline, question.method, &question.params);
+    (question.reply)(asked.await.map(|answer| answer.raw));
 }
 
 fn no_answer() -> RpcError {

@@ -7,6 +7,8 @@ use super::rpc::{Answer, RpcError, TIMEOUT, WsRpc, refusal, request};
 use super::transport::Arrival;
 use crate::event::AnomalyKind;
 use bytes::{Bytes, BytesMut};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -55,7 +57,7 @@ impl Routes {
     }
 
     /// Asks one node after another until one answers with something else than `null`: RPC URLs first, `prefer` first among
-    /// the WebSocket connections, and last the RPC URLs that failed lately.
+    /// the WebSocket connections, and last those that failed lately.
     ///
     /// # Errors
     /// What the last node said.
@@ -65,41 +67,144 @@ impl Routes {
         method: &str,
         params: &str,
     ) -> Result<Answer, RpcError> {
+        self.ask_in_turn(prefer, method, params, |_| TIMEOUT).await
+    }
+
+    /// The same for an answer that is of no use after the deadline: who is silent for a share of the time is no longer
+    /// waited for alone.
+    ///
+    /// # Errors
+    /// What the last node said.
+    pub async fn ask_by(
+        &self,
+        deadline: Instant,
+        method: &str,
+        params: &str,
+    ) -> Result<Answer, RpcError> {
+        let share = |left: usize| {
+            let time = deadline.saturating_duration_since(Instant::now());
+            time / u32::try_from(left).unwrap_or(u32::MAX).max(1)
+        };
+        let asked = self.ask_in_turn(None, method, params, share);
+        let answer = tokio::time::timeout_at(deadline.into(), asked).await;
+        answer.unwrap_or_else(|_| Err(RpcError::Transport("no answer in time".into())))
+    }
+
+    /// `patience`: how long to wait before the next node is asked as well, by how many are left with it.
+    async fn ask_in_turn(
+        &self,
+        prefer: Option<u16>,
+        method: &str,
+        params: &str,
+        patience: impl Fn(usize) -> Duration,
+    ) -> Result<Answer, RpcError> {
         let mut last = RpcError::Transport("no node is connected".into());
-        let nodes = || self.http.iter().take(MAX_ROUTES);
-        let (resting, awake): (Vec<_>, Vec<_>) = nodes().partition(|node| node.rests());
-        for node in awake {
-            match node.ask(method, params).await {
-                Ok(answer) => return Ok(answer),
-                Err(error) => last = error,
+        let connections = self.connections(prefer);
+        let mut nodes = self.in_order(&connections).into_iter();
+        let mut asked = FuturesUnordered::new();
+        loop {
+            if asked.is_empty() {
+                let Some(node) = nodes.next() else {
+                    return Err(last);
+                };
+                asked.push(node.ask(method, params));
             }
-        }
-        let mut up: Vec<_> = self
-            .ws
-            .borrow()
-            .iter()
-            .map(|(endpoint, rpc)| (*endpoint, rpc.clone()))
-            .collect();
-        up.sort_by_key(|(endpoint, _)| Some(*endpoint) != prefer);
-        for (_, rpc) in up.into_iter().take(MAX_ROUTES) {
-            match rpc.call(method, params, TIMEOUT).await {
-                Ok(answer) if answer.is_null() => last = RpcError::Null,
-                Ok(answer) => return Ok(answer),
-                // Its words may repeat the URL's key, and the URL is not known here.
-                Err(RpcError::Refused { code, .. }) => {
-                    let message = "an error".into();
-                    last = RpcError::Refused { code, message };
+            let patience = tokio::time::sleep(patience(nodes.len() + 1));
+            tokio::select! {
+                Some(answer) = asked.next() => match answer {
+                    Ok(answer) => return Ok(answer),
+                    Err(error) => last = error,
+                },
+                () = patience, if nodes.len() > 0 => {
+                    asked.extend(nodes.next().map(|node| node.ask(method, params)));
                 }
-                Err(error) => last = error,
             }
         }
-        for node in resting {
-            match node.ask(method, params).await {
-                Ok(answer) => return Ok(answer),
-                Err(error) => last = error,
-            }
+    }
+
+    fn connections(&self, prefer: Option<u16>) -> Vec<Rc<WsRpc>> {
+        let ws = self.ws.borrow();
+        let mut up: Vec<_> = ws.iter().collect();
+        up.sort_by_key(|(endpoint, _)| Some(**endpoint) != prefer);
+        up.into_iter()
+            .take(MAX_ROUTES)
+            .map(|(_, rpc)| rpc.clone())
+            .collect()
+    }
+
+    fn in_order<'a>(&'a self, connections: &'a [Rc<WsRpc>]) -> Vec<Node<'a>> {
+        let http = self.http.iter().take(MAX_ROUTES).map(Node::Http);
+        let nodes = http.chain(connections.iter().map(|rpc| Node::Ws(rpc)));
+        let mut nodes: Vec<_> = nodes.collect();
+        nodes.sort_by_key(|node| node.health().is_down());
+        nodes
+    }
+}
+
+/// Whether a node answers.
+#[derive(Default)]
+pub struct Health(Cell<Option<Instant>>);
+
+impl Health {
+    fn is_down(&self) -> bool {
+        self.0.get().is_some_and(|at| at.elapsed() < REST)
+    }
+
+    /// Until it is told otherwise, or where nobody waits any longer, it does not answer.
+    fn watch(&self) -> Watch<'_> {
+        Watch {
+            health: self,
+            answered: false,
         }
-        Err(last)
+    }
+}
+
+struct Watch<'a> {
+    health: &'a Health,
+    answered: bool,
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        let now = (!self.answered).then(Instant::now);
+        self.health.0.set(now);
+    }
+}
+
+enum Node<'a> {
+    Http(&'a HttpNode),
+    Ws(&'a WsRpc),
+}
+
+impl<'a> Node<'a> {
+    fn health(&self) -> &'a Health {
+        match self {
+            Self::Http(node) => &node.health,
+            Self::Ws(rpc) => &rpc.health,
+        }
+    }
+
+    /// An answer that is not `null`.
+    async fn ask(self, method: &str, params: &str) -> Result<Answer, RpcError> {
+        let mut watch = self.health().watch();
+        let answer = match &self {
+            Self::Http(node) => node.call(method, params).await,
+            Self::Ws(rpc) => rpc.call(method, params, TIMEOUT).await,
+        };
+        watch.answered = matches!(answer, Ok(_) | Err(RpcError::Refused { .. }));
+        match (answer, &self) {
+            (Ok(answer), _) if answer.is_null() => Err(RpcError::Null),
+            (Err(RpcError::Refused { code, message }), Self::Http(node)) => {
+                let message = node.url.scrub(&message);
+                Err(RpcError::Refused { code, message })
+            }
+            // Its words may repeat the URL's key, and the URL is not known here.
+            (Err(RpcError::Refused { code, .. }), Self::Ws(_)) => {
+                let message = "an error".into();
+                Err(RpcError::Refused { code, message })
+            }
+            (answer, _) => answer,
+        }
     }
 }
 
@@ -119,8 +224,7 @@ pub struct HttpNode {
     max_bytes: usize,
     max_nesting: usize,
     standing: Cell<Standing>,
-    /// When it did not answer.
-    failed_at: Cell<Option<Instant>>,
+    health: Health,
     reporter: Reporter,
 }
 
@@ -140,27 +244,8 @@ impl HttpNode {
             max_bytes,
             max_nesting,
             standing: Cell::new(Standing::Unknown),
-            failed_at: Cell::new(None),
+            health: Health::default(),
             reporter,
-        }
-    }
-
-    fn rests(&self) -> bool {
-        self.failed_at.get().is_some_and(|at| at.elapsed() < REST)
-    }
-
-    /// An answer that is not `null`.
-    async fn ask(&self, method: &str, params: &str) -> Result<Answer, RpcError> {
-        let answer = self.call(method, params).await;
-        let failed = matches!(answer, Err(RpcError::Transport(_) | RpcError::Timeout(_)));
-        self.failed_at.set(failed.then(Instant::now));
-        match answer {
-            Ok(answer) if answer.is_null() => Err(RpcError::Null),
-            Err(RpcError::Refused { code, message }) => {
-                let message = self.url.scrub(&message);
-                Err(RpcError::Refused { code, message })
-            }
-            answer => answer,
         }
     }
 

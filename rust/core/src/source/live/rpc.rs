@@ -2,6 +2,7 @@
 
 use super::json::{self, Envelope};
 use super::redact::printable;
+use super::routes::Health;
 use super::session::Topic;
 use super::transport::Arrival;
 use bytes::Bytes;
@@ -67,6 +68,7 @@ pub struct WsRpc {
     next_id: Cell<u64>,
     waiting: RefCell<HashMap<u64, Waiting>>,
     out: mpsc::Sender<String>,
+    pub health: Health,
 }
 
 impl WsRpc {
@@ -78,6 +80,7 @@ impl WsRpc {
                 next_id: Cell::new(1),
                 waiting: RefCell::default(),
                 out,
+                health: Health::default(),
             },
             outgoing,
         )

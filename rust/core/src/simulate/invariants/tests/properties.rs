@@ -143,6 +143,7 @@ proptest! {
             watched: false,
             surroundings: Default::default(),
             cut: false,
+            early: false,
             diff,
             coinbase_payment: U256::MAX,
         };

@@ -34,7 +34,7 @@ fn state() -> (HeadState, B256) {
     state.advance(first, Changes::Unknown);
     let told = json!({
         VAULT.to_string(): {"balance": "0x64", "nonce": 1, "code": "0x6001", "storage": {word(1).to_string(): word(10), word(2).to_string(): word(20)}},
-        ALICE.to_string(): {"balance": "0x5"},
+        ALICE.to_string(): {"balance": "0x5", "nonce": 3},
     });
     let told: super::super::answers::Prestate = serde_json::from_value(told).unwrap();
     state.learn_all(&head, told).unwrap();
@@ -93,17 +93,32 @@ fn what_was_destroyed_or_made_anew_keeps_nothing() {
     assert_eq!(slot(&state, &head, 1), None);
 }
 
+#[test]
+fn where_nothing_was_there_may_be_code_now() {
+    let (state, head) = state();
+    let (nobody, precompile) = (Address::repeat_byte(9), Address::with_last_byte(1));
+    for address in [nobody, precompile] {
+        state
+            .learn(&head, address, AccountInfo::default(), None)
+            .unwrap();
+    }
+    let head = next(&state, 2, json!([]), vec![]);
+    assert_eq!(state.account(&head, &nobody), Ok(None));
+    assert!(state.account(&head, &precompile).unwrap().is_some());
+    assert!(state.account(&head, &VAULT).unwrap().is_some());
+}
+
 /// Both leave the code out, as they were asked to.
 #[test]
 fn what_may_have_got_other_code_is_asked_for_again() {
     let (state, _) = state();
     let diffs = json!([{"result": {
         "pre": {
-            ALICE.to_string(): {"balance": "0x5"},
+            ALICE.to_string(): {"balance": "0x5", "nonce": 3},
             VAULT.to_string(): {"balance": "0x64", "nonce": 1},
         },
         "post": {
-            ALICE.to_string(): {"nonce": 1},
+            ALICE.to_string(): {"nonce": 4},
             VAULT.to_string(): {"nonce": 2},
         },
     }}]);

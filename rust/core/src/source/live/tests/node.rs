@@ -3,8 +3,8 @@
 use crate::config::{Limits, LiveConfig};
 use crate::event::{Anomaly, AnomalyKind};
 use crate::source::Item;
-use crate::source::live::LiveSource;
-use crate::source::queue::{ItemReceiver, queue};
+use crate::source::live::{Asker, LiveSource};
+use crate::source::queue::{ItemReceiver, ItemSender, queue};
 use crate::stats::Stats;
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
@@ -145,6 +145,11 @@ impl FakeNode {
 
     pub fn url(&self) -> String {
         format!("ws://{}/v3/averysecretkey", self.address)
+    }
+
+    /// Connected to this node: under load that takes a while.
+    pub fn asker(&self, stats: Arc<Stats>, items: ItemSender) -> Asker {
+        asker(&[self], stats, items)
     }
 
     pub fn push(&self, push: Push) {
@@ -294,6 +299,18 @@ fn usual(request: &Request) -> Reply {
         "eth_getTransactionByHash" => transaction_of(request.params[0].as_str().unwrap()),
         _ => Value::Null,
     })
+}
+
+/// Connected to one of these nodes at least.
+pub fn asker(nodes: &[&FakeNode], stats: Arc<Stats>, items: ItemSender) -> Asker {
+    let urls: Vec<_> = nodes.iter().map(|node| node.url()).collect();
+    let asker = Asker::start(&urls, &[], 1, &Limits::default(), stats, items).expect("starts");
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while asker.wait(vec![("eth_chainId", "[]".into())], deadline)[0].is_err() {
+        assert!(Instant::now() < deadline, "connects in time");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    asker
 }
 
 pub fn notification(subscription: &str, result: &Value) -> String {
