@@ -160,12 +160,14 @@ async def test_a_young_contract_that_hides_whom_it_is_for_is_seen_by_what_it_doe
     await rpc.send(robber, None, hiding(attacker), gas=2_000_000)
     await rpc.mine()
     contract = "0x" + keccak(rlp.encode([to_canonical_address(robber), 0]))[12:].hex()
-    sensor = await watching(sensors, protocol, node, weight=0.1)
+    # By its age alone.
+    sensor = await watching(sensors, protocol, node, weight=0.1, **{"simulation.threshold": "1.0"})
     attack = await rpc.send(robber, contract, "0x12345678", value=10 * ETHER)
     await sensor.wait_alerted([attack])
     alert = alert_of(sensor, attack)
     assert alert["contracts"] == ["Vault"]
     flows = [{"contract": "Vault", "asset": "native", "amount": str(30 * ETHER)}]
     assert alert["simulation"]["outflows"] == flows
-    await sensor.until(lambda: figures(sensor)["triaged_young"] == 1, "it to be counted")
+    await sensor.until(lambda: figures(sensor)["simulated"] == 1, "it to be counted")
+    assert figures(sensor)["triaged_young"] == 1
     assert figures(sensor)["triaged_contact"] == figures(sensor)["triaged_score"] == 0

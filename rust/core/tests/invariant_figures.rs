@@ -74,6 +74,7 @@ fn judged(text: &str) -> BTreeSet<&'static str> {
         watched: false,
         surroundings: Default::default(),
         cut: false,
+        early: false,
         diff: StateDiff::default(),
         coinbase_payment: U256::ZERO,
     };
