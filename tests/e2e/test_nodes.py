@@ -65,11 +65,21 @@ async def test_state_can_be_had_from_tracers_proofs_and_access_lists(rpc: Rpc) -
     before = hex(int(block, 16) - 1)
 
     # A block's diff: what the slot was not, and what it became.
-    diff = {"tracer": "prestateTracer", "tracerConfig": {"diffMode": True}}
-    (traced,) = await rpc.call("debug_traceBlockByNumber", block, diff)
+    diff = {"tracer": "prestateTracer", "tracerConfig": {"diffMode": True, "disableCode": True}}
+    (traced,) = await rpc.call("debug_traceBlockByHash", receipt["blockHash"], diff)
     assert traced["txHash"] == sent
     assert SLOT not in traced["result"]["pre"][vault.address].get("storage", {})
+    assert "code" not in traced["result"]["pre"][vault.address]
     assert int(traced["result"]["post"][vault.address]["storage"][SLOT], 16) == DEPOSIT
+
+    # What was created was nothing before.
+    creation = await rpc.send(sender, None, vault.artifact.creation(sender), gas=2_000_000)
+    made = await rpc.receipt(creation, 10)
+    (created,) = await rpc.call("debug_traceBlockByHash", made["blockHash"], diff)
+    address = made["contractAddress"].lower()
+    assert address in created["result"]["post"]
+    assert address not in created["result"]["pre"]
+    assert "code" not in created["result"]["post"][address]
 
     # What a call would need, and do, at a block of the past.
     data = vault.artifact.calldata("deposit()")
