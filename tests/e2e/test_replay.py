@@ -73,7 +73,8 @@ async def test_a_capture_replayed_gives_the_same_detections(
     done = {alert["tx"]["hash"]: alert["simulation"] for alert in simulated(live)}
     assert figures["simulated"] >= len(done), "what does not touch the vault is simulated too, and no alert"
     failed = sum(figures["simulation_failures"].values())
-    assert figures["triaged_contact"] + figures["triaged_score"] == figures["simulated"] + failed
+    triaged = sum(figures[f"triaged_{why}"] for why in ("contact", "score", "young"))
+    assert triaged == figures["simulated"] + failed
     assert len(done) > 5, [alert["simulation"] for alert in live]
     assert done[attack]["harm"] > 0.9
     assert all(simulation["harm"] < 0.5 for tx_hash, simulation in done.items() if tx_hash != attack)

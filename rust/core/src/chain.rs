@@ -63,4 +63,7 @@ pub struct CodeAnswer {
     pub code: Bytes,
     /// First block with this code, where it could be found.
     pub created_at: Option<u64>,
+    /// It is still looked for: another answer follows.
+    #[serde(default)]
+    pub dating: bool,
 }

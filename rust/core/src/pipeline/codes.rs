@@ -28,6 +28,7 @@ pub struct Code {
     /// Nothing there yet, or a delegation: it can change without a new address.
     changes: bool,
     asked_at: u64,
+    dating: bool,
 }
 
 /// A transaction judged without its callee's code, to be judged again when that arrives.
@@ -52,6 +53,8 @@ impl Waiting {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lookup {
     Known,
+    /// Known, and its age is looked for.
+    Dating,
     /// Known, but it may have changed since.
     Stale,
     /// There was no code when it was asked for: a contract may be created there before the call lands.
@@ -97,6 +100,7 @@ impl Codes {
             Some(code) if code.changes && block.saturating_sub(code.asked_at) >= STALE_BLOCKS => {
                 Lookup::Stale
             }
+            Some(code) if code.dating => Lookup::Dating,
             Some(_) => Lookup::Known,
         }
     }
@@ -114,6 +118,7 @@ impl Codes {
             contacts: contacts.in_bytes(&answer.code),
             changes: answer.code.is_empty() || answer.code.starts_with(&DELEGATION),
             asked_at: block,
+            dating: answer.dating,
         };
         if self.codes.insert(answer.address, code).is_none() {
             self.order.push_back(answer.address);
@@ -124,13 +129,16 @@ impl Codes {
             }
         }
         if !answer.code.is_empty() {
-            return self.take(&answer.address);
+            return match answer.dating {
+                true => self.waiting_for(&answer.address).into(),
+                false => self.take(&answer.address),
+            };
         }
         // Ether sent to an account without code is no call, whatever comes there later.
         if let Some(queue) = self.waiting.get_mut(&answer.address) {
             let before = queue.len();
             queue.retain(|waiting| {
-                let stays = !waiting.tx.input.is_empty();
+                let stays = !is_payment(&waiting.tx);
                 if !stays {
                     self.waiting_bytes -= waiting.bytes();
                 }
@@ -185,6 +193,7 @@ impl Codes {
         self.waiting_order
             .iter()
             .filter(|callee| self.waiting.contains_key(*callee))
+            .filter(|callee| !self.codes.get(*callee).is_some_and(|code| code.dating))
     }
 
     /// Puts the longest-waiting callees behind the others, so that each is asked for in its turn.
@@ -199,4 +208,10 @@ impl Codes {
         self.waiting_bytes -= taken.iter().map(Waiting::bytes).sum::<usize>();
         taken
     }
+}
+
+/// Without gas for more than the payment.
+pub fn is_payment(tx: &PendingTransaction) -> bool {
+    const PAYMENT: u64 = 21_000;
+    tx.input.is_empty() && tx.gas <= PAYMENT
 }

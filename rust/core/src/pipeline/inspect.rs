@@ -294,6 +294,7 @@ impl Nodes {
             address,
             code: read::<Bytes>(&raw).unwrap_or_default(),
             created_at: None,
+            dating: false,
         };
         let Stages {
             codes, contacts, ..

@@ -14,7 +14,7 @@ const BYTES: usize = 16 << 20;
 /// Of one sender.
 const PER_SENDER: usize = 4;
 /// Addresses remembered of contracts that simulations created.
-const FORESEEN: usize = 1_024;
+const FORESEEN: usize = 4_096;
 
 /// The last creations, and suspects, by sender.
 #[derive(Debug, Default)]
@@ -22,7 +22,7 @@ pub struct Predecessors {
     by_sender: HashMap<Address, VecDeque<Earlier>>,
     /// What remembered creations will create, by address.
     created: HashMap<Address, Creation>,
-    /// The monitored contracts that a transaction touched which creates this in its simulation.
+    /// The monitored contracts that a transaction touches which creates this in its simulation.
     foreseen: HashMap<Address, Vec<u16>>,
     /// Of these the addresses, oldest first.
     foreseen_order: VecDeque<Address>,
@@ -60,7 +60,7 @@ impl Predecessors {
                 nonce,
                 contacts: Vec::new(),
             });
-            add(&mut creation.contacts, contacts);
+            unite(&mut creation.contacts, contacts);
         }
         let earlier = Earlier { tx, raw };
         self.bytes += bytes(&earlier);
@@ -85,7 +85,7 @@ impl Predecessors {
             self.foreseen_order.push_back(address);
             Vec::new()
         });
-        add(known, contacts);
+        unite(known, contacts);
         if self.foreseen_order.len() > FORESEEN
             && let Some(oldest) = self.foreseen_order.pop_front()
         {
@@ -131,7 +131,9 @@ impl Predecessors {
         let Some(queue) = self.by_sender.get_mut(sender) else {
             return;
         };
-        let other = queue.iter().position(|earlier| earlier.tx.to.is_some());
+        // But the newest stays.
+        let mut older = queue.iter().take(queue.len().saturating_sub(1));
+        let other = older.position(|earlier| earlier.tx.to.is_some());
         if let Some(oldest) = queue.remove(other.unwrap_or(0)) {
             self.bytes -= bytes(&oldest);
             let same = |other: &Earlier| other.tx.to.is_none() && other.tx.nonce == oldest.tx.nonce;
@@ -145,10 +147,13 @@ impl Predecessors {
     }
 }
 
-fn add(known: &mut Vec<u16>, contacts: &[u16]) {
-    let new = contacts.iter().filter(|contact| !known.contains(contact));
-    let new: Vec<_> = new.copied().collect();
-    known.extend(new);
+/// Adds what is not there yet.
+pub fn unite(known: &mut Vec<u16>, contacts: &[u16]) {
+    for contact in contacts {
+        if !known.contains(contact) {
+            known.push(*contact);
+        }
+    }
 }
 
 fn bytes(earlier: &Earlier) -> usize {

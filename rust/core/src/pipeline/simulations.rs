@@ -4,7 +4,7 @@
 mod tests;
 
 use super::dedup::Dedup;
-use super::predecessors::Predecessors;
+use super::predecessors::{Predecessors, unite};
 use super::stage::Slot;
 use crate::chain::MinedTransaction;
 use crate::config::{Executor, SimulationConfig};
@@ -60,6 +60,8 @@ pub struct Waiting {
     alone: bool,
     /// A block has it, or another one in its place.
     mined: bool,
+    /// The state that was the newest when it was passed on.
+    state: u64,
     /// In a replay: what came before it when it was passed on.
     before: Vec<Earlier>,
 }
@@ -78,7 +80,8 @@ pub struct Simulations {
     predecessors: Predecessors,
     /// Found harmless though they touch a monitored contract: what they do may change with the state, until they are mined.
     harmless: VecDeque<Waiting>,
-    /// How many of them are still to be looked at on this state, and the one that is looked at.
+    /// How many states there were, how many of them are still to be looked at on this one, and the one that is.
+    state: u64,
     looks: usize,
     looked_at: Option<B256>,
     /// Without a verdict though they touch a monitored contract, to be tried again when they are due.
@@ -105,6 +108,7 @@ impl Simulations {
             triaged: Dedup::new(TRIAGED),
             predecessors: Predecessors::default(),
             harmless: VecDeque::new(),
+            state: 0,
             looks: 0,
             looked_at: None,
             put_off: VecDeque::new(),
@@ -126,11 +130,7 @@ impl Simulations {
         let callee = slot.tx.to.as_ref();
         let created = callee.and_then(|callee| self.predecessors.creates(callee));
         let age = created.map_or_else(|| slot.callee_age(), |_| Some(0));
-        for contact in created.into_iter().flatten() {
-            if !slot.contacts.contains(contact) {
-                slot.contacts.push(*contact);
-            }
-        }
+        unite(&mut slot.contacts, created.unwrap_or_default());
         let contact = !slot.contacts.is_empty();
         let young = self.simulator.watches()
             && self.config.young_blocks > 0
@@ -157,7 +157,10 @@ impl Simulations {
 
     /// Whether it has its verdict, or waits for it: then a second judgement of the first stage is only remembered. Of two
     /// contents under one hash, the second one is neither.
-    pub fn awaits(&mut self, slot: &Slot, probability: f32, score: f32) -> bool {
+    pub fn awaits(&mut self, slot: &mut Slot, probability: f32, score: f32) -> bool {
+        let callee = slot.tx.to.as_ref();
+        let created = callee.and_then(|callee| self.predecessors.creates(callee));
+        unite(&mut slot.contacts, created.unwrap_or_default());
         if self.judged.get(&slot.tx.hash) == Some(slot.fingerprint) {
             return true;
         }
@@ -165,10 +168,13 @@ impl Simulations {
         let Some(waiting) = waiting.filter(|w| w.slot.fingerprint == slot.fingerprint) else {
             return false;
         };
+        let known = waiting.slot.contacts.len();
+        unite(&mut waiting.slot.contacts, &slot.contacts);
+        // It is being executed without the creation that was announced meanwhile.
+        waiting.alone |= created.is_some() && waiting.slot.contacts.len() > known;
         if score > waiting.score {
             (waiting.probability, waiting.score) = (probability, score);
             waiting.slot.row = slot.row;
-            waiting.slot.contacts.clone_from(&slot.contacts);
             waiting.slot.matched.clone_from(&slot.matched);
             waiting.slot.signature_score = slot.signature_score;
         }
@@ -191,6 +197,7 @@ impl Simulations {
             retries: 0,
             alone: false,
             mined: false,
+            state: 0,
             before: Vec::new(),
         };
         self.pass_on(waiting, now_ms)
@@ -213,6 +220,7 @@ impl Simulations {
         // Where nothing comes before it, nothing is left out.
         waiting.alone &= !before.is_empty();
         waiting.due_ms = now_ms.saturating_add(self.config.deadline_ms + GRACE_MS);
+        waiting.state = self.state;
         let left_out = waiting.alone || self.config.backend == Executor::DebugTraceCall;
         let suspect = match &self.live {
             Some(_) => Some(Suspect {
@@ -240,12 +248,40 @@ impl Simulations {
             .remember(tx, slot.raw_copy(), &slot.contacts);
     }
 
-    /// What a simulated transaction that touches monitored contracts creates: calls of it touch them, too.
-    pub fn foresee(&mut self, created: &[Address], contacts: &[u16]) {
-        if !contacts.is_empty() {
-            let created = created.iter();
-            created.for_each(|address| self.predecessors.foresee(*address, contacts));
+    /// What a judged creation will create, where that was not known, or not to touch what this touches.
+    pub fn news(&self, slot: &Slot) -> Option<Address> {
+        let created = slot
+            .tx
+            .to
+            .is_none()
+            .then(|| slot.tx.from.create(slot.tx.nonce));
+        created.filter(|created| self.news_of(created, &slot.contacts))
+    }
+
+    /// What a simulation teaches of its suspect: whom it touches, and, where it was executed without what comes before it,
+    /// that this is not how it will be.
+    pub fn learn(&self, waiting: &mut Waiting, mut simulation: Simulation) -> Simulation {
+        let touched = self.simulator.indices(&simulation.touched);
+        unite(&mut waiting.slot.contacts, &touched);
+        simulation.complete &= !waiting.alone;
+        simulation
+    }
+
+    /// What a simulated transaction creates: calls of it touch what this touches, too. Answers what of it was not known.
+    pub fn foresee(&mut self, created: &[Address], contacts: &[u16]) -> Vec<Address> {
+        let created = created.iter().copied();
+        let created: Vec<_> = created
+            .filter(|address| self.news_of(address, contacts))
+            .collect();
+        for address in &created {
+            self.predecessors.foresee(*address, contacts);
         }
+        created
+    }
+
+    fn news_of(&self, created: &Address, contacts: &[u16]) -> bool {
+        let known = self.predecessors.creates(created);
+        !known.is_some_and(|known| contacts.iter().all(|contact| known.contains(contact)))
     }
 
     /// The next one whose result is overdue at `now_ms`: in a replay, what the capture has no simulation of.
@@ -327,8 +363,8 @@ impl Simulations {
 
     /// There is another state: what is harmless on one need not be so on the next.
     pub fn look_again(&mut self) {
-        // What is simulated meanwhile may still be on the state before.
-        self.looks = (self.harmless.len() + self.waiting.len()).min(AGAIN);
+        self.state += 1;
+        self.looks = AGAIN;
     }
 
     /// The next harmless one to look at again, longest ago first; none while one is looked at: new suspects do not wait
@@ -337,7 +373,9 @@ impl Simulations {
         if self.looks == 0 || self.looked_at.is_some() {
             return None;
         }
-        let next = self.harmless.pop_front()?;
+        let mut harmless = self.harmless.iter();
+        let next = harmless.position(|waiting| waiting.state != self.state)?;
+        let next = self.harmless.remove(next)?;
         self.looks -= 1;
         self.looked_at = Some(next.slot.tx.hash);
         Some(next)
@@ -387,7 +425,10 @@ impl Simulations {
         let Some(executed) = &record.executed else {
             return Some(Err(unreadable("an empty record".into())));
         };
-        let done = execute(&mut self.simulator, waiting, executed);
+        // What was announced between two tries is remembered since.
+        let mut before = waiting.before.clone();
+        before.extend(self.predecessors.before(&waiting.slot.tx));
+        let done = execute(&mut self.simulator, &waiting.slot, &before, executed);
         Some(done.map_err(|error| match error {
             Unfinished::State(error) => error.into(),
             Unfinished::Failed(failure) => failure,
@@ -400,6 +441,7 @@ fn remember(queue: &mut VecDeque<Waiting>, waiting: Waiting) {
     if waiting.mined {
         return;
     }
+    queue.retain(|other| other.slot.tx.hash != waiting.slot.tx.hash);
     let sender = waiting.slot.tx.from;
     let all = queue.iter().enumerate();
     let mut of_sender = all.filter(|(_, other)| other.slot.tx.from == sender);
@@ -423,17 +465,15 @@ fn remember(queue: &mut VecDeque<Waiting>, waiting: Waiting) {
 
 fn execute(
     simulator: &mut Simulator,
-    waiting: &Waiting,
+    slot: &Slot,
+    before: &[Earlier],
     executed: &Executed,
 ) -> Result<Simulation, Unfinished> {
     let environment = executed
         .environment()
         .map_err(|reason| Unfinished::Failed(Failure::new(FailureKind::State, reason)))?;
     let (state, deadline) = (executed.state(), Instant::now() + REPLAY);
-    let known = |hash| {
-        let mut before = waiting.before.iter();
-        before.find(|earlier| earlier.tx.hash == hash)
-    };
+    let known = |hash| before.iter().find(|earlier| earlier.tx.hash == hash);
     let steps = executed.before().iter().map(|one| {
         let tx = &known(one.hash)?.tx;
         Some(Step {
@@ -449,7 +489,7 @@ fn execute(
         )));
     };
     steps.push(Step {
-        tx: &waiting.slot.tx,
+        tx: &slot.tx,
         extras: executed.extras(),
     });
     simulator.simulate(&Local(&state), &environment, &steps, deadline)

@@ -320,6 +320,7 @@ fn answer(callee: u8, code: &[u8]) -> CodeAnswer {
         address: Address::repeat_byte(callee),
         code: code.to_vec().into(),
         created_at: None,
+        dating: false,
     }
 }
 
@@ -352,6 +353,24 @@ fn whoever_waits_goes_on_waiting_until_there_is_code() {
     );
     assert_eq!(codes.lookup(&callee, 100), Lookup::Known);
     assert_eq!(codes.awaited().count(), 0);
+}
+
+#[test]
+fn who_waits_is_judged_by_the_code_and_again_by_its_age() {
+    let contacts = Contacts::new(&[]).unwrap();
+    let mut codes = Codes::new(10);
+    let callee = Address::repeat_byte(1);
+    codes.wait(callee, waiting(1));
+    let undated = CodeAnswer {
+        dating: true,
+        ..answer(1, &[0])
+    };
+    assert_eq!(codes.insert(&undated, &contacts, 0).len(), 1);
+    assert_eq!(codes.lookup(&callee, 0), Lookup::Dating);
+    assert_eq!(codes.awaited().count(), 0, "asked for already");
+    codes.wait(callee, waiting(2));
+    assert_eq!(codes.insert(&answer(1, &[0]), &contacts, 0).len(), 2);
+    assert_eq!(codes.lookup(&callee, 0), Lookup::Known);
 }
 
 #[test]

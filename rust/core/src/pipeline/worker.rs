@@ -1,6 +1,6 @@
 //! The pipeline thread: takes items in order, judges transactions in small batches, emits events.
 
-use super::codes::{Lookup, Waiting};
+use super::codes::{Lookup, Waiting, is_payment};
 use super::dedup::Dedup;
 use super::latency::{Latency, LatencySnapshot};
 use super::output::Output;
@@ -231,7 +231,10 @@ impl Worker {
                 }
                 worker.look_on();
             }),
-            Item::Recorded(record) => self.after_batch(|worker| worker.replay(&record)),
+            Item::Recorded(record) => self.after_batch(|worker| {
+                worker.replay(&record);
+                worker.judge_callers();
+            }),
             Item::Anomaly(anomaly) => self.output.anomaly(anomaly),
             Item::Ready => self.output.send(Event::Ready),
             Item::End => {}
@@ -393,9 +396,10 @@ impl Worker {
         match self.stages.codes.lookup(&callee, block) {
             Lookup::Known => return,
             // Ether sent to an account without code.
-            Lookup::Empty if slot.tx.input.is_empty() => return,
+            Lookup::Empty if is_payment(&slot.tx) => return,
+            Lookup::Dating if !self.stages.judges() => return,
             _ if !self.stages.judges() => {}
-            Lookup::Stale | Lookup::Empty | Lookup::Unknown => {
+            known => {
                 let waiting = Waiting {
                     tx: slot.tx.clone(),
                     row: slot.row,
@@ -406,6 +410,9 @@ impl Worker {
                 self.stats
                     .rescore_dropped
                     .add(self.stages.codes.wait(callee, waiting));
+                if known == Lookup::Dating {
+                    return;
+                }
             }
         }
         if let Some(live) = &self.live {
@@ -545,9 +552,7 @@ impl Worker {
                 if simulations.awaits(slot, probability, score) {
                     continue;
                 }
-                if slot.tx.to.is_none() && !slot.again {
-                    self.created.push(slot.tx.from.create(slot.tx.nonce));
-                }
+                self.created.extend(simulations.news(slot));
                 if simulations.wants(slot, score) {
                     let slot = std::mem::take(&mut self.slots[i]);
                     let refused = simulations.submit(slot, probability, score, now);
@@ -639,9 +644,10 @@ impl Worker {
         let Some(simulations) = &mut self.simulations else {
             return;
         };
-        let Some(waiting) = simulations.take(hash) else {
+        let Some(mut waiting) = simulations.take(hash) else {
             return;
         };
+        let result = result.map(|simulation| simulations.learn(&mut waiting, simulation));
         let decides = result.as_ref().is_ok_and(Simulation::decides);
         let first = decides && simulations.conclude(&waiting);
         let (probability, stage_one) = (waiting.probability, waiting.score);
@@ -651,10 +657,8 @@ impl Worker {
         match result {
             Ok(simulation) => {
                 self.stats.simulated.add(1);
-                simulations.foresee(&simulation.created, &slot.contacts);
-                if contact {
-                    self.created.extend(&simulation.created);
-                }
+                let foreseen = simulations.foresee(&simulation.created, &slot.contacts);
+                self.created.extend(foreseen);
                 // A rule of full weight asks for no proof.
                 let certain = slot.signature_score >= 1.0;
                 let score = simulation

@@ -22,7 +22,7 @@ pub struct Suspect {
     pub tx: Arc<PendingTransaction>,
     /// As of [`Earlier`].
     pub raw: Option<(Bytes, bool)>,
-    /// Of the same sender, and pending too, by nonce: it may build on them.
+    /// Pending too, and it may build on them: of the same sender, by nonce, and its callee's creation by another.
     pub before: Vec<Earlier>,
     /// It is known to touch a monitored contract.
     pub contact: bool,

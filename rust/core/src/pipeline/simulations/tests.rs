@@ -129,8 +129,16 @@ fn a_call_of_what_a_pending_creation_will_create_counts_as_its_contact() {
     assert!(!all.wants(&mut creation(1, vec![]), 0.0));
     assert!(!all.wants(&mut calls(10, 1), 0.0), "of no interest");
     let mut attacker = creation(2, vec![0]);
+    let address = SENDER.create(2);
+    assert_eq!(all.news(&attacker), Some(address));
     assert!(all.wants(&mut attacker, 0.0));
     all.submit(attacker, 0.0, 0.0, 0);
+    assert_eq!(all.news(&creation(2, vec![])), None);
+    assert_eq!(
+        all.news(&creation(2, vec![1])),
+        Some(address),
+        "of another one, too"
+    );
     let mut call = calls(11, 2);
     assert!(all.wants(&mut call, 0.0));
     assert_eq!(call.contacts, [0], "as if it named it itself");
@@ -144,23 +152,23 @@ fn a_call_of_what_a_pending_creation_will_create_counts_as_its_contact() {
 fn a_second_judgement_is_remembered_while_it_waits_and_of_no_use_once_there_is_a_verdict() {
     let mut all = simulations();
     all.submit(touching(1), 0.1, 0.2, 0);
-    assert!(all.awaits(&touching(1), 0.5, 0.9));
-    let other = Slot {
+    assert!(all.awaits(&mut touching(1), 0.5, 0.9));
+    let mut other = Slot {
         fingerprint: 99,
         ..touching(1)
     };
     assert!(
-        !all.awaits(&other, 1.0, 1.0),
+        !all.awaits(&mut other, 1.0, 1.0),
         "other contents under its hash"
     );
     let waiting = all.take(&B256::repeat_byte(1)).expect("waits");
     assert_eq!((waiting.probability, waiting.score), (0.5, 0.9));
     assert!(
-        !all.awaits(&touching(1), 0.5, 0.9),
+        !all.awaits(&mut touching(1), 0.5, 0.9),
         "neither waits nor has a verdict"
     );
     all.conclude(&waiting);
-    assert!(all.awaits(&touching(1), 0.5, 0.9));
+    assert!(all.awaits(&mut touching(1), 0.5, 0.9));
 }
 
 #[test]
@@ -316,6 +324,68 @@ fn what_is_mined_while_it_is_simulated_is_not_looked_at_again() {
 }
 
 #[test]
+fn what_is_executed_while_its_callees_creation_is_announced_is_executed_again_with_it() {
+    let mut all = simulations();
+    let mut call = slot(2);
+    call.tx.to = Some(SENDER.create(1));
+    all.submit(call, 0.5, 0.5, 0);
+    let mut creation = touching(1);
+    creation.tx.to = None;
+    all.submit(creation, 0.0, 0.0, 0);
+    let mut again = slot(2);
+    again.tx.to = Some(SENDER.create(1));
+    assert!(all.awaits(&mut again, 0.1, 0.1));
+    let waiting = all.take(&B256::repeat_byte(2)).expect("waits");
+    assert_eq!((&waiting.slot.contacts[..], waiting.score), (&[0][..], 0.5));
+    all.keep_or_put_off(waiting, false, 0);
+    let waiting = all.due(u64::MAX).remove(0);
+    all.resubmit(waiting, 0);
+    let waiting = all.take(&B256::repeat_byte(2)).expect("waits");
+    assert!(!waiting.alone && waiting.before.len() == 1);
+}
+
+#[test]
+fn one_look_a_state_is_enough_and_none_too_many_where_it_changed_meanwhile() {
+    let mut all = simulations();
+    kept(&mut all, touching(1));
+    // On its way, and on the state before.
+    all.submit(touching(2), 0.0, 0.0, 0);
+    all.look_again();
+    for n in [1, 2] {
+        if n == 2 {
+            let waiting = all.take(&B256::repeat_byte(2)).expect("waits");
+            all.keep(waiting);
+        }
+        let next = all.next_look().expect("its turn");
+        assert_eq!(next.slot.tx.hash, B256::repeat_byte(n));
+        all.resubmit(next, 0);
+        let waiting = all.take(&B256::repeat_byte(n)).expect("waits");
+        all.keep(waiting);
+        assert!(all.next_look().is_none(), "the state is the same");
+    }
+}
+
+#[test]
+fn a_simulation_tells_whom_it_touches_and_alone_it_proves_nothing() {
+    let contract = MonitoredContract {
+        name: "Vault".into(),
+        ..MonitoredContract::default()
+    };
+    let mut all = of(&[contract], SimulationConfig::default());
+    all.submit(slot(1), 0.0, 0.0, 0);
+    let mut waiting = all.take(&B256::repeat_byte(1)).expect("waits");
+    let found = || Simulation {
+        touched: vec!["Vault".into()],
+        complete: true,
+        ..Simulation::default()
+    };
+    assert!(all.learn(&mut waiting, found()).complete);
+    assert_eq!(waiting.slot.contacts, [0]);
+    waiting.alone = true;
+    assert!(!all.learn(&mut waiting, found()).complete);
+}
+
+#[test]
 fn one_sender_does_not_push_out_the_others() {
     let mut all = simulations();
     let mut other = touching(1);
@@ -374,7 +444,13 @@ fn what_nothing_comes_before_is_never_alone() {
 fn a_call_of_what_a_simulated_transaction_created_has_its_contacts() {
     let mut all = simulations();
     let created = Address::repeat_byte(0xcc);
-    all.foresee(&[created], &[3]);
+    assert_eq!(all.foresee(&[created], &[]), [created]);
+    assert_eq!(
+        all.foresee(&[created], &[3]),
+        [created],
+        "of whom was not known"
+    );
+    assert!(all.foresee(&[created], &[3]).is_empty(), "known by now");
     let mut call = slot(1);
     call.tx.to = Some(created);
     assert!(all.wants(&mut call, 0.0));

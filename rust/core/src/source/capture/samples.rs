@@ -175,6 +175,7 @@ pub(crate) fn context(dice: &mut Dice) -> ContextEntry {
             address: dice.address(),
             code: dice.bytes(1_500),
             created_at: Some(1),
+            dating: false,
         }),
         2 => ContextEntry::Reorg(Reorg {
             at_ms: 3,

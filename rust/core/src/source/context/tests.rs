@@ -41,11 +41,13 @@ fn every_kind() -> Vec<ContextEntry> {
             address: Address::repeat_byte(8),
             code: Bytes::from(vec![0, 0xff]),
             created_at: Some(9),
+            dating: false,
         }),
         ContextEntry::Code(CodeAnswer {
             address: Address::ZERO,
             code: Bytes::new(),
             created_at: None,
+            dating: false,
         }),
     ]
 }

@@ -122,29 +122,33 @@ async fn answer(
     let dated_in_time = tokio::time::timeout(CREATION_PATIENCE, dated.as_mut())
         .await
         .ok();
+    let room = match dated_in_time {
+        Some(_) => None,
+        None => dating.try_acquire().ok(),
+    };
     let first = CodeAnswer {
         address,
         code: code.clone(),
         created_at: dated_in_time.flatten(),
+        dating: room.is_some(),
     };
     // A pipeline that is gone needs no answer.
     emit(&shared.items, Item::Code(first)).await.ok();
+    drop(turn);
     if dated_in_time.is_some() {
         return Ok(());
     }
-    drop(turn);
-    let Ok(_room) = dating.try_acquire() else {
+    let Some(_room) = room else {
         shared.stats.code_dropped.add(1);
         return Ok(());
     };
-    if let Some(block) = dated.await {
-        let second = CodeAnswer {
-            address,
-            code: code.clone(),
-            created_at: Some(block),
-        };
-        emit(&shared.items, Item::Code(second)).await.ok();
-    }
+    let second = CodeAnswer {
+        address,
+        created_at: dated.await,
+        code: code.clone(),
+        dating: false,
+    };
+    emit(&shared.items, Item::Code(second)).await.ok();
     Ok(())
 }
 

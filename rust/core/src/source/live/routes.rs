@@ -19,6 +19,8 @@ use tokio::sync::Notify;
 const MAX_ROUTES: usize = 4;
 /// A node that did not answer is asked last for this long: each question to it may cost a whole timeout.
 const REST: Duration = Duration::from_secs(30);
+/// Less than this is no time to answer in.
+const SOME_TIME: Duration = Duration::from_millis(100);
 
 pub struct Routes {
     http: Vec<HttpNode>,
@@ -150,24 +152,30 @@ impl Health {
         self.0.get().is_some_and(|at| at.elapsed() < REST)
     }
 
-    /// Until it is told otherwise, or where nobody waits any longer, it does not answer.
     fn watch(&self) -> Watch<'_> {
         Watch {
             health: self,
-            answered: false,
+            since: Instant::now(),
+            answered: None,
         }
     }
 }
 
+/// One question to a node. Where nobody waits for the answer any longer, the node is down if it had some time.
 struct Watch<'a> {
     health: &'a Health,
-    answered: bool,
+    since: Instant,
+    answered: Option<bool>,
 }
 
 impl Drop for Watch<'_> {
     fn drop(&mut self) {
-        let now = (!self.answered).then(Instant::now);
-        self.health.0.set(now);
+        let down = match self.answered {
+            Some(answered) => !answered,
+            None if self.since.elapsed() < SOME_TIME => return,
+            None => true,
+        };
+        self.health.0.set(down.then(Instant::now));
     }
 }
 
@@ -191,7 +199,7 @@ impl<'a> Node<'a> {
             Self::Http(node) => node.call(method, params).await,
             Self::Ws(rpc) => rpc.call(method, params, TIMEOUT).await,
         };
-        watch.answered = matches!(answer, Ok(_) | Err(RpcError::Refused { .. }));
+        watch.answered = Some(matches!(answer, Ok(_) | Err(RpcError::Refused { .. })));
         match (answer, &self) {
             (Ok(answer), _) if answer.is_null() => Err(RpcError::Null),
             (Err(RpcError::Refused { code, message }), Self::Http(node)) => {

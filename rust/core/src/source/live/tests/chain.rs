@@ -325,6 +325,7 @@ fn background_questions_go_to_the_rpc_urls_where_given() {
             item,
             Item::Code(CodeAnswer {
                 created_at: Some(0),
+                dating: false,
                 ..
             })
         )
