@@ -81,6 +81,9 @@ impl Predecessors {
 
     /// What a transaction that touches monitored contracts creates when it is executed.
     pub fn foresee(&mut self, address: Address, contacts: &[u16]) {
+        if let Some(creation) = self.created.get_mut(&address) {
+            return unite(&mut creation.contacts, contacts);
+        }
         let known = self.foreseen.entry(address).or_insert_with(|| {
             self.foreseen_order.push_back(address);
             Vec::new()
@@ -223,6 +226,16 @@ mod tests {
         let before = all.before(&creation(1, 10));
         let nonces: Vec<_> = before.iter().map(|earlier| earlier.tx.nonce).collect();
         assert_eq!(nonces, [0, 7, 8, 9]);
+    }
+
+    #[test]
+    fn what_a_creation_touches_when_it_is_simulated_is_known_of_what_it_creates() {
+        let mut all = Predecessors::default();
+        all.remember(creation(1, 7), None, &[]);
+        let created = Address::repeat_byte(1).create(7);
+        all.foresee(created, &[2]);
+        assert_eq!(all.creates(&created), Some(&[2][..]));
+        assert!(all.foreseen.is_empty());
     }
 
     #[test]
