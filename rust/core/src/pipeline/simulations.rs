@@ -127,10 +127,10 @@ impl Simulations {
     /// with such a contact will create, or its score is suspicious, or the code that it runs is young. Answers no for what
     /// was simulated before.
     pub fn wants(&mut self, slot: &mut Slot, score: f32) -> bool {
-        let callee = slot.tx.to.as_ref();
-        let created = callee.and_then(|callee| self.predecessors.creates(callee));
-        let age = created.map_or_else(|| slot.callee_age(), |_| Some(0));
-        unite(&mut slot.contacts, created.unwrap_or_default());
+        let age = match self.inherit(slot) {
+            true => Some(0),
+            false => slot.callee_age(),
+        };
         let contact = !slot.contacts.is_empty();
         let young = self.simulator.watches()
             && self.config.young_blocks > 0
@@ -158,9 +158,7 @@ impl Simulations {
     /// Whether it has its verdict, or waits for it: then a second judgement of the first stage is only remembered. Of two
     /// contents under one hash, the second one is neither.
     pub fn awaits(&mut self, slot: &mut Slot, probability: f32, score: f32) -> bool {
-        let callee = slot.tx.to.as_ref();
-        let created = callee.and_then(|callee| self.predecessors.creates(callee));
-        unite(&mut slot.contacts, created.unwrap_or_default());
+        let created = self.inherit(slot);
         if self.judged.get(&slot.tx.hash) == Some(slot.fingerprint) {
             return true;
         }
@@ -171,7 +169,7 @@ impl Simulations {
         let known = waiting.slot.contacts.len();
         unite(&mut waiting.slot.contacts, &slot.contacts);
         // It is being executed without the creation that was announced meanwhile.
-        waiting.alone |= created.is_some() && waiting.slot.contacts.len() > known;
+        waiting.alone |= created && waiting.slot.contacts.len() > known;
         if score > waiting.score {
             (waiting.probability, waiting.score) = (probability, score);
             waiting.slot.row = slot.row;
@@ -179,6 +177,14 @@ impl Simulations {
             waiting.slot.signature_score = slot.signature_score;
         }
         true
+    }
+
+    /// Whether its callee is still to be created; then it touches what the creation does.
+    fn inherit(&self, slot: &mut Slot) -> bool {
+        let callee = slot.tx.to.as_ref();
+        let created = callee.and_then(|callee| self.predecessors.creates(callee));
+        unite(&mut slot.contacts, created.unwrap_or_default());
+        created.is_some()
     }
 
     /// Passes a transaction on. Who will have no simulation is answered at once; it may be another one that gives way.

@@ -46,11 +46,16 @@ fn mined(from: Address, nonce: u64) -> MinedTransaction {
     }
 }
 
-/// Found harmless.
-fn kept(all: &mut Simulations, slot: Slot) {
+/// Passed on, and over.
+fn simulated(all: &mut Simulations, slot: Slot) -> Waiting {
     let hash = slot.tx.hash;
     all.submit(slot, 0.0, 0.0, 0);
-    let waiting = all.take(&hash).expect("waits");
+    all.take(&hash).expect("waits")
+}
+
+/// Found harmless.
+fn kept(all: &mut Simulations, slot: Slot) {
+    let waiting = simulated(all, slot);
     all.keep(waiting);
 }
 
@@ -283,8 +288,7 @@ fn what_had_no_verdict_is_tried_again_soon_and_then_with_each_head() {
 #[test]
 fn what_was_put_off_is_forgotten_once_it_is_mined() {
     let mut all = simulations();
-    all.submit(touching(1), 0.0, 0.0, 0);
-    let waiting = all.take(&B256::repeat_byte(1)).expect("waits");
+    let waiting = simulated(&mut all, touching(1));
     all.put_off(waiting, true, 0);
     all.mined(&[mined(SENDER, 1)]);
     assert!(all.due(u64::MAX).is_empty());
@@ -372,8 +376,7 @@ fn a_simulation_tells_whom_it_touches_and_alone_it_proves_nothing() {
         ..MonitoredContract::default()
     };
     let mut all = of(&[contract], SimulationConfig::default());
-    all.submit(slot(1), 0.0, 0.0, 0);
-    let mut waiting = all.take(&B256::repeat_byte(1)).expect("waits");
+    let mut waiting = simulated(&mut all, slot(1));
     let found = || Simulation {
         touched: vec!["Vault".into()],
         complete: true,
@@ -405,8 +408,7 @@ fn after_a_creation(all: &mut Simulations) -> Waiting {
     let mut creation = touching(1);
     creation.tx.to = None;
     all.submit(creation, 0.0, 0.0, 0);
-    all.submit(touching(2), 0.0, 0.0, 0);
-    all.take(&B256::repeat_byte(2)).expect("waits")
+    simulated(all, touching(2))
 }
 
 #[test]
@@ -432,8 +434,7 @@ fn what_was_executed_in_vain_is_executed_alone_the_next_time() {
 #[test]
 fn what_nothing_comes_before_is_never_alone() {
     let mut all = simulations();
-    all.submit(touching(1), 0.0, 0.0, 0);
-    let waiting = all.take(&B256::repeat_byte(1)).expect("waits");
+    let waiting = simulated(&mut all, touching(1));
     all.put_off(waiting, true, 0);
     let waiting = all.due(u64::MAX).remove(0);
     all.resubmit(waiting, 0);

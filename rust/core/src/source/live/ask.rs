@@ -5,7 +5,7 @@ use super::guard::guarded;
 use super::json::{self, Envelope, nests_within};
 use super::redact::SecretUrl;
 use super::report::{Outbox, Reporter};
-use super::routes::{HttpNode, Routes};
+use super::routes::{HttpNode, Routes, no_answer};
 use super::rpc::{RpcError, TIMEOUT, WsRpc};
 use super::transport::{self, Arrival, Socket};
 use crate::config::Limits;
@@ -199,10 +199,6 @@ impl Start {
 async fn answer(routes: &Routes, question: Question) {
     let asked = routes.ask_by(question.deadline, question.method, &question.params);
     (question.reply)(asked.await.map(|answer| answer.raw));
-}
-
-fn no_answer() -> RpcError {
-    RpcError::Transport("no answer in time".into())
 }
 
 /// A WebSocket connection that nothing is subscribed on.

@@ -89,7 +89,7 @@ impl Routes {
         };
         let asked = self.ask_in_turn(None, method, params, share);
         let answer = tokio::time::timeout_at(deadline.into(), asked).await;
-        answer.unwrap_or_else(|_| Err(RpcError::Transport("no answer in time".into())))
+        answer.unwrap_or_else(|_| Err(no_answer()))
     }
 
     /// `patience`: how long to wait before the next node is asked as well, by how many are left with it.
@@ -141,6 +141,11 @@ impl Routes {
         nodes.sort_by_key(|node| node.health().is_down());
         nodes
     }
+}
+
+/// Where the asker's own deadline passed.
+pub fn no_answer() -> RpcError {
+    RpcError::Transport("no answer in time".into())
 }
 
 /// Whether a node answers.
