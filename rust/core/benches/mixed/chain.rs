@@ -1,8 +1,8 @@
 //! A node at a recorded block of mainnet: it has the state before it, and that of every transaction of it.
 
-use crate::mainnet::{RecordedBlock, blocks};
+use crate::mainnet::{RecordedBlock, blocks, bounds};
 use crate::support::feed::Node;
-use crate::told::{bounds, changes, prestate};
+use crate::told::{changes, prestate};
 use alloy_consensus::TxEnvelope;
 use alloy_primitives::{Address, B256, Bytes, U256, hex, keccak256};
 use mempool_ids_core::simulate::execute::{Checks, Outcome, Sandbox};

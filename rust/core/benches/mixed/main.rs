@@ -259,7 +259,6 @@ fn both_json([whole, inside]: &[Histogram<u64>; 2]) -> Value {
 fn summary(rounds: &[&Round]) -> Value {
     let without = pooled(rounds.iter().map(|round| &round.without));
     let with = pooled(rounds.iter().map(|round| &round.with));
-    let p99 = |[_, inside]: &[Histogram<u64>; 2]| inside.value_at_quantile(0.99) as f64;
     let sum = |name: &str| -> u64 {
         let counts = rounds.iter().map(|round| round.with.stats[name].as_u64());
         counts.map(|count| count.expect("a counter")).sum()
@@ -268,7 +267,6 @@ fn summary(rounds: &[&Round]) -> Value {
         "rounds": rounds.len(),
         "without": both_json(&without),
         "with": both_json(&with),
-        "p99_ratio": p99(&with) / p99(&without),
         "simulated": sum("simulated"),
         "simulated_again": sum("simulated_again"),
         "state_fetches": sum("state_fetches"),

@@ -1,22 +1,10 @@
 //! Accounts as a node's `prestateTracer` tells of them.
 
-use crate::mainnet::RecordedBlock;
+use crate::mainnet::{RecordedBlock, bounds};
 use alloy_primitives::{B256, Bytes, U256};
 use mempool_ids_core::simulate::execute::{Checks, Sandbox};
-use mempool_ids_core::simulate::recorder::Bounds;
 use mempool_ids_core::simulate::state::{RecordedAccount, RecordedState};
 use serde_json::{Map, Value, json};
-use std::time::{Duration, Instant};
-
-/// Wide enough that nothing of a recorded block is cut.
-pub fn bounds() -> Bounds {
-    Bounds {
-        deadline: Instant::now() + Duration::from_secs(10),
-        frames: 1 << 14,
-        bytes: 1 << 26,
-        accesses: 1 << 18,
-    }
-}
 
 /// All of a state.
 pub fn prestate(state: &RecordedState) -> Value {

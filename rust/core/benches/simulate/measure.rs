@@ -2,12 +2,12 @@
 
 use crate::figures::histogram;
 use crate::machine::{Ticks, keccak_mb_per_second};
-use crate::mainnet::{RecordedBlock, apply, blocks};
+use crate::mainnet::{RecordedBlock, apply, blocks, bounds};
 use hdrhistogram::Histogram;
 use mempool_ids_core::simulate::diff::StateDiff;
 use mempool_ids_core::simulate::execute::{Checks, Environment, Execution, Outcome, Sandbox};
 use mempool_ids_core::simulate::flows::net;
-use mempool_ids_core::simulate::recorder::{Bounds, Recorder};
+use mempool_ids_core::simulate::recorder::Recorder;
 use mempool_ids_core::simulate::state::{RecordedState, StateError};
 use revm::context::{CfgEnv, TxEnv};
 use revm::database::CacheDB;
@@ -18,16 +18,6 @@ use std::time::{Duration, Instant};
 
 /// Gas of a transaction that only pays.
 const PAYMENT: u64 = 21_000;
-
-/// Wide enough that nothing of these is cut: the work is the whole work.
-pub fn bounds() -> Bounds {
-    Bounds {
-        deadline: Instant::now() + Duration::from_secs(60),
-        frames: 1 << 14,
-        bytes: 1 << 26,
-        accesses: 1 << 18,
-    }
-}
 
 /// What each transaction of a block changed and used, found once. `None` where the record of the block is not whole.
 struct Known {

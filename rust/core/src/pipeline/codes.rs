@@ -1,6 +1,7 @@
 //! Callees' code as facts, and the transactions that arrived before it.
 
 use super::contact::Contacts;
+use super::stage::held;
 use crate::chain::CodeAnswer;
 use crate::features::{CodeFacts, FeatureVector};
 use crate::tx::PendingTransaction;
@@ -44,8 +45,7 @@ pub struct Waiting {
 
 impl Waiting {
     fn bytes(&self) -> usize {
-        let raw = self.raw.as_ref().map_or(0, |(raw, _)| raw.len());
-        self.tx.input.len() + raw
+        held(&self.tx, self.raw.as_ref())
     }
 }
 

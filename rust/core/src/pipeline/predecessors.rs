@@ -1,5 +1,6 @@
 //! Pending transactions that a later one of the same sender may build on: what it creates is called before any block has it.
 
+use super::stage::held;
 use crate::simulate::suspect::Earlier;
 use crate::tx::PendingTransaction;
 use alloy_primitives::Address;
@@ -160,8 +161,7 @@ pub fn unite(known: &mut Vec<u16>, contacts: &[u16]) {
 }
 
 fn bytes(earlier: &Earlier) -> usize {
-    let raw = earlier.raw.as_ref().map_or(0, |(raw, _)| raw.len());
-    earlier.tx.input.len() + raw
+    held(&earlier.tx, earlier.raw.as_ref())
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ mod tests;
 
 use super::dedup::Dedup;
 use super::predecessors::{Predecessors, unite};
-use super::stage::Slot;
+use super::stage::{Slot, held};
 use crate::chain::MinedTransaction;
 use crate::config::{Executor, SimulationConfig};
 use crate::simulate::backend::Local;
@@ -457,10 +457,7 @@ fn remember(queue: &mut VecDeque<Waiting>, waiting: Waiting) {
         queue.remove(oldest);
     }
     queue.push_back(waiting);
-    let bytes = |waiting: &Waiting| {
-        let raw = waiting.slot.raw.as_ref().map_or(0, |(raw, _)| raw.len());
-        waiting.slot.tx.input.len() + raw
-    };
+    let bytes = |waiting: &Waiting| held(&waiting.slot.tx, waiting.slot.raw.as_ref());
     let mut held: usize = queue.iter().map(bytes).sum();
     while (queue.len() > HARMLESS || held > HARMLESS_BYTES)
         && let Some(oldest) = queue.pop_front()

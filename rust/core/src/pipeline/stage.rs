@@ -82,6 +82,11 @@ impl Clock {
     }
 }
 
+/// Bytes that it takes to keep a transaction: its calldata and its JSON.
+pub fn held(tx: &PendingTransaction, raw: Option<&(Bytes, bool)>) -> usize {
+    tx.input.len() + raw.map_or(0, |(raw, _)| raw.len())
+}
+
 impl Slot {
     /// Blocks since its callee was created, 0 of a creation; none where that is not known.
     pub fn callee_age(&self) -> Option<u64> {

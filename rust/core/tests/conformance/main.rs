@@ -10,19 +10,9 @@ mod prestate;
 mod recorded;
 mod traces;
 
-use mempool_ids_core::simulate::recorder::Bounds;
+use mainnet::bounds;
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::time::{Duration, Instant};
-
-fn bounds() -> Bounds {
-    Bounds {
-        deadline: Instant::now() + Duration::from_secs(60),
-        frames: 1 << 20,
-        bytes: 1 << 30,
-        accesses: 1 << 20,
-    }
-}
 
 /// Where two values differ first.
 fn difference(path: &str, ours: &Value, theirs: &Value) -> Option<String> {

@@ -7,6 +7,7 @@ use alloy_primitives::{Address, B256, Bloom, U256, address, hex, keccak256};
 use flate2::read::GzDecoder;
 use mempool_ids_core::simulate::diff::StateDiff;
 use mempool_ids_core::simulate::execute::Environment;
+use mempool_ids_core::simulate::recorder::Bounds;
 use mempool_ids_core::simulate::rules::Rules;
 use mempool_ids_core::simulate::state::{RecordedAccount, RecordedState, StateError};
 use mempool_ids_core::simulate::transaction::from_envelope;
@@ -18,6 +19,7 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
+use std::time::{Duration, Instant};
 
 /// EIP-4788.
 const BEACON_ROOTS: Address = address!("000f3df6d732807ef1319fb7b8bb8522d0beac02");
@@ -159,6 +161,16 @@ impl RecordedBlock {
             StateError::NoBlockHash(number) => *number != self.header.number.u64() - 1,
             _ => false,
         }
+    }
+}
+
+/// Wide enough that nothing of what was recorded is cut.
+pub fn bounds() -> Bounds {
+    Bounds {
+        deadline: Instant::now() + Duration::from_secs(60),
+        frames: 1 << 20,
+        bytes: 1 << 30,
+        accesses: 1 << 20,
     }
 }
 
