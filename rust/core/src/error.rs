@@ -5,7 +5,7 @@ use std::path::PathBuf;
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What went wrong where the caller must act. Malformed input of the stream is not an error but an
-/// [`Anomaly`](crate::event::Anomaly).
+/// [`Anomaly`](crate::evidence::Anomaly).
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The user's configuration cannot be used as given.

@@ -1,9 +1,10 @@
 //! Counters. Each is incremented where the thing it counts happens.
 
-use crate::event::AnomalyKind;
-use crate::simulate::suspect::FailureKind;
+use crate::evidence::AnomalyKind;
+use crate::evidence::FailureKind;
 use serde::Serialize;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// A relaxed atomic counter.
 #[derive(Debug, Default)]
@@ -67,7 +68,7 @@ pub struct Stats {
     pub simulated: Counter,
     /// Passed on once more with a new head, because the former simulation found them harmless.
     pub simulated_again: Counter,
-    /// Passed on, and without a verdict; by [`FailureKind`](crate::simulate::suspect::FailureKind).
+    /// Passed on, and without a verdict; by [`FailureKind`](crate::evidence::FailureKind).
     pub simulation_failures: Failures,
     /// Detections of the first stage that their simulation found harmless.
     pub exonerated: Counter,

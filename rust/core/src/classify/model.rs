@@ -3,7 +3,7 @@
 use super::manifest::{ModelEntry, Schema};
 use super::onnx::Session;
 use crate::config::ModelConfig;
-use crate::detection::Factor;
+use crate::evidence::Factor;
 use crate::error::{Error, Result};
 use std::sync::Arc;
 

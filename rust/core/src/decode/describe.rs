@@ -4,7 +4,8 @@ use super::{Decoded, Decoder, Method};
 use crate::tx::PendingTransaction;
 use alloy_dyn_abi::{DynSolValue, JsonAbiExt};
 use alloy_primitives::hex;
-use std::fmt::{self, Write};
+use std::fmt;
+use std::fmt::Write;
 
 /// Arguments, or words where the arguments cannot be read.
 const MAX_ARGUMENTS: usize = 32;

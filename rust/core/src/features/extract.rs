@@ -2,9 +2,12 @@
 
 use super::accounts::{Senders, Targets, new_by_nonce};
 use super::fees::{FeeWindow, log_tip};
-use super::patterns::{ADDRESS_BOOK, Evidence};
+use crate::bytecode::roles::ADDRESS_BOOK;
+use super::patterns::Evidence;
 use super::payload::{WordFacts, byte_entropy, selector_entropy};
-use super::{ChainView, CodeFacts, FEATURES, FeatureVector, KnownSelectors, MISSING};
+use super::{ChainView, KnownSelectors, MISSING};
+use crate::bytecode::CodeFacts;
+use crate::evidence::{FEATURES, FeatureVector};
 use crate::decode::{Decoded, Decoder};
 use crate::tx::PendingTransaction;
 use alloy_primitives::{Address, U256};

@@ -25,7 +25,7 @@
 //! it, borrow, liquidate): 1 where the transaction names both, 0.7 where it names one and the callee's code the other, 0.5
 //! where the code names both.
 
-use super::code::CodeFacts;
+use crate::bytecode::facts::CodeFacts;
 use crate::decode::Decoded;
 use crate::tx::PendingTransaction;
 use alloy_primitives::Address;

@@ -1,9 +1,10 @@
 //! Callees' code as facts, and the transactions that arrived before it.
 
 use super::contact::Contacts;
-use super::stage::held;
+use super::judge::held;
 use crate::chain::CodeAnswer;
-use crate::features::{CodeFacts, FeatureVector};
+use crate::bytecode::CodeFacts;
+use crate::evidence::FeatureVector;
 use crate::tx::PendingTransaction;
 use alloy_primitives::Address;
 use bytes::Bytes;
@@ -38,7 +39,7 @@ pub struct Waiting {
     pub tx: PendingTransaction,
     pub row: FeatureVector,
     pub fingerprint: u64,
-    /// As in [`Slot`](super::stage::Slot).
+    /// As in [`Slot`](super::judge::Slot).
     pub raw: Option<(Bytes, bool)>,
     pub arrived: Instant,
 }

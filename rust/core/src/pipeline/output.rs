@@ -1,10 +1,12 @@
 //! The bounded channel to Python.
 
-use crate::event::{Anomaly, AnomalyKind, Event};
+use crate::evidence::{Anomaly, AnomalyKind};
+use crate::event::Event;
 use crate::stats::Stats;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 /// Anomaly events of one kind per second; the counters count all.

@@ -1,11 +1,11 @@
 use super::codes::{Codes, Lookup, Waiting};
 use super::contact::Contacts;
 use super::dedup::Dedup;
-use super::tracker::Tracker;
+use super::follow::Tracker;
 use crate::chain::{BlockContents, CodeAnswer, Head, MinedTransaction};
 use crate::config::MonitoredContract;
-use crate::event::{Fate, Outcome};
-use crate::features::FEATURES;
+use crate::evidence::{Fate, Outcome};
+use crate::evidence::FEATURES;
 use crate::stats::Stats;
 use crate::tx::PendingTransaction;
 use alloy_primitives::{Address, B256};

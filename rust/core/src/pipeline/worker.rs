@@ -4,22 +4,24 @@ use super::codes::{Lookup, Waiting, is_payment};
 use super::dedup::Dedup;
 use super::latency::{Latency, LatencySnapshot};
 use super::output::Output;
-use super::simulations::{Simulations, Waiting as Awaiting};
-use super::stage::{Clock, Slot, Stages};
-use super::tracker::Tracker;
+use super::triage::{Simulations, Waiting as Awaiting};
+use super::judge::{Clock, Slot, Stages};
+use super::follow::Tracker;
 use crate::chain::{CodeAnswer, Head};
 use crate::config::{Emit, SensorConfig};
-use crate::detection::{DoneSimulation, SimulationStatus};
-use crate::event::{Anomaly, AnomalyKind, Event, Judged, Outcome, TransactionRecord};
+use crate::evidence::{DoneSimulation, SimulationStatus};
+use crate::evidence::{Anomaly, AnomalyKind, Outcome};
+use crate::event::{Event, Judged, TransactionRecord};
 use crate::signatures::{RuleCost, RuleSet};
-use crate::simulate::record::Record;
-use crate::simulate::simulation::Simulation;
-use crate::simulate::suspect::{Failure, FailureKind};
-use crate::source::capture::CaptureWriter;
-use crate::source::context::ContextEntry;
-use crate::source::live::LiveSource;
-use crate::source::queue::ItemReceiver;
-use crate::source::{Item, Raw, frame};
+use crate::evidence::RecordedSimulation;
+use crate::evidence::Simulation;
+use crate::evidence::{Failure, FailureKind};
+use crate::capture::CaptureWriter;
+use crate::capture::context::ContextEntry;
+use crate::feed::LiveSource;
+use crate::inbox::queue::ItemReceiver;
+use crate::inbox::{Item, Raw};
+use crate::wire;
 use crate::stats::Stats;
 use alloy_primitives::{Address, B256};
 use arc_swap::ArcSwapOption;
@@ -249,8 +251,8 @@ impl Worker {
     fn raw(&mut self, raw: &Raw, form: Form) {
         let clock = Clock::new(raw.at);
         let parsed = match form {
-            Form::Notification => frame::parse_notification(&raw.bytes, raw.unix_ms),
-            Form::Object | Form::Fetched => frame::parse_object(&raw.bytes, raw.unix_ms),
+            Form::Notification => wire::parse_notification(&raw.bytes, raw.unix_ms),
+            Form::Object | Form::Fetched => wire::parse_object(&raw.bytes, raw.unix_ms),
         };
         match parsed {
             Ok(tx) => {
@@ -606,7 +608,7 @@ impl Worker {
             return;
         };
         if let Some(capture) = &self.capture {
-            let record = Record {
+            let record = RecordedSimulation {
                 hash,
                 failure: Some(failure.clone()),
                 executed: None,
@@ -626,7 +628,7 @@ impl Worker {
         }
     }
 
-    fn replay(&mut self, record: &Record) {
+    fn replay(&mut self, record: &RecordedSimulation) {
         let start = Instant::now();
         let again = self.simulations.as_mut();
         if let Some(again) = again.and_then(|all| all.recall(&record.hash)) {

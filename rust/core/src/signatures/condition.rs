@@ -2,7 +2,7 @@
 
 use super::Subject;
 use crate::decode::Method;
-use crate::features::CodeFacts;
+use crate::bytecode::CodeFacts;
 use alloy_primitives::{Address, U256};
 
 /// Words looked at by a test on any word. Bounds the cost of a 2 MB calldata; a test `at` an index sees every word.

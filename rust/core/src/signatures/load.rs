@@ -2,7 +2,8 @@
 
 use super::invariant::Invariant;
 use super::lint::Lints;
-use super::parse::{self, BUILTIN_SIDS, Named, Parsed, Rule};
+use super::parse;
+use super::parse::{BUILTIN_SIDS, Named, Parsed, Rule};
 use super::threshold::{Suppression, Threshold};
 use std::collections::{BTreeSet, HashMap};
 use std::fs;

@@ -3,7 +3,7 @@
 use super::condition::View;
 use super::threshold::Counts;
 use super::{Matcher, RuleCost, RuleSet, Subject};
-use crate::detection::SignatureMatch;
+use crate::evidence::SignatureMatch;
 use std::sync::Arc;
 use std::time::Instant;
 

@@ -4,20 +4,23 @@ mod queue;
 #[cfg(test)]
 mod tests;
 
-use super::backend::{Backend, Local, Node};
-use super::execute::Environment;
-use super::keeper::Neighbourhood;
-use super::prefetch::{self, Prefetch};
-use super::record::{Before, Executed, Record};
-use super::simulator::{Simulator, Step, Unfinished};
+use super::evm::backend::{Backend, Local, Node};
+use super::evm::execute::Environment;
+use super::state::keeper::Neighbourhood;
+use super::state::prefetch;
+use super::state::prefetch::Prefetch;
+use crate::evidence::{Before, Executed, RecordedSimulation};
+use super::judge::simulator::{Simulator, Step, Unfinished};
 use super::state::head::{HeadBlock, HeadState};
-use super::state::{RecordedState, Recording, StateError, View};
-use super::suspect::{Failure, FailureKind, Simulated, Suspect};
-use super::transaction::{Extras, from_pending};
+use super::state::{RecordedState, Recording, Snapshot, StateError};
+use crate::evidence::{Failure, FailureKind, Simulated};
+use suspect::Suspect;
+use crate::tx::Extras;
+use super::evm::transaction::from_pending;
 use crate::config::{Executor, SimulationConfig};
-use crate::source::Item;
-use crate::source::live::Asker;
-use crate::source::queue::ItemSender;
+use crate::inbox::Item;
+use crate::node::Asker;
+use crate::inbox::queue::ItemSender;
 use crate::stats::Stats;
 use crate::thread::{busy, give_way};
 use alloy_primitives::B256;
@@ -26,7 +29,8 @@ use queue::{Queue, Room};
 use revm::DatabaseRef;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
 /// Bytes of fetched state that may wait.
@@ -88,7 +92,7 @@ impl Job {
     }
 
     /// What is executed: of the transactions before it those that no block has yet, and the suspect.
-    fn sequence(&self, state: &View) -> Result<Vec<Step<'_>>, StateError> {
+    fn sequence(&self, state: &Snapshot) -> Result<Vec<Step<'_>>, StateError> {
         let extras = self.extras.as_deref().unwrap_or_default();
         let before = self.suspect.before.iter().map(|earlier| &earlier.tx);
         let all = before.chain([&self.suspect.tx]).zip(extras);
@@ -253,7 +257,7 @@ impl Shared {
             let asks = job.fetched.as_ref().map(|_| (&self.asker, job.deadline));
             let foreseen = job.foreseen == Some(block.hash);
             let most = if foreseen { UNFORESEEN } else { usize::MAX };
-            let view = View::new(&self.state, &block, asks).asking_at_most(most);
+            let view = Snapshot::new(&self.state, &block, asks).asking_at_most(most);
             let (sequence, begun) = (job.sequence(&view), busy());
             let recording = Recording::new(view);
             let local = Local(&recording);
@@ -293,7 +297,7 @@ impl Shared {
                     match error {
                         StateError::Unforeseen => unforeseen(&error),
                         _ if late && many => unforeseen(&StateError::Unforeseen),
-                        _ if late => self::late(),
+                        _ if late => late(),
                         _ => error.into(),
                     }
                 }
@@ -340,7 +344,7 @@ impl Shared {
     fn end(
         &self,
         job: Job,
-        result: Result<super::simulation::Simulation, Failure>,
+        result: Result<crate::evidence::Simulation, Failure>,
         executed: Option<Executed>,
     ) {
         self.queue.end(&job.suspect.tx.from);
@@ -351,7 +355,7 @@ impl Shared {
         &self,
         hash: B256,
         since: Instant,
-        result: Result<super::simulation::Simulation, Failure>,
+        result: Result<crate::evidence::Simulation, Failure>,
         executed: Option<Executed>,
     ) {
         let failure = match (&result, &executed) {
@@ -360,7 +364,7 @@ impl Shared {
             (Ok(_), None) => Some(Failure::new(FailureKind::NotReady, "executed by a node")),
             (Ok(_), Some(_)) => None,
         };
-        let record = self.records.then_some(Record {
+        let record = self.records.then_some(RecordedSimulation {
             hash,
             failure,
             executed,

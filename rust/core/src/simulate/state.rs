@@ -8,7 +8,7 @@ mod view;
 
 pub use recorded::{RecordedAccount, RecordedState};
 pub use recording::Recording;
-pub use view::{View, ask, at};
+pub use snapshot::{Snapshot, ask, at};
 
 use alloy_primitives::{Address, B256, U256};
 use revm::database_interface::DBErrorMarker;

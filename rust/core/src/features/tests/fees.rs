@@ -1,4 +1,4 @@
-use super::super::fees::{FeeWindow, WARM, WINDOW, log_tip};
+use crate::features::fees::{FeeWindow, WARM, WINDOW, log_tip};
 use super::*;
 use proptest::prelude::*;
 

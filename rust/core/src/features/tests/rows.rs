@@ -1,4 +1,4 @@
-use super::super::payload::{byte_entropy, selector_entropy};
+use crate::features::payload::{byte_entropy, selector_entropy};
 use super::*;
 use alloy_primitives::{B256, hex};
 use proptest::prelude::*;

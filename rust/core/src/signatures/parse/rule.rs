@@ -1,6 +1,7 @@
 //! One rule.
 
-use super::fields::{self, Fields, Reader};
+use super::fields;
+use super::fields::{Fields, Reader};
 use super::{Rule, condition, review};
 use crate::signatures::condition::Condition;
 use crate::signatures::yaml::{Node, Value};

@@ -2,7 +2,7 @@
 
 use super::{OTHER, SENDER, Scene, VAULT, code, selector};
 use crate::decode::Method;
-use crate::features::CodeFacts;
+use crate::bytecode::CodeFacts;
 use crate::signatures::RuleSet;
 use alloy_primitives::{Address, U256};
 use std::path::Path;

@@ -2,7 +2,7 @@
 
 use super::{lint, load};
 use crate::decode::{Decoded, Method};
-use crate::features::CodeFacts;
+use crate::bytecode::CodeFacts;
 use crate::signatures::{Matcher, RuleSet, Subject};
 use crate::tx::PendingTransaction;
 use alloy_primitives::{Address, U256};

@@ -1,7 +1,7 @@
 //! What waits to be simulated: bounded, by priority, with a quota for each sender.
 
 use super::Job;
-use crate::simulate::suspect::FailureKind;
+use crate::evidence::FailureKind;
 use alloy_primitives::Address;
 use hashbrown::HashMap;
 use std::collections::VecDeque;
@@ -132,7 +132,7 @@ impl Waiting {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::simulate::suspect::Suspect;
+    use crate::simulate::pool::suspect::Suspect;
     use crate::tx::PendingTransaction;
     use std::sync::Arc;
     use std::time::Instant;

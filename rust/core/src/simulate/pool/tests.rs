@@ -2,16 +2,17 @@
 
 use super::*;
 use crate::config::Limits;
-use crate::simulate::execute::Environment;
+use crate::simulate::evm::execute::Environment;
 use crate::simulate::state::head::{Changes, HeadBlock};
-use crate::source::live::tests::node::{FakeNode, Reply, Request};
-use crate::source::queue::{ItemReceiver, queue};
+use crate::feed::tests::node::{FakeNode, Reply, Request};
+use crate::inbox::queue::{ItemReceiver, queue};
 use crate::tx::PendingTransaction;
 use alloy_primitives::{Address, U256, keccak256};
 use revm::context::BlockEnv;
 use revm::primitives::hardfork::SpecId;
 use serde_json::{Value, json};
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::SeqCst;
 
 const SENDER: Address = Address::repeat_byte(0x5e);
 const CONTRACT: Address = Address::repeat_byte(0xc0);

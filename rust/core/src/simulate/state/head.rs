@@ -1,14 +1,15 @@
 //! The chain's state at its head as far as it is known: shared by all simulations, carried on from block to block.
 
 use super::answers::{ToldAccount, ToldDiff};
-use crate::simulate::execute::Environment;
-use crate::simulate::rules::is_precompile;
+use crate::simulate::evm::execute::Environment;
+use crate::chain::forks::is_precompile;
 use alloy_primitives::map::{AddressMap, AddressSet, B256Map, HashMap};
 use alloy_primitives::{Address, B256, U256, address};
 use revm::bytecode::Bytecode;
 use revm::primitives::KECCAK_EMPTY;
 use revm::state::AccountInfo;
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// EIP-4788.

@@ -1,0 +1,351 @@
+//! What one linear pass over a contract's code tells.
+
+use super::roles::{Roles, is_flash_provider};
+use crate::decode::words::{Limbs, address_of};
+use alloy_primitives::{Address, B256, U256, keccak256};
+use hashbrown::HashSet;
+use std::sync::LazyLock;
+
+/// Bytes scanned: above init code's limit (EIP-3860), and about 0.2 ms.
+const MAX_CODE: usize = 64 << 10;
+/// Selectors and addresses kept.
+const MAX_SELECTORS: usize = 512;
+const MAX_ADDRESSES: usize = 128;
+/// Instructions between a call and a store that may still be of one function.
+const FUNCTION_SPAN: usize = 512;
+
+/// What one scan of a contract's code tells. Push data is never read as opcodes, and solc's metadata is left out.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CodeFacts {
+    pub size: u32,
+    pub delegatecall: bool,
+    /// EIP-1167 and other minimal proxies, EIP-1967, EIP-1822, OpenZeppelin's first slot, EIP-2535, Safe, EIP-7702.
+    pub known_proxy: bool,
+    /// CALL and STATICCALL.
+    pub call_sites: u32,
+    pub sload_sites: u32,
+    pub sstore_sites: u32,
+    /// A CALL whose value is not the constant 0 is followed by an SSTORE before its function ends.
+    pub value_call_before_sstore: bool,
+    /// PUSH4 constants, PUSH3 ones that are compared, and left-aligned PUSH32 ones; sorted, the first 512.
+    pub selectors: Vec<[u8; 4]>,
+    /// PUSH20 constants (and PUSH32 ones that look like addresses), sorted, the first 128.
+    pub addresses: Vec<Address>,
+    /// Union over `selectors` and `addresses`.
+    pub roles: Roles,
+    /// First block with this code.
+    pub created_at: Option<u64>,
+}
+
+impl CodeFacts {
+    /// `code`: runtime code, or a creation's init code. At most 64 KiB of it are read.
+    pub fn scan(code: &[u8], created_at: Option<u64>) -> Self {
+        let size = u32::try_from(code.len()).unwrap_or(u32::MAX);
+        let mut facts = Self {
+            size,
+            created_at,
+            ..Self::default()
+        };
+        if let Some(delegate) = delegation(code) {
+            facts.known_proxy = true;
+            facts.addresses.push(delegate);
+        } else {
+            let mut scan = Scan::new(&mut facts);
+            scan.run(without_metadata(&code[..code.len().min(MAX_CODE)]));
+            facts.known_proxy |= is_minimal_proxy(code);
+        }
+        facts.selectors.sort_unstable();
+        facts.addresses.sort_unstable();
+        facts.roles = facts
+            .selectors
+            .iter()
+            .fold(Roles::default(), |all, s| all.with(Roles::of(*s)));
+        if facts.addresses.iter().any(is_flash_provider) {
+            facts.roles = facts.roles.with(Roles::FLASH_ADDRESS);
+        }
+        facts
+    }
+}
+
+/// EIP-7702: 0xef0100 and the address whose code runs.
+fn delegation(code: &[u8]) -> Option<Address> {
+    let target = code.strip_prefix(&[0xef, 0x01, 0x00])?;
+    (target.len() == 20).then(|| Address::from_slice(target))
+}
+
+/// EIP-1167 and its shorter kin: they copy the calldata, push one address and delegate, in less than 100 bytes.
+fn is_minimal_proxy(code: &[u8]) -> bool {
+    const BEGINNINGS: [&[u8]; 5] = [
+        // EIP-1167, and the same with a shortened address.
+        &[0x36, 0x3d, 0x3d, 0x37, 0x3d, 0x3d, 0x3d, 0x36, 0x3d],
+        // 0age's, Solady's, and PUSH0's.
+        &[0x3d, 0x3d, 0x3d, 0x3d, 0x36, 0x3d, 0x3d, 0x37],
+        &[0x36, 0x5f, 0x5f, 0x37, 0x5f, 0x5f, 0x36, 0x5f],
+        &[0x36, 0x5f, 0x5f, 0x37, 0x5f, 0x5f, 0x5f, 0x36],
+        // Vyper's create_minimal_proxy_to before 0.3.
+        &[0x36, 0x60, 0x00, 0x60, 0x00, 0x37],
+    ];
+    code.len() < 100
+        && BEGINNINGS.iter().any(|b| code.starts_with(b))
+        && code.contains(&op::DELEGATECALL)
+}
+
+/// PUSH32 constants by which a proxy is known: storage slots of its implementation, and Safe's masterCopy() selector.
+static PROXY_CONSTANTS: LazyLock<[B256; 7]> = LazyLock::new(|| {
+    let minus_one = |text: &str| B256::from(U256::from_be_bytes(keccak256(text).0) - U256::from(1));
+    let mut master_copy = B256::ZERO;
+    master_copy[..4].copy_from_slice(&[0xa6, 0x19, 0x48, 0x6e]);
+    [
+        minus_one("eip1967.proxy.implementation"),
+        minus_one("eip1967.proxy.beacon"),
+        minus_one("eip1967.proxy.admin"),
+        keccak256("PROXIABLE"),
+        keccak256("org.zeppelinos.proxy.implementation"),
+        keccak256("diamond.standard.diamond.storage"),
+        master_copy,
+    ]
+});
+
+/// solc ends the code with CBOR metadata and its length in two bytes.
+fn without_metadata(code: &[u8]) -> &[u8] {
+    let Some((body, length)) = code.split_last_chunk::<2>() else {
+        return code;
+    };
+    let length = usize::from(u16::from_be_bytes(*length));
+    let Some(start) = body.len().checked_sub(length) else {
+        return code;
+    };
+    if metadata_starts(&code[start..]) {
+        &code[..start]
+    } else {
+        code
+    }
+}
+
+/// A CBOR map whose first key is one that solc writes.
+fn metadata_starts(bytes: &[u8]) -> bool {
+    const KEYS: [&[u8]; 5] = [
+        b"\x64ipfs",
+        b"\x65bzzr0",
+        b"\x65bzzr1",
+        b"\x64solc",
+        b"\x6cexperimental",
+    ];
+    bytes.split_first().is_some_and(|(map, rest)| {
+        (0xa1..=0xa4).contains(map) && KEYS.iter().any(|k| rest.starts_with(k))
+    })
+}
+
+/// Metadata inside the code (of a contract that it creates): its length, the two bytes of the length included.
+fn metadata_inside(bytes: &[u8]) -> Option<usize> {
+    if !metadata_starts(bytes) {
+        return None;
+    }
+    let longest = bytes.len().min(128).saturating_sub(1);
+    (6..longest)
+        .find(|end| usize::from(u16::from_be_bytes([bytes[*end], bytes[end + 1]])) == *end)
+        .map(|end| end + 2)
+}
+
+mod op {
+    pub const STOP: u8 = 0x00;
+    pub const EQ: u8 = 0x14;
+    pub const SLOAD: u8 = 0x54;
+    pub const SSTORE: u8 = 0x55;
+    pub const JUMP: u8 = 0x56;
+    pub const JUMPI: u8 = 0x57;
+    pub const JUMPDEST: u8 = 0x5b;
+    pub const PUSH0: u8 = 0x5f;
+    pub const PUSH32: u8 = 0x7f;
+    pub const DUP1: u8 = 0x80;
+    pub const DUP2: u8 = 0x81;
+    pub const DUP16: u8 = 0x8f;
+    pub const SWAP1: u8 = 0x90;
+    pub const SWAP16: u8 = 0x9f;
+    pub const CALL: u8 = 0xf1;
+    pub const RETURN: u8 = 0xf3;
+    pub const DELEGATECALL: u8 = 0xf4;
+    pub const STATICCALL: u8 = 0xfa;
+    pub const REVERT: u8 = 0xfd;
+    pub const INVALID: u8 = 0xfe;
+    pub const SELFDESTRUCT: u8 = 0xff;
+}
+
+/// Stack items an opcode takes and gives; pushes, dups and swaps are handled apart.
+const fn arity(opcode: u8) -> (u32, u32) {
+    match opcode {
+        0x01..=0x07 | 0x0a..=0x0b | 0x10..=0x14 | 0x16..=0x18 | 0x1a..=0x1d | 0x20 => (2, 1),
+        0x08 | 0x09 => (3, 1),
+        0x15 | 0x19 | 0x1e | 0x31 | 0x35 | 0x3b | 0x3f | 0x40 | 0x49 | 0x51 | 0x54 | 0x5c => (1, 1),
+        0x30 | 0x32..=0x34 | 0x36 | 0x38 | 0x3a | 0x3d | 0x41..=0x48 | 0x4a | 0x58..=0x5a => (0, 1),
+        0x37 | 0x39 | 0x3e | 0x5e => (3, 0),
+        0x3c => (4, 0),
+        0x50 | 0x56 | 0xff => (1, 0),
+        0x52 | 0x53 | 0x55 | 0x57 | 0x5d | 0xa0 | 0xf3 | 0xfd => (2, 0),
+        0xa1 => (3, 0),
+        0xa2 => (4, 0),
+        0xa3 => (5, 0),
+        0xa4 => (6, 0),
+        0xf0 => (3, 1),
+        0xf1 | 0xf2 => (7, 1),
+        0xf4 | 0xfa => (6, 1),
+        0xf5 => (4, 1),
+        _ => (0, 0),
+    }
+}
+
+/// State of the pass. The stack is followed only as far as "is this item the constant zero", one bit each, top first.
+struct Scan<'a> {
+    facts: &'a mut CodeFacts,
+    seen_selectors: HashSet<[u8; 4]>,
+    seen_addresses: HashSet<Address>,
+    zeros: u64,
+    /// The stack where the last conditional jump fell through: its target usually follows the branch that reverts.
+    zeros_at_branch: u64,
+    after_end: bool,
+    after_push: bool,
+    /// Instructions left in which an SSTORE belongs to the function of the last value call.
+    span: usize,
+}
+
+impl<'a> Scan<'a> {
+    fn new(facts: &'a mut CodeFacts) -> Self {
+        Self {
+            facts,
+            seen_selectors: HashSet::new(),
+            seen_addresses: HashSet::new(),
+            zeros: 0,
+            zeros_at_branch: 0,
+            after_end: false,
+            after_push: false,
+            span: 0,
+        }
+    }
+
+    fn run(&mut self, code: &[u8]) {
+        let mut at = 0;
+        while let Some(opcode) = code.get(at).copied() {
+            if let Some(length) = (0xa1..=0xa4)
+                .contains(&opcode)
+                .then(|| metadata_inside(&code[at..]))
+                .flatten()
+            {
+                at += length;
+                continue;
+            }
+            at += 1;
+            self.span = self.span.saturating_sub(1);
+            if (op::PUSH0..=op::PUSH32).contains(&opcode) {
+                let end = (at + usize::from(opcode - op::PUSH0)).min(code.len());
+                let data = &code[at..end];
+                self.zeros = self.zeros << 1 | u64::from(data.iter().all(|b| *b == 0));
+                self.constant(data, &code[end..]);
+                self.after_push = true;
+                at = end;
+            } else {
+                self.step(opcode);
+                self.after_push = false;
+            }
+        }
+    }
+
+    fn step(&mut self, opcode: u8) {
+        match opcode {
+            op::CALL => {
+                self.facts.call_sites += 1;
+                // Gas, address, value.
+                if self.zeros >> 2 & 1 == 0 {
+                    self.span = FUNCTION_SPAN;
+                }
+            }
+            op::STATICCALL => self.facts.call_sites += 1,
+            op::DELEGATECALL => self.facts.delegatecall = true,
+            op::SLOAD => self.facts.sload_sites += 1,
+            op::SSTORE => {
+                self.facts.sstore_sites += 1;
+                self.facts.value_call_before_sstore |= self.span > 0;
+            }
+            // A jump to a constant stays in the function, or calls an inner one and comes back; any other returns.
+            op::JUMP if !self.after_push => self.span = 0,
+            op::STOP | op::RETURN | op::SELFDESTRUCT => self.span = 0,
+            _ => {}
+        }
+        match opcode {
+            op::DUP1..=op::DUP16 => {
+                self.zeros = self.zeros << 1 | self.zeros >> (opcode - op::DUP1) & 1
+            }
+            op::SWAP1..=op::SWAP16 => {
+                let n = opcode - op::SWAP1 + 1;
+                let differ = (self.zeros ^ self.zeros >> n) & 1;
+                self.zeros ^= differ | differ << n;
+            }
+            op::JUMPDEST if self.after_end => self.zeros = self.zeros_at_branch,
+            _ => {
+                let (takes, gives) = arity(opcode);
+                self.zeros = self.zeros >> takes << gives;
+            }
+        }
+        if opcode == op::JUMPI {
+            self.zeros_at_branch = self.zeros;
+        }
+        self.after_end = match opcode {
+            op::REVERT | op::INVALID => true,
+            op::JUMPDEST => false,
+            op::JUMP | op::STOP | op::RETURN | op::SELFDESTRUCT => {
+                self.zeros_at_branch = 0;
+                true
+            }
+            _ => self.after_end,
+        };
+    }
+
+    /// `rest` is the code after the push.
+    fn constant(&mut self, data: &[u8], rest: &[u8]) {
+        match *data {
+            [a, b, c, d] => self.selector([a, b, c, d]),
+            // A selector with a leading zero; other three-byte constants are numbers.
+            [b, c, d] if matches!(rest, [op::EQ, ..] | [op::DUP2, op::EQ, ..]) => {
+                self.selector([0, b, c, d])
+            }
+            _ => match data.len() {
+                20 => self.address(Address::from_slice(data)),
+                32 => self.word(data),
+                _ => {}
+            },
+        }
+    }
+
+    fn word(&mut self, data: &[u8]) {
+        let Some(word) = data.first_chunk::<32>() else {
+            return;
+        };
+        if Limbs::of(word).looks_like_address() {
+            self.address(address_of(word));
+        } else if let ([a, b, c, d, rest @ ..], true) = (word, word[0] != 0)
+            && rest.iter().all(|b| *b == 0)
+        {
+            self.selector([*a, *b, *c, *d]);
+        }
+        self.facts.known_proxy |= PROXY_CONSTANTS.iter().any(|c| c == word);
+    }
+
+    fn selector(&mut self, selector: [u8; 4]) {
+        let mask_or_zero = selector == [0xff; 4] || selector == [0; 4];
+        if !mask_or_zero
+            && self.facts.selectors.len() < MAX_SELECTORS
+            && self.seen_selectors.insert(selector)
+        {
+            self.facts.selectors.push(selector);
+        }
+    }
+
+    fn address(&mut self, address: Address) {
+        let mask_or_zero = address == Address::repeat_byte(0xff) || address.is_zero();
+        if !mask_or_zero
+            && self.facts.addresses.len() < MAX_ADDRESSES
+            && self.seen_addresses.insert(address)
+        {
+            self.facts.addresses.push(address);
+        }
+    }
+}

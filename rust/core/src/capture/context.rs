@@ -1,0 +1,88 @@
+//! What influences features and outcomes beside the transactions: captured with its position among them, so that a replay
+//! hands the pipeline the same items in the same order.
+
+use crate::inbox::Item;
+use crate::chain::{BlockContents, CodeAnswer, Head};
+use crate::chain::Reorg;
+use crate::evidence::RecordedSimulation;
+use serde::de::DeserializeOwned;
+
+/// An item that is no transaction and has an effect.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ContextEntry {
+    Head(Head),
+    Block(BlockContents),
+    Reorg(Reorg),
+    Code(CodeAnswer),
+    Simulation(Box<RecordedSimulation>),
+}
+
+impl ContextEntry {
+    /// `None` for transactions, which are captured as such, and for what a source says of itself.
+    pub fn of(item: &Item) -> Option<Self> {
+        Some(match item {
+            Item::Head(head) => Self::Head(head.clone()),
+            Item::Block(block) => Self::Block(block.clone()),
+            Item::Reorg(reorg) => Self::Reorg(reorg.clone()),
+            Item::Code(code) => Self::Code(code.clone()),
+            Item::Simulated(simulated) => Self::Simulation(simulated.record.clone()?),
+            Item::Recorded(record) => Self::Simulation(record.clone()),
+            Item::Notification(_) | Item::Object(_) | Item::Fetched(_) => return None,
+            Item::Transaction { .. } | Item::Announced { .. } => return None,
+            Item::State | Item::Anomaly(_) | Item::Ready | Item::End => return None,
+        })
+    }
+
+    /// The column `kind`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Head(_) => "head",
+            Self::Block(_) => "block",
+            Self::Reorg(_) => "reorg",
+            Self::Code(_) => "code",
+            Self::Simulation(_) => "simulation",
+        }
+    }
+
+    /// The column `body`: the entry's fields as one JSON object.
+    pub fn body(&self) -> String {
+        let json = match self {
+            Self::Head(head) => serde_json::to_string(head),
+            Self::Block(block) => serde_json::to_string(block),
+            Self::Reorg(reorg) => serde_json::to_string(reorg),
+            Self::Code(code) => serde_json::to_string(code),
+            Self::Simulation(record) => serde_json::to_string(record),
+        };
+        json.expect("plain structs always serialize")
+    }
+
+    /// The inverse of [`kind`](Self::kind) and [`body`](Self::body); an error is a reason for people.
+    pub fn from_parts(kind: &str, body: &[u8]) -> Result<Self, String> {
+        fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, String> {
+            serde_json::from_slice(body).map_err(|e| format!("context: {e}"))
+        }
+        match kind {
+            "head" => read(body).map(Self::Head),
+            "block" => read(body).map(Self::Block),
+            "reorg" => read(body).map(Self::Reorg),
+            "code" => read(body).map(Self::Code),
+            "simulation" => read(body).map(Self::Simulation),
+            _ => Err("context of an unknown kind".into()),
+        }
+    }
+}
+
+impl From<ContextEntry> for Item {
+    fn from(entry: ContextEntry) -> Self {
+        match entry {
+            ContextEntry::Head(head) => Item::Head(head),
+            ContextEntry::Block(block) => Item::Block(block),
+            ContextEntry::Reorg(reorg) => Item::Reorg(reorg),
+            ContextEntry::Code(code) => Item::Code(code),
+            ContextEntry::Simulation(record) => Item::Recorded(record),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,326 @@
+//! The tree as geth's `callTracer` writes it, and back: recorded traces and a node's answers have this form.
+
+use super::{CallKind, Frame, FrameLog, Trace};
+use alloy_primitives::{Address, B256, Bytes, U256, U64, hex};
+use serde::Deserialize;
+use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use std::borrow::Cow;
+use std::fmt;
+use std::fmt::Write;
+use std::thread;
+
+/// Frames inside each other, at the most: the EVM allows 1,024 below the transaction's own, and a self-destruction.
+pub const MAX_DEPTH: usize = 1_026;
+/// Frames of one trace, at the most. A transaction of 36 million gas makes some 300,000.
+const MAX_FRAMES: usize = 1 << 19;
+/// Nested deeper than this, a trace is read on a thread with a stack for it.
+const SHALLOW: usize = 128;
+/// A level takes some 2 kB of stack.
+const STACK: usize = 16 << 20;
+
+/// Why a text is no trace.
+#[derive(Debug, thiserror::Error)]
+#[error("trace: {0}")]
+pub struct TraceError(String);
+
+impl Trace {
+    /// Reads a `callTracer` tree, with or without logs.
+    ///
+    /// # Errors
+    /// Where it is no such tree, or beyond what the EVM can produce.
+    pub fn from_json(text: &str) -> Result<Self, TraceError> {
+        let nesting = nesting(text);
+        if nesting > 4 * MAX_DEPTH {
+            return Err(TraceError(format!("{nesting} levels of JSON")));
+        }
+        if nesting <= SHALLOW {
+            return read(text);
+        }
+        thread::scope(|scope| {
+            let reader = thread::Builder::new().stack_size(STACK);
+            let reader = reader
+                .spawn_scoped(scope, || read(text))
+                .map_err(|error| TraceError(format!("no thread to read it: {error}")))?;
+            reader
+                .join()
+                .unwrap_or_else(|_| Err(TraceError("its reader panicked".into())))
+        })
+    }
+
+    /// Writes a `callTracer` tree; `logs`: with logs.
+    pub fn to_json(&self, logs: bool) -> String {
+        let mut out = String::new();
+        let mut open: Vec<u16> = Vec::new();
+        for (index, frame) in self.frames.iter().enumerate() {
+            while open.last().is_some_and(|depth| *depth >= frame.depth) {
+                open.pop();
+                out.push_str("]}");
+            }
+            if index > 0 && !out.ends_with('[') {
+                out.push(',');
+            }
+            head(&mut out, frame, logs);
+            let parents = self
+                .frames
+                .get(index + 1)
+                .is_some_and(|next| next.depth > frame.depth);
+            if parents {
+                out.push_str(r#","calls":["#);
+                open.push(frame.depth);
+            } else {
+                out.push('}');
+            }
+        }
+        open.iter().for_each(|_| out.push_str("]}"));
+        out
+    }
+}
+
+/// Levels of JSON, by its brackets.
+fn nesting(text: &str) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let (mut quoted, mut escaped) = (false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'{' | b'[' if !quoted => {
+                depth += 1;
+                deepest = deepest.max(depth);
+            }
+            b'}' | b']' if !quoted => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    deepest
+}
+
+fn read(text: &str) -> Result<Trace, TraceError> {
+    let mut trace = Trace::default();
+    let mut json = serde_json::Deserializer::from_str(text);
+    json.disable_recursion_limit();
+    let seed = FrameSeed {
+        trace: &mut trace,
+        parent: 0,
+        depth: 0,
+    };
+    seed.deserialize(&mut json)
+        .and_then(|()| json.end())
+        .map_err(|error| TraceError(error.to_string()))?;
+    Ok(trace)
+}
+
+/// Writes a frame without its calls and without its end.
+fn head(out: &mut String, frame: &Frame, logs: bool) {
+    let write = |out: &mut String| -> fmt::Result {
+        write!(
+            out,
+            r#"{{"type":"{}","from":"{:#x}","gas":"{:#x}","gasUsed":"{:#x}","input":"{}""#,
+            frame.kind.name(),
+            frame.from,
+            frame.gas,
+            frame.gas_used,
+            frame.input
+        )?;
+        if let Some(to) = frame.to {
+            write!(out, r#","to":"{to:#x}""#)?;
+        }
+        if let Some(value) = frame.value {
+            write!(out, r#","value":"{value:#x}""#)?;
+        }
+        if !frame.output.is_empty() {
+            write!(out, r#","output":"{}""#, frame.output)?;
+        }
+        if let Some(error) = &frame.error {
+            write!(out, r#","error":{}"#, serde_json::json!(error))?;
+        }
+        if let Some(reason) = revert_reason(frame) {
+            write!(out, r#","revertReason":{}"#, serde_json::json!(reason))?;
+        }
+        if logs && !frame.logs.is_empty() {
+            let logs: Vec<_> = frame.logs.iter().map(log).collect();
+            write!(out, r#","logs":{}"#, serde_json::json!(logs))?;
+        }
+        Ok(())
+    };
+    write(out).expect("a string takes everything");
+}
+
+fn log(log: &FrameLog) -> serde_json::Value {
+    serde_json::json!({
+        "address": log.address, "topics": log.topics, "data": log.data,
+        "index": format!("{:#x}", log.index), "position": format!("{:#x}", log.position),
+    })
+}
+
+/// The text of `revert("…")`, as Solidity encodes it.
+fn revert_reason(frame: &Frame) -> Option<String> {
+    const ERROR: [u8; 4] = [0x08, 0xc3, 0x79, 0xa0];
+    if frame.error.as_deref() != Some("execution reverted") {
+        return None;
+    }
+    let body = frame.output.strip_prefix(&ERROR)?;
+    let word = |at: usize| {
+        let word = body.get(at..at.checked_add(32)?)?;
+        usize::try_from(U256::from_be_slice(word)).ok()
+    };
+    let start = word(0)?;
+    let length = word(start)?;
+    let text = start.checked_add(32)?;
+    let text = body.get(text..text.checked_add(length)?)?;
+    std::str::from_utf8(text).ok().map(str::to_owned)
+}
+
+/// Appends a frame and all it made.
+struct FrameSeed<'a> {
+    trace: &'a mut Trace,
+    parent: u32,
+    depth: u16,
+}
+
+impl<'de> DeserializeSeed<'de> for FrameSeed<'_> {
+    type Value = ();
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for FrameSeed<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a call frame")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let Self {
+            trace,
+            parent,
+            depth,
+        } = self;
+        if usize::from(depth) > MAX_DEPTH || trace.frames.len() >= MAX_FRAMES {
+            return Err(A::Error::custom("deeper or larger than the EVM allows"));
+        }
+        let index = trace.frames.len();
+        trace.frames.push(Frame {
+            depth,
+            parent,
+            ..Frame::default()
+        });
+        let mut typed = false;
+        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+            let frame = &mut trace.frames[index];
+            match key.as_ref() {
+                "type" => {
+                    let name: Cow<'de, str> = map.next_value()?;
+                    let kind = CallKind::ALL.into_iter().find(|kind| kind.name() == name);
+                    frame.kind = kind.ok_or_else(|| A::Error::custom("unknown type of call"))?;
+                    typed = true;
+                }
+                "from" => frame.from = map.next_value()?,
+                "to" => frame.to = map.next_value()?,
+                "value" => frame.value = map.next_value()?,
+                "gas" => frame.gas = quantity(&mut map)?,
+                "gasUsed" => frame.gas_used = quantity(&mut map)?,
+                "input" => frame.input = bytes(&mut map)?,
+                "output" => frame.output = bytes(&mut map)?,
+                "error" => frame.error = map.next_value::<Option<String>>()?.map(Cow::Owned),
+                "logs" => {
+                    let logs: Option<Vec<LogJson>> = map.next_value()?;
+                    let logs = logs.unwrap_or_default();
+                    frame.logs = logs.into_iter().map(Into::into).collect();
+                }
+                "calls" => map.next_value_seed(CallsSeed {
+                    trace: &mut *trace,
+                    parent: index as u32,
+                    depth: depth + 1,
+                })?,
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                }
+            }
+        }
+        if typed {
+            Ok(())
+        } else {
+            Err(A::Error::missing_field("type"))
+        }
+    }
+}
+
+/// `null` is zero.
+fn quantity<'de, A: MapAccess<'de>>(map: &mut A) -> Result<u64, A::Error> {
+    Ok(map.next_value::<Option<U64>>()?.unwrap_or_default().to())
+}
+
+/// With or without a prefix; `""` and `null` are empty.
+fn bytes<'de, A: MapAccess<'de>>(map: &mut A) -> Result<Bytes, A::Error> {
+    let text: Option<Cow<'de, str>> = map.next_value()?;
+    let bytes = hex::decode(text.as_deref().unwrap_or_default());
+    bytes.map(Bytes::from).map_err(A::Error::custom)
+}
+
+struct CallsSeed<'a> {
+    trace: &'a mut Trace,
+    parent: u32,
+    depth: u16,
+}
+
+impl<'de> DeserializeSeed<'de> for CallsSeed<'_> {
+    type Value = ();
+
+    fn deserialize<D: serde::Deserializer<'de>>(self, json: D) -> Result<(), D::Error> {
+        json.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for CallsSeed<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a list of call frames")
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut calls: A) -> Result<(), A::Error> {
+        while calls
+            .next_element_seed(FrameSeed {
+                trace: &mut *self.trace,
+                parent: self.parent,
+                depth: self.depth,
+            })?
+            .is_some()
+        {}
+        Ok(())
+    }
+}
+
+#[derive(Deserialize)]
+struct LogJson {
+    address: Address,
+    #[serde(default)]
+    topics: Vec<B256>,
+    #[serde(default)]
+    data: Bytes,
+    #[serde(default)]
+    position: U64,
+    #[serde(default)]
+    index: U64,
+}
+
+impl From<LogJson> for FrameLog {
+    fn from(log: LogJson) -> Self {
+        Self {
+            address: log.address,
+            topics: log.topics,
+            data: log.data,
+            position: log.position.to::<u64>() as u32,
+            index: log.index.to::<u64>() as u32,
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Live transactions: every WebSocket endpoint at once, on one thread.
+//!
+//! [`thread`] runs everything. [`connection`] is one connection's life and [`reconnect`] strings them together;
+//! [`session`] tells frames apart, [`rpc`] asks, [`resync`] reads what was missed. [`heads`], [`blocks`], [`code`] and
+//! [`fetch`] work in the background. [`ask`] is a thread of its own, for the state that simulations read.
+
+mod ask;
+mod blocks;
+mod code;
+mod connection;
+mod endpoint;
+mod fetch;
+mod guard;
+mod hashes;
+mod heads;
+mod json;
+mod reconnect;
+mod redact;
+mod report;
+mod resync;
+mod routes;
+mod rpc;
+mod session;
+mod silence;
+mod thread;
+mod transport;
+
+#[cfg(test)]
+pub(crate) mod tests;
+
+pub use crate::node::ask::{Asked, Asker};
+use crate::node::redact::SecretUrl;
+pub(crate) use crate::node::redact::printable;
+pub use crate::node::rpc::RpcError;
+use thread::Start;
+use crate::inbox::queue::ItemSender;
+use crate::config::{Limits, LiveConfig};
+use crate::error::{Error, Result};
+use crate::stats::{EndpointSnapshot, EndpointStats, Stats};
+use alloy_primitives::{Address, B256};
+use rustls::ClientConfig;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use tokio::sync::{Notify, mpsc};
+
+/// Transactions asked for by name that wait.
+const FETCHES: usize = 1024;
+
+/// The running source. Dropping it stops it.
+pub struct LiveSource {
+    urls: Vec<SecretUrl>,
+    endpoints: Vec<Arc<EndpointStats>>,
+    code: code::CodeRequests,
+    fetches: mpsc::Sender<B256>,
+    stop: Arc<Notify>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl LiveSource {
+    /// Starts connecting to all endpoints and returns at once. Items: `Ready` once every endpoint is subscribed or has
+    /// failed its first attempt, at least one being subscribed; `End` last, after [`stop`](Self::stop) or where every
+    /// endpoint serves another chain than `chain_id`.
+    ///
+    /// # Errors
+    /// [`Error::Config`] where a URL cannot be used or `SSL_CERT_FILE` cannot be read.
+    pub fn start(
+        config: &LiveConfig,
+        chain_id: u64,
+        limits: &Limits,
+        stats: Arc<Stats>,
+        items: ItemSender,
+    ) -> Result<LiveSource> {
+        let tls = transport::tls_config().map_err(Error::Config)?;
+        Self::start_with(tls, config, chain_id, limits, stats, items)
+    }
+
+    fn start_with(
+        tls: Arc<ClientConfig>,
+        config: &LiveConfig,
+        chain_id: u64,
+        limits: &Limits,
+        stats: Arc<Stats>,
+        items: ItemSender,
+    ) -> Result<LiveSource> {
+        let urls = parse_urls("websocket_urls", &config.websocket_urls, &["ws", "wss"])?;
+        if urls.is_empty() || urls.len() > usize::from(u16::MAX) {
+            return Err(Error::Config(
+                "chain.websocket_urls: at least one URL is needed".into(),
+            ));
+        }
+        let rpc_urls = parse_urls("rpc_urls", &config.rpc_urls, &["http", "https"])?;
+        let client = http_client(&tls)?;
+        let endpoints: Vec<_> = urls
+            .iter()
+            .map(|_| Arc::new(EndpointStats::default()))
+            .collect();
+        let (code, codes) = code::queue(stats.clone());
+        let (fetches, wanted) = mpsc::channel(FETCHES);
+        let stop = Arc::new(Notify::new());
+        let start = Start {
+            config: config.clone(),
+            chain_id,
+            limits: limits.clone(),
+            stats,
+            items,
+            tls,
+            client,
+            urls: urls.clone(),
+            rpc_urls,
+            endpoints: endpoints.clone(),
+            codes,
+            wanted,
+            stop: stop.clone(),
+        };
+        let thread = std::thread::Builder::new()
+            .name("mempool-ids-live".into())
+            .spawn(move || start.run())
+            .map_err(|error| Error::Config(format!("no thread for the live source: {error}")))?;
+        Ok(Self {
+            urls,
+            endpoints,
+            code,
+            fetches,
+            stop,
+            thread: Mutex::new(Some(thread)),
+        })
+    }
+
+    /// The endpoints' counters now, in the order of the configuration.
+    pub fn endpoints(&self) -> Vec<EndpointSnapshot> {
+        let pairs = self.urls.iter().zip(&self.endpoints);
+        pairs
+            .map(|(url, stats)| EndpointSnapshot {
+                endpoint: url.to_string(),
+                up: stats.up.get() == 1,
+                seen: stats.seen.get(),
+                first: stats.first.get(),
+                mean_lag_us: stats.lag_sum_us.get() as f64 / stats.lag_count.get().max(1) as f64,
+                connects: stats.connects.get(),
+                disconnects: stats.disconnects.get(),
+                messages: stats.messages.get(),
+                bytes: stats.bytes.get(),
+            })
+            .collect()
+    }
+
+    /// The same counters, shared: `seen`, `first` and lag are the pipeline's to fill, by [`Raw::endpoint`](crate::inbox::Raw::endpoint).
+    pub fn endpoint_stats(&self) -> &[Arc<EndpointStats>] {
+        &self.endpoints
+    }
+
+    /// Asks for the code of `address`; it arrives as `Item::Code`, a second time where its creation block took longer.
+    /// Never blocks: what is under way is not asked again, what has no room is dropped and counted.
+    pub fn request_code(&self, address: Address) {
+        self.code.request(address);
+    }
+
+    /// Asks the nodes for one transaction; it arrives as `Item::Fetched`, or as an anomaly where no node knows it.
+    pub fn fetch(&self, hash: B256) {
+        // Without room the caller asks more than any node answers; the next poll may succeed.
+        self.fetches.try_send(hash).ok();
+    }
+
+    /// Whether its thread is gone; what it has put in the queue may still be there.
+    pub fn has_ended(&self) -> bool {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
+        thread.as_ref().is_none_or(JoinHandle::is_finished)
+    }
+
+    /// Ends all connections and waits for the thread; `Item::End` is the last item.
+    pub fn stop(&self) {
+        self.stop.notify_one();
+        let thread = self
+            .thread
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(thread) = thread {
+            // A panic has been told as an anomaly, or ends the queue by itself.
+            thread.join().ok();
+        }
+    }
+}
+
+impl Drop for LiveSource {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn parse_urls(name: &str, urls: &[String], schemes: &[&str]) -> Result<Vec<SecretUrl>> {
+    let parse = |(n, text): (usize, &String)| {
+        SecretUrl::parse(text, schemes)
+            .map_err(|reason| Error::Config(format!("chain.{name}[{n}]: {reason}")))
+    };
+    urls.iter().enumerate().map(parse).collect()
+}
+
+fn http_client(tls: &ClientConfig) -> Result<reqwest::Client> {
+    reqwest::Client::builder()
+        .tls_backend_preconfigured(tls.clone())
+        .connect_timeout(transport::CONNECT_TIMEOUT)
+        .timeout(rpc::TIMEOUT)
+        .redirect(reqwest::redirect::Policy::none())
+        .build()
+        .map_err(|error| Error::Config(format!("no HTTP client: {}", error.without_url())))
+}

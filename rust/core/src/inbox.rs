@@ -1,0 +1,68 @@
+//! Where transactions come from. Live and replay differ here and nowhere else.
+
+pub mod capture;
+pub mod context;
+pub mod frame;
+pub mod live;
+pub mod queue;
+pub mod replay;
+
+use crate::chain::{BlockContents, CodeAnswer, Head};
+use crate::evidence::Anomaly;
+use crate::chain::Reorg;
+use crate::evidence::RecordedSimulation;
+use crate::evidence::Simulated;
+use crate::tx::PendingTransaction;
+use alloy_primitives::B256;
+use bytes::Bytes;
+use std::time::Instant;
+
+/// Raw JSON as received, with its arrival.
+#[derive(Debug, Clone)]
+pub struct Raw {
+    pub bytes: Bytes,
+    /// Index of the endpoint (live); 0 in a replay.
+    pub endpoint: u16,
+    /// When the read that completed it returned.
+    pub at: Instant,
+    /// Unix milliseconds of the same moment (or as recorded).
+    pub unix_ms: u64,
+}
+
+/// What a source hands to the pipeline, in order.
+#[derive(Debug, Clone)]
+pub enum Item {
+    /// A whole `eth_subscription` notification whose `params.result` is a transaction object.
+    Notification(Raw),
+    /// One transaction object: from a response, or a line of a JSON lines file.
+    Object(Raw),
+    /// A transaction that was asked for by name: it is handed on even where it was seen before.
+    Fetched(Raw),
+    /// A node announced a hash alone, for its figures; the contents come as an [`Object`](Self::Object) when they have been
+    /// asked for.
+    Announced {
+        hash: B256,
+        endpoint: u16,
+        at: Instant,
+    },
+    /// Already decoded (Parquet).
+    Transaction {
+        tx: Box<PendingTransaction>,
+        at: Instant,
+    },
+    Head(Head),
+    Block(BlockContents),
+    Reorg(Reorg),
+    Code(CodeAnswer),
+    /// The state of a new head is there to be simulated on.
+    State,
+    /// A suspect's simulation is over.
+    Simulated(Box<Simulated>),
+    /// The same, as a capture has it.
+    Recorded(Box<RecordedSimulation>),
+    Anomaly(Anomaly),
+    /// Live: every reachable endpoint is subscribed. Replay: the capture is open.
+    Ready,
+    /// Nothing follows.
+    End,
+}

@@ -1,0 +1,99 @@
+use super::*;
+use crate::evidence::{Anomaly, AnomalyKind};
+use bytes::Bytes;
+use std::time::Instant;
+
+fn object(len: usize) -> Item {
+    Item::Object(Raw {
+        bytes: Bytes::from(vec![0; len]),
+        endpoint: 0,
+        at: Instant::now(),
+        unix_ms: 0,
+    })
+}
+
+fn small(frames: usize, bytes: usize) -> (ItemSender, ItemReceiver) {
+    let limits = Limits {
+        queue_frames: frames,
+        queue_bytes: bytes,
+        ..Limits::default()
+    };
+    queue(&limits, Arc::new(Stats::default()))
+}
+
+#[test]
+fn items_arrive_in_order_and_end_follows_the_last_sender() {
+    let (tx, rx) = small(4, 1000);
+    for len in 1..4 {
+        tx.send(object(len)).unwrap();
+    }
+    drop(tx);
+    for len in 1..4 {
+        assert!(matches!(rx.try_recv(), Some(Item::Object(raw)) if raw.bytes.len() == len));
+    }
+    assert!(matches!(rx.try_recv(), Some(Item::End)));
+    assert!(matches!(
+        rx.recv_timeout(Duration::from_secs(1)),
+        Some(Item::End)
+    ));
+}
+
+#[test]
+fn bytes_are_bounded_and_released() {
+    let (tx, rx) = small(100, 1000);
+    assert!(tx.try_send(object(600)).unwrap().is_none());
+    assert!(tx.try_send(object(600)).unwrap().is_some());
+    assert!(tx.try_send(Item::Ready).unwrap().is_none());
+    assert!(rx.try_recv().is_some());
+    assert!(tx.try_send(object(600)).unwrap().is_none());
+}
+
+#[test]
+fn an_item_above_the_bound_passes_alone() {
+    let (tx, rx) = small(100, 10);
+    tx.send(object(5000)).unwrap();
+    assert!(tx.try_send(object(1)).unwrap().is_some());
+    assert!(rx.try_recv().is_some());
+    tx.send(object(1)).unwrap();
+}
+
+#[test]
+fn a_sender_waiting_for_bytes_or_for_a_place_learns_that_the_receiver_is_gone() {
+    for (frames, bytes) in [(100, 10), (1, 1000)] {
+        let (tx, rx) = small(frames, bytes);
+        tx.send(object(8)).unwrap();
+        let blocked = std::thread::spawn(move || tx.send(object(8)));
+        std::thread::sleep(Duration::from_millis(20));
+        assert!(!blocked.is_finished());
+        drop(rx);
+        assert_eq!(blocked.join().unwrap(), Err(Closed));
+    }
+}
+
+#[test]
+fn a_live_source_drops_after_its_patience_and_counts_it() {
+    let limits = Limits {
+        queue_frames: 1,
+        ..Limits::default()
+    };
+    let stats = Arc::new(Stats::default());
+    let (tx, rx) = queue(&limits, stats.clone());
+    let anomaly = Anomaly {
+        at_ms: 0,
+        kind: AnomalyKind::NodeError,
+        origin: String::new(),
+        reason: String::new(),
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        tx.offer(Item::Anomaly(anomaly.clone()), Duration::ZERO)
+            .await
+            .unwrap();
+        tx.offer(object(1), Duration::from_millis(5)).await.unwrap();
+    });
+    assert_eq!(stats.dropped_queue.get(), 1);
+    assert_eq!(rx.len(), 1);
+}

@@ -1,0 +1,286 @@
+//! Questions about the chain's state, on a thread and connections of their own: large answers must not hold up what is
+//! announced.
+
+use super::guard::guarded;
+use crate::wire::json;
+use crate::wire::json::{Envelope, nests_within};
+use super::redact::SecretUrl;
+use super::report::{Outbox, Reporter};
+use super::routes::{HttpNode, Routes, no_answer};
+use super::rpc::{RpcError, TIMEOUT, WsRpc};
+use super::transport;
+use super::transport::{Arrival, Socket};
+use crate::config::Limits;
+use crate::error::{Error, Result};
+use crate::evidence::AnomalyKind;
+use crate::inbox::queue::ItemSender;
+use crate::stats::Stats;
+use crate::thread::give_way;
+use bytes::Bytes;
+use futures_util::{SinkExt, StreamExt};
+use rustls::ClientConfig;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::LocalSet;
+use tokio_tungstenite::tungstenite::Message;
+
+/// Questions that wait.
+const WAITING: usize = 1_024;
+/// Questions under way.
+const CONCURRENT: usize = 32;
+/// Traces nest two levels a call.
+const MAX_NESTING: usize = 1_024;
+/// The parser goes as deep as the answer.
+const STACK: usize = 16 << 20;
+/// Between two attempts to connect.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// A raw result, or why there is none.
+pub type Asked = std::result::Result<Bytes, RpcError>;
+type Reply = Box<dyn FnOnce(Asked) + Send>;
+
+struct Question {
+    method: &'static str,
+    params: String,
+    deadline: Instant,
+    reply: Reply,
+}
+
+/// Asks the nodes of one chain. Its thread ends with the last clone.
+#[derive(Clone)]
+pub struct Asker {
+    questions: mpsc::Sender<Question>,
+}
+
+impl Asker {
+    /// Over the RPC URLs; where there are none, over WebSocket connections of its own. What the nodes fail to do is told
+    /// through `items`.
+    ///
+    /// # Errors
+    /// [`Error::Config`]: a URL cannot be used, or no thread can be had.
+    pub fn start(
+        websocket_urls: &[String],
+        rpc_urls: &[String],
+        chain_id: u64,
+        limits: &Limits,
+        stats: Arc<Stats>,
+        items: ItemSender,
+    ) -> Result<Self> {
+        let tls = transport::tls_config().map_err(Error::Config)?;
+        let http = super::parse_urls("rpc_urls", rpc_urls, &["http", "https"])?;
+        let sockets = match http.is_empty() {
+            true => super::parse_urls("websocket_urls", websocket_urls, &["ws", "wss"])?,
+            false => Vec::new(),
+        };
+        let (questions, asked) = mpsc::channel(WAITING);
+        let start = Start {
+            client: super::http_client(&tls)?,
+            http,
+            sockets,
+            chain_id,
+            message_bytes: limits.message_bytes,
+            tls,
+            stats,
+            items,
+        };
+        std::thread::Builder::new()
+            .name("mempool-ids-ask".into())
+            .stack_size(STACK)
+            .spawn(move || start.run(asked))
+            .map_err(|error| Error::Config(format!("no thread to ask the nodes: {error}")))?;
+        Ok(Self { questions })
+    }
+
+    /// Has one node after another asked until one answers, and hands over the raw result, or why there is none.
+    /// Never blocks. `reply` runs on the asking thread: it must be brief.
+    pub fn ask(
+        &self,
+        method: &'static str,
+        params: String,
+        deadline: Instant,
+        reply: impl FnOnce(Asked) + Send + 'static,
+    ) {
+        let question = Question {
+            method,
+            params,
+            deadline,
+            reply: Box::new(reply),
+        };
+        if let Err(error) = self.questions.try_send(question) {
+            let question = match error {
+                mpsc::error::TrySendError::Full(question)
+                | mpsc::error::TrySendError::Closed(question) => question,
+            };
+            let said = "too many questions wait".into();
+            (question.reply)(Err(RpcError::Transport(said)));
+        }
+    }
+
+    /// The same for several at once, waiting for all answers, at the longest until the deadline.
+    pub fn wait(&self, questions: Vec<(&'static str, String)>, deadline: Instant) -> Vec<Asked> {
+        let ask = |(method, params)| {
+            let (sender, receiver) = crossbeam_channel::bounded(1);
+            self.ask(method, params, deadline, move |answer| {
+                sender.send(answer).ok();
+            });
+            receiver
+        };
+        let asked: Vec<_> = questions.into_iter().map(ask).collect();
+        let answers = asked.iter().map(|answer| answer.recv_deadline(deadline));
+        answers
+            .map(|answer| answer.unwrap_or_else(|_| Err(no_answer())))
+            .collect()
+    }
+}
+
+struct Start {
+    client: reqwest::Client,
+    http: Vec<SecretUrl>,
+    sockets: Vec<SecretUrl>,
+    chain_id: u64,
+    message_bytes: usize,
+    tls: Arc<ClientConfig>,
+    stats: Arc<Stats>,
+    items: ItemSender,
+}
+
+impl Start {
+    fn run(self, asked: mpsc::Receiver<Question>) {
+        give_way();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .max_blocking_threads(4)
+            .build();
+        // Out of file handles: whoever asks learns that nobody answers.
+        let Ok(runtime) = runtime else { return };
+        LocalSet::new().block_on(&runtime, self.serve(asked));
+        runtime.shutdown_background();
+    }
+
+    /// Until nobody can ask any more.
+    async fn serve(self, mut asked: mpsc::Receiver<Question>) {
+        let outbox = Rc::new(Outbox::default());
+        let report = |origin| Reporter::new(outbox.clone(), self.stats.clone(), origin);
+        let nodes = self.http.into_iter().map(|url| {
+            let reporter = report(url.to_string());
+            let (client, bytes) = (self.client.clone(), self.message_bytes);
+            HttpNode::new(url, client, self.chain_id, bytes, MAX_NESTING, reporter)
+        });
+        let routes = Rc::new(Routes::new(nodes.collect()));
+        let mut sockets = tokio::task::JoinSet::new();
+        for (index, url) in (0..).zip(self.sockets) {
+            let socket = StateSocket {
+                index,
+                reporter: report(url.to_string()),
+                url,
+                chain_id: self.chain_id,
+                message_bytes: self.message_bytes,
+                tls: self.tls.clone(),
+                routes: routes.clone(),
+            };
+            sockets.spawn_local(async move { socket.keep_connected().await });
+        }
+        let (items, told) = (self.items, outbox.clone());
+        sockets.spawn_local(async move { told.deliver(&items).await });
+        let reporter = Rc::new(report("state".into()));
+        let room = Arc::new(Semaphore::new(CONCURRENT));
+        while let Ok(permit) = room.clone().acquire_owned().await
+            && let Some(question) = asked.recv().await
+        {
+            let (routes, reporter) = (routes.clone(), reporter.clone());
+            tokio::task::spawn_local(async move {
+                guarded(answer(&routes, question), &reporter).await;
+                drop(permit);
+            });
+        }
+    }
+}
+
+async fn answer(routes: &Routes, question: Question) {
+    let asked = routes.ask_by(question.deadline, question.method, &question.params);
+    (question.reply)(asked.await.map(|answer| answer.raw));
+}
+
+/// A WebSocket connection that nothing is subscribed on.
+struct StateSocket {
+    index: u16,
+    url: SecretUrl,
+    chain_id: u64,
+    message_bytes: usize,
+    tls: Arc<ClientConfig>,
+    routes: Rc<Routes>,
+    reporter: Reporter,
+}
+
+impl StateSocket {
+    async fn keep_connected(&self) {
+        loop {
+            let connected =
+                transport::connect(&self.url, self.tls.clone(), self.message_bytes).await;
+            let ended = match connected {
+                Ok(socket) => self.converse(socket).await,
+                Err(reason) => reason,
+            };
+            let said = format!("no state: {ended}");
+            self.reporter
+                .report(AnomalyKind::NodeError, &self.url.scrub(&said));
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Until the connection is lost; answers why.
+    async fn converse(&self, socket: Socket) -> String {
+        let (rpc, mut outgoing) = WsRpc::new();
+        let rpc = Rc::new(rpc);
+        let (mut sink, mut stream) = socket.split();
+        let exchange = async {
+            loop {
+                tokio::select! {
+                    Some(text) = outgoing.recv() => {
+                        if let Err(error) = sink.send(Message::text(text)).await {
+                            return error.to_string();
+                        }
+                    }
+                    message = stream.next() => match message {
+                        Some(Ok(Message::Text(text))) => settle(&rpc, text.into()),
+                        // The library answers pings.
+                        Some(Ok(_)) => {}
+                        Some(Err(error)) => return error.to_string(),
+                        None => return "the connection was closed".into(),
+                    }
+                }
+            }
+        };
+        let introduce = async {
+            let answer = rpc.call("eth_chainId", "[]", TIMEOUT).await;
+            let id = answer.map(|answer| json::string(answer.text()).and_then(json::quantity));
+            match id {
+                Ok(Some(id)) if id == self.chain_id => {
+                    self.routes.add(self.index, rpc.clone());
+                    std::future::pending().await
+                }
+                Ok(_) => "it serves another chain".to_owned(),
+                Err(error) => error.to_string(),
+            }
+        };
+        let ended = tokio::select! {
+            ended = exchange => ended,
+            ended = introduce => ended,
+        };
+        self.routes.remove(self.index);
+        rpc.close();
+        ended
+    }
+}
+
+/// Brings an answer to who asked; what is no answer is left.
+fn settle(rpc: &WsRpc, bytes: Bytes) {
+    if let Ok(text) = std::str::from_utf8(&bytes)
+        && nests_within(&bytes, MAX_NESTING)
+        && let Some(envelope) = Envelope::parse(text)
+    {
+        rpc.settle(&bytes, &envelope, Arrival::now()).ok();
+    }
+}

@@ -1,0 +1,427 @@
+//! The one place that knows every stage: a source, a thread that judges, a bounded channel of events.
+
+mod codes;
+mod contact;
+mod dedup;
+mod inspect;
+mod latency;
+mod measure;
+mod output;
+mod predecessors;
+mod simulations;
+mod stage;
+#[cfg(test)]
+mod tests;
+mod tracker;
+mod worker;
+
+use crate::config::{LiveConfig, MonitoredContract, SensorConfig, SimulationConfig, SourceConfig};
+use crate::decode::{Decoded, Decoder};
+use crate::evidence::SignatureMatch;
+use crate::error::{Error, Result};
+use crate::event::Event;
+use crate::event::json::Origin;
+use crate::bytecode::CodeFacts;
+use crate::signatures::{Matcher, RuleSet, Subject};
+use crate::simulate::state::keeper::{Keeper, Neighbourhood};
+use crate::simulate::pool::Pool;
+use crate::simulate::judge::simulator::Simulator;
+use crate::simulate::state::head::HeadState;
+use crate::capture::CaptureWriter;
+use crate::node::Asker;
+use crate::feed::LiveSource;
+use crate::inbox::queue::{ItemSender, queue};
+use crate::capture::replay::ReplaySource;
+use crate::stats::Stats;
+use crate::tx::PendingTransaction;
+use alloy_primitives::B256;
+use arc_swap::{ArcSwap, ArcSwapOption};
+use contact::Contacts;
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use output::Output;
+use triage::{Live, Simulations};
+use judge::Stages;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{JoinHandle, available_parallelism};
+use std::time::{Duration, Instant};
+use worker::{Published, Worker};
+
+pub use crate::tools::inspect::{Input, inspect};
+pub use crate::tools::measure::{StageCost, measure_stages};
+
+/// A running sensor: start it, pull events until [`Event::End`].
+pub struct Sensor {
+    config: SensorConfig,
+    stats: Arc<Stats>,
+    /// Loaded at construction, so that a bad file fails there and not in the run; taken by `start`.
+    prepared: Option<(Stages, Vec<Simulator>, Output)>,
+    running: Option<Running>,
+    events: Events,
+    /// What simulations read of them.
+    rules: Arc<ArcSwap<RuleSet>>,
+    reload: Arc<ArcSwapOption<RuleSet>>,
+    published: Arc<Mutex<Published>>,
+}
+
+struct Running {
+    source: Source,
+    worker: Option<JoinHandle<()>>,
+}
+
+enum Source {
+    Live(Arc<LiveSource>),
+    Replay(ReplaySource),
+}
+
+impl Sensor {
+    /// Loads model, rules and ABIs.
+    ///
+    /// # Errors
+    /// [`Error::Config`], [`Error::Rules`], [`Error::Model`], [`Error::Abi`]: what the user must change.
+    pub fn new(config: SensorConfig) -> Result<Self> {
+        let stats = Arc::new(Stats::default());
+        let stages = Stages::load(&config)?;
+        check_contracts(stages.matcher.rules(), &config)?;
+        let rules = Arc::new(ArcSwap::new(stages.matcher.rules().clone()));
+        let lossless = matches!(config.source, SourceConfig::Replay(_));
+        if lossless && config.capture.is_some() {
+            return Err(Error::Config(
+                "a replay cannot be captured: copy the capture instead".into(),
+            ));
+        }
+        let simulators = simulators(&config, &rules)?;
+        let (output, receiver, held) = Output::new(config.limits.events, lossless, stats.clone());
+        Ok(Self {
+            events: Events {
+                origin: Arc::new(Origin {
+                    sensor: config.sensor.clone(),
+                    chain_id: config.chain_id,
+                }),
+                receiver,
+                held,
+            },
+            config,
+            stats,
+            prepared: Some((stages, simulators, output)),
+            running: None,
+            rules,
+            reload: Arc::default(),
+            published: Arc::default(),
+        })
+    }
+
+    /// Starts the source and the pipeline thread. A second call does nothing.
+    pub fn start(&mut self) -> Result<()> {
+        if self.running.is_some() {
+            return Ok(());
+        }
+        let Some((stages, mut simulators, output)) = self.prepared.take() else {
+            return Err(Error::Config("this sensor failed to start before".into()));
+        };
+        let capture = self
+            .config
+            .capture
+            .as_ref()
+            .map(|c| CaptureWriter::start(c, self.config.chain_id, self.stats.clone()));
+        let (items, inbox) = queue(&self.config.limits, self.stats.clone());
+        let mut beside = None;
+        let (source, drop_after_ms) = match &self.config.source {
+            SourceConfig::Live(live) => {
+                if let Some(simulation) = &self.config.simulation
+                    && !simulators.is_empty()
+                {
+                    let threads = simulators.split_off(1);
+                    beside = Some(self.start_simulations(live, simulation, threads, &items)?);
+                }
+                let source = LiveSource::start(
+                    live,
+                    self.config.chain_id,
+                    &self.config.limits,
+                    self.stats.clone(),
+                    items,
+                )?;
+                (Source::Live(Arc::new(source)), live.drop_after_ms)
+            }
+            SourceConfig::Replay(replay) => {
+                let source = ReplaySource::start(
+                    replay,
+                    self.config.chain_id,
+                    &self.config.limits,
+                    self.stats.clone(),
+                    items,
+                )?;
+                (Source::Replay(source), u64::MAX)
+            }
+        };
+        let live = match &source {
+            Source::Live(live) => Some(live.clone()),
+            Source::Replay(_) => None,
+        };
+        // Known before the first transaction reaches them.
+        if let Some(live) = &live {
+            self.config
+                .contracts
+                .iter()
+                .for_each(|c| live.request_code(c.address));
+        }
+        let simulations = self.config.simulation.as_ref().zip(simulators.pop());
+        let simulations = simulations.map(|(config, simulator)| {
+            let threshold = self.config.detection.threshold;
+            Simulations::new(config, threshold, simulator, beside, self.stats.clone())
+        });
+        let worker = Worker::new(
+            &self.config,
+            stages,
+            simulations,
+            live,
+            capture.transpose()?,
+            output,
+            self.stats.clone(),
+            self.reload.clone(),
+            self.published.clone(),
+            drop_after_ms,
+        );
+        let worker = std::thread::Builder::new()
+            .name("ids-pipeline".into())
+            .spawn(move || worker.run(&inbox))
+            .map_err(|source| Error::Io {
+                path: "thread ids-pipeline".into(),
+                source,
+            })?;
+        self.running = Some(Running {
+            source,
+            worker: Some(worker),
+        });
+        Ok(())
+    }
+
+    /// What simulates beside the pipeline: threads of their own, and questions on connections of their own.
+    fn start_simulations(
+        &self,
+        live: &LiveConfig,
+        config: &SimulationConfig,
+        simulators: Vec<Simulator>,
+        items: &ItemSender,
+    ) -> Result<Live> {
+        let no_thread = |source| Error::Io {
+            path: "thread ids-simulate".into(),
+            source,
+        };
+        let asker = Asker::start(
+            &live.websocket_urls,
+            &live.rpc_urls,
+            self.config.chain_id,
+            &self.config.limits,
+            self.stats.clone(),
+            items.clone(),
+        )?;
+        let state = Arc::new(HeadState::new(config.state));
+        let monitored = self.config.contracts.iter().map(|c| c.address);
+        let neighbourhood = Arc::new(Neighbourhood::of(monitored));
+        let keeper = Keeper::start(
+            state.clone(),
+            neighbourhood.clone(),
+            asker.clone(),
+            self.config.chain_id,
+            items.clone(),
+            self.stats.clone(),
+        );
+        let pool = Pool::start(
+            config,
+            simulators,
+            state,
+            neighbourhood,
+            asker,
+            items.clone(),
+            self.stats.clone(),
+            self.config.capture.is_some(),
+        );
+        Ok(Live {
+            pool: pool.map_err(no_thread)?,
+            keeper: keeper.map_err(no_thread)?,
+        })
+    }
+
+    /// The receiving end, which can be read while another thread starts, stops or asks for figures.
+    pub fn events(&self) -> Events {
+        self.events.clone()
+    }
+
+    /// Replaces the rules between two batches; no transaction is lost. Keeps the old ones where the new do not load.
+    pub fn reload(&self, rules: &[String]) -> Result<()> {
+        let rules = Arc::new(RuleSet::load(rules)?);
+        check_contracts(&rules, &self.config)?;
+        self.rules.store(rules.clone());
+        self.reload.store(Some(rules));
+        Ok(())
+    }
+
+    /// Asks the nodes for one transaction; it then arrives like any other. Nothing happens in a replay.
+    pub fn fetch(&self, hash: B256) {
+        if let Some(Running {
+            source: Source::Live(live),
+            ..
+        }) = &self.running
+        {
+            live.fetch(hash);
+        }
+    }
+
+    /// Counters, endpoints, rule costs and latency as JSON.
+    pub fn stats_json(&self) -> serde_json::Value {
+        let mut all = self.stats.snapshot();
+        let published = self
+            .published
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        all.insert(
+            "latency_us".into(),
+            serde_json::to_value(published.latency).unwrap_or_default(),
+        );
+        all.insert(
+            "rules".into(),
+            serde_json::to_value(&published.rules).unwrap_or_default(),
+        );
+        all.insert("tracked".into(), published.tracked.into());
+        all.insert("queue".into(), published.queued.into());
+        let endpoints = match &self.running {
+            Some(Running {
+                source: Source::Live(live),
+                ..
+            }) => live.endpoints(),
+            _ => Vec::new(),
+        };
+        all.insert(
+            "endpoints".into(),
+            serde_json::to_value(endpoints).unwrap_or_default(),
+        );
+        all.into()
+    }
+
+    /// Asks the source to stop. What it had delivered is still judged; [`Event::End`] follows.
+    pub fn stop(&mut self) {
+        if let Some(running) = &mut self.running {
+            match &mut running.source {
+                Source::Live(live) => live.stop(),
+                Source::Replay(replay) => replay.stop(),
+            }
+        }
+    }
+}
+
+/// An invariant for a contract that is not monitored would never be checked, and nobody would know.
+fn check_contracts(rules: &RuleSet, config: &SensorConfig) -> Result<()> {
+    let names: Vec<_> = config.contracts.iter().map(|c| c.name.as_str()).collect();
+    rules.check_contracts(&names)
+}
+
+/// One for the pipeline, and one for each simulating thread of a live sensor.
+fn simulators(config: &SensorConfig, rules: &Arc<ArcSwap<RuleSet>>) -> Result<Vec<Simulator>> {
+    let Some(simulation) = config
+        .simulation
+        .as_ref()
+        .filter(|_| config.model.is_some())
+    else {
+        return Ok(Vec::new());
+    };
+    let threads = match (&config.source, simulation.threads) {
+        (SourceConfig::Replay(_), _) => 0,
+        // They wait for nodes at times, and one must not hold up the others.
+        (SourceConfig::Live(_), 0) => available_parallelism().map_or(2, |n| n.get().max(2)),
+        (SourceConfig::Live(_), threads) => threads,
+    };
+    (0..=threads)
+        .map(|_| {
+            let model = config.model.as_ref();
+            Simulator::new(&config.contracts, simulation, model, rules.clone())
+        })
+        .collect()
+}
+
+/// The receiving end of a sensor. Clones share one stream: each event goes to one of them.
+#[derive(Clone)]
+pub struct Events {
+    origin: Arc<Origin>,
+    receiver: Receiver<Event>,
+    held: Arc<AtomicUsize>,
+}
+
+impl Events {
+    /// Events in order: up to `limit`, as soon as there is one; empty where none came in time.
+    pub fn recv(&self, timeout: Duration, limit: usize) -> Vec<Event> {
+        let mut events = Vec::new();
+        match self.receiver.recv_timeout(timeout) {
+            Ok(event) => events.push(event),
+            Err(RecvTimeoutError::Timeout) => return events,
+            // The pipeline is gone: nothing follows, however often one asks.
+            Err(RecvTimeoutError::Disconnected) => return vec![Event::End],
+        }
+        while events.len() < limit
+            && let Ok(event) = self.receiver.try_recv()
+        {
+            events.push(event);
+        }
+        self.held
+            .fetch_sub(events.iter().map(output::weight).sum(), Relaxed);
+        events
+    }
+
+    pub fn origin(&self) -> &Origin {
+        &self.origin
+    }
+}
+
+impl Drop for Sensor {
+    fn drop(&mut self) {
+        self.stop();
+        // A lossless pipeline may be waiting for room in the channel: drain it until it ends.
+        let Some(worker) = self
+            .running
+            .as_mut()
+            .and_then(|running| running.worker.take())
+        else {
+            return;
+        };
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while !worker.is_finished() && Instant::now() < deadline {
+            let _ = self.events.recv(Duration::from_millis(20), usize::MAX);
+        }
+        if worker.is_finished() {
+            let _ = worker.join();
+        }
+    }
+}
+
+/// What `rules` say of one transaction, outside a running sensor (`rules test`).
+pub fn match_one(
+    rules: RuleSet,
+    contracts: &[MonitoredContract],
+    tx: &PendingTransaction,
+    code: Option<&[u8]>,
+) -> Result<Vec<SignatureMatch>> {
+    let contacts = Contacts::new(contracts)?;
+    let mut decoded = Decoded::default();
+    Decoder::for_contracts(contracts)?.decode(tx, &mut decoded);
+    let in_code = code.map(|code| contacts.in_bytes(code)).unwrap_or_default();
+    let mut touches = Vec::new();
+    contacts.of(tx, &in_code, &mut touches);
+    // A creation is judged by its init code.
+    let code = code.or(tx.to.is_none().then_some(tx.input.as_slice()));
+    let facts = code.map(|code| CodeFacts::scan(code, None));
+    let code_touches = if tx.to.is_none() { &touches } else { &in_code };
+    let subject = Subject {
+        tx,
+        decoded: &decoded,
+        code: facts.as_ref(),
+        touches: &touches,
+        code_touches,
+        monitored: contacts.addresses(),
+        block_number: None,
+    };
+    let mut matcher = Matcher::new(Arc::new(rules));
+    let mut matched = Vec::new();
+    matcher.evaluate(&subject, &mut matched);
+    Ok(matcher.report(&subject, &matched))
+}

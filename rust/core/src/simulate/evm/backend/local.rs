@@ -1,0 +1,44 @@
+//! revm, on any state.
+
+use super::{Backend, Look};
+use crate::simulate::evm::execute::{Checks, Environment, Outcome, Sandbox};
+use crate::simulate::judge::invariants::SandboxViews;
+use crate::simulate::evm::tracer::Bounds;
+use crate::simulate::state::StateError;
+use revm::DatabaseRef;
+use revm::context::TxEnv;
+
+/// Views that the invariants of one execution may ask.
+const VIEWS: usize = 256;
+
+/// Executes on a state that stays as it is.
+pub struct Local<'a, S>(pub &'a S);
+
+impl<S: DatabaseRef<Error = StateError>> Backend for Local<'_, S> {
+    fn execute(
+        &self,
+        environment: &Environment,
+        transactions: &[TxEnv],
+        bounds: Bounds,
+        look: Look,
+    ) -> Result<(), StateError> {
+        let mut sandbox = Sandbox::new(self.0, environment);
+        for transaction in transactions {
+            let before = sandbox.clone();
+            let execution = sandbox.execute(transaction.clone(), Checks::Pending, bounds);
+            if let Outcome::NoState(error) = execution.outcome {
+                return Err(error);
+            }
+            let views = SandboxViews::new(&before, &sandbox, bounds, VIEWS);
+            look(execution, &views);
+            if let Some(error) = views.missing() {
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    fn varies(&self) -> bool {
+        true
+    }
+}

@@ -1,0 +1,59 @@
+//! What was traced before, by whoever.
+
+use super::{Backend, Look};
+use crate::simulate::evm::diff::StateDiff;
+use crate::simulate::evm::execute::{Environment, Execution, Outcome};
+use crate::simulate::judge::invariants::RecordedViews;
+use crate::simulate::evm::tracer::{Bounds, Surroundings};
+use crate::simulate::state::StateError;
+use crate::evidence::trace::Trace;
+use alloy_primitives::U256;
+use revm::context::TxEnv;
+
+/// One trace. What it does not have (storage, balances) is unknown.
+pub struct Recorded(pub Trace);
+
+impl Backend for Recorded {
+    fn execute(
+        &self,
+        _: &Environment,
+        _: &[TxEnv],
+        _: Bounds,
+        look: Look,
+    ) -> Result<(), StateError> {
+        let trace = self.0.clone();
+        look(
+            of_trace(trace, StateDiff::default()),
+            &RecordedViews::new(&self.0),
+        );
+        Ok(())
+    }
+
+    fn varies(&self) -> bool {
+        false
+    }
+}
+
+/// An execution of which a call tree tells.
+pub fn of_trace(trace: Trace, diff: StateDiff) -> Execution {
+    let root = trace.root();
+    let error = root.and_then(|root| root.error.clone());
+    Execution {
+        outcome: match error {
+            None => Outcome::Succeeded,
+            Some(error) if error == "execution reverted" => Outcome::Reverted,
+            Some(error) => Outcome::Halted(error),
+        },
+        gas_used: root.map_or(0, |root| root.gas_used),
+        output: root.map(|root| root.output.clone()).unwrap_or_default(),
+        trace,
+        accesses: Vec::new(),
+        has_calls: true,
+        watched: false,
+        surroundings: Surroundings::default(),
+        cut: false,
+        early: false,
+        diff,
+        coinbase_payment: U256::ZERO,
+    }
+}

@@ -1,0 +1,295 @@
+//! Transactions on a state, each on what the former left, without changing the state itself.
+
+#[cfg(test)]
+mod tests;
+
+use super::diff::{AccountDiff, StateDiff};
+use super::tracer::{Access, Bounds, Stop, Surroundings, Tracer};
+use crate::simulate::state::StateError;
+use crate::evidence::trace::{CallKind, Frame, Trace};
+use alloy_primitives::{Address, Bytes, TxKind, U256};
+use revm::context::result::{EVMError, ExecutionResult, HaltReason, ResultAndState};
+use revm::context::{BlockEnv, CfgEnv, TxEnv};
+use revm::database::{AccountState, CacheDB};
+use revm::primitives::hardfork::SpecId;
+use revm::{Context, DatabaseCommit, DatabaseRef, InspectEvm, MainBuilder, MainContext};
+use std::borrow::Cow;
+
+/// Gas of a view: several are asked in one simulation, and hostile tokens answer them too.
+const VIEW_GAS: u64 = 10_000_000;
+
+/// The block that an execution happens in, and its rules.
+#[derive(Debug, Clone)]
+pub struct Environment {
+    pub chain_id: u64,
+    pub fork: SpecId,
+    pub block: BlockEnv,
+    /// EIP-4844's update fraction, where the chain has its own.
+    pub blob_base_fee_update_fraction: Option<u64>,
+}
+
+impl Environment {
+    /// Of what was executed somewhere else.
+    pub fn unknown(chain_id: u64) -> Self {
+        Self {
+            chain_id,
+            fork: SpecId::default(),
+            block: BlockEnv::default(),
+            blob_base_fee_update_fraction: None,
+        }
+    }
+}
+
+/// Which transactions are executed though no block could hold them now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Checks {
+    /// None: all that consensus demands is checked.
+    Consensus,
+    /// Those whose nonce is not the next one, or whose fee is below the base fee: they may be included later.
+    Pending,
+    /// Views, too: what no block holds needs no block's room.
+    View,
+}
+
+/// How an execution ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    Succeeded,
+    Reverted,
+    /// Out of gas, an invalid jump …: all its gas is used.
+    Halted(Cow<'static, str>),
+    /// No block can hold it.
+    Invalid(String),
+    /// Ended from outside before it was over.
+    Stopped(Stop),
+    /// The state it asked for could not be had.
+    NoState(StateError),
+}
+
+/// One executed transaction.
+#[derive(Debug)]
+pub struct Execution {
+    pub outcome: Outcome,
+    /// As the receipt says; 0 where it was not executed to its end.
+    pub gas_used: u64,
+    /// What it returned, or reverted with.
+    pub output: Bytes,
+    pub trace: Trace,
+    pub accesses: Vec<Access>,
+    pub surroundings: Surroundings,
+    /// Its trace has all calls, and not its logs and payments alone.
+    pub has_calls: bool,
+    /// Its storage and all accounts were watched: what it broke can be told.
+    pub watched: bool,
+    /// Something was beyond the bounds and is missing in the trace.
+    pub cut: bool,
+    /// Its nonce is not its sender's next one: what comes before it is not known.
+    pub early: bool,
+    /// What it changed; empty where it was not executed to its end.
+    pub diff: StateDiff,
+    /// Wei that the block's beneficiary gained: tips and bribes.
+    pub coinbase_payment: U256,
+}
+
+impl Execution {
+    fn unfinished(outcome: Outcome, recorder: Tracer) -> Self {
+        Self {
+            outcome,
+            gas_used: 0,
+            output: Bytes::new(),
+            trace: recorder.trace,
+            accesses: recorder.accesses,
+            surroundings: recorder.surroundings,
+            has_calls: true,
+            watched: true,
+            cut: recorder.cut,
+            early: false,
+            diff: StateDiff::default(),
+            coinbase_payment: U256::ZERO,
+        }
+    }
+}
+
+/// A state that can be changed without changing the one behind it.
+pub struct Sandbox<'a, S> {
+    state: CacheDB<&'a S>,
+    environment: &'a Environment,
+}
+
+// Not derived: that would ask the same of the state.
+impl<S> Clone for Sandbox<'_, S> {
+    fn clone(&self) -> Self {
+        Self {
+            state: self.state.clone(),
+            environment: self.environment,
+        }
+    }
+}
+
+impl<'a, S: DatabaseRef<Error = StateError>> Sandbox<'a, S> {
+    pub fn new(state: &'a S, environment: &'a Environment) -> Self {
+        Self {
+            state: CacheDB::new(state),
+            environment,
+        }
+    }
+
+    /// Executes a transaction on what the former ones left. One that is invalid, or not executed to its end, leaves
+    /// nothing.
+    pub fn execute(&mut self, transaction: TxEnv, checks: Checks, bounds: Bounds) -> Execution {
+        let early = match checks {
+            Checks::Pending => self.catch_up(&transaction),
+            Checks::Consensus | Checks::View => Ok(false),
+        };
+        match early {
+            Ok(early) => Execution {
+                early,
+                ..self.run(transaction, checks, bounds)
+            },
+            Err(error) => Execution::unfinished(Outcome::NoState(error), Tracer::new(bounds)),
+        }
+    }
+
+    /// Gives the sender the transaction's nonce where it is ahead: an address that is created hangs on it. Answers whether
+    /// it was.
+    fn catch_up(&mut self, transaction: &TxEnv) -> Result<bool, StateError> {
+        let sender = self.state.load_account(transaction.caller)?;
+        let early = sender.info.nonce < transaction.nonce;
+        if early {
+            sender.info.nonce = transaction.nonce;
+            if sender.account_state == AccountState::NotExisting {
+                sender.account_state = AccountState::None;
+            }
+        }
+        Ok(early)
+    }
+
+    fn run(&mut self, transaction: TxEnv, checks: Checks, bounds: Bounds) -> Execution {
+        let Self { state, environment } = self;
+        let first = first_frame(&transaction);
+        let mut evm = Context::mainnet()
+            .with_db(&mut *state)
+            .with_cfg(rules(environment, checks))
+            .with_block(environment.block.clone())
+            .build_mainnet_with_inspector(Tracer::new(bounds));
+        let done = evm.inspect_tx(transaction);
+        let recorder = evm.into_inspector().finish();
+        let ResultAndState {
+            result,
+            state: changes,
+        } = match done {
+            Ok(done) => done,
+            Err(error) => return Execution::unfinished(unfinished(error, &recorder), recorder),
+        };
+        let diff = match StateDiff::between(&*state, &changes) {
+            Ok(diff) => diff,
+            Err(error) => return Execution::unfinished(Outcome::NoState(error), recorder),
+        };
+        let beneficiary = diff.0.get(&environment.block.beneficiary);
+        let coinbase_payment = beneficiary.map_or(U256::ZERO, AccountDiff::gain);
+        state.commit(changes);
+        finished(first, result, recorder, diff, coinbase_payment)
+    }
+
+    /// What a call answers now: nobody pays for it, and it changes nothing.
+    ///
+    /// # Errors
+    /// How it ended, where it did not succeed.
+    pub fn view(&self, contract: Address, data: Bytes, bounds: Bounds) -> Result<Bytes, Outcome> {
+        let call = TxEnv {
+            kind: TxKind::Call(contract),
+            data,
+            gas_limit: VIEW_GAS.min(self.environment.block.gas_limit),
+            chain_id: None,
+            ..TxEnv::default()
+        };
+        let mut sandbox = Sandbox {
+            state: CacheDB::new(&self.state),
+            environment: self.environment,
+        };
+        let execution = sandbox.execute(call, Checks::View, bounds);
+        match execution.outcome {
+            Outcome::Succeeded => Ok(execution.output),
+            outcome => Err(outcome),
+        }
+    }
+}
+
+fn unfinished(error: EVMError<StateError>, recorder: &Tracer) -> Outcome {
+    match (recorder.stopped, error) {
+        (Some(stop), _) => Outcome::Stopped(stop),
+        (None, EVMError::Database(error)) => Outcome::NoState(error),
+        (None, error) => Outcome::Invalid(error.to_string()),
+    }
+}
+
+fn rules(environment: &Environment, checks: Checks) -> CfgEnv {
+    let mut rules = CfgEnv::new_with_spec(environment.fork).with_chain_id(environment.chain_id);
+    rules.blob_base_fee_update_fraction = environment.blob_base_fee_update_fraction;
+    // What the network does not relay is not pending.
+    rules.tx_chain_id_check = true;
+    rules.disable_nonce_check = checks != Checks::Consensus;
+    rules.disable_base_fee = checks != Checks::Consensus;
+    if checks == Checks::View {
+        // EIP-7825 is for transactions.
+        rules.tx_gas_limit_cap = Some(u64::MAX);
+    }
+    rules
+}
+
+/// A transaction's own frame as it is where its gas does not last to its first instruction.
+pub(super) fn first_frame(transaction: &TxEnv) -> Frame {
+    Frame {
+        kind: match transaction.kind {
+            TxKind::Call(_) => CallKind::Call,
+            TxKind::Create => CallKind::Create,
+        },
+        from: transaction.caller,
+        to: transaction.kind.to().copied(),
+        value: Some(transaction.value),
+        gas: transaction.gas_limit,
+        input: transaction.data.clone(),
+        error: Some("out of gas".into()),
+        ..Frame::default()
+    }
+}
+
+fn finished(
+    first: Frame,
+    result: ExecutionResult,
+    recorder: Tracer,
+    diff: StateDiff,
+    coinbase_payment: U256,
+) -> Execution {
+    let gas_used = result.tx_gas_used();
+    let mut trace = recorder.trace;
+    let limit = first.gas;
+    if trace.frames.is_empty() {
+        trace.frames.push(first);
+    }
+    (trace.frames[0].gas, trace.frames[0].gas_used) = (limit, gas_used);
+    let outcome = match &result {
+        ExecutionResult::Success { .. } => Outcome::Succeeded,
+        ExecutionResult::Revert { .. } => Outcome::Reverted,
+        ExecutionResult::Halt { reason, .. } => Outcome::Halted(halted(&trace, reason)),
+    };
+    Execution {
+        outcome,
+        gas_used,
+        output: result.into_output().unwrap_or_default(),
+        trace,
+        accesses: recorder.accesses,
+        surroundings: recorder.surroundings,
+        has_calls: true,
+        watched: true,
+        cut: recorder.cut,
+        early: false,
+        diff,
+        coinbase_payment,
+    }
+}
+
+fn halted(trace: &Trace, reason: &HaltReason) -> Cow<'static, str> {
+    let said = trace.root().and_then(|root| root.error.clone());
+    said.unwrap_or_else(|| format!("{reason:?}").into())
+}

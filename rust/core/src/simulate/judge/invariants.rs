@@ -1,0 +1,183 @@
+//! What a transaction must not do to a monitored contract: small checks over one execution (docs/invariants.md).
+//!
+//! A check that needs what neither the execution nor the configuration tells is silent; it never guesses.
+
+mod approval_drain;
+mod booking;
+mod bridge_release;
+mod case;
+mod cluster;
+mod donation;
+mod entries;
+mod flash_loan;
+mod governance;
+mod losses;
+mod outflow;
+mod price_manipulation;
+mod protected;
+mod read_only_reentrancy;
+mod reentrancy;
+mod solvency;
+mod takeover;
+#[cfg(test)]
+mod tests;
+mod verdict;
+mod view;
+mod views;
+mod words;
+
+pub use protected::Protected;
+pub use verdict::{Judgement, judge};
+pub use views::{NoViews, RecordedViews, SandboxViews, Views, When};
+
+use crate::simulate::evm::execute::{Execution, Outcome};
+use crate::evidence::transfers::{Asset, Transfer};
+use crate::signatures::Invariant;
+use alloy_primitives::{Address, U256};
+use case::Case;
+use losses::Loss;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+/// What one execution did, seen from one monitored contract.
+#[derive(Clone, Copy)]
+pub struct Subject<'a> {
+    pub execution: &'a Execution,
+    /// Of the execution's trace.
+    pub transfers: &'a [Transfer],
+    /// [`Trace::stands`](crate::evidence::trace::Trace::stands), of the same.
+    pub stands: &'a [bool],
+    /// Who signed the transaction.
+    pub sender: Address,
+    /// The contract that is checked.
+    pub contract: &'a Protected,
+    /// All monitored contracts; they are trusted to call each other.
+    pub monitored: &'a [Address],
+    pub views: &'a dyn Views,
+}
+
+/// What a violation is evidence of; see [`judge`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Class {
+    /// The contract or its users have less than they should.
+    Loss,
+    /// It was done in the way of a known class of attacks.
+    Attack,
+}
+
+/// A broken invariant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Violation {
+    /// The check's name; `view:` and the sid of one from the user's rules.
+    pub invariant: Cow<'static, str>,
+    /// The monitored contract's name.
+    pub contract: Arc<str>,
+    pub class: Class,
+    /// How likely it is an attack by this alone, 0 to 1.
+    pub weight: f32,
+    /// A loss that no honest transaction causes: it needs no second sign.
+    pub severe: bool,
+    /// One sentence, at most [`MAX_EXPLANATION`] characters.
+    pub explanation: String,
+    /// What the contract, or who trusted it, lost in the transaction, smallest units.
+    pub losses: Vec<(Asset, U256)>,
+}
+
+/// Characters of an explanation.
+pub const MAX_EXPLANATION: usize = 400;
+
+/// A check: its name, and what it finds.
+type Check = (&'static str, fn(&Case) -> Option<Finding>);
+
+/// What a check says; [`check_all`] adds what is the same for all.
+struct Finding {
+    class: Class,
+    weight: f32,
+    severe: bool,
+    explanation: String,
+    /// Beside what the contract itself lost: what others did.
+    losses: Vec<(Asset, U256)>,
+}
+
+const CHECKS: &[Check] = &[
+    ("outflow", outflow::check),
+    ("solvency", solvency::check),
+    ("reentrancy", reentrancy::check),
+    ("read_only_reentrancy", read_only_reentrancy::check),
+    ("price_manipulation", price_manipulation::check),
+    ("takeover", takeover::check),
+    ("governance", governance::check),
+    ("donation", donation::check),
+    ("approval_drain", approval_drain::check),
+    ("bridge_release", bridge_release::check),
+];
+
+/// The names of all checks, as in `disabled` of a contract's `invariants`.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    CHECKS.iter().map(|(name, _)| *name)
+}
+
+/// Every invariant of the subject's contract that the execution breaks; `written`: those of the user's rules. Empty where it did not succeed: what is undone
+/// broke nothing.
+pub fn check_all(subject: &Subject, written: &[Invariant]) -> Vec<Violation> {
+    if subject.execution.outcome != Outcome::Succeeded {
+        return Vec::new();
+    }
+    let case = Case::new(subject);
+    let contract = subject.contract;
+    let checks = CHECKS.iter().filter(|(name, _)| contract.checks(name));
+    let found = checks.filter_map(|(name, check)| {
+        let finding = check(&case)?;
+        Some(violation(
+            Cow::Borrowed(*name),
+            contract.name.clone(),
+            finding,
+            &case.losses,
+        ))
+    });
+    let mut violations: Vec<_> = found.collect();
+    let for_it = written.iter().filter(|one| match &one.contract {
+        Some(name) => *name == contract.name,
+        None => true,
+    });
+    violations.extend(for_it.filter_map(|one| {
+        let finding = view::check(&case, one)?;
+        let name = Cow::Owned(format!("view:{}", one.sid));
+        Some(violation(
+            name,
+            contract.name.clone(),
+            finding,
+            &case.losses,
+        ))
+    }));
+    violations
+}
+
+fn violation(
+    invariant: Cow<'static, str>,
+    contract: Arc<str>,
+    finding: Finding,
+    losses: &[Loss],
+) -> Violation {
+    let Finding {
+        class,
+        weight,
+        severe,
+        explanation,
+        losses: others,
+    } = finding;
+    let own = losses.iter().map(|loss| (loss.asset, loss.amount));
+    let mut losses: Vec<_> = own.collect();
+    losses.extend(others);
+    losses.sort_unstable();
+    losses.dedup();
+    Violation {
+        invariant,
+        contract,
+        class,
+        weight,
+        severe,
+        explanation: explanation.chars().take(MAX_EXPLANATION).collect(),
+        losses,
+    }
+}

@@ -1,0 +1,132 @@
+//! `approval_drain`: what others allowed a contract to move is moved because somebody's calldata said so.
+
+use crate::evidence::transfers::{Asset, Transfer};
+use crate::evidence::trace::Frame;
+use super::case::Case;
+use super::cluster::cluster;
+use crate::evidence::Class;
+use super::{Finding, words};
+use alloy_primitives::{Address, hex};
+use memchr::memmem;
+use std::collections::BTreeSet;
+
+const TRANSFER_FROM: [u8; 4] = hex!("23b872dd");
+/// Selector and three words.
+const LENGTH: usize = 100;
+/// Calls of `transferFrom` that are looked at in one execution.
+const MAX_CALLS: usize = 128;
+
+/// How far the caller chose what was moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Chosen {
+    /// Token and owner are arguments.
+    Arguments,
+    /// The whole call came in the calldata: the contract would call anything.
+    Call,
+}
+
+pub(super) fn check(case: &Case) -> Option<Finding> {
+    if case.authorised {
+        return None;
+    }
+    let frames = &case.subject.execution.trace.frames;
+    let cluster = cluster(case);
+    let moved = case.subject.transfers.iter().filter(|transfer| {
+        let frame = &frames[transfer.frame as usize];
+        frame.input.len() >= LENGTH && frame.input.starts_with(&TRANSFER_FROM)
+    });
+    let found = moved.take(MAX_CALLS).filter_map(|transfer| {
+        let frame = &frames[transfer.frame as usize];
+        let (chosen, by) = by_the_contract(case, &cluster, transfer, frame)
+            .or_else(|| from_the_contract(case, transfer, frame))?;
+        Some((chosen, by, transfer))
+    });
+    let (chosen, spender, transfer) = found.max_by_key(|(chosen, ..)| *chosen)?;
+    let how = match chosen {
+        Chosen::Call => "by a call that the caller handed over whole",
+        Chosen::Arguments => "with owner and token as the caller named them",
+    };
+    Some(Finding {
+        class: Class::Attack,
+        weight: match chosen {
+            Chosen::Call => 0.85,
+            Chosen::Arguments => 0.5,
+        },
+        severe: chosen == Chosen::Call,
+        explanation: format!(
+            "{} of {}, who did not sign this, are moved to {} through what was allowed to {spender}, {how}",
+            words::amount(transfer.asset, transfer.amount),
+            transfer.from,
+            transfer.to,
+        ),
+        losses: vec![(transfer.asset, transfer.amount)],
+    })
+}
+
+/// The contract spends an allowance of somebody who has no part in this.
+fn by_the_contract(
+    case: &Case,
+    cluster: &BTreeSet<Address>,
+    transfer: &Transfer,
+    frame: &Frame,
+) -> Option<(Chosen, Address)> {
+    let contract = case.contract.address;
+    let owner = transfer.from;
+    if frame.from != contract || owner == contract || cluster.contains(&owner) {
+        return None;
+    }
+    let frames = &case.subject.execution.trace.frames;
+    let entry = case.entries.inside(frame.parent)?;
+    let call = &frames[entry as usize];
+    // Who called, or called who called, agreed.
+    if ancestors(frames, entry).any(|frame| frame.from == owner) {
+        return None;
+    }
+    Some((chosen(&call.input, transfer, frame)?, contract))
+}
+
+/// Another spends the contract's own allowance while the contract does nothing.
+fn from_the_contract(case: &Case, transfer: &Transfer, frame: &Frame) -> Option<(Chosen, Address)> {
+    let spender = frame.from;
+    let contract = case.contract;
+    if transfer.from != contract.address
+        || case.entries.inside(transfer.frame).is_some()
+        || contract.receivers.contains(&transfer.to)
+        || case.trusts(spender)
+    {
+        return None;
+    }
+    let frames = &case.subject.execution.trace.frames;
+    let mut calls = ancestors(frames, frame.parent);
+    let call = calls.find(|call| call.to == Some(spender))?;
+    Some((chosen(&call.input, transfer, frame)?, spender))
+}
+
+fn chosen(calldata: &[u8], transfer: &Transfer, call: &Frame) -> Option<Chosen> {
+    let names = |account: Address| memmem::find(calldata, account.as_slice()).is_some();
+    let (Asset::Token(token) | Asset::Unique(token, _)) = transfer.asset else {
+        return None;
+    };
+    if !names(transfer.from) {
+        return None;
+    }
+    let whole = call.input.get(..LENGTH)?;
+    if calldata
+        .get(4..)
+        .is_some_and(|rest| memmem::find(rest, whole).is_some())
+    {
+        return Some(Chosen::Call);
+    }
+    names(token).then_some(Chosen::Arguments)
+}
+
+/// A frame and those it is inside of, from the inside.
+fn ancestors(frames: &[Frame], frame: u32) -> impl Iterator<Item = &Frame> {
+    let mut next = Some(frame);
+    std::iter::from_fn(move || {
+        let index = next?;
+        let frame = frames.get(index as usize)?;
+        next = (index > 0).then_some(frame.parent);
+        Some(frame)
+    })
+}

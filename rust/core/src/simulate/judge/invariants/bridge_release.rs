@@ -1,0 +1,57 @@
+//! `bridge_release`: a release on a root that is zero, or that nobody had confirmed before.
+
+use super::case::Case;
+use super::views::When;
+use crate::evidence::Class;
+use super::{Finding, words};
+use alloy_primitives::{B256, Bytes};
+
+/// Releases that are looked at in one execution.
+const MAX_RELEASES: usize = 64;
+
+pub(super) fn check(case: &Case) -> Option<Finding> {
+    let entries = case.entries.all().filter(|entry| case.stood(*entry));
+    entries
+        .filter_map(|entry| released(case, entry))
+        .take(MAX_RELEASES)
+        .find_map(|(input, root, known)| finding(case, input, root, known))
+}
+
+/// A call that releases: its calldata, its root, and whether it can be asked if that was known.
+fn released<'c>(case: &'c Case, entry: u32) -> Option<(&'c Bytes, B256, Option<[u8; 4]>)> {
+    let frames = &case.subject.execution.trace.frames;
+    let input = &frames[entry as usize].input;
+    let (selector, arguments) = input.split_first_chunk::<4>()?;
+    let mut releases = case.contract.releases.iter();
+    let release = releases.find(|release| release.selector == *selector)?;
+    let start = release.root_word.checked_mul(32)?;
+    let root = arguments.get(start..start.checked_add(32)?)?;
+    Some((input, B256::from_slice(root), release.known))
+}
+
+fn finding(case: &Case, input: &Bytes, root: B256, known: Option<[u8; 4]>) -> Option<Finding> {
+    let zero = root.is_zero();
+    if !zero {
+        let question = [&known?[..], root.as_slice()].concat().into();
+        let views = case.subject.views;
+        let answer = views.number(When::Before, case.contract.address, &question)?;
+        if !answer.is_zero() {
+            return None;
+        }
+    }
+    Some(Finding {
+        class: Class::Attack,
+        weight: if zero { 0.9 } else { 0.7 },
+        severe: zero,
+        explanation: format!(
+            "{} of {} releases on {}",
+            words::function(case.contract, input),
+            case.contract.name,
+            match zero {
+                true => "a root of zero".to_owned(),
+                false => format!("root {root}, which was not known before this transaction"),
+            }
+        ),
+        losses: Vec::new(),
+    })
+}

@@ -1,0 +1,126 @@
+//! What the contract has less of afterwards.
+
+use crate::evidence::transfers::Asset;
+use super::Subject;
+use super::views::When;
+use alloy_primitives::{Address, U256};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Assets that are looked at in one execution: each unknown balance is a view call.
+pub(super) const MAX_ASSETS: usize = 32;
+
+/// One asset that left and did not come back.
+#[derive(Debug, Clone)]
+pub(super) struct Loss {
+    /// A collection of unique tokens counts as one token.
+    pub asset: Asset,
+    /// Smallest units, or a count of unique tokens.
+    pub amount: U256,
+    /// Who got most of it.
+    pub receiver: Address,
+    /// The balance before, where that is known.
+    pub before: Option<U256>,
+}
+
+impl Loss {
+    /// Of the balance before.
+    pub fn share(&self) -> Option<f64> {
+        let before = self.before.filter(|before| !before.is_zero())?;
+        Some(super::words::share(self.amount, before).min(1.0))
+    }
+}
+
+#[derive(Default)]
+struct Flow {
+    out: U256,
+    back: U256,
+    receivers: BTreeMap<Address, U256>,
+}
+
+/// Of watched assets, what went to others than the canonical receivers, less what these others brought.
+pub(super) fn of(subject: &Subject, called: &BTreeSet<Address>) -> Vec<Loss> {
+    let contract = subject.contract;
+    let flows = flows(subject, called);
+    let lost = flows
+        .into_iter()
+        .filter(|(_, flow)| flow.out > flow.back)
+        .take(MAX_ASSETS);
+    let lost = lost.map(|(asset, flow)| Loss {
+        asset,
+        amount: flow.out - flow.back,
+        receiver: largest(&flow.receivers),
+        before: match asset {
+            Asset::Native => native_before(subject),
+            Asset::Token(token) | Asset::Unique(token, _) => {
+                subject.views.balance(When::Before, token, contract.address)
+            }
+        },
+    });
+    let mut losses: Vec<Loss> = lost.collect();
+    losses.sort_by(|a, b| {
+        b.share()
+            .unwrap_or(0.0)
+            .total_cmp(&a.share().unwrap_or(0.0))
+    });
+    losses
+}
+
+/// What came in of watched assets beyond what went out.
+pub(super) fn gains(subject: &Subject, called: &BTreeSet<Address>) -> Vec<(Asset, U256)> {
+    let flows = flows(subject, called).into_iter();
+    let gained = flows.filter(|(_, flow)| flow.back > flow.out);
+    gained
+        .map(|(asset, flow)| (asset, flow.back - flow.out))
+        .collect()
+}
+
+fn flows(subject: &Subject, called: &BTreeSet<Address>) -> BTreeMap<Asset, Flow> {
+    let contract = subject.contract;
+    let watched = |asset: &Asset| match asset {
+        _ if !contract.assets.is_empty() => contract.assets.contains(asset),
+        Asset::Native => true,
+        // A token that the contract does not know can say of it what it likes.
+        Asset::Token(token) | Asset::Unique(token, _) => called.contains(token),
+    };
+    let mut flows: BTreeMap<Asset, Flow> = BTreeMap::new();
+    for transfer in subject.transfers {
+        let (from, to) = (transfer.from, transfer.to);
+        if (from == contract.address) == (to == contract.address) {
+            continue;
+        }
+        let leaves = from == contract.address;
+        let other = if leaves { to } else { from };
+        let asset = collection(transfer.asset);
+        if contract.receivers.contains(&other) || !watched(&asset) {
+            continue;
+        }
+        let flow = flows.entry(asset).or_default();
+        if leaves {
+            flow.out = flow.out.saturating_add(transfer.amount);
+            let sum = flow.receivers.entry(other).or_default();
+            *sum = sum.saturating_add(transfer.amount);
+        } else {
+            flow.back = flow.back.saturating_add(transfer.amount);
+        }
+    }
+    flows
+}
+
+/// Unique tokens are counted by their collection.
+fn collection(asset: Asset) -> Asset {
+    match asset {
+        Asset::Unique(token, _) => Asset::Token(token),
+        other => other,
+    }
+}
+
+pub(super) fn native_before(subject: &Subject) -> Option<U256> {
+    let diff = &subject.execution.diff.0;
+    let account = diff.get(&subject.contract.address)?;
+    Some(account.balance_before())
+}
+
+fn largest(receivers: &BTreeMap<Address, U256>) -> Address {
+    let largest = receivers.iter().max_by_key(|(_, amount)| **amount);
+    largest.map_or(Address::ZERO, |(receiver, _)| *receiver)
+}

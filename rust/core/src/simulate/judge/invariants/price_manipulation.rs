@@ -1,0 +1,176 @@
+//! `price_manipulation`: with borrowed money, a price is moved, the contract believes it, and the sender profits.
+//!
+//! Borrowing and profit alone are an arbitrage; what makes it an attack is that the contract was told a price that did
+//! not hold before the transaction. Whatever the contract asked is asked again on the state before.
+
+use crate::evidence::trace::{CallKind, Frame};
+use super::case::Case;
+use super::cluster::{cluster, profit};
+use super::flash_loan::flash_loans;
+use super::views::{BALANCE_OF, When};
+use crate::evidence::Class;
+use super::{Finding, words};
+use alloy_primitives::{Address, U256, keccak256};
+use std::collections::{BTreeSet, HashSet};
+use std::sync::LazyLock;
+
+/// Different questions that are asked again.
+const MAX_QUESTIONS: usize = 16;
+
+const GET_RESERVES: &str = "getReserves()";
+const SLOT0: &str = "slot0()";
+const LATEST_ROUND: &str = "latestRoundData()";
+
+/// Functions whose first (of lists, last) word is a price, or in proportion to one.
+const PRICES: &[&str] = &[
+    "latestAnswer()",
+    "getPrice()",
+    "getPrice(address)",
+    "price()",
+    "getUnderlyingPrice(address)",
+    "getAssetPrice(address)",
+    "consult(address,uint256)",
+    "getAmountOut(uint256,uint256,uint256)",
+    "getAmountsOut(uint256,address[])",
+    "get_dy(int128,int128,uint256)",
+    "get_virtual_price()",
+    "calc_withdraw_one_coin(uint256,int128)",
+    "pricePerShare()",
+    "getPricePerFullShare()",
+    "sharePrice()",
+    "convertToAssets(uint256)",
+    "exchangeRate()",
+    "exchangeRateStored()",
+    "exchangeRateCurrent()",
+];
+
+type Selector = [u8; 4];
+
+struct Known {
+    reserves: Selector,
+    slot0: Selector,
+    latest_round: Selector,
+    prices: HashSet<Selector>,
+}
+
+static KNOWN: LazyLock<Known> = LazyLock::new(|| {
+    let selector = |text: &str| -> Selector {
+        let hash = keccak256(text);
+        [hash[0], hash[1], hash[2], hash[3]]
+    };
+    Known {
+        reserves: selector(GET_RESERVES),
+        slot0: selector(SLOT0),
+        latest_round: selector(LATEST_ROUND),
+        prices: PRICES.iter().map(|text| selector(text)).collect(),
+    }
+});
+
+/// The price in an answer; `None` where it is none.
+fn price(case: &Case, selector: Selector, answer: &[u8]) -> Option<f64> {
+    let word = |n: usize| {
+        let word = answer.get(32 * n..32 * n + 32)?;
+        Some(f64::from(U256::from_be_slice(word)))
+    };
+    let known = &*KNOWN;
+    let price = if selector == known.reserves {
+        word(0)? / word(1)?
+    } else if selector == known.slot0 {
+        // The root of the price.
+        word(0)?.powi(2)
+    } else if selector == known.latest_round {
+        word(1)?
+    } else if known.prices.contains(&selector)
+        || case.contract.price_functions.contains(&selector)
+        || selector == BALANCE_OF
+    {
+        word((answer.len() / 32).checked_sub(1)?)?
+    } else {
+        return None;
+    };
+    (price.is_finite() && price > 0.0).then_some(price)
+}
+
+pub(super) fn check(case: &Case) -> Option<Finding> {
+    let subject = case.subject;
+    let trace = &subject.execution.trace;
+    let cluster = cluster(case);
+    let loans = flash_loans(trace, subject.transfers, |account| {
+        cluster.contains(&account)
+    });
+    let loan = loans.iter().max_by_key(|loan| loan.amount)?;
+    let profit = profit(case, &cluster);
+    let (asset, gain) = profit.first()?;
+    let traders = traders(case, &cluster);
+    let mut asked = HashSet::new();
+    let told = trace.frames.iter().enumerate().filter(|(index, frame)| {
+        let index = *index as u32;
+        case.stood(index)
+            && case
+                .entries
+                .inside(index)
+                .is_some_and(|entry| entry != index)
+            && loans.iter().any(|loan| loan.covers(index))
+            && tells(frame, &traders)
+            && heard(case, frame).is_some()
+    });
+    let told = told.filter(|(_, frame)| {
+        asked.len() < MAX_QUESTIONS && asked.insert((frame.to, &frame.input, &frame.output))
+    });
+    let limit = case.contract.limits.price_manipulation.deviation;
+    let (frame, moved) = told
+        .filter_map(|(_, frame)| Some((frame, deviation(case, frame)?)))
+        .find(|(_, moved)| moved.abs() > limit)?;
+    Some(Finding {
+        class: Class::Attack,
+        weight: 0.85,
+        severe: false,
+        explanation: format!(
+            "{} borrowed and repaid; meanwhile {} is told a price by {} that is {} {} than before the transaction; the sender's side gains {}",
+            words::amount(loan.asset, loan.amount),
+            case.contract.name,
+            frame.to.unwrap_or_default(),
+            words::percent(moved.abs()),
+            if moved > 0.0 { "higher" } else { "lower" },
+            words::amount(*asset, gain.unsigned_abs()),
+        ),
+        losses: Vec::new(),
+    })
+}
+
+/// Whether it is a question of a price. A balance prices something where its holder traded meanwhile.
+fn tells(frame: &Frame, traders: &BTreeSet<Address>) -> bool {
+    if !matches!(frame.kind, CallKind::StaticCall | CallKind::Call) {
+        return false;
+    }
+    match frame.input.split_first_chunk::<4>() {
+        Some((&BALANCE_OF, holder)) => {
+            let holder = holder.get(12..32).map(Address::from_slice);
+            holder.is_some_and(|holder| traders.contains(&holder))
+        }
+        selector => selector.is_some(),
+    }
+}
+
+/// By how much an answer's price is off the one before.
+fn deviation(case: &Case, frame: &Frame) -> Option<f64> {
+    let selector = *frame.input.first_chunk::<4>()?;
+    let views = case.subject.views;
+    let answer = views.ask(When::Before, frame.to?, &frame.input)?;
+    Some(heard(case, frame)? / price(case, selector, &answer)? - 1.0)
+}
+
+/// The price that an answer told.
+fn heard(case: &Case, frame: &Frame) -> Option<f64> {
+    price(case, *frame.input.first_chunk::<4>()?, &frame.output)
+}
+
+/// Third parties that both gave and got.
+fn traders(case: &Case, cluster: &BTreeSet<Address>) -> BTreeSet<Address> {
+    let transfers = case.subject.transfers;
+    let gave: BTreeSet<_> = transfers.iter().map(|one| one.from).collect();
+    let got = transfers.iter().map(|one| one.to);
+    let both = got.filter(|account| gave.contains(account));
+    both.filter(|account| *account != case.contract.address && !cluster.contains(account))
+        .collect()
+}

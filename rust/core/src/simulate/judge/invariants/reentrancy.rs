@@ -1,0 +1,94 @@
+//! `reentrancy`: called back before the books are written.
+
+use crate::evidence::trace::CallKind;
+use super::case::Case;
+use super::entries::{Entries, account};
+use crate::evidence::Class;
+use super::{Finding, words};
+use alloy_primitives::{Address, U256};
+use std::collections::{BTreeSet, HashMap};
+
+/// A call into a contract made while another was not over, that read what the other wrote only afterwards.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Reentry {
+    pub inner: u32,
+    pub outer: u32,
+}
+
+/// All of a contract, in order. Which slot was read does not matter: one that was out of date is enough. A lock is none:
+/// it is written before the call goes out.
+pub(super) fn reentries(case: &Case, contract: Address, entries: &Entries) -> BTreeSet<Reentry> {
+    let accesses = &case.subject.execution.accesses;
+    let own = || {
+        let each = accesses.iter().enumerate();
+        each.filter(|(_, access)| access.contract == contract)
+            .filter_map(|(time, access)| Some((time, access, entries.inside(access.frame)?)))
+    };
+    let mut first_writes: HashMap<(u32, U256), usize> = HashMap::new();
+    for (time, access, entry) in
+        own().filter(|(_, access, _)| access.writes && case.stood(access.frame))
+    {
+        first_writes.entry((entry, access.slot)).or_insert(time);
+    }
+    let stale = own().filter_map(|(time, access, inner)| {
+        if access.writes || !case.stood(access.frame) {
+            return None;
+        }
+        let outer = entries.around(inner)?;
+        let written = first_writes.get(&(outer, access.slot))?;
+        (*written > time).then_some(Reentry { inner, outer })
+    });
+    stale.collect()
+}
+
+pub(super) fn check(case: &Case) -> Option<Finding> {
+    let worst = case.losses.first()?;
+    let trace = &case.subject.execution.trace;
+    let reentries = reentries(case, case.contract.address, &case.entries);
+    // Who only looks, even at what is out of date, takes nothing here: that is `read_only_reentrancy`.
+    let acting = acting(case);
+    let reentries: Vec<_> = reentries
+        .into_iter()
+        .filter(|reentry| acting.contains(&reentry.inner))
+        .collect();
+    let first = reentries.first()?;
+    let frame = &trace.frames[first.inner as usize];
+    Some(Finding {
+        class: Class::Attack,
+        weight: 0.9,
+        severe: false,
+        explanation: format!(
+            "{} leave {} to {}, re-entered {} in {} before its books were written",
+            words::amount(worst.asset, worst.amount),
+            case.contract.name,
+            worst.receiver,
+            words::times(reentries.len()),
+            words::function(case.contract, &frame.input),
+        ),
+        losses: Vec::new(),
+    })
+}
+
+/// The entries that changed something: wrote the contract's storage, or moved what it has.
+fn acting(case: &Case) -> BTreeSet<u32> {
+    let contract = case.contract.address;
+    let subject = case.subject;
+    let accesses = subject.execution.accesses.iter();
+    let writes = accesses
+        .filter(|access| access.writes && access.contract == contract)
+        .map(|access| access.frame);
+    let transfers = subject.transfers.iter();
+    let moves = transfers
+        .filter(|transfer| transfer.from == contract)
+        .map(|transfer| transfer.frame);
+    let frames = &subject.execution.trace.frames;
+    writes
+        .chain(moves)
+        .filter(|frame| case.stood(*frame))
+        .filter_map(|frame| case.entries.inside(frame))
+        .filter(|entry| {
+            let frame = &frames[*entry as usize];
+            frame.kind != CallKind::StaticCall && account(frame) == Some(contract)
+        })
+        .collect()
+}

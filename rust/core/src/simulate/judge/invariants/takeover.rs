@@ -1,0 +1,139 @@
+//! `takeover`: owner, role, implementation or initialization changed by who may not.
+
+use super::case::Case;
+use crate::evidence::Class;
+use super::Finding;
+use alloy_primitives::{Address, B256, U256, b256};
+use std::collections::BTreeSet;
+
+/// Slots by convention: EIP-1967, EIP-1822, and OpenZeppelin's of version 5.
+pub(super) const SLOTS: &[(&str, B256)] = &[
+    (
+        "implementation",
+        b256!("360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc"),
+    ),
+    (
+        "proxy admin",
+        b256!("b53127684a568b3173ae13b9f8a6016e243e63b6e8ee1178d6a717850b5d6103"),
+    ),
+    (
+        "beacon",
+        b256!("a3f0ad74e5423aebfd80d3ef4346578335a9a72aeaee59ff6cb3582b35133d50"),
+    ),
+    (
+        "implementation",
+        b256!("c5f16f0fcc639fa48a6947836d9850f504798523bf8c9a3a87d5876cf622bcf7"),
+    ),
+    (
+        "owner",
+        b256!("9016d09d72d40fdae2fd8ceac6b6234c7706214fd39c1cd1e609a0528c199300"),
+    ),
+    (
+        "initialization",
+        b256!("f0c57e16840df040f15088dc2f81fe391c3923bec73e23a9662efc9c229c6a00"),
+    ),
+];
+
+/// Events by which contracts tell of it, where the slot is their own secret.
+pub(super) const EVENTS: &[(&str, B256)] = &[
+    // OwnershipTransferred(address,address)
+    (
+        "owner",
+        b256!("8be0079c531659141344cd1fd0a4f28419497f9722a3daafe3b4186f6b6457e0"),
+    ),
+    // Upgraded(address)
+    (
+        "implementation",
+        b256!("bc7cd75a20ee27fd9adebab32041f755214dbc6bffa90cc0225b39da2e5c2d3b"),
+    ),
+    // AdminChanged(address,address)
+    (
+        "proxy admin",
+        b256!("7e644d79422f17c01e4894b5f4f588d331ebfa28653d42ae832dc59e38c9798f"),
+    ),
+    // Initialized(uint8), Initialized(uint64)
+    (
+        "initialization",
+        b256!("7f26b83ff96e1f2b6a682f133852f6798a09c465da95921460cefb3847402498"),
+    ),
+    (
+        "initialization",
+        b256!("c7f505b2f371ae2175ee4913f4499e1f2633a7b5936321eed1cdaeb6115181d2"),
+    ),
+];
+
+/// RoleGranted(bytes32,address,address): whoever grants has the right to, as the contract sees it.
+pub(super) const ROLE_GRANTED: B256 =
+    b256!("2f8788117e7eff1d82e926ec794901d17c78024a50270940304540a733656f0d");
+
+pub(super) fn check(case: &Case) -> Option<Finding> {
+    let contract = case.contract;
+    let diff = case.subject.execution.diff.0.get(&contract.address);
+    // What was created in this transaction is set up in it, too.
+    if case.authorised || diff.is_some_and(|diff| diff.before.is_none()) {
+        return None;
+    }
+    let known = !contract.admins.is_empty();
+    let what = changed(case, known)?;
+    if !known && named_in_storage(case) {
+        return None;
+    }
+    let sender = case.subject.sender;
+    Some(Finding {
+        class: Class::Attack,
+        weight: if known { 0.9 } else { 0.5 },
+        severe: known,
+        explanation: format!(
+            "the {what} of {} is changed in a transaction of {sender}, {}",
+            contract.name,
+            match known {
+                true => "which is none of its administrators",
+                false => "whom its storage did not name before",
+            }
+        ),
+        losses: Vec::new(),
+    })
+}
+
+fn changed(case: &Case, known: bool) -> Option<&'static str> {
+    let address = case.contract.address;
+    if let Some(diff) = case.subject.execution.diff.0.get(&address) {
+        let code = |info: &revm::state::AccountInfo| info.code_hash;
+        if diff.before.as_ref().map(code) != diff.after.as_ref().map(code) {
+            return Some("code");
+        }
+        let slots = case.contract.limits.takeover.slots.iter();
+        let slots = slots.map(|slot| ("configured slot", *slot));
+        let mut slots = SLOTS.iter().copied().chain(slots);
+        let changed = slots.find(|(_, slot)| {
+            let values = diff.storage.get(&U256::from_be_bytes(slot.0));
+            values.is_some_and(|(before, after)| before != after)
+        });
+        if let Some((what, _)) = changed {
+            return Some(what);
+        }
+    }
+    let frames = &case.subject.execution.trace.frames;
+    let logs = frames.iter().flat_map(|frame| &frame.logs);
+    let mut own = logs.filter(|log| log.address == address);
+    own.find_map(|log| {
+        let topic = log.topics.first()?;
+        if known && *topic == ROLE_GRANTED {
+            return Some("role");
+        }
+        let (what, _) = EVENTS.iter().find(|(_, event)| event == topic)?;
+        Some(*what)
+    })
+}
+
+/// Whether a slot that the contract read held the sender, or who called the contract: it looked who that is.
+fn named_in_storage(case: &Case) -> bool {
+    let address = case.contract.address;
+    let frames = case.subject.execution.trace.frames.iter();
+    let calls = frames.filter(|frame| frame.to == Some(address));
+    let mut callers: BTreeSet<Address> = calls.map(|frame| frame.from).collect();
+    callers.insert(case.subject.sender);
+    let diff = case.subject.execution.diff.0.get(&address);
+    let mut slots = diff.into_iter().flat_map(|diff| diff.storage.values());
+    slots.any(|(before, _)| callers.contains(&Address::from_word(B256::from(*before))))
+}

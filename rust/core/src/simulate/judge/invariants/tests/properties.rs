@@ -1,0 +1,169 @@
+//! Whatever a trace says, the checks end with bounded findings.
+
+use crate::simulate::evm::diff::{AccountDiff, StateDiff};
+use crate::simulate::evm::execute::Execution;
+use crate::simulate::evm::tracer::Access;
+use crate::evidence::trace::{CallKind, Frame, FrameLog, Trace};
+use super::*;
+use crate::config::{ContractViews, MonitoredContract};
+use proptest::prelude::*;
+
+/// Few accounts, so that they meet.
+fn account() -> impl Strategy<Value = Address> {
+    (0..5_u8).prop_map(Address::repeat_byte)
+}
+
+/// Small and extreme.
+fn amount() -> impl Strategy<Value = U256> {
+    prop_oneof![
+        (0..9_u64).prop_map(U256::from),
+        Just(U256::MAX),
+        Just(U256::ONE << 255),
+    ]
+}
+
+fn calldata() -> impl Strategy<Value = Bytes> {
+    let functions = [
+        "transferFrom(address,address,uint256)",
+        "transfer(address,uint256)",
+        "deposit(uint256,address)",
+        "execute(uint256)",
+        "getReserves()",
+        "balanceOf(address)",
+        "onFlashLoan(address,address,uint256,uint256,bytes)",
+    ];
+    let selector = prop::sample::select(functions.to_vec()).prop_map(selector);
+    let words = prop::collection::vec(account(), 0..4);
+    (selector, words, 0..40_usize).prop_map(|(selector, words, cut)| {
+        let mut input = selector.to_vec();
+        words
+            .iter()
+            .for_each(|word| input.extend_from_slice(word.into_word().as_slice()));
+        input.truncate(input.len().saturating_sub(cut / 4));
+        input.into()
+    })
+}
+
+fn frame() -> impl Strategy<Value = (Frame, prop::sample::Index)> {
+    let kind = prop::sample::select(CallKind::ALL.to_vec());
+    let parties = (account(), prop::option::of(account()), amount());
+    let log = (account(), account(), account(), amount());
+    let logs = prop::collection::vec(log, 0..3);
+    let rest = (
+        calldata(),
+        any::<bool>(),
+        logs,
+        any::<prop::sample::Index>(),
+    );
+    (kind, parties, rest).prop_map(|(kind, (from, to, value), (input, fails, logs, parent))| {
+        let transfer = keccak256("Transfer(address,address,uint256)");
+        let logs = logs
+            .into_iter()
+            .map(|(address, from, to, amount)| FrameLog {
+                address,
+                topics: vec![transfer, from.into_word(), to.into_word()],
+                data: amount.to_be_bytes_vec().into(),
+                position: 0,
+                index: 0,
+            });
+        let frame = Frame {
+            kind,
+            from,
+            to,
+            value: Some(value),
+            output: input.slice(input.len().min(4)..),
+            input,
+            error: fails.then(|| "execution reverted".into()),
+            logs: logs.collect(),
+            ..Frame::default()
+        };
+        (frame, parent)
+    })
+}
+
+/// Each frame inside of one that was open when it was entered.
+fn trace(frames: Vec<(Frame, prop::sample::Index)>) -> Trace {
+    let mut trace = Trace::default();
+    let mut open: Vec<u32> = Vec::new();
+    for (mut frame, parent) in frames {
+        if !open.is_empty() {
+            open.truncate(parent.index(open.len()) + 1);
+        }
+        frame.parent = open.last().copied().unwrap_or(0);
+        frame.depth = open.len() as u16;
+        open.push(trace.frames.len() as u32);
+        trace.frames.push(frame);
+    }
+    trace
+}
+
+fn contract() -> Protected {
+    let view = || Some("balanceOf()".to_owned());
+    let contract = MonitoredContract {
+        name: "C".into(),
+        address: Address::repeat_byte(1),
+        views: ContractViews {
+            share_price: None,
+            total_assets: view(),
+            total_supply: view(),
+            liabilities: view(),
+        },
+        ..MonitoredContract::default()
+    };
+    Protected::new(&contract).expect("a contract")
+}
+
+proptest! {
+    #[test]
+    fn any_trace_ends_in_bounded_findings(
+        frames in prop::collection::vec(frame(), 0..40),
+        accesses in prop::collection::vec((0..50_u32, account(), 0..3_u64, any::<bool>()), 0..40),
+        slots in prop::collection::vec((account(), 0..3_u64, amount(), amount()), 0..10),
+        sender in account(),
+    ) {
+        let mut diff = StateDiff::default();
+        for (address, slot, before, after) in slots {
+            let empty = AccountDiff { before: Some(Default::default()), after: None, storage: Default::default() };
+            let account = diff.0.entry(address).or_insert(empty);
+            account.storage.insert(U256::from(slot), (before, after));
+        }
+        let accesses = accesses.into_iter().map(|(frame, contract, slot, writes)| Access {
+            frame,
+            contract,
+            slot: U256::from(slot),
+            writes,
+        });
+        let execution = Execution {
+            outcome: Outcome::Succeeded,
+            gas_used: 0,
+            output: Bytes::new(),
+            trace: trace(frames),
+            accesses: accesses.collect(),
+            has_calls: true,
+            watched: false,
+            surroundings: Default::default(),
+            cut: false,
+            early: false,
+            diff,
+            coinbase_payment: U256::MAX,
+        };
+        let contract = contract();
+        let views = RecordedViews::new(&execution.trace);
+        let found = check_all(&Subject {
+            execution: &execution,
+            transfers: &execution.trace.transfers(),
+            stands: &execution.trace.stands(),
+            sender,
+            contract: &contract,
+            monitored: &[contract.address],
+            views: &views,
+        }, &[]);
+        let names: Vec<_> = names().collect();
+        for violation in &found {
+            prop_assert!(names.contains(&violation.invariant.as_ref()));
+            prop_assert!((0.0..=1.0).contains(&violation.weight));
+            prop_assert!(violation.explanation.chars().count() <= MAX_EXPLANATION);
+        }
+        prop_assert!((0.0..=1.0).contains(&judge(&found).probability));
+    }
+}

@@ -1,0 +1,449 @@
+//! From a suspect and a state to the evidence: execute, look at what happened, vary, judge.
+
+#[cfg(test)]
+mod tests;
+
+use crate::simulate::evm::backend::Backend;
+use super::variations::variations;
+use crate::simulate::evm::execute::{Environment, Execution, Outcome};
+use super::behaviour::{TraceFeatures, extract};
+use crate::evidence::transfers::{Transfer, net};
+use super::invariants::{Protected, Subject, Views, check_all, judge};
+use crate::evidence::Violation;
+use super::model::TraceModel;
+use crate::simulate::evm::tracer::{Bounds, Stop};
+use crate::chain::forks::is_precompile;
+use crate::evidence::{Flow, Loss, Simulation, Variation};
+use crate::simulate::state::StateError;
+use crate::evidence::{Failure, FailureKind};
+use crate::evidence::trace::CallKind;
+use crate::tx::Extras;
+use crate::simulate::evm::transaction::from_pending;
+use crate::config::{ModelConfig, MonitoredContract, SimulationConfig};
+use crate::error::Result;
+use crate::signatures::RuleSet;
+use crate::tx::PendingTransaction;
+use alloy_primitives::{Address, I256};
+use arc_swap::ArcSwap;
+use revm::context::TxEnv;
+use revm::state::AccountInfo;
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Flows that are told of.
+const FLOWS: usize = 24;
+const CREATED: usize = 16;
+/// What made the model think so is told from this probability on: it costs a run for each feature.
+const EXPLAINED: f32 = 0.3;
+const FACTORS: usize = 10;
+
+/// Why there is no simulation.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Unfinished {
+    /// A part of the state is missing: it may be there on another attempt.
+    State(StateError),
+    Failed(Failure),
+}
+
+/// One transaction of a sequence.
+#[derive(Debug, Clone, Copy)]
+pub struct Step<'a> {
+    pub tx: &'a PendingTransaction,
+    pub extras: &'a Extras,
+}
+
+/// Judges suspects, one at a time.
+pub struct Simulator {
+    contracts: Vec<Protected>,
+    /// Their addresses.
+    monitored: Vec<Address>,
+    /// Of these the invariants that users write; replaced on reload.
+    rules: Arc<ArcSwap<RuleSet>>,
+    /// Absent where the model's folder has none: then invariants alone judge.
+    model: Option<TraceModel>,
+    limits: SimulationConfig,
+    /// Whether simulations come with their whole execution.
+    pub keeps: bool,
+}
+
+/// One execution and what it amounts to.
+struct Run {
+    sender: Address,
+    execution: Execution,
+    transfers: Vec<Transfer>,
+    /// [`Trace::stands`](crate::evidence::trace::Trace::stands).
+    stands: Vec<bool>,
+    violations: Vec<Violation>,
+    features: Option<TraceFeatures>,
+    /// A view had no answer because all together took too much.
+    exhausted: bool,
+    harm: f32,
+    probability: Option<f32>,
+}
+
+impl Simulator {
+    /// # Errors
+    /// [`Error::Config`](crate::error::Error::Config), [`Error::Abi`](crate::error::Error::Abi): what a contract's entry
+    /// says is not so. [`Error::Model`](crate::error::Error::Model): the model cannot be used.
+    pub fn new(
+        contracts: &[MonitoredContract],
+        limits: &SimulationConfig,
+        model: Option<&ModelConfig>,
+        rules: Arc<ArcSwap<RuleSet>>,
+    ) -> Result<Self> {
+        let model = model.map(TraceModel::load_if_there).transpose()?;
+        let monitored = contracts.iter().map(|contract| contract.address).collect();
+        let contracts: Result<Vec<_>> = contracts.iter().map(Protected::new).collect();
+        Ok(Self {
+            contracts: contracts?,
+            monitored,
+            rules,
+            model: model.flatten(),
+            limits: limits.clone(),
+            keeps: false,
+        })
+    }
+
+    /// Whether there is anything to monitor.
+    pub fn watches(&self) -> bool {
+        !self.monitored.is_empty()
+    }
+
+    /// Of contracts by name, in the configuration's order.
+    pub fn indices(&self, names: &[Arc<str>]) -> Vec<u16> {
+        let contracts = (0..).zip(&self.contracts);
+        let named = contracts.filter(|(_, contract)| names.contains(&contract.name));
+        named.map(|(index, _)| index).collect()
+    }
+
+    pub fn monitors(&self, address: &Address) -> bool {
+        self.monitored.contains(address)
+    }
+
+    /// Executes transactions, each on what the former left, and judges the last: a suspect alone, or after what would be
+    /// sent before it.
+    ///
+    /// # Errors
+    /// [`Unfinished`]: it did not come to an end; no verdict may be drawn from that.
+    pub fn simulate(
+        &mut self,
+        backend: &dyn Backend,
+        environment: &Environment,
+        sequence: &[Step],
+        deadline: Instant,
+    ) -> std::result::Result<Simulation, Unfinished> {
+        let bounds = Bounds {
+            deadline,
+            frames: self.limits.frames,
+            bytes: self.limits.bytes,
+            accesses: self.limits.accesses,
+        };
+        let transactions: Vec<_> = sequence.iter().map(|step| self.transaction(step)).collect();
+        let (run, before) = self.run(backend, environment, &transactions, bounds)?;
+        if let Some(suspect) = sequence.last()
+            && suspect.tx.gas > self.limits.gas
+            && matches!(run.execution.outcome, Outcome::Halted(_))
+        {
+            let reason = format!("uses more than {} gas", self.limits.gas);
+            return Err(Unfinished::Failed(Failure::new(
+                FailureKind::Budget,
+                reason,
+            )));
+        }
+        let mut simulation = self.evidence(environment, run.sender, &run);
+        simulation.before = before;
+        simulation.complete = sequence
+            .last()
+            .is_some_and(|suspect| self.complete(suspect.tx, &run.execution))
+            && !run.exhausted;
+        if let (Some(model), Some(features)) = (&mut self.model, &run.features)
+            && run.probability.is_some_and(|p| p >= EXPLAINED)
+        {
+            simulation.factors = model.explain(features).unwrap_or_default();
+            simulation.factors.truncate(FACTORS);
+        }
+        if self.limits.vary && backend.varies() {
+            for (of, varied) in variations(environment, run.execution.surroundings) {
+                let (other, _) = match self.run(backend, &varied, &transactions, bounds) {
+                    Ok(other) => other,
+                    Err(Unfinished::State(error @ (StateError::Unknown | StateError::Moved))) => {
+                        return Err(Unfinished::State(error));
+                    }
+                    // What is known of the likely ones is not thrown away.
+                    Err(_) => {
+                        simulation.variations.push(Variation {
+                            of,
+                            harm: run.harm,
+                            probability: run.probability,
+                            finished: false,
+                        });
+                        continue;
+                    }
+                };
+                let more = |other: Option<f32>, likely: Option<f32>| {
+                    other.unwrap_or(0.0) > likely.unwrap_or(0.0)
+                };
+                if other.harm > run.harm || more(other.probability, run.probability) {
+                    simulation.variations.push(Variation {
+                        of,
+                        harm: other.harm,
+                        probability: other.probability,
+                        finished: true,
+                    });
+                }
+            }
+        }
+        simulation.execution = self.keeps.then(|| Arc::new(run.execution));
+        Ok(simulation)
+    }
+
+    /// See [`Simulation::complete`].
+    fn complete(&self, tx: &PendingTransaction, execution: &Execution) -> bool {
+        let before = |address: &Address| execution.diff.0.get(address)?.before.as_ref();
+        let its_turn = before(&tx.from).map_or(0, |sender| sender.nonce) == tx.nonce;
+        let nothing_there = |to: &Address| {
+            let codeless = |info: &AccountInfo| info.is_empty_code_hash();
+            let account = execution.diff.0.get(to);
+            let created =
+                account.is_some_and(|account| account.after.as_ref().is_some_and(|a| !codeless(a)));
+            !created && before(to).is_none_or(codeless) && !is_precompile(to)
+        };
+        let frames = execution.trace.frames.iter();
+        let mut called = frames.filter(|frame| !frame.kind.creates() && frame.input.len() >= 4);
+        let into_nothing = called.any(|frame| frame.to.as_ref().is_some_and(nothing_there));
+        its_turn && !execution.early && !into_nothing && tx.gas <= self.limits.gas
+    }
+
+    fn transaction(&self, step: &Step) -> TxEnv {
+        let mut transaction = from_pending(step.tx, step.extras.clone());
+        // Beyond the budget it ends as if its gas did, and is told apart afterwards.
+        transaction.gas_limit = transaction.gas_limit.min(self.limits.gas);
+        transaction
+    }
+
+    /// The last transaction's run, and how those before it ended.
+    fn run(
+        &mut self,
+        backend: &dyn Backend,
+        environment: &Environment,
+        transactions: &[TxEnv],
+        bounds: Bounds,
+    ) -> std::result::Result<(Run, Vec<Cow<'static, str>>), Unfinished> {
+        let (mut ended, mut last, mut early) = (Vec::new(), None, false);
+        let mut left = transactions.iter();
+        let mut look = |execution: Execution, views: &dyn Views| {
+            let Some(transaction) = left.next() else {
+                return;
+            };
+            early |= execution.early;
+            match left.len() {
+                0 => last = Some(self.judge(transaction.caller, execution, views, bounds.deadline)),
+                _ => ended.push(outcome(&execution)),
+            }
+        };
+        backend
+            .execute(environment, transactions, bounds, &mut look)
+            .map_err(Unfinished::State)?;
+        let Some(mut run) = last else {
+            let failure = Failure::new(FailureKind::NotReady, "there is nothing to execute");
+            return Err(Unfinished::Failed(failure));
+        };
+        // What one of them waits for, all after it do.
+        run.execution.early = early;
+        match run.execution.outcome {
+            Outcome::Stopped(stop) => {
+                let (kind, reason) = match stop {
+                    Stop::Deadline => (
+                        FailureKind::Deadline,
+                        "not executed and judged within its deadline".to_owned(),
+                    ),
+                    Stop::Frames => (
+                        FailureKind::Budget,
+                        format!("makes more than {} calls", self.limits.frames),
+                    ),
+                };
+                let mut failure = Failure::new(kind, reason);
+                failure.touched = self.touched(&run.execution).next().is_some();
+                Err(Unfinished::Failed(failure))
+            }
+            _ => Ok((run, ended)),
+        }
+    }
+
+    fn judge(
+        &mut self,
+        sender: Address,
+        mut execution: Execution,
+        views: &dyn Views,
+        deadline: Instant,
+    ) -> Run {
+        let transfers = execution.trace.movements();
+        let stands = execution.trace.stands();
+        let violations = self.violations(&execution, &transfers, &stands, sender, views, deadline);
+        // Judged by some of the contracts alone it would look more harmless than it is.
+        let violations = violations.unwrap_or_else(|| {
+            execution.outcome = Outcome::Stopped(Stop::Deadline);
+            Vec::new()
+        });
+        let succeeded = execution.outcome == Outcome::Succeeded;
+        let features = succeeded.then(|| extract(&execution.trace));
+        let model = self.model.as_mut().zip(features.as_ref());
+        // Without its calls it looks like nothing.
+        let model = model.filter(|_| execution.has_calls);
+        // Without an answer the invariants judge alone.
+        let probability = model.and_then(|(model, features)| model.predict(features).ok());
+        Run {
+            features,
+            sender,
+            transfers,
+            stands,
+            exhausted: views.exhausted(),
+            harm: judge(&violations).probability,
+            violations,
+            probability,
+            execution,
+        }
+    }
+
+    /// Of every monitored contract that the execution had to do with; nothing where the deadline does not allow for all.
+    #[allow(clippy::too_many_arguments)] // What makes a subject, and until when.
+    fn violations(
+        &self,
+        execution: &Execution,
+        transfers: &[Transfer],
+        stands: &[bool],
+        sender: Address,
+        views: &dyn Views,
+        deadline: Instant,
+    ) -> Option<Vec<Violation>> {
+        let written = self.rules.load().invariants();
+        let moved = |address: &Address| {
+            let mut ends = transfers.iter().flat_map(|moved| [moved.from, moved.to]);
+            ends.any(|end| end == *address)
+        };
+        let concerned = |contract: &&Protected| {
+            let address = &contract.address;
+            execution.diff.0.contains_key(address) || moved(address)
+        };
+        let mut violations = Vec::new();
+        for contract in self.contracts.iter().filter(concerned) {
+            if Instant::now() >= deadline {
+                return None;
+            }
+            let subject = Subject {
+                execution,
+                transfers,
+                stands,
+                sender,
+                contract,
+                monitored: &self.monitored,
+                views,
+            };
+            violations.extend(check_all(&subject, &written));
+        }
+        // Out of time, views have no answers.
+        (Instant::now() < deadline).then_some(violations)
+    }
+
+    fn evidence(&self, environment: &Environment, sender: Address, run: &Run) -> Simulation {
+        let Run {
+            execution,
+            transfers,
+            stands,
+            ..
+        } = run;
+        let frames = &execution.trace.frames;
+        let touched = self.touched(execution);
+        let created = frames.iter().zip(stands);
+        let created = created.filter(|(frame, stands)| **stands && frame.kind.creates());
+        Simulation {
+            block: environment.block.number.saturating_to(),
+            outcome: outcome(execution),
+            succeeded: execution.outcome == Outcome::Succeeded,
+            gas_used: execution.gas_used,
+            frames: frames.len(),
+            depth: frames.iter().map(|frame| frame.depth).max().unwrap_or(0),
+            touched: touched.map(|contract| contract.name.clone()).collect(),
+            acted: self.acted(execution, stands),
+            created: created
+                .filter_map(|(frame, _)| frame.to)
+                .take(CREATED)
+                .collect(),
+            flows: self.flows(sender, transfers),
+            coinbase_payment: execution.coinbase_payment,
+            losses: losses(&run.violations),
+            violations: run.violations.clone(),
+            harm: run.harm,
+            probability: run.probability,
+            watched: execution.watched,
+            cut: execution.cut,
+            ..Simulation::default()
+        }
+    }
+
+    /// The monitored contracts that it called.
+    fn touched<'a>(&'a self, execution: &'a Execution) -> impl Iterator<Item = &'a Protected> {
+        let frames = &execution.trace.frames;
+        let called = |address| frames.iter().any(|frame| frame.to == Some(address));
+        let contracts = self.contracts.iter();
+        contracts.filter(move |contract| called(contract.address))
+    }
+
+    /// Whether it called one in a way that stands and can change something.
+    fn acted(&self, execution: &Execution, stands: &[bool]) -> bool {
+        let frames = execution.trace.frames.iter();
+        let mut standing = frames.zip(stands);
+        standing.any(|(frame, stands)| {
+            let monitored = frame.to.is_some_and(|to| self.monitored.contains(&to));
+            monitored && *stands && frame.kind == CallKind::Call && !frame.input.is_empty()
+        })
+    }
+
+    /// Monitored contracts first, then the sender, then by address.
+    fn flows(&self, sender: Address, transfers: &[Transfer]) -> Vec<Flow> {
+        let flows = net(transfers).into_iter().flat_map(|(account, assets)| {
+            let flow = move |(asset, amount): (_, I256)| Flow {
+                account,
+                asset,
+                amount,
+            };
+            assets.into_iter().map(flow)
+        });
+        let mut flows: Vec<_> = flows.collect();
+        flows.sort_by_key(|flow| {
+            let monitored = self.monitored.contains(&flow.account);
+            (!monitored, flow.account != sender)
+        });
+        flows.truncate(FLOWS);
+        flows
+    }
+}
+
+/// Each contract's losses once, however many invariants they break.
+fn losses(violations: &[Violation]) -> Vec<Loss> {
+    let mut losses: Vec<Loss> = Vec::new();
+    for violation in violations {
+        for (asset, amount) in &violation.losses {
+            let same = |loss: &Loss| loss.contract == violation.contract && loss.asset == *asset;
+            if !losses.iter().any(same) {
+                losses.push(Loss {
+                    contract: violation.contract.clone(),
+                    asset: *asset,
+                    amount: *amount,
+                });
+            }
+        }
+    }
+    losses
+}
+
+fn outcome(execution: &Execution) -> Cow<'static, str> {
+    match &execution.outcome {
+        Outcome::Succeeded => "succeeded".into(),
+        Outcome::Reverted => "reverted".into(),
+        Outcome::Halted(reason) => format!("halted: {reason}").into(),
+        Outcome::Invalid(reason) => format!("invalid: {reason}").into(),
+        Outcome::Stopped(_) | Outcome::NoState(_) => "unfinished".into(),
+    }
+}

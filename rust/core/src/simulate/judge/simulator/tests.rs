@@ -1,0 +1,243 @@
+//! Sequences and verdicts on the demo's compiled contracts.
+
+use super::*;
+use crate::simulate::evm::backend::Local;
+use crate::simulate::judge::invariants::NoViews;
+use crate::simulate::state::RecordedState;
+use alloy_primitives::{B256, U256, hex, keccak256};
+use revm::context::BlockEnv;
+use revm::primitives::hardfork::SpecId;
+use std::time::Duration;
+
+const ADMIN: Address = Address::repeat_byte(0xad);
+const ALICE: Address = Address::repeat_byte(0xa1);
+const MALLORY: Address = Address::repeat_byte(0x3a);
+const ETHER: u64 = 1_000_000_000_000_000_000;
+
+fn environment() -> Environment {
+    Environment {
+        fork: SpecId::CANCUN,
+        block: BlockEnv {
+            gas_limit: 60_000_000,
+            beneficiary: Address::repeat_byte(0x31),
+            timestamp: U256::from(1_800_000_000),
+            basefee: 8,
+            ..Environment::unknown(1).block
+        },
+        ..Environment::unknown(1)
+    }
+}
+
+fn rich() -> RecordedState {
+    let mut state = RecordedState::default();
+    for person in [ADMIN, ALICE, MALLORY] {
+        let account = state.accounts.entry(person).or_default();
+        account.info.balance = U256::from(ETHER) * U256::from(100);
+    }
+    state
+}
+
+fn init_code(artifact: &str, argument: Address) -> Vec<u8> {
+    let folder = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../python/mempool_ids/demo/artifacts"
+    );
+    let text = std::fs::read(format!("{folder}/{artifact}.json")).expect("an artifact");
+    let artifact: serde_json::Value = serde_json::from_slice(&text).expect("JSON");
+    let mut code = hex::decode(artifact["bytecode"].as_str().expect("bytecode")).expect("hex");
+    code.extend_from_slice(argument.into_word().as_slice());
+    code
+}
+
+fn sends(
+    from: Address,
+    nonce: u64,
+    to: Option<Address>,
+    wei: u64,
+    input: Vec<u8>,
+) -> PendingTransaction {
+    PendingTransaction {
+        hash: B256::left_padding_from(&[from[0], nonce as u8]),
+        from,
+        nonce,
+        to,
+        value: U256::from(wei),
+        gas: 5_000_000,
+        input,
+        ..PendingTransaction::default()
+    }
+}
+
+fn calls(function: &str) -> Vec<u8> {
+    keccak256(function)[..4].to_vec()
+}
+
+/// A vault with Alice's ten ether, Mallory's contract, and with `pause` the guardian's answer; the attack is the last.
+fn story(pause: bool) -> Vec<PendingTransaction> {
+    let (vault, attacker) = (ADMIN.create(0), MALLORY.create(0));
+    let mut all = vec![
+        sends(ADMIN, 0, None, 0, init_code("Vault", ADMIN)),
+        sends(ALICE, 0, Some(vault), 10 * ETHER, calls("deposit()")),
+        sends(MALLORY, 0, None, 0, init_code("Attacker", vault)),
+    ];
+    if pause {
+        all.push(sends(ADMIN, 1, Some(vault), 0, calls("pause()")));
+    }
+    all.push(sends(
+        MALLORY,
+        1,
+        Some(attacker),
+        2 * ETHER,
+        calls("attack()"),
+    ));
+    all
+}
+
+/// Of the vault, and without a model.
+fn simulator() -> Simulator {
+    let contract = MonitoredContract {
+        name: "Vault".into(),
+        address: ADMIN.create(0),
+        ..MonitoredContract::default()
+    };
+    let limits = SimulationConfig::default();
+    let mut simulator = Simulator::new(&[contract], &limits, None, Arc::default()).unwrap();
+    simulator.keeps = true;
+    simulator
+}
+
+fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(30)
+}
+
+fn simulate(sequence: &[PendingTransaction]) -> Simulation {
+    let extras = Extras::default();
+    let step = |tx| Step {
+        tx,
+        extras: &extras,
+    };
+    let steps: Vec<_> = sequence.iter().map(step).collect();
+    let state = rich();
+    simulator()
+        .simulate(&Local(&state), &environment(), &steps, soon())
+        .expect("comes to its end")
+}
+
+#[test]
+fn an_attack_on_what_the_transactions_before_it_made_is_judged_by_what_it_takes() {
+    let attack = simulate(&story(false));
+    assert!(attack.succeeded && attack.harm > 0.9, "{attack:?}");
+    assert_eq!(attack.losses.len(), 1);
+    assert_eq!(attack.losses[0].amount, U256::from(10 * ETHER));
+    assert_eq!(attack.before, ["succeeded", "succeeded", "succeeded"]);
+    assert_eq!(attack.touched, ["Vault".into()]);
+    assert!(attack.complete && attack.watched && attack.acted);
+}
+
+#[test]
+fn a_pause_before_the_attack_takes_its_harm() {
+    let attack = simulate(&story(true));
+    assert_eq!(attack.before.len(), 4);
+    assert_eq!((&*attack.outcome, attack.harm), ("reverted", 0.0));
+    assert_eq!(attack.losses, []);
+    // The pause itself went through.
+    assert_eq!(attack.before[3], "succeeded");
+}
+
+#[test]
+fn without_its_predecessors_an_attack_runs_into_nothing_and_proves_nothing() {
+    let story = story(false);
+    let alone = simulate(&story[3..]);
+    assert!(alone.succeeded && !alone.complete, "{alone:?}");
+    assert!(!alone.decides());
+    assert_eq!(alone.verdict(0.9), 0.9);
+}
+
+#[test]
+fn behind_a_nonce_that_is_not_known_a_creation_still_has_its_address() {
+    let mut story = story(false);
+    let attacker = MALLORY.create(5);
+    (story[2].nonce, story[3].nonce) = (5, 6);
+    story[3].to = Some(attacker);
+    let attack = simulate(&story);
+    assert!(attack.harm > 0.9, "{attack:?}");
+    assert_eq!(attack.losses[0].amount, U256::from(10 * ETHER));
+    assert!(!attack.complete, "what comes before is not known");
+}
+
+#[test]
+fn what_is_not_judged_in_time_has_no_verdict_instead_of_half_a_one() {
+    let execution = simulate(&story(false)).execution.expect("kept");
+    let (transfers, stands) = (execution.trace.movements(), execution.trace.stands());
+    let judged = |deadline| {
+        simulator().violations(&execution, &transfers, &stands, MALLORY, &NoViews, deadline)
+    };
+    assert!(!judged(soon()).expect("in time").is_empty());
+    assert_eq!(judged(Instant::now()), None);
+}
+
+/// Init code that attacks the vault where `condition` leaves anything but zero, and else does nothing.
+fn attacks_where(condition: &[u8]) -> Vec<u8> {
+    let attacker = init_code("Attacker", ADMIN.create(0));
+    let word = |n: usize| hex::encode(u16::try_from(n).expect("short").to_be_bytes());
+    let (head, length) = (condition.len() + 5, word(attacker.len()));
+    // PUSH2 head, JUMPI, STOP; JUMPDEST; CODECOPY and CREATE of what follows; MSTORE of the selector; CALL with the value.
+    let body = |at: usize| {
+        let (head, at) = (word(head), word(at));
+        let selector = hex::encode(calls("attack()"));
+        let create = format!("61{length}61{at}5f3961{length}5f5ff0");
+        let call = format!("63{selector}60e01b5f525f5f60045f34855af100");
+        hex::decode(format!("61{head}57005b{create}{call}")).expect("hex")
+    };
+    let at = condition.len() + body(0).len();
+    [condition, &body(at), &attacker].concat()
+}
+
+/// The vault with Alice's ten ether, then what Mallory creates.
+fn trap(condition: &str) -> Simulation {
+    let condition = hex::decode(condition).expect("hex");
+    let mut story = story(false);
+    story.truncate(2);
+    story.push(sends(
+        MALLORY,
+        0,
+        None,
+        2 * ETHER,
+        attacks_where(&condition),
+    ));
+    simulate(&story)
+}
+
+#[test]
+fn code_that_behaves_while_it_is_watched_is_watched_from_several_sides() {
+    let always = trap("6001");
+    assert!(
+        always.harm > 0.9 && always.variations.is_empty(),
+        "{always:?}"
+    );
+    for (of, condition) in [
+        // COINBASE == …
+        ("coinbase", "7395222290dd7278aa3ddd389cc1e1d165cc4bafe54114"),
+        // TIMESTAMP > 1,800,000,001
+        ("time", "636b49d2014211"),
+        // NUMBER > 100
+        ("time", "60644311"),
+        // BASEFEE < 4
+        ("price", "60044810"),
+        // GASLIMIT > 60,000,001
+        ("gas limit", "63039387014511"),
+        // COINBASE == … and TIMESTAMP > 1,800,000,001
+        (
+            "all",
+            "7395222290dd7278aa3ddd389cc1e1d165cc4bafe54114636b49d201421116",
+        ),
+    ] {
+        let trap = trap(condition);
+        assert_eq!((trap.harm, &*trap.outcome), (0.0, "succeeded"), "{of}");
+        let found: Vec<_> = trap.variations.iter().map(|v| v.of).collect();
+        assert_eq!(found, [of]);
+        assert!(trap.verdict(0.0) > 0.9, "{of}");
+    }
+    let honest = trap("5f");
+    assert_eq!((honest.harm, honest.variations.len()), (0.0, 0));
+}

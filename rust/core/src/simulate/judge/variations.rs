@@ -1,0 +1,111 @@
+//! Other surroundings for what asks for them: code that behaves while it is watched must be watched from several sides.
+
+use crate::simulate::evm::execute::Environment;
+use crate::simulate::evm::tracer::Surroundings;
+use alloy_primitives::{Address, B256, U256, address, keccak256};
+
+/// A day: past what waits for a block or an hour.
+const LATER_SECONDS: u64 = 86_400;
+const LATER_BLOCKS: u64 = 7_200;
+/// A beneficiary that has built blocks for years, so that it is no stranger to code that looks for one.
+const BUILDER: Address = address!("95222290dd7278aa3ddd389cc1e1d165cc4bafe5");
+
+/// Surroundings other than the likely ones, in what an execution asked of them; each with what was changed.
+pub fn variations(
+    likely: &Environment,
+    asked: Surroundings,
+) -> impl Iterator<Item = (&'static str, Environment)> {
+    let vary = |of: &'static str, asked: bool, change: fn(&mut Environment)| {
+        asked.then(|| {
+            let mut environment = likely.clone();
+            change(&mut environment);
+            (of, environment)
+        })
+    };
+    let several = [asked.beneficiary, asked.time, asked.price, asked.gas_limit];
+    let several = several.into_iter().filter(|asked| *asked).count() > 1;
+    let varied = [
+        vary("coinbase", asked.beneficiary, other_beneficiary),
+        vary("time", asked.time, later),
+        vary("price", asked.price, cheaper),
+        vary("gas limit", asked.gas_limit, roomier),
+        // What hides behind several conditions at once.
+        vary("all", several, |environment| {
+            other_beneficiary(environment);
+            later(environment);
+            cheaper(environment);
+            roomier(environment);
+        }),
+    ];
+    varied.into_iter().flatten()
+}
+
+fn other_beneficiary(environment: &mut Environment) {
+    let block = &mut environment.block;
+    block.beneficiary = match block.beneficiary {
+        BUILDER => Address::ZERO,
+        _ => BUILDER,
+    };
+}
+
+fn later(environment: &mut Environment) {
+    let block = &mut environment.block;
+    block.timestamp = block.timestamp.saturating_add(U256::from(LATER_SECONDS));
+    block.number = block.number.saturating_add(U256::from(LATER_BLOCKS));
+    let other = keccak256(block.prevrandao.unwrap_or(B256::ZERO));
+    block.prevrandao = block.prevrandao.map(|_| other);
+}
+
+/// A quarter: what it pays above the base fee becomes more, too.
+fn cheaper(environment: &mut Environment) {
+    environment.block.basefee /= 4;
+}
+
+fn roomier(environment: &mut Environment) {
+    let block = &mut environment.block;
+    block.gas_limit = block.gas_limit.saturating_mul(2);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(asked: Surroundings) -> Vec<&'static str> {
+        let likely = Environment::unknown(1);
+        variations(&likely, asked).map(|(name, _)| name).collect()
+    }
+
+    #[test]
+    fn only_what_is_asked_for_is_varied_and_several_together_too() {
+        assert!(names(Surroundings::default()).is_empty());
+        let time = Surroundings {
+            time: true,
+            ..Surroundings::default()
+        };
+        assert_eq!(names(time), ["time"]);
+        let both = Surroundings {
+            beneficiary: true,
+            ..time
+        };
+        assert_eq!(names(both), ["coinbase", "time", "all"]);
+    }
+
+    #[test]
+    fn every_variation_is_another_block() {
+        let all = Surroundings {
+            beneficiary: true,
+            time: true,
+            price: true,
+            gas_limit: true,
+        };
+        let mut likely = Environment::unknown(1);
+        likely.block.basefee = 100;
+        likely.block.gas_limit = 1_000;
+        for (name, varied) in variations(&likely, all) {
+            assert_ne!(varied.block, likely.block, "{name}");
+        }
+        likely.block.beneficiary = BUILDER;
+        let (_, varied) = variations(&likely, all).next().unwrap();
+        assert_ne!(varied.block.beneficiary, BUILDER);
+    }
+}

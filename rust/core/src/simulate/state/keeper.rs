@@ -1,0 +1,233 @@
+//! Carries the state on from head to head, on a thread of its own, and keeps warm what matters.
+
+use crate::simulate::evm::environment::Header;
+use super::answers::{block_diffs, read};
+use super::head::{Changes, HeadBlock, HeadState};
+use super::{Snapshot, at};
+use crate::inbox::Item;
+use crate::node::{Asked, Asker};
+use crate::inbox::queue::ItemSender;
+use crate::stats::Stats;
+use crate::thread::give_way;
+use alloy_primitives::map::AddressSet;
+use alloy_primitives::{Address, B256, U256};
+use crossbeam_channel::{Receiver, Sender, bounded};
+use revm::DatabaseRef;
+use serde::Deserialize;
+use std::panic::AssertUnwindSafe;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Heads that wait to be followed.
+const WAITING: usize = 64;
+const BEHIND: usize = 4;
+/// How long a node may take to say what a block changed. Until then simulations go on with the head before.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// A node that another one was faster than is asked again after this.
+const RETRY: Duration = Duration::from_millis(50);
+/// Accounts kept warm beside the monitored contracts.
+const NEIGHBOURS: usize = 64;
+/// Slots of one account that are asked for anew.
+const SLOTS: usize = 128;
+
+/// Accounts that are asked for anew where their state is lost: the monitored contracts, and what they are read with.
+#[derive(Debug, Default)]
+pub struct Neighbourhood(Mutex<AddressSet>);
+
+impl Neighbourhood {
+    pub fn of(contracts: impl IntoIterator<Item = Address>) -> Self {
+        Self(Mutex::new(contracts.into_iter().collect()))
+    }
+
+    /// Adds what a simulation that touched a monitored contract has read, as far as there is room.
+    pub fn add(&self, addresses: impl IntoIterator<Item = Address>) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for address in addresses {
+            if known.len() >= NEIGHBOURS {
+                return;
+            }
+            known.insert(address);
+        }
+    }
+
+    fn all(&self) -> AddressSet {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.clone()
+    }
+}
+
+/// The pipeline's end: tells of heads, never waits; the state of each arrives as `Item::State`. Its thread ends with it.
+pub struct Keeper {
+    heads: Sender<B256>,
+    state: Arc<HeadState>,
+}
+
+impl Keeper {
+    pub fn start(
+        state: Arc<HeadState>,
+        neighbourhood: Arc<Neighbourhood>,
+        asker: Asker,
+        chain_id: u64,
+        items: ItemSender,
+        stats: Arc<Stats>,
+    ) -> std::io::Result<Self> {
+        let (heads, announced) = bounded(WAITING);
+        let follower = Follower {
+            state: state.clone(),
+            neighbourhood,
+            asker,
+            chain_id,
+            items,
+            stats,
+        };
+        std::thread::Builder::new()
+            .name("ids-state".into())
+            .spawn(move || follower.run(&announced))?;
+        Ok(Self { heads, state })
+    }
+
+    /// A new canonical head. Where too many wait it is left out: the next one that is followed is no child of the former,
+    /// and nothing is believed to hold.
+    pub fn head(&self, number: u64, hash: B256) {
+        self.state.announce(number);
+        self.heads.try_send(hash).ok();
+    }
+}
+
+struct Follower {
+    state: Arc<HeadState>,
+    neighbourhood: Arc<Neighbourhood>,
+    asker: Asker,
+    chain_id: u64,
+    items: ItemSender,
+    stats: Arc<Stats>,
+}
+
+impl Follower {
+    fn run(self, heads: &Receiver<B256>) {
+        give_way();
+        while let Ok(mut hash) = heads.recv() {
+            // Far behind, the newest alone matters.
+            if heads.len() > BEHIND {
+                hash = heads.try_iter().last().unwrap_or(hash);
+            }
+            let follow = AssertUnwindSafe(|| self.follow(hash));
+            match std::panic::catch_unwind(follow) {
+                // A pipeline that is gone needs no state.
+                Ok(Ok(())) => _ = self.items.send(Item::State),
+                _ => self.stats.state_failures.add(1),
+            }
+        }
+    }
+
+    fn follow(&self, hash: B256) -> Result<(), String> {
+        let deadline = Instant::now() + PATIENCE;
+        // Most of such an answer would be code that did not change.
+        let config = r#"{"diffMode":true,"disableCode":true}"#;
+        let diffs = format!(r#"["{hash}",{{"tracer":"prestateTracer","tracerConfig":{config}}}]"#);
+        let questions = vec![
+            ("eth_getBlockByHash", format!(r#"["{hash}",false]"#)),
+            ("debug_traceBlockByHash", diffs),
+        ];
+        let mut answers = self.asker.wait(questions.clone(), deadline);
+        if answers[0].is_err() {
+            std::thread::sleep(RETRY);
+            answers = self.asker.wait(questions, deadline);
+        }
+        let raw = answers[0].as_ref().map_err(ToString::to_string)?;
+        let header: Header = read(raw)?;
+        if header.hash != hash {
+            return Err("the node gave another block".into());
+        }
+        let before = self.state.block();
+        let parent = before.filter(|parent| parent.hash == header.parent_hash);
+        let changes = match &parent {
+            Some(_) => changes(&answers[1], &header),
+            None => Changes::Unknown,
+        };
+        let told = matches!(changes, Changes::Told(..));
+        let warm = self.neighbourhood.all();
+        let slots = self.state.slots_of(&warm, SLOTS);
+        let block = HeadBlock {
+            number: header.number(),
+            hash,
+            parent: header.parent_hash,
+            timestamp: header.timestamp(),
+            next: header.next(self.chain_id, parent.map(|parent| parent.timestamp)),
+        };
+        self.state.advance(block.clone(), changes);
+        match told {
+            true => {
+                self.stats.state_carried.add(1);
+                // Whoever made the block was paid, and every simulation reads what it has.
+                let asks = Some((&self.asker, deadline));
+                let beneficiary = block.next.block.beneficiary;
+                Snapshot::new(&self.state, &block, asks)
+                    .basic_ref(beneficiary)
+                    .ok();
+            }
+            false => {
+                self.stats.state_discarded.add(1);
+                self.warm(&block, warm, slots);
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks for what was known of the neighbourhood as it is now. What cannot be had now is asked for when it is needed.
+    fn warm(&self, block: &HeadBlock, warm: AddressSet, slots: Vec<(Address, Vec<U256>)>) {
+        let deadline = Instant::now() + PATIENCE;
+        let view = Snapshot::new(&self.state, block, Some((&self.asker, deadline)));
+        let proofs = slots.iter().filter(|(_, slots)| !slots.is_empty());
+        let proofs = proofs.map(|(address, slots)| {
+            let quoted = |slot: &U256| format!(r#""{}""#, B256::from(*slot));
+            let slots: Vec<_> = slots.iter().map(quoted).collect();
+            let params = format!(r#"["{address}",[{}],{}]"#, slots.join(","), at(&block.hash));
+            ("eth_getProof", params)
+        });
+        let proofs: Vec<_> = proofs.collect();
+        for answer in self.asker.wait(proofs, deadline) {
+            let proof = answer.ok().and_then(|raw| read::<Proof>(&raw).ok());
+            for told in proof.iter().flat_map(|proof| &proof.storage_proof) {
+                let address = proof
+                    .as_ref()
+                    .map(|proof| proof.address)
+                    .unwrap_or_default();
+                self.state
+                    .learn_slot(&block.hash, address, told.key, told.value)
+                    .ok();
+            }
+        }
+        for address in warm {
+            if view.basic_ref(address).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Proof {
+    address: Address,
+    storage_proof: Vec<ProvenSlot>,
+}
+
+#[derive(Deserialize)]
+struct ProvenSlot {
+    key: U256,
+    value: U256,
+}
+
+fn changes(answer: &Asked, header: &Header) -> Changes {
+    let diffs = answer.as_ref().ok().and_then(|raw| block_diffs(raw).ok());
+    match diffs {
+        Some(diffs) if diffs.len() == header.transactions() => {
+            Changes::Told(diffs, header.paid().collect())
+        }
+        _ => Changes::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,190 @@
+//! The state at the head as one simulation reads it: what is known, else what a node answers.
+
+use super::StateError;
+use super::answers::{bytecode, read};
+use super::head::{BEACON_ROOTS, HISTORY, HeadBlock, HeadState, Moved};
+use crate::node::Asker;
+use alloy_primitives::{Address, B256, Bytes, U256, U64, keccak256};
+use revm::DatabaseRef;
+use revm::bytecode::Bytecode;
+use revm::primitives::KECCAK_EMPTY;
+use revm::primitives::hardfork::SpecId;
+use revm::state::AccountInfo;
+use std::cell::Cell;
+use std::time::Instant;
+
+/// Slots of the rings that system contracts write.
+const SYSTEM_RING: u64 = 8_191;
+/// Hashes of older blocks that one simulation may ask for.
+const HASHES: u32 = 8;
+
+/// Reads at one head. Where the head moves on meanwhile, every read fails with [`StateError::Moved`]: parts of two states
+/// are no state.
+pub struct View<'a> {
+    state: &'a HeadState,
+    block: &'a HeadBlock,
+    /// Who is asked for what is not known, until when; nobody: it fails with [`StateError::Unknown`].
+    asks: Option<(&'a Asker, Instant)>,
+    /// Questions so far, and how many there may be.
+    asked: Cell<usize>,
+    most: usize,
+    /// Hashes of older blocks asked for.
+    hashes: Cell<u32>,
+}
+
+impl From<Moved> for StateError {
+    fn from(_: Moved) -> Self {
+        StateError::Moved
+    }
+}
+
+impl<'a> View<'a> {
+    pub fn new(
+        state: &'a HeadState,
+        block: &'a HeadBlock,
+        asks: Option<(&'a Asker, Instant)>,
+    ) -> Self {
+        Self {
+            state,
+            block,
+            asks,
+            asked: Cell::default(),
+            most: usize::MAX,
+            hashes: Cell::default(),
+        }
+    }
+
+    /// Asks no more than `most` questions: more is [`StateError::Unforeseen`].
+    pub fn asking_at_most(self, most: usize) -> Self {
+        Self { most, ..self }
+    }
+
+    pub fn asked(&self) -> usize {
+        self.asked.get()
+    }
+
+    fn ask(&self, questions: Vec<(&'static str, String)>) -> Result<Vec<Bytes>, StateError> {
+        let (asker, deadline) = self.asks.ok_or(StateError::Unknown)?;
+        if self.asked.get() >= self.most {
+            return Err(StateError::Unforeseen);
+        }
+        self.asked.set(self.asked.get() + 1);
+        ask(asker, questions, deadline)
+    }
+}
+
+/// As many answers as there are questions, or the first that there is none to.
+pub fn ask(
+    asker: &Asker,
+    questions: Vec<(&'static str, String)>,
+    deadline: Instant,
+) -> Result<Vec<Bytes>, StateError> {
+    let methods: Vec<_> = questions.iter().map(|(method, _)| *method).collect();
+    let answers = methods.iter().zip(asker.wait(questions, deadline));
+    answers
+        .map(|(method, answer)| match answer {
+            Ok(raw) => Ok(raw.into()),
+            Err(error) => Err(StateError::Node(format!("{method}: {error}"))),
+        })
+        .collect()
+}
+
+/// What the next block writes before its first transaction (EIP-4788, EIP-2935): without it, code could tell a simulation
+/// from a block. Its beacon root is not known yet; any will do.
+fn system_slot(block: &HeadBlock, address: Address, slot: U256) -> Option<U256> {
+    let next = &block.next.block;
+    let ring = U256::from(SYSTEM_RING);
+    let time = next.timestamp % ring;
+    match address {
+        BEACON_ROOTS if block.next.fork >= SpecId::CANCUN && slot == time => Some(next.timestamp),
+        BEACON_ROOTS if block.next.fork >= SpecId::CANCUN && slot == time + ring => {
+            Some(keccak256(block.hash).into())
+        }
+        HISTORY if block.next.fork >= SpecId::PRAGUE && slot == U256::from(block.number) % ring => {
+            Some(block.hash.into())
+        }
+        _ => None,
+    }
+}
+
+/// The block parameter that names a block whatever becomes of the chain (EIP-1898).
+pub fn at(hash: &B256) -> String {
+    format!(r#"{{"blockHash":"{hash}"}}"#)
+}
+
+fn told<'a, T: serde::Deserialize<'a>>(raw: &'a Bytes) -> Result<T, StateError> {
+    read(raw).map_err(StateError::Node)
+}
+
+impl DatabaseRef for View<'_> {
+    type Error = StateError;
+
+    fn basic_ref(&self, address: Address) -> Result<Option<AccountInfo>, StateError> {
+        let head = &self.block.hash;
+        if let Some(info) = self.state.account(head, &address)? {
+            return Ok(Some(info));
+        }
+        let at = at(head);
+        let params = format!(r#"["{address}",{at}]"#);
+        let answers = self.ask(vec![
+            ("eth_getBalance", params.clone()),
+            ("eth_getTransactionCount", params.clone()),
+            ("eth_getCode", params),
+        ])?;
+        let code: Bytes = told(&answers[2])?;
+        let info = AccountInfo {
+            balance: told(&answers[0])?,
+            nonce: told::<U64>(&answers[1])?.to(),
+            code_hash: match code.is_empty() {
+                true => KECCAK_EMPTY,
+                false => keccak256(&code),
+            },
+            code: None,
+            ..AccountInfo::default()
+        };
+        let code = (!code.is_empty()).then(|| bytecode(code));
+        self.state.learn(head, address, info.clone(), code)?;
+        Ok(Some(info))
+    }
+
+    fn code_by_hash_ref(&self, hash: B256) -> Result<Bytecode, StateError> {
+        // Learnt with the account that has it; where memory ran out meanwhile both are learnt anew.
+        self.state.code(&hash).ok_or(StateError::Moved)
+    }
+
+    fn storage_ref(&self, address: Address, slot: U256) -> Result<U256, StateError> {
+        if let Some(value) = system_slot(self.block, address, slot) {
+            return Ok(value);
+        }
+        let head = &self.block.hash;
+        if let Some(value) = self.state.slot(head, &address, &slot)? {
+            return Ok(value);
+        }
+        let params = format!(r#"["{address}","{}",{}]"#, B256::from(slot), at(head));
+        let answers = self.ask(vec![("eth_getStorageAt", params)])?;
+        let value = told::<U256>(&answers[0])?;
+        self.state.learn_slot(head, address, slot, value)?;
+        Ok(value)
+    }
+
+    fn block_hash_ref(&self, number: u64) -> Result<B256, StateError> {
+        #[derive(serde::Deserialize)]
+        struct Hashed {
+            hash: B256,
+        }
+        // Variations go to blocks that are not there yet; and who asks for many would have us wait for each.
+        if number > self.block.number || self.hashes.get() >= HASHES {
+            return Ok(keccak256(number.to_be_bytes()));
+        }
+        if number == self.block.number {
+            return Ok(self.block.hash);
+        }
+        if number + 1 == self.block.number {
+            return Ok(self.block.parent);
+        }
+        self.hashes.set(self.hashes.get() + 1);
+        let params = format!(r#"["{number:#x}",false]"#);
+        let answers = self.ask(vec![("eth_getBlockByNumber", params)])?;
+        Ok(told::<Hashed>(&answers[0])?.hash)
+    }
+}
