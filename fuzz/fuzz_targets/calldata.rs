@@ -4,9 +4,10 @@
 
 use alloy_primitives::Address;
 use libfuzzer_sys::fuzz_target;
-use mempool_ids_core::analyzer::Analyzer;
+use mempool_ids_core::tools::analyzer::Analyzer;
 use mempool_ids_core::decode::{Decoded, MAX_ADDRESSES, MAX_DEPTH, MAX_NESTED};
-use mempool_ids_core::features::{CodeFacts, KnownSelectors};
+use mempool_ids_core::bytecode::CodeFacts;
+use mempool_ids_core::features::KnownSelectors;
 use mempool_ids_core::tx::PendingTransaction;
 use std::sync::{Arc, LazyLock};
 

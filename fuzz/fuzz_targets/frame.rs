@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use mempool_ids_core::source::frame::{parse_notification, parse_object};
+use mempool_ids_core::wire::{parse_notification, parse_object};
 
 fuzz_target!(|data: &[u8]| {
     let _ = parse_notification(data, 1);

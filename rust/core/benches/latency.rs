@@ -12,11 +12,11 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 use alloy_primitives::{Address, address};
 use hdrhistogram::Histogram;
-use mempool_ids_core::analyzer::Analyzer;
 use mempool_ids_core::classify::Classifier;
 use mempool_ids_core::config::{Emit, SensorConfig};
-use mempool_ids_core::features::FeatureVector;
+use mempool_ids_core::evidence::FeatureVector;
 use mempool_ids_core::pipeline::Sensor;
+use mempool_ids_core::tools::analyzer::Analyzer;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::{Duration, Instant};

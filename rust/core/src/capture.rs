@@ -4,25 +4,27 @@
 //! thread appends them to a [journal](journal); a full journal is turned into Parquet by a second thread, so that writing
 //! never waits for compression. Nothing here ever blocks the pipeline: what does not fit is dropped and counted.
 
+mod appender;
 pub(crate) mod columns;
+pub mod context;
 pub(crate) mod journal;
 pub(crate) mod record;
-mod recorder;
+pub mod replay;
 #[cfg(test)]
 pub(crate) mod samples;
 pub(crate) mod segment;
 #[cfg(test)]
 mod tests;
 
-use crate::inbox::Raw;
-use context::ContextEntry;
 use crate::config::CaptureConfig;
 use crate::error::{Error, Result};
+use crate::inbox::Raw;
 use crate::stats::Stats;
 use crate::tx::PendingTransaction;
+use appender::Appender;
 use bytes::Bytes;
+use context::ContextEntry;
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
-use appender::Recorder;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -89,7 +91,7 @@ impl CaptureWriter {
         }
         let (offers, inbox) = bounded(QUEUE);
         let held = Arc::new(AtomicUsize::new(0));
-        let recorder = Recorder::new(
+        let recorder = Appender::new(
             config.clone(),
             chain_id,
             journal,

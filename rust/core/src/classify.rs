@@ -10,9 +10,8 @@ pub use manifest::{Manifest, ModelEntry, Schema};
 pub(crate) use model::Model;
 
 use crate::config::ModelConfig;
-use crate::evidence::Factor;
 use crate::error::Result;
-use crate::evidence::FeatureVector;
+use crate::evidence::{Factor, FeatureVector};
 use crate::features::{KnownSelectors, NAMES, SCHEMA_VERSION};
 use std::sync::Arc;
 

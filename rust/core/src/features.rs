@@ -24,7 +24,6 @@
 //! | 22 | callee_age | | creation block or head unknown |
 
 mod accounts;
-mod code;
 mod extract;
 mod fees;
 mod known;
@@ -33,16 +32,13 @@ mod payload;
 #[cfg(test)]
 mod tests;
 
-pub use crate::bytecode::facts::CodeFacts;
+pub use crate::evidence::{FEATURES, FeatureVector};
 pub use extract::Extractor;
 pub use known::KnownSelectors;
-pub use crate::bytecode::roles::Roles;
 pub use payload::{MAX_BYTES, MAX_WORDS};
 
-pub const FEATURES: usize = 22;
 /// Raise it whenever a formula, the order or a built-in pattern set behind a feature changes.
 pub const SCHEMA_VERSION: u32 = 1;
-pub type FeatureVector = [f32; FEATURES];
 /// A feature that cannot be known.
 pub const MISSING: f32 = -1.0;
 

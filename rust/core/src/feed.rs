@@ -1,46 +1,36 @@
-//! Live transactions: every WebSocket endpoint at once, on one thread.
+//! Subscriptions to items: live transactions of every WebSocket endpoint at once, on one thread.
 //!
 //! [`thread`] runs everything. [`connection`] is one connection's life and [`reconnect`] strings them together;
-//! [`session`] tells frames apart, [`rpc`] asks, [`resync`] reads what was missed. [`heads`], [`blocks`], [`code`] and
-//! [`fetch`] work in the background. [`ask`] is a thread of its own, for the state that simulations read.
+//! [`session`] tells frames apart, [`resync`] reads what was missed. [`heads`], [`blocks`], [`code`] and [`fetch`] work in
+//! the background.
 
-mod ask;
 mod blocks;
 mod code;
 mod connection;
 mod endpoint;
 mod fetch;
-mod guard;
 mod hashes;
 mod heads;
-mod json;
 mod reconnect;
-mod redact;
-mod report;
 mod resync;
-mod routes;
-mod rpc;
 mod session;
 mod silence;
 mod thread;
-mod transport;
 
 #[cfg(test)]
 pub(crate) mod tests;
 
-pub use crate::node::ask::{Asked, Asker};
-use crate::node::redact::SecretUrl;
-pub(crate) use crate::node::redact::printable;
-pub use crate::node::rpc::RpcError;
-use thread::Start;
-use crate::inbox::queue::ItemSender;
 use crate::config::{Limits, LiveConfig};
 use crate::error::{Error, Result};
+use crate::inbox::queue::ItemSender;
+use crate::node::redact::SecretUrl;
+use crate::node::{http_client, parse_urls, transport};
 use crate::stats::{EndpointSnapshot, EndpointStats, Stats};
 use alloy_primitives::{Address, B256};
 use rustls::ClientConfig;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use thread::Start;
 use tokio::sync::{Notify, mpsc};
 
 /// Transactions asked for by name that wait.
@@ -186,22 +176,4 @@ impl Drop for LiveSource {
     fn drop(&mut self) {
         self.stop();
     }
-}
-
-fn parse_urls(name: &str, urls: &[String], schemes: &[&str]) -> Result<Vec<SecretUrl>> {
-    let parse = |(n, text): (usize, &String)| {
-        SecretUrl::parse(text, schemes)
-            .map_err(|reason| Error::Config(format!("chain.{name}[{n}]: {reason}")))
-    };
-    urls.iter().enumerate().map(parse).collect()
-}
-
-fn http_client(tls: &ClientConfig) -> Result<reqwest::Client> {
-    reqwest::Client::builder()
-        .tls_backend_preconfigured(tls.clone())
-        .connect_timeout(transport::CONNECT_TIMEOUT)
-        .timeout(rpc::TIMEOUT)
-        .redirect(reqwest::redirect::Policy::none())
-        .build()
-        .map_err(|error| Error::Config(format!("no HTTP client: {}", error.without_url())))
 }

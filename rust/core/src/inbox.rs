@@ -1,17 +1,11 @@
-//! Where transactions come from. Live and replay differ here and nowhere else.
+//! The pipeline's inbox: what sources and simulations hand to it, in one bounded queue.
+//!
+//! It stands before them and not in the pipeline, since all of them fill it and none may know who empties it.
 
-pub mod capture;
-pub mod context;
-pub mod frame;
-pub mod live;
 pub mod queue;
-pub mod replay;
 
-use crate::chain::{BlockContents, CodeAnswer, Head};
-use crate::evidence::Anomaly;
-use crate::chain::Reorg;
-use crate::evidence::RecordedSimulation;
-use crate::evidence::Simulated;
+use crate::chain::{BlockContents, CodeAnswer, Head, Reorg};
+use crate::evidence::{Anomaly, RecordedSimulation, Simulated};
 use crate::tx::PendingTransaction;
 use alloy_primitives::B256;
 use bytes::Bytes;

@@ -1,21 +1,31 @@
 //! The per-transaction core of mempool-ids.
 //!
-//! Data flows one way: [`source`] ► [`decode`] ► [`features`] ► [`signatures`] ► [`classify`] ► [`detection`].
-//! A stage imports the types of earlier stages only; [`pipeline`] alone knows all of them.
+//! Data flows one way: [`feed`] or [`capture`] ► [`inbox`] ► [`decode`] ► [`features`] ► [`signatures`] ► [`classify`] ►
+//! [`simulate`] ► [`evidence`] ► [`event`]. A module imports those above it in this list, never one below; [`pipeline`] alone
+//! knows all stages.
 
-pub mod analyzer;
+// What everybody speaks of.
 pub mod chain;
-pub mod classify;
 pub mod config;
-pub mod decode;
-pub mod detection;
 pub mod error;
 pub mod event;
-pub mod features;
-pub mod pipeline;
-pub mod signatures;
-pub mod simulate;
-pub mod source;
+pub mod evidence;
 pub mod stats;
 mod thread;
 pub mod tx;
+// From a node, or a file, to the pipeline.
+pub mod capture;
+pub mod feed;
+pub mod inbox;
+pub mod node;
+pub mod wire;
+// The stages.
+pub mod bytecode;
+pub mod classify;
+pub mod decode;
+pub mod features;
+pub mod signatures;
+pub mod simulate;
+// All together, and what people look into it with.
+pub mod pipeline;
+pub mod tools;

@@ -1,55 +1,44 @@
 //! The one place that knows every stage: a source, a thread that judges, a bounded channel of events.
 
-mod codes;
-mod contact;
+pub(crate) mod codes;
+pub(crate) mod contact;
 mod dedup;
-mod inspect;
+mod follow;
+pub(crate) mod judge;
 mod latency;
-mod measure;
 mod output;
-mod predecessors;
-mod simulations;
-mod stage;
 #[cfg(test)]
 mod tests;
-mod tracker;
+mod triage;
 mod worker;
 
-use crate::config::{LiveConfig, MonitoredContract, SensorConfig, SimulationConfig, SourceConfig};
-use crate::decode::{Decoded, Decoder};
-use crate::evidence::SignatureMatch;
+use crate::capture::CaptureWriter;
+use crate::capture::replay::ReplaySource;
+use crate::config::{LiveConfig, SensorConfig, SimulationConfig, SourceConfig};
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::event::json::Origin;
-use crate::bytecode::CodeFacts;
-use crate::signatures::{Matcher, RuleSet, Subject};
-use crate::simulate::state::keeper::{Keeper, Neighbourhood};
-use crate::simulate::pool::Pool;
-use crate::simulate::judge::simulator::Simulator;
-use crate::simulate::state::head::HeadState;
-use crate::capture::CaptureWriter;
-use crate::node::Asker;
 use crate::feed::LiveSource;
 use crate::inbox::queue::{ItemSender, queue};
-use crate::capture::replay::ReplaySource;
+use crate::node::Asker;
+use crate::signatures::RuleSet;
+use crate::simulate::judge::simulator::Simulator;
+use crate::simulate::pool::Pool;
+use crate::simulate::state::head::HeadState;
+use crate::simulate::state::keeper::{Keeper, Neighbourhood};
 use crate::stats::Stats;
-use crate::tx::PendingTransaction;
 use alloy_primitives::B256;
 use arc_swap::{ArcSwap, ArcSwapOption};
-use contact::Contacts;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
-use output::Output;
-use triage::{Live, Simulations};
 use judge::Stages;
+use output::Output;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{JoinHandle, available_parallelism};
 use std::time::{Duration, Instant};
+use triage::{Live, Simulations};
 use worker::{Published, Worker};
-
-pub use crate::tools::inspect::{Input, inspect};
-pub use crate::tools::measure::{StageCost, measure_stages};
 
 /// A running sensor: start it, pull events until [`Event::End`].
 pub struct Sensor {
@@ -392,36 +381,4 @@ impl Drop for Sensor {
             let _ = worker.join();
         }
     }
-}
-
-/// What `rules` say of one transaction, outside a running sensor (`rules test`).
-pub fn match_one(
-    rules: RuleSet,
-    contracts: &[MonitoredContract],
-    tx: &PendingTransaction,
-    code: Option<&[u8]>,
-) -> Result<Vec<SignatureMatch>> {
-    let contacts = Contacts::new(contracts)?;
-    let mut decoded = Decoded::default();
-    Decoder::for_contracts(contracts)?.decode(tx, &mut decoded);
-    let in_code = code.map(|code| contacts.in_bytes(code)).unwrap_or_default();
-    let mut touches = Vec::new();
-    contacts.of(tx, &in_code, &mut touches);
-    // A creation is judged by its init code.
-    let code = code.or(tx.to.is_none().then_some(tx.input.as_slice()));
-    let facts = code.map(|code| CodeFacts::scan(code, None));
-    let code_touches = if tx.to.is_none() { &touches } else { &in_code };
-    let subject = Subject {
-        tx,
-        decoded: &decoded,
-        code: facts.as_ref(),
-        touches: &touches,
-        code_touches,
-        monitored: contacts.addresses(),
-        block_number: None,
-    };
-    let mut matcher = Matcher::new(Arc::new(rules));
-    let mut matched = Vec::new();
-    matcher.evaluate(&subject, &mut matched);
-    Ok(matcher.report(&subject, &matched))
 }

@@ -16,9 +16,9 @@ mod yaml;
 
 pub use invariant::{Compare, Invariant, Tolerance};
 
+use crate::bytecode::CodeFacts;
 use crate::decode::Decoded;
 use crate::error::{Error, Result};
-use crate::bytecode::CodeFacts;
 use crate::tx::PendingTransaction;
 use alloy_primitives::Address;
 use load::Loaded;

@@ -1,27 +1,9 @@
 //! Executing a transaction on the current state, to see what it would do.
 //!
-//! [`pool`] takes suspects and has a [`simulator`] judge each on the chain's state ([`state`], which [`keeper`] carries on
-//! from head to head). A [`simulation`] is the evidence: what a [`backend`] did, as [`trace`], [`diff`] and
-//! [`flows`], the [`invariants`] that it breaks, and what a [`model`] makes of its [`features`].
+//! [`pool`] takes suspects and has a [`judge`] look at each on the chain's [`state`], which a keeper carries on from head to
+//! head. The [`evm`] executes; the judge tells by [`judge::invariants`] and a model what it amounts to.
 
-pub mod backend;
-pub mod diff;
-pub mod environment;
-pub mod evasion;
-pub mod execute;
-pub mod features;
-pub mod flows;
-pub mod invariants;
-pub mod keeper;
-pub mod model;
+pub mod evm;
+pub mod judge;
 pub mod pool;
-pub mod prefetch;
-pub mod record;
-pub mod recorder;
-pub mod rules;
-pub mod simulation;
-pub mod simulator;
 pub mod state;
-pub mod suspect;
-pub mod trace;
-pub mod transaction;

@@ -1,7 +1,6 @@
 //! Counters. Each is incremented where the thing it counts happens.
 
-use crate::evidence::AnomalyKind;
-use crate::evidence::FailureKind;
+use crate::evidence::{AnomalyKind, FailureKind};
 use serde::Serialize;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;

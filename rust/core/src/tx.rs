@@ -1,6 +1,10 @@
 //! A transaction seen before inclusion.
 
-use alloy_primitives::{Address, B256, U256};
+use alloy_consensus::{Transaction, TxEnvelope};
+use alloy_eips::eip2930::AccessList;
+use alloy_eips::eip7702::SignedAuthorization;
+use alloy_primitives::{Address, B256, U128, U256};
+use serde::{Deserialize, Serialize};
 
 /// A transaction seen before inclusion, as every stage reads it.
 ///
@@ -40,5 +44,32 @@ impl PendingTransaction {
     pub fn effective_tip(&self, base_fee: u128) -> u128 {
         self.max_priority_fee_per_gas
             .min(self.max_fee_per_gas.saturating_sub(base_fee))
+    }
+}
+
+/// What a transaction has beside the fields that every stage reads, named as nodes name them.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Extras {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub access_list: Option<AccessList>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub blob_versioned_hashes: Option<Vec<B256>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_fee_per_blob_gas: Option<U128>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub authorization_list: Option<Vec<SignedAuthorization>>,
+}
+
+impl Extras {
+    pub fn of_envelope(transaction: &TxEnvelope) -> Self {
+        Self {
+            access_list: transaction.access_list().cloned(),
+            blob_versioned_hashes: transaction.blob_versioned_hashes().map(<[B256]>::to_vec),
+            max_fee_per_blob_gas: transaction.max_fee_per_blob_gas().map(U128::from),
+            authorization_list: transaction
+                .authorization_list()
+                .map(<[SignedAuthorization]>::to_vec),
+        }
     }
 }

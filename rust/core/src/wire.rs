@@ -5,8 +5,11 @@
 //! deeper than a transaction needs is refused.
 
 mod envelope;
+mod extras;
 mod fields;
 pub(crate) mod hex;
+pub mod json;
+pub mod signed;
 pub(crate) mod skip;
 #[cfg(test)]
 mod tests;
@@ -21,13 +24,13 @@ use std::borrow::Cow;
 /// Why bytes are no transaction. Counted and reported by the caller as an anomaly of this kind.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}")]
-pub struct FrameError {
+pub struct WireError {
     pub kind: AnomalyKind,
     /// Short, and free of the input's own text.
     pub reason: Cow<'static, str>,
 }
 
-impl FrameError {
+impl WireError {
     pub(crate) fn field(name: &str, problem: &str) -> Self {
         Self {
             kind: AnomalyKind::MalformedTransaction,
@@ -39,7 +42,7 @@ impl FrameError {
 /// Parses a whole `eth_subscription` notification whose `params.result` is a transaction object.
 ///
 /// `seen_ms` is when it was received, Unix milliseconds.
-pub fn parse_notification(frame: &[u8], seen_ms: u64) -> Result<PendingTransaction, FrameError> {
+pub fn parse_notification(frame: &[u8], seen_ms: u64) -> Result<PendingTransaction, WireError> {
     let mut fields = Fields::default();
     read_notification(frame, &mut fields)?;
     fields.transaction(seen_ms)
@@ -49,7 +52,7 @@ pub fn parse_notification(frame: &[u8], seen_ms: u64) -> Result<PendingTransacti
 ///
 /// Its optional key `timestamp_ms` (an integer; recorded files have it) is the time of reception where the caller has
 /// no clock reading of its own, that is where `seen_ms` is 0. A node can therefore not choose when it was heard.
-pub fn parse_object(object: &[u8], seen_ms: u64) -> Result<PendingTransaction, FrameError> {
+pub fn parse_object(object: &[u8], seen_ms: u64) -> Result<PendingTransaction, WireError> {
     let mut fields = Fields::default();
     read(object, &mut fields, "not a JSON object")?;
     fields.transaction(seen_ms)
@@ -57,7 +60,7 @@ pub fn parse_object(object: &[u8], seen_ms: u64) -> Result<PendingTransaction, F
 
 /// The text of `params.result`, for a capture that must keep the object itself. Only for a frame that
 /// [`parse_notification`] accepted: that bounds its depth.
-pub(crate) fn notification_object(frame: &[u8]) -> Result<Vec<u8>, FrameError> {
+pub(crate) fn notification_object(frame: &[u8]) -> Result<Vec<u8>, WireError> {
     let mut object = Vec::new();
     read_notification(frame, Text(&mut object))?;
     Ok(object)
@@ -66,10 +69,10 @@ pub(crate) fn notification_object(frame: &[u8]) -> Result<Vec<u8>, FrameError> {
 fn read_notification<'a>(
     frame: &'a [u8],
     result: impl DeserializeSeed<'a, Value = ()>,
-) -> Result<(), FrameError> {
+) -> Result<(), WireError> {
     let mut notification = Notification::new(result);
     read(frame, &mut notification, "not a JSON-RPC notification")?;
-    let malformed = |reason: &'static str| FrameError {
+    let malformed = |reason: &'static str| WireError {
         kind: AnomalyKind::MalformedFrame,
         reason: reason.into(),
     };
@@ -87,8 +90,8 @@ fn read<'a>(
     json: &'a [u8],
     seed: impl DeserializeSeed<'a, Value = ()>,
     what: &str,
-) -> Result<(), FrameError> {
-    let malformed = |what: &str, at: usize| FrameError {
+) -> Result<(), WireError> {
+    let malformed = |what: &str, at: usize| WireError {
         kind: AnomalyKind::MalformedFrame,
         reason: format!("{what} at byte {at}").into(),
     };

@@ -12,13 +12,13 @@
 use alloy_primitives::{Address, Bytes, U256};
 use flate2::read::GzDecoder;
 use mempool_ids_core::config::MonitoredContract;
-use mempool_ids_core::simulate::diff::StateDiff;
-use mempool_ids_core::simulate::execute::{Execution, Outcome};
-use mempool_ids_core::simulate::flows::{Transfer, net};
-use mempool_ids_core::simulate::invariants::{
+use mempool_ids_core::evidence::trace::Trace;
+use mempool_ids_core::evidence::transfers::{Transfer, net};
+use mempool_ids_core::simulate::evm::diff::StateDiff;
+use mempool_ids_core::simulate::evm::execute::{Execution, Outcome};
+use mempool_ids_core::simulate::judge::invariants::{
     Protected, RecordedViews, Subject, check_all, judge, names,
 };
-use mempool_ids_core::simulate::trace::Trace;
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};

@@ -4,8 +4,8 @@
 //! DIR holds transactions/train.parquet and contracts/train.parquet. Skips, saying so, without it.
 
 use alloy_primitives::{Address, U256};
+use mempool_ids_core::bytecode::CodeFacts;
 use mempool_ids_core::decode::{Decoded, Decoder};
-use mempool_ids_core::features::CodeFacts;
 use mempool_ids_core::signatures::{Matcher, RuleSet, Subject};
 use mempool_ids_core::tx::PendingTransaction;
 use parquet::file::reader::SerializedFileReader;

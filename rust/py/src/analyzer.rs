@@ -3,9 +3,10 @@
 use crate::convert::{contracts, detached, floats, json, transaction};
 use crate::error::{MempoolIdsError, to_py};
 use alloy_primitives::{Address, U256, hex};
-use mempool_ids_core::analyzer;
+use mempool_ids_core::bytecode::CodeFacts;
 use mempool_ids_core::decode::Decoded;
-use mempool_ids_core::features::{CodeFacts, KnownSelectors};
+use mempool_ids_core::features::KnownSelectors;
+use mempool_ids_core::tools::analyzer;
 use mempool_ids_core::tx::PendingTransaction;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;

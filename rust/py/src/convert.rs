@@ -16,7 +16,7 @@ pub fn contracts(text: &str) -> PyResult<Vec<MonitoredContract>> {
 
 /// A transaction object as `eth_getTransactionByHash` returns it.
 pub fn transaction(object: &[u8]) -> PyResult<PendingTransaction> {
-    mempool_ids_core::source::frame::parse_object(object, 0)
+    mempool_ids_core::wire::parse_object(object, 0)
         .map_err(|e| MempoolIdsError::new_err(format!("transaction: {}", e.reason)))
 }
 

@@ -2,7 +2,7 @@
 
 use crate::convert::{detached, json};
 use crate::error::{ConfigError, to_py};
-use mempool_ids_core::pipeline::{Input, inspect};
+use mempool_ids_core::tools::inspect::{Input, inspect};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 

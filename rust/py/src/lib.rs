@@ -10,7 +10,7 @@ mod sensor;
 mod trace;
 
 use mempool_ids_core::features::{NAMES, SCHEMA_VERSION};
-use mempool_ids_core::simulate::features as trace_features;
+use mempool_ids_core::simulate::judge::behaviour as trace_features;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 

@@ -4,7 +4,7 @@ use crate::convert::{detached, floats, json, rows};
 use crate::error::MempoolIdsError;
 use mempool_ids_core::classify::Classifier;
 use mempool_ids_core::config::ModelConfig;
-use mempool_ids_core::simulate::model::TraceModel as CoreTraceModel;
+use mempool_ids_core::simulate::judge::model::TraceModel as CoreTraceModel;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use std::path::PathBuf;

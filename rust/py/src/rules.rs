@@ -2,8 +2,8 @@
 
 use crate::convert::{contracts, detached, json, transaction};
 use crate::error::to_py;
-use mempool_ids_core::pipeline::match_one;
 use mempool_ids_core::signatures::RuleSet;
+use mempool_ids_core::tools::rules::match_one;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 

@@ -2,7 +2,7 @@
 
 use crate::convert::{detached, json};
 use crate::error::{ConfigError, MempoolIdsError};
-use mempool_ids_core::pipeline;
+use mempool_ids_core::{pipeline, tools};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -94,7 +94,7 @@ pub fn measure_stages<'py>(
         serde_json::from_str(config_json).map_err(|e| ConfigError::new_err(e.to_string()))?;
     let time = self::seconds(seconds)?;
     let costs = detached(py, || {
-        pipeline::measure_stages(&config, &transactions, time)
+        tools::measure::measure_stages(&config, &transactions, time)
     })?;
     Ok(PyBytes::new(py, &json(&costs)?))
 }

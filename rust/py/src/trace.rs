@@ -2,8 +2,8 @@
 
 use crate::convert::{detached, floats};
 use mempool_ids_core::error::Error;
-use mempool_ids_core::simulate::features::extract;
-use mempool_ids_core::simulate::trace::Trace;
+use mempool_ids_core::evidence::trace::Trace;
+use mempool_ids_core::simulate::judge::behaviour::extract;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 

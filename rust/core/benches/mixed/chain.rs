@@ -5,7 +5,7 @@ use crate::support::feed::Node;
 use crate::told::{changes, prestate};
 use alloy_consensus::TxEnvelope;
 use alloy_primitives::{Address, B256, Bytes, U256, hex, keccak256};
-use mempool_ids_core::simulate::execute::{Checks, Outcome, Sandbox};
+use mempool_ids_core::simulate::evm::execute::{Checks, Outcome, Sandbox};
 use mempool_ids_core::simulate::state::{RecordedState, Recording};
 use revm::context::TxEnv;
 use serde_json::{Value, json};

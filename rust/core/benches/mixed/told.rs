@@ -2,7 +2,7 @@
 
 use crate::mainnet::{RecordedBlock, bounds};
 use alloy_primitives::{B256, Bytes, U256};
-use mempool_ids_core::simulate::execute::{Checks, Sandbox};
+use mempool_ids_core::simulate::evm::execute::{Checks, Sandbox};
 use mempool_ids_core::simulate::state::{RecordedAccount, RecordedState};
 use serde_json::{Map, Value, json};
 

@@ -5,7 +5,7 @@ use crate::measure::whole;
 use alloy_consensus::TxEnvelope;
 use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::{Address, B256, Bytes, U256, hex};
-use mempool_ids_core::simulate::execute::Outcome;
+use mempool_ids_core::simulate::evm::execute::Outcome;
 use revm::context::TxEnv;
 use serde_json::{Map, Value, json};
 use std::path::Path;

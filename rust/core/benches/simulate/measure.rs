@@ -4,10 +4,10 @@ use crate::figures::histogram;
 use crate::machine::{Ticks, keccak_mb_per_second};
 use crate::mainnet::{RecordedBlock, apply, blocks, bounds};
 use hdrhistogram::Histogram;
-use mempool_ids_core::simulate::diff::StateDiff;
-use mempool_ids_core::simulate::execute::{Checks, Environment, Execution, Outcome, Sandbox};
-use mempool_ids_core::simulate::flows::net;
-use mempool_ids_core::simulate::recorder::Recorder;
+use mempool_ids_core::evidence::transfers::net;
+use mempool_ids_core::simulate::evm::diff::StateDiff;
+use mempool_ids_core::simulate::evm::execute::{Checks, Environment, Execution, Outcome, Sandbox};
+use mempool_ids_core::simulate::evm::tracer::Tracer;
 use mempool_ids_core::simulate::state::{RecordedState, StateError};
 use revm::context::{CfgEnv, TxEnv};
 use revm::database::CacheDB;
@@ -91,7 +91,7 @@ fn recorded(state: &RecordedState, environment: &Environment, transaction: TxEnv
         .with_db(CacheDB::new(state))
         .with_cfg(rules(environment))
         .with_block(environment.block.clone())
-        .build_mainnet_with_inspector(Recorder::new(bounds()));
+        .build_mainnet_with_inspector(Tracer::new(bounds()));
     let done = evm.inspect_tx(transaction).expect("executes");
     black_box(evm.into_inspector().finish());
     done.result.tx_gas_used()

@@ -3,10 +3,10 @@
 
 use crate::support::corpus;
 use criterion::{BenchmarkId, Criterion, Throughput};
-use mempool_ids_core::analyzer::Analyzer;
 use mempool_ids_core::classify::Classifier;
 use mempool_ids_core::config::ModelConfig;
-use mempool_ids_core::features::FeatureVector;
+use mempool_ids_core::evidence::FeatureVector;
+use mempool_ids_core::tools::analyzer::Analyzer;
 use std::hint::black_box;
 use std::path::Path;
 

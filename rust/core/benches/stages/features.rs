@@ -2,10 +2,10 @@
 
 use crate::support::corpus;
 use criterion::{Criterion, Throughput};
+use mempool_ids_core::bytecode::CodeFacts;
 use mempool_ids_core::decode::{Decoded, Decoder};
-use mempool_ids_core::features::{
-    ChainView, CodeFacts, Extractor, FEATURES, KnownSelectors, MISSING,
-};
+use mempool_ids_core::evidence::FEATURES;
+use mempool_ids_core::features::{ChainView, Extractor, KnownSelectors, MISSING};
 use mempool_ids_core::tx::PendingTransaction;
 use std::hint::black_box;
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 
 use crate::support::samples;
 use criterion::{Criterion, Throughput};
-use mempool_ids_core::source::frame::{parse_notification, parse_object};
+use mempool_ids_core::wire::{parse_notification, parse_object};
 use std::hint::black_box;
 
 fn notification(object: &str) -> Vec<u8> {

@@ -2,12 +2,12 @@
 
 use crate::support::capture::record;
 use criterion::{Criterion, Throughput};
+use mempool_ids_core::capture::replay::ReplaySource;
 use mempool_ids_core::config::{Limits, ReplayConfig};
-use mempool_ids_core::source::Item;
-use mempool_ids_core::source::frame::parse_object;
-use mempool_ids_core::source::queue::queue;
-use mempool_ids_core::source::replay::ReplaySource;
+use mempool_ids_core::inbox::Item;
+use mempool_ids_core::inbox::queue::queue;
 use mempool_ids_core::stats::Stats;
+use mempool_ids_core::wire::parse_object;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;

@@ -2,8 +2,8 @@
 
 use alloy_primitives::{Address, U256};
 use criterion::{Criterion, Throughput};
+use mempool_ids_core::bytecode::CodeFacts;
 use mempool_ids_core::decode::{Decoded, Method};
-use mempool_ids_core::features::CodeFacts;
 use mempool_ids_core::signatures::{Matcher, RuleSet, Subject};
 use mempool_ids_core::tx::PendingTransaction;
 use std::hint::black_box;

@@ -22,7 +22,7 @@ const ROTATE_AGAIN: Duration = Duration::from_secs(10);
 const FLUSH_BYTES: usize = 1 << 20;
 
 /// The writer thread's state.
-pub(super) struct Recorder {
+pub(super) struct Appender {
     config: CaptureConfig,
     chain_id: u64,
     journal: JournalWriter,
@@ -41,7 +41,7 @@ pub(super) struct Recorder {
     error: Option<Error>,
 }
 
-impl Recorder {
+impl Appender {
     /// Records to `journal` first; full journals go to `full`.
     pub(super) fn new(
         config: CaptureConfig,

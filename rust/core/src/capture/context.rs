@@ -1,10 +1,9 @@
 //! What influences features and outcomes beside the transactions: captured with its position among them, so that a replay
 //! hands the pipeline the same items in the same order.
 
-use crate::inbox::Item;
-use crate::chain::{BlockContents, CodeAnswer, Head};
-use crate::chain::Reorg;
+use crate::chain::{BlockContents, CodeAnswer, Head, Reorg};
 use crate::evidence::RecordedSimulation;
+use crate::inbox::Item;
 use serde::de::DeserializeOwned;
 
 /// An item that is no transaction and has an effect.

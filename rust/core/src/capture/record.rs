@@ -1,11 +1,11 @@
 //! One captured thing, and its bytes in a journal.
 
 use super::context::ContextEntry;
-use crate::wire::{parse_notification, parse_object};
-use crate::wire::signed::decode_raw;
 use crate::inbox::Item;
-use crate::wire;
 use crate::tx::PendingTransaction;
+use crate::wire;
+use crate::wire::signed::decode_raw;
+use crate::wire::{parse_notification, parse_object};
 use alloy_consensus::TxEnvelope;
 use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::{Address, B256};
@@ -83,7 +83,7 @@ impl Recorded {
     }
 
     /// The transaction as it was captured.
-    pub(crate) fn transaction(&self) -> Result<PendingTransaction, wire::FrameError> {
+    pub(crate) fn transaction(&self) -> Result<PendingTransaction, wire::WireError> {
         match &self.form {
             Form::Raw(raw) => decode_raw(raw, Some(self.hash), Some(self.from), self.seen_ms),
             Form::Object(object) => parse_object(object, self.seen_ms),

@@ -5,14 +5,13 @@ mod emit;
 mod files;
 mod lines;
 mod parquet;
-pub(crate) mod raw;
 #[cfg(test)]
 mod tests;
 
-use crate::inbox::Item;
-use crate::inbox::queue::ItemSender;
 use crate::config::{Limits, ReplayConfig};
 use crate::error::{Error, Result};
+use crate::inbox::Item;
+use crate::inbox::queue::ItemSender;
 use crate::stats::Stats;
 use emit::Emitter;
 use files::Input;

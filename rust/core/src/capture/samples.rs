@@ -1,11 +1,13 @@
 //! Signed transactions of every type, as nodes return them: for tests.
 
-use crate::chain::{BlockContents, CodeAnswer, Head, MinedTransaction};
-use crate::chain::Reorg;
 use super::context::ContextEntry;
+use crate::chain::{BlockContents, CodeAnswer, Head, MinedTransaction, Reorg};
 use alloy_consensus::crypto::secp256k1::sign_message;
-use alloy_consensus::{EthereumTypedTransaction, SignableTransaction, TxEip1559, TxEip2930, TxEip4844, TxEip4844Variant, TxEip7702, TxEnvelope, TxLegacy};
 use alloy_consensus::transaction::SignerRecoverable;
+use alloy_consensus::{
+    EthereumTypedTransaction, SignableTransaction, TxEip1559, TxEip2930, TxEip4844,
+    TxEip4844Variant, TxEip7702, TxEnvelope, TxLegacy,
+};
 use alloy_eips::eip2718::Encodable2718;
 use alloy_eips::eip2930::{AccessList, AccessListItem};
 use alloy_eips::eip7702::Authorization;

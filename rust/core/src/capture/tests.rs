@@ -1,12 +1,12 @@
 use super::journal::{JournalReader, Next};
+use super::replay::ReplaySource;
 use super::samples::{Dice, context, signed};
 use super::*;
 use crate::config::{Limits, ReplayConfig};
 use crate::evidence::AnomalyKind;
 use crate::inbox::Item;
-use crate::wire::{parse_notification, parse_object};
 use crate::inbox::queue::queue;
-use super::replay::ReplaySource;
+use crate::wire::{parse_notification, parse_object};
 use record::Form;
 use serde_json::{Value, json};
 use std::path::Path;

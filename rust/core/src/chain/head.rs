@@ -1,4 +1,4 @@
-//! What the sensor knows of the chain: the head, and its callees' code. Filled in the background, read in the hot path.
+//! What nodes tell of the chain: heads, blocks, reorgs, code.
 
 use alloy_primitives::{Address, B256, Bytes};
 use serde::{Deserialize, Serialize};
@@ -66,4 +66,15 @@ pub struct CodeAnswer {
     /// It is still looked for: another answer follows.
     #[serde(default)]
     pub dating: bool,
+}
+
+/// The canonical chain changed below `common_ancestor + 1`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reorg {
+    pub at_ms: u64,
+    /// Blocks that left the canonical chain.
+    pub depth: u64,
+    pub old_head: B256,
+    pub new_head: B256,
+    pub number: u64,
 }

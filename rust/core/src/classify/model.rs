@@ -3,8 +3,8 @@
 use super::manifest::{ModelEntry, Schema};
 use super::onnx::Session;
 use crate::config::ModelConfig;
-use crate::evidence::Factor;
 use crate::error::{Error, Result};
+use crate::evidence::Factor;
 use std::sync::Arc;
 
 /// Ready to run. One per thread: sessions are not shared.

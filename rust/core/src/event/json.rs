@@ -2,10 +2,9 @@
 
 pub mod simulation;
 
-use crate::evidence::{Anomaly, Outcome};
 use super::{Event, Judged, TransactionRecord};
 use crate::chain::Reorg;
-use crate::evidence::{SimulationStatus, ThreatDetection, ThreatLevel};
+use crate::evidence::{Anomaly, Outcome, SimulationStatus, ThreatDetection, ThreatLevel};
 use crate::tx::PendingTransaction;
 use serde_json::{Map, Value, json};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -1,10 +1,14 @@
 //! The final record of the core: a transaction with all evidence.
 
-use super::Simulation;
-use super::Failure;
+use super::{Failure, Simulation};
 use crate::tx::PendingTransaction;
 use serde::Serialize;
 use std::sync::Arc;
+
+/// Number of a transaction's features (docs of [`crate::features`]).
+pub const FEATURES: usize = 22;
+/// One transaction's features, in the order of the schema.
+pub type FeatureVector = [f32; FEATURES];
 
 /// By probability p: BENIGN p < 0.3, LOW < 0.5, MEDIUM < 0.7, HIGH < 0.9, else CRITICAL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]

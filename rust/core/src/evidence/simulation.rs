@@ -1,10 +1,11 @@
 //! What a transaction would do: the evidence of one simulation.
 
-use crate::simulate::evm::execute::Execution;
+use super::executed::RecordedSimulation;
+use super::failure::Failure;
+use super::trace::Trace;
 use super::transfers::Asset;
-use super::Violation;
-use super::Factor;
-use alloy_primitives::{Address, I256, U256};
+use super::{Factor, Violation};
+use alloy_primitives::{Address, B256, I256, U256};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -78,8 +79,19 @@ pub struct Simulation {
     pub watched: bool,
     /// Parts of its trace did not fit and are not judged.
     pub cut: bool,
-    /// All of it, for whoever asked for this simulation; alerts do without.
-    pub execution: Option<Arc<Execution>>,
+    /// All its calls, for whoever asked for this simulation; alerts do without.
+    pub trace: Option<Arc<Trace>>,
+}
+
+/// A simulation's end.
+#[derive(Debug, Clone)]
+pub struct Simulated {
+    pub hash: B256,
+    pub result: Result<Box<Simulation>, Failure>,
+    /// From the decision to simulate to the verdict.
+    pub took_us: f64,
+    /// What is needed to do the same again; only where a capture wants it.
+    pub record: Option<Box<RecordedSimulation>>,
 }
 
 /// How much the first stage counts once it is known what the transaction does: not enough for an alert.

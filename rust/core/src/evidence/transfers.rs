@@ -131,7 +131,7 @@ impl Trace {
 
 impl Frame {
     /// What a call of `transfer` or `transferFrom` moves, where it did not say no; `index`: the frame's own.
-    pub(super) fn asked_transfer(&self, index: u32) -> Option<Transfer> {
+    pub fn asked_transfer(&self, index: u32) -> Option<Transfer> {
         let token = self.to.filter(|_| self.kind == CallKind::Call)?;
         let (from, to, amount) = asked(self)?;
         Some(Transfer {
@@ -185,8 +185,8 @@ pub fn net(transfers: &[Transfer]) -> BTreeMap<Address, BTreeMap<Asset, I256>> {
 
 #[cfg(test)]
 mod tests {
-    use crate::evidence::trace::FrameLog;
     use super::*;
+    use crate::evidence::trace::FrameLog;
     use proptest::prelude::*;
     use std::time::{Duration, Instant};
 

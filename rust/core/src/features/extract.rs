@@ -2,13 +2,13 @@
 
 use super::accounts::{Senders, Targets, new_by_nonce};
 use super::fees::{FeeWindow, log_tip};
-use crate::bytecode::roles::ADDRESS_BOOK;
 use super::patterns::Evidence;
 use super::payload::{WordFacts, byte_entropy, selector_entropy};
 use super::{ChainView, KnownSelectors, MISSING};
 use crate::bytecode::CodeFacts;
-use crate::evidence::{FEATURES, FeatureVector};
+use crate::bytecode::roles::ADDRESS_BOOK;
 use crate::decode::{Decoded, Decoder};
+use crate::evidence::{FEATURES, FeatureVector};
 use crate::tx::PendingTransaction;
 use alloy_primitives::{Address, U256};
 use hashbrown::HashSet;

@@ -2,13 +2,13 @@
 
 use super::endpoint::Endpoint;
 use super::heads::NewBlock;
-use crate::wire::json;
-use crate::node::report::{Reporter, emit};
-use crate::node::rpc::Answer;
 use super::thread::Shared;
 use crate::evidence::AnomalyKind;
 use crate::inbox::Item;
 use crate::inbox::queue::Closed;
+use crate::node::report::{Reporter, emit};
+use crate::node::rpc::Answer;
+use crate::wire::json;
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::sync::mpsc;

@@ -1,14 +1,14 @@
 //! Callee code, fetched in the background with the block that created it.
 
-use crate::node::guard::guarded;
-use crate::wire::json;
-use crate::node::report::{Reporter, emit};
-use crate::node::rpc::RpcError;
 use super::thread::Shared;
 use crate::chain::CodeAnswer;
 use crate::evidence::AnomalyKind;
 use crate::inbox::Item;
+use crate::node::guard::guarded;
+use crate::node::report::{Reporter, emit};
+use crate::node::rpc::RpcError;
 use crate::stats::Stats;
+use crate::wire::json;
 use alloy_primitives::{Address, Bytes};
 use std::collections::HashSet;
 use std::pin::pin;

@@ -2,14 +2,14 @@
 
 use super::endpoint::{Ended, Endpoint, Up};
 use super::heads::Announced;
-use crate::wire::json;
 use super::resync;
-use crate::node::rpc::{RpcError, TIMEOUT, WsRpc};
-use super::session::{Routed, Session, Topic};
+use super::session::{Routed, Session};
 use super::silence::{Silence, Verdict};
-use crate::node::transport::{Arrival, Socket, progress};
 use crate::evidence::AnomalyKind;
 use crate::inbox::queue::Closed;
+use crate::node::rpc::{RpcError, TIMEOUT, Topic, WsRpc};
+use crate::node::transport::{Arrival, Socket, progress};
+use crate::wire::json;
 use bytes::Bytes;
 use futures_util::task::Poll;
 use futures_util::{Sink, Stream};

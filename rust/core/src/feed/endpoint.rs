@@ -2,15 +2,15 @@
 
 use super::connection::Connection;
 use super::hashes::Desk;
-use crate::node::redact::SecretUrl;
-use crate::node::report::{Reporter, emit};
-use crate::node::rpc::WsRpc;
 use super::thread::Shared;
-use crate::node::transport;
-use crate::node::transport::Arrival;
 use crate::evidence::AnomalyKind;
 use crate::inbox::queue::Closed;
 use crate::inbox::{Item, Raw};
+use crate::node::redact::SecretUrl;
+use crate::node::report::{Reporter, emit};
+use crate::node::rpc::WsRpc;
+use crate::node::transport;
+use crate::node::transport::Arrival;
 use crate::stats::EndpointStats;
 use alloy_primitives::B256;
 use bytes::Bytes;

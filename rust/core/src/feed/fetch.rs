@@ -1,10 +1,10 @@
 //! Single transactions that somebody asked for by name.
 
-use crate::node::guard::guarded;
-use crate::node::report::{Reporter, emit};
 use super::thread::Shared;
 use crate::evidence::AnomalyKind;
 use crate::inbox::{Item, Raw};
+use crate::node::guard::guarded;
+use crate::node::report::{Reporter, emit};
 use alloy_primitives::B256;
 use std::rc::Rc;
 use std::sync::Arc;

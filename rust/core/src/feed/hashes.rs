@@ -1,10 +1,10 @@
 //! Where a node announces hashes only: their transactions are asked for in batches.
 
 use super::endpoint::Endpoint;
-use crate::wire::json;
-use crate::node::rpc::{Answer, RpcError, TIMEOUT, WsRpc};
 use crate::evidence::AnomalyKind;
 use crate::inbox::queue::Closed;
+use crate::node::rpc::{Answer, RpcError, TIMEOUT, WsRpc};
+use crate::wire::json;
 use alloy_primitives::B256;
 use futures_util::future::join_all;
 use std::cell::RefCell;

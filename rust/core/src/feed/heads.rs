@@ -1,14 +1,13 @@
 //! The canonical chain as the endpoints announce it: each head once, what was missed between, reorgs.
 
-use crate::wire::json;
-use crate::node::report::{Reporter, emit};
 use super::thread::Shared;
-use crate::node::transport::Arrival;
-use crate::chain::Head;
+use crate::chain::{Head, Reorg};
 use crate::evidence::AnomalyKind;
-use crate::chain::Reorg;
 use crate::inbox::Item;
 use crate::inbox::queue::Closed;
+use crate::node::report::{Reporter, emit};
+use crate::node::transport::Arrival;
+use crate::wire::json;
 use alloy_primitives::B256;
 use std::collections::{HashMap, HashSet, VecDeque};
 use tokio::sync::mpsc;

@@ -1,10 +1,10 @@
 //! What a node held while nobody listened: its pool, read after every (re)connect.
 
 use super::endpoint::Endpoint;
-use crate::wire::json;
-use crate::node::rpc::{Answer, POOL_TIMEOUT, RpcError, WsRpc};
 use crate::evidence::AnomalyKind;
 use crate::inbox::queue::Closed;
+use crate::node::rpc::{Answer, POOL_TIMEOUT, RpcError, WsRpc};
+use crate::wire::json;
 use std::borrow::Cow;
 
 /// Transactions read before other tasks get their turn.

@@ -1,24 +1,17 @@
 //! Which frame is what.
 
+use crate::chain::Head;
+use crate::node::rpc::{Topic, WsRpc};
+use crate::node::transport::Arrival;
 use crate::wire::json;
 use crate::wire::json::{Envelope, MAX_NESTING, nests_within};
-use crate::node::rpc::WsRpc;
-use crate::node::transport::Arrival;
-use crate::chain::Head;
 use alloy_primitives::B256;
 use bytes::Bytes;
 use memchr::memmem::Finder;
 
-/// What is subscribed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Topic {
-    Pending,
-    Heads,
-}
-
 /// What a frame turned out to be.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Frame {
+pub enum Routed {
     /// A notification with a whole transaction: forwarded as it is.
     Transaction,
     /// A notification with a hash only.
@@ -62,18 +55,18 @@ impl Session {
     /// Every frame passes here. A notification of the pending subscription is recognised by its first bytes; the rest of
     /// the frame is not looked at, and is parsed by the pipeline.
     #[inline]
-    pub fn route(&mut self, frame: &Bytes, rpc: &WsRpc, arrival: Arrival) -> Frame {
+    pub fn route(&mut self, frame: &Bytes, rpc: &WsRpc, arrival: Arrival) -> Routed {
         if let Some((name, result)) = self.peek(frame)
             && self.names.pending.as_deref() == Some(name)
         {
             match frame.get(result) {
-                Some(b'{') => return Frame::Transaction,
+                Some(b'{') => return Routed::Transaction,
                 Some(b'"') => {
                     let text = frame
                         .get(result + 1..result + 67)
                         .and_then(|hash| std::str::from_utf8(hash).ok());
                     if let Some(hash) = text.and_then(json::hash) {
-                        return Frame::Hash(hash);
+                        return Routed::Hash(hash);
                     }
                 }
                 _ => {}
@@ -99,18 +92,18 @@ impl Session {
         Some((&frame[name..end], result))
     }
 
-    fn route_slowly(&mut self, frame: &Bytes, rpc: &WsRpc, arrival: Arrival) -> Frame {
+    fn route_slowly(&mut self, frame: &Bytes, rpc: &WsRpc, arrival: Arrival) -> Routed {
         let Ok(text) = std::str::from_utf8(frame) else {
-            return Frame::Malformed("not UTF-8".into());
+            return Routed::Malformed("not UTF-8".into());
         };
         if !nests_within(frame, MAX_NESTING) {
-            return Frame::Malformed(format!("nested deeper than {MAX_NESTING}"));
+            return Routed::Malformed(format!("nested deeper than {MAX_NESTING}"));
         }
         if text.trim_start().starts_with('[') {
             return self.route_batch(frame, text, rpc, arrival);
         }
         let Some(envelope) = Envelope::parse(text) else {
-            return Frame::Malformed("not a JSON-RPC message".into());
+            return Routed::Malformed("not a JSON-RPC message".into());
         };
         if envelope.method.is_some() {
             return self.route_notification(&envelope, arrival);
@@ -118,14 +111,14 @@ impl Session {
         self.route_answer(frame, &envelope, rpc, arrival)
     }
 
-    fn route_batch(&mut self, frame: &Bytes, text: &str, rpc: &WsRpc, arrival: Arrival) -> Frame {
-        let mut last = Frame::Malformed("an empty batch".into());
+    fn route_batch(&mut self, frame: &Bytes, text: &str, rpc: &WsRpc, arrival: Arrival) -> Routed {
+        let mut last = Routed::Malformed("an empty batch".into());
         for element in json::elements(text) {
             last = match element.and_then(Envelope::parse) {
                 Some(answer) => self.route_answer(frame, &answer, rpc, arrival),
-                None => Frame::Malformed("a batch of something else than answers".into()),
+                None => Routed::Malformed("a batch of something else than answers".into()),
             };
-            if let Frame::Malformed(_) = last {
+            if let Routed::Malformed(_) = last {
                 break;
             }
         }
@@ -138,10 +131,10 @@ impl Session {
         answer: &Envelope<'_>,
         rpc: &WsRpc,
         arrival: Arrival,
-    ) -> Frame {
+    ) -> Routed {
         match rpc.settle(frame, answer, arrival) {
-            Err(reason) => Frame::Malformed(reason),
-            Ok(None) => Frame::Answers { subscribed: false },
+            Err(reason) => Routed::Malformed(reason),
+            Ok(None) => Routed::Answers { subscribed: false },
             Ok(Some(topic)) => {
                 let name = answer
                     .result
@@ -150,12 +143,12 @@ impl Session {
                     Topic::Pending => self.names.pending = name,
                     Topic::Heads => self.names.heads = name,
                 }
-                Frame::Answers { subscribed: true }
+                Routed::Answers { subscribed: true }
             }
         }
     }
 
-    fn route_notification(&mut self, envelope: &Envelope<'_>, arrival: Arrival) -> Frame {
+    fn route_notification(&mut self, envelope: &Envelope<'_>, arrival: Arrival) -> Routed {
         let (mut name, mut result) = (None, None);
         for (member, value) in
             json::members(envelope.params.unwrap_or("{}")).map_while(|member| member)
@@ -169,26 +162,28 @@ impl Session {
         let (Some("\"eth_subscription\""), Some(name), Some(result)) =
             (envelope.method, name, result)
         else {
-            return Frame::Malformed("a notification of something else than a subscription".into());
+            return Routed::Malformed(
+                "a notification of something else than a subscription".into(),
+            );
         };
         if self.names.pending.as_deref() == Some(name) {
             match (
                 result.starts_with('{'),
                 json::string(result).and_then(json::hash),
             ) {
-                (true, _) => Frame::Transaction,
-                (_, Some(hash)) => Frame::Hash(hash),
-                _ => Frame::Malformed(
+                (true, _) => Routed::Transaction,
+                (_, Some(hash)) => Routed::Hash(hash),
+                _ => Routed::Malformed(
                     "a pending transaction that is neither an object nor a hash".into(),
                 ),
             }
         } else if self.names.heads.as_deref() == Some(name) {
             match json::head(result, arrival.unix_ms) {
-                Some(head) => Frame::Head(head),
-                None => Frame::Malformed("a block header that cannot be read".into()),
+                Some(head) => Routed::Head(head),
+                None => Routed::Malformed("a block header that cannot be read".into()),
             }
         } else {
-            Frame::Unknown
+            Routed::Unknown
         }
     }
 }

@@ -1,19 +1,19 @@
 //! The live thread: its tasks, what they share, its end.
 
 use super::endpoint::Endpoint;
-use crate::node::guard::lasting;
 use super::hashes::Lookups;
 use super::heads::{Announced, Chain};
-use crate::node::redact::SecretUrl;
-use crate::node::report::{Outbox, Reporter, emit};
-use crate::node::routes::{HttpNode, Routes};
 use super::{blocks, code, fetch, heads, reconnect};
-use crate::wire::json;
 use crate::config::{Limits, LiveConfig};
 use crate::evidence::AnomalyKind;
 use crate::inbox::Item;
 use crate::inbox::queue::{Closed, ItemSender};
+use crate::node::guard::lasting;
+use crate::node::redact::SecretUrl;
+use crate::node::report::{Outbox, Reporter, emit};
+use crate::node::routes::{HttpNode, Routes};
 use crate::stats::{EndpointStats, Stats};
+use crate::wire::json;
 use alloy_primitives::B256;
 use rustls::ClientConfig;
 use std::cell::{Cell, RefCell};

@@ -2,8 +2,6 @@
 //! announced.
 
 use super::guard::guarded;
-use crate::wire::json;
-use crate::wire::json::{Envelope, nests_within};
 use super::redact::SecretUrl;
 use super::report::{Outbox, Reporter};
 use super::routes::{HttpNode, Routes, no_answer};
@@ -16,6 +14,8 @@ use crate::evidence::AnomalyKind;
 use crate::inbox::queue::ItemSender;
 use crate::stats::Stats;
 use crate::thread::give_way;
+use crate::wire::json;
+use crate::wire::json::{Envelope, nests_within};
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
 use rustls::ClientConfig;

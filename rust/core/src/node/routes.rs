@@ -1,12 +1,12 @@
 //! Background questions: over HTTP where the user gave RPC URLs, else over a WebSocket connection that is up.
 
-use crate::wire::json;
-use crate::wire::json::{Envelope, nests_within};
 use super::redact::SecretUrl;
 use super::report::Reporter;
 use super::rpc::{Answer, RpcError, TIMEOUT, WsRpc, refusal, request};
 use super::transport::Arrival;
 use crate::evidence::AnomalyKind;
+use crate::wire::json;
+use crate::wire::json::{Envelope, nests_within};
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;

@@ -1,11 +1,10 @@
 //! JSON-RPC over one WebSocket connection: ids, answers, batches, timeouts.
 
-use crate::wire::json;
-use crate::wire::json::Envelope;
 use super::redact::printable;
 use super::routes::Health;
-use crate::feed::session::Topic;
 use super::transport::Arrival;
+use crate::wire::json;
+use crate::wire::json::Envelope;
 use bytes::Bytes;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -18,6 +17,13 @@ pub const TIMEOUT: Duration = Duration::from_secs(10);
 pub const POOL_TIMEOUT: Duration = Duration::from_secs(180);
 /// Messages that wait for the socket.
 const OUTGOING: usize = 256;
+
+/// What is subscribed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Topic {
+    Pending,
+    Heads,
+}
 
 /// A result: raw JSON, never `null` unless asked for.
 #[derive(Debug, Clone)]

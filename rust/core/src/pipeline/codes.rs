@@ -2,8 +2,8 @@
 
 use super::contact::Contacts;
 use super::judge::held;
-use crate::chain::CodeAnswer;
 use crate::bytecode::CodeFacts;
+use crate::chain::CodeAnswer;
 use crate::evidence::FeatureVector;
 use crate::tx::PendingTransaction;
 use alloy_primitives::Address;

@@ -2,14 +2,16 @@
 
 use super::codes::Codes;
 use super::contact::Contacts;
+use crate::bytecode::CodeFacts;
 use crate::classify::Classifier;
 use crate::config::SensorConfig;
 use crate::decode::{Decoded, Decoder};
-use crate::evidence::{Classification, LatencyUs, SimulationStatus, ThreatDetection, ThreatLevel, alert_id};
 use crate::error::Result;
+use crate::evidence::{
+    Classification, FEATURES, FeatureVector, LatencyUs, SimulationStatus, ThreatDetection,
+    ThreatLevel, alert_id,
+};
 use crate::features::{ChainView, Extractor, KnownSelectors, MISSING};
-use crate::bytecode::CodeFacts;
-use crate::evidence::{FEATURES, FeatureVector};
 use crate::signatures::{Matcher, RuleSet, Subject};
 use crate::tx::PendingTransaction;
 use bytes::Bytes;

@@ -1,7 +1,7 @@
 //! The bounded channel to Python.
 
-use crate::evidence::{Anomaly, AnomalyKind};
 use crate::event::Event;
+use crate::evidence::{Anomaly, AnomalyKind};
 use crate::stats::Stats;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::sync::Arc;

@@ -1,25 +1,24 @@
 //! Triage: what is simulated, and what waits for its simulation.
 
+mod predecessors;
 #[cfg(test)]
 mod tests;
 
 use super::dedup::Dedup;
-use predecessors::{Predecessors, unite};
 use super::judge::{Slot, held};
 use crate::chain::MinedTransaction;
 use crate::config::{Executor, SimulationConfig};
+use crate::evidence::{Executed, Failure, FailureKind, RecordedSimulation, Simulation};
 use crate::simulate::evm::backend::Local;
-use crate::simulate::state::keeper::Keeper;
-use crate::simulate::pool::Pool;
-use crate::evidence::{Executed, RecordedSimulation};
-use crate::evidence::Simulation;
 use crate::simulate::judge::simulator::{Simulator, Step, Unfinished};
+use crate::simulate::pool::Pool;
 use crate::simulate::pool::suspect::{Earlier, Suspect};
-use crate::evidence::{Failure, FailureKind};
+use crate::simulate::state::keeper::Keeper;
 use crate::stats::Stats;
 use crate::tx::PendingTransaction;
 use alloy_primitives::{Address, B256};
 use hashbrown::HashMap;
+use predecessors::{Predecessors, unite};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -2,27 +2,26 @@
 
 use super::codes::{Lookup, Waiting, is_payment};
 use super::dedup::Dedup;
+use super::follow::Tracker;
+use super::judge::{Clock, Slot, Stages};
 use super::latency::{Latency, LatencySnapshot};
 use super::output::Output;
 use super::triage::{Simulations, Waiting as Awaiting};
-use super::judge::{Clock, Slot, Stages};
-use super::follow::Tracker;
-use crate::chain::{CodeAnswer, Head};
-use crate::config::{Emit, SensorConfig};
-use crate::evidence::{DoneSimulation, SimulationStatus};
-use crate::evidence::{Anomaly, AnomalyKind, Outcome};
-use crate::event::{Event, Judged, TransactionRecord};
-use crate::signatures::{RuleCost, RuleSet};
-use crate::evidence::RecordedSimulation;
-use crate::evidence::Simulation;
-use crate::evidence::{Failure, FailureKind};
 use crate::capture::CaptureWriter;
 use crate::capture::context::ContextEntry;
+use crate::chain::{CodeAnswer, Head};
+use crate::config::{Emit, SensorConfig};
+use crate::event::{Event, Judged, TransactionRecord};
+use crate::evidence::{
+    Anomaly, AnomalyKind, DoneSimulation, Failure, FailureKind, Outcome, RecordedSimulation,
+    Simulation, SimulationStatus,
+};
 use crate::feed::LiveSource;
 use crate::inbox::queue::ItemReceiver;
 use crate::inbox::{Item, Raw};
-use crate::wire;
+use crate::signatures::{RuleCost, RuleSet};
 use crate::stats::Stats;
+use crate::wire;
 use alloy_primitives::{Address, B256};
 use arc_swap::ArcSwapOption;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,8 +1,8 @@
 //! A rule's condition: a tree of tests on one transaction, evaluated without allocation.
 
 use super::Subject;
-use crate::decode::Method;
 use crate::bytecode::CodeFacts;
+use crate::decode::Method;
 use alloy_primitives::{Address, U256};
 
 /// Words looked at by a test on any word. Bounds the cost of a 2 MB calldata; a test `at` an index sees every word.

@@ -8,8 +8,8 @@ mod properties;
 mod thresholds;
 
 use super::{Lint, Matcher, RuleSet, Subject};
-use crate::decode::{Decoded, Method};
 use crate::bytecode::CodeFacts;
+use crate::decode::{Decoded, Method};
 use crate::tx::PendingTransaction;
 use alloy_primitives::{Address, U256, keccak256};
 use std::io::Write;

@@ -1,28 +1,26 @@
 //! Simulations on threads of their own, each within its deadline.
 
 mod queue;
+pub mod suspect;
 #[cfg(test)]
 mod tests;
 
 use super::evm::backend::{Backend, Local, Node};
 use super::evm::execute::Environment;
-use super::state::keeper::Neighbourhood;
-use super::state::prefetch;
-use super::state::prefetch::Prefetch;
-use crate::evidence::{Before, Executed, RecordedSimulation};
+use super::evm::transaction::from_pending;
 use super::judge::simulator::{Simulator, Step, Unfinished};
 use super::state::head::{HeadBlock, HeadState};
-use super::state::{RecordedState, Recording, Snapshot, StateError};
-use crate::evidence::{Failure, FailureKind, Simulated};
-use suspect::Suspect;
-use crate::tx::Extras;
-use super::evm::transaction::from_pending;
+use super::state::keeper::Neighbourhood;
+use super::state::prefetch::Prefetch;
+use super::state::{RecordedState, Recording, Snapshot, StateError, prefetch};
 use crate::config::{Executor, SimulationConfig};
+use crate::evidence::{Before, Executed, Failure, FailureKind, RecordedSimulation, Simulated};
 use crate::inbox::Item;
-use crate::node::Asker;
 use crate::inbox::queue::ItemSender;
+use crate::node::Asker;
 use crate::stats::Stats;
 use crate::thread::{busy, give_way};
+use crate::tx::Extras;
 use alloy_primitives::B256;
 use bytes::Bytes;
 use queue::{Queue, Room};
@@ -32,6 +30,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
+use suspect::Suspect;
 
 /// Bytes of fetched state that may wait.
 const FETCHED: usize = 64 << 20;
@@ -297,7 +296,7 @@ impl Shared {
                     match error {
                         StateError::Unforeseen => unforeseen(&error),
                         _ if late && many => unforeseen(&StateError::Unforeseen),
-                        _ if late => late(),
+                        _ if late => self::late(),
                         _ => error.into(),
                     }
                 }

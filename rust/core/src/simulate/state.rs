@@ -1,15 +1,18 @@
-//! The state that an execution reads.
+//! The state that an execution reads: the chain's at its head as far as it is known, or as it was recorded.
 
 pub mod answers;
 pub mod head;
+pub mod keeper;
+pub mod prefetch;
 mod recorded;
 mod recording;
-mod view;
+mod snapshot;
 
 pub use recorded::{RecordedAccount, RecordedState};
 pub use recording::Recording;
 pub use snapshot::{Snapshot, ask, at};
 
+use crate::evidence::{Failure, FailureKind};
 use alloy_primitives::{Address, B256, U256};
 use revm::database_interface::DBErrorMarker;
 
@@ -39,3 +42,9 @@ pub enum StateError {
 }
 
 impl DBErrorMarker for StateError {}
+
+impl From<StateError> for Failure {
+    fn from(error: StateError) -> Self {
+        Self::new(FailureKind::State, error.to_string())
+    }
+}

@@ -3,12 +3,12 @@
 #[cfg(test)]
 mod tests;
 
+use crate::bytecode::CodeFacts;
 use crate::config::MonitoredContract;
 use crate::decode::{Decoded, Decoder, Description};
 use crate::error::Result;
-use crate::features::{ChainView, Extractor, KnownSelectors};
-use crate::bytecode::CodeFacts;
 use crate::evidence::FeatureVector;
+use crate::features::{ChainView, Extractor, KnownSelectors};
 use crate::tx::PendingTransaction;
 use alloy_primitives::Address;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
 //! What each stage costs on this machine, with this configuration's rules, ABIs and model (`mempool-ids bench`).
 
-use crate::pipeline::judge::{Clock, Slot, Stages};
 use crate::config::SensorConfig;
 use crate::error::{Error, Result};
+use crate::pipeline::judge::{Clock, Slot, Stages};
 use crate::wire::parse_object;
 use serde::Serialize;
 use std::time::{Duration, Instant};

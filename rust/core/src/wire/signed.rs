@@ -1,7 +1,7 @@
 //! From a signed transaction's bytes (EIP-2718) to a [`PendingTransaction`].
 
-use crate::evidence::AnomalyKind;
 use super::WireError;
+use crate::evidence::AnomalyKind;
 use crate::tx::PendingTransaction;
 use alloy_consensus::transaction::SignerRecoverable;
 use alloy_consensus::{Transaction, TxEnvelope};

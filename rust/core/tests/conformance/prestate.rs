@@ -1,7 +1,7 @@
 //! geth's tests of what an execution reads and changes.
 
 use super::geth::compare;
-use mempool_ids_core::simulate::diff::{Leave, StateDiff};
+use mempool_ids_core::simulate::evm::diff::{Leave, StateDiff};
 use serde_json::{Value, json};
 
 fn compare_states(folder: &str, render: impl Fn(&StateDiff, Leave) -> Value) {

@@ -2,7 +2,7 @@
 
 use super::bounds;
 use super::mainnet::blocks;
-use mempool_ids_core::simulate::execute::{Checks, Outcome, Sandbox};
+use mempool_ids_core::simulate::evm::execute::{Checks, Outcome, Sandbox};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 

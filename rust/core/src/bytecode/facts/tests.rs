@@ -1,5 +1,7 @@
 use super::*;
-use alloy_primitives::hex;
+use alloy_primitives::{address, hex};
+
+const TOKEN: Address = address!("a0b86991c6218b36c1d19d4a2e9eb0ce3606eb48");
 
 fn scan(code: &[u8]) -> CodeFacts {
     CodeFacts::scan(code, None)

@@ -1,12 +1,12 @@
 //! The way out of a replay: pacing, counting, stopping.
 
+use crate::capture::record::{Form, Record, object_item};
 use crate::evidence::{Anomaly, AnomalyKind};
 use crate::inbox::Item;
-use crate::capture::record::{Form, Record, object_item};
-use crate::wire::WireError;
 use crate::inbox::queue::ItemSender;
 use crate::stats::Stats;
 use crate::tx::PendingTransaction;
+use crate::wire::WireError;
 use bytes::Bytes;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;

@@ -2,9 +2,9 @@
 
 use super::emit::{Emitter, Stopped};
 use super::{lines, parquet};
-use crate::error::{Error, Result};
 use crate::capture::journal::{JournalReader, Next};
 use crate::capture::segment::{is_context, is_journal};
+use crate::error::{Error, Result};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 

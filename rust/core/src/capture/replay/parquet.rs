@@ -8,11 +8,11 @@ mod context;
 
 use super::emit::{Emitter, Stopped};
 use super::files::bad;
-use crate::wire::signed::decode_raw;
+use crate::capture::columns::CHAIN_ID_KEY;
 use crate::error::{Error, Result};
 use crate::evidence::AnomalyKind;
-use crate::capture::columns::CHAIN_ID_KEY;
 use crate::wire::hex;
+use crate::wire::signed::decode_raw;
 use alloy_primitives::{Address, B256};
 use column::Columns;
 use context::Context;

@@ -1,11 +1,11 @@
 use super::*;
-use crate::evidence::AnomalyKind;
 use crate::capture::samples::{Dice, Signed, signed};
-use crate::wire::parse_object;
+use crate::evidence::AnomalyKind;
 use crate::inbox::queue::{ItemReceiver, queue};
 use crate::tx::PendingTransaction;
-use parquet::basic::{Compression, GzipLevel};
-use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
+use crate::wire::parse_object;
+use ::parquet::basic::{Compression, GzipLevel};
+use ::parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
 use ::parquet::file::properties::WriterProperties;
 use ::parquet::file::writer::SerializedFileWriter;
 use ::parquet::schema::parser::parse_message_type;
@@ -232,7 +232,8 @@ fn a_blob_transaction_may_come_with_its_sidecar() {
     ))
     .encoded_2718();
     assert!(pooled.len() > 131_072);
-    let decoded = raw::decode_raw(&pooled, Some(blob.hash), Some(blob.from), 5).unwrap();
+    let decoded =
+        crate::wire::signed::decode_raw(&pooled, Some(blob.hash), Some(blob.from), 5).unwrap();
     assert_eq!(decoded, announced(&blob, 5));
 }
 

@@ -1,8 +1,8 @@
 //! A simulation as JSON, for alerts and for whoever asks for one.
 
 use super::decimal;
-use crate::evidence::transfers::Asset;
 use crate::evidence::Simulation;
+use crate::evidence::transfers::Asset;
 use serde_json::{Value, json};
 
 /// Amounts as decimal strings in smallest units, addresses in lower case.

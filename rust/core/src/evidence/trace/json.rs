@@ -1,7 +1,7 @@
 //! The tree as geth's `callTracer` writes it, and back: recorded traces and a node's answers have this form.
 
 use super::{CallKind, Frame, FrameLog, Trace};
-use alloy_primitives::{Address, B256, Bytes, U256, U64, hex};
+use alloy_primitives::{Address, B256, Bytes, U64, U256, hex};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;

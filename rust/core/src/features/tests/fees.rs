@@ -1,5 +1,5 @@
-use crate::features::fees::{FeeWindow, WARM, WINDOW, log_tip};
 use super::*;
+use crate::features::fees::{FeeWindow, WARM, WINDOW, log_tip};
 use proptest::prelude::*;
 
 const GWEI: u128 = 1_000_000_000;

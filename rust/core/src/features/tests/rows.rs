@@ -1,5 +1,6 @@
-use crate::features::payload::{byte_entropy, selector_entropy};
 use super::*;
+use crate::bytecode::CodeFacts;
+use crate::features::payload::{byte_entropy, selector_entropy};
 use alloy_primitives::{B256, hex};
 use proptest::prelude::*;
 

@@ -18,7 +18,7 @@ fn session() -> (Session, WsRpc) {
     (session, WsRpc::new().0)
 }
 
-fn route(text: &str) -> Frame {
+fn route(text: &str) -> Routed {
     let (mut session, rpc) = session();
     session.route(&bytes(text), &rpc, Arrival::now())
 }
@@ -30,7 +30,7 @@ fn transactions_are_recognised_however_the_node_lays_out_its_frames() {
         r#"{ "jsonrpc" : "2.0", "method" : "eth_subscription", "params" : { "subscription" : "0xa" , "result" : {} } }"#,
         r#"{"params":{"result":{"hash":"0x"},"subscription":"0xa"},"method":"eth_subscription","jsonrpc":"2.0"}"#,
     ] {
-        assert_eq!(route(frame), Frame::Transaction, "{frame}");
+        assert_eq!(route(frame), Routed::Transaction, "{frame}");
     }
 }
 
@@ -38,7 +38,7 @@ fn transactions_are_recognised_however_the_node_lays_out_its_frames() {
 fn only_the_first_bytes_of_a_transaction_are_looked_at() {
     // What follows is the pipeline's to judge: it is JSON's end here that is missing.
     let frame = r#"{"jsonrpc":"2.0","method":"eth_subscription","params":{"subscription":"0xa","result":{"ha"#;
-    assert_eq!(route(frame), Frame::Transaction);
+    assert_eq!(route(frame), Routed::Transaction);
 }
 
 #[test]
@@ -50,11 +50,11 @@ fn a_hash_is_a_hash_in_both_layouts() {
     let other = format!(
         r#"{{"method":"eth_subscription","params":{{"result":"{HASH}","subscription":"0xa"}}}}"#
     );
-    assert_eq!(route(&usual), Frame::Hash(hash));
-    assert_eq!(route(&other), Frame::Hash(hash));
+    assert_eq!(route(&usual), Routed::Hash(hash));
+    assert_eq!(route(&other), Routed::Hash(hash));
     assert!(matches!(
         route(&usual.replace(HASH, "0x01")),
-        Frame::Malformed(_)
+        Routed::Malformed(_)
     ));
 }
 
@@ -66,7 +66,7 @@ fn a_subscription_named_like_a_value_is_not_confused_with_it() {
     );
     assert!(matches!(
         route(&frame),
-        Frame::Head(Head { number: 10, .. })
+        Routed::Head(Head { number: 10, .. })
     ));
 }
 
@@ -87,15 +87,15 @@ fn a_subscription_is_known_to_the_very_next_frame() {
     assert!(outgoing.try_recv().unwrap().contains(r#""id":1,"#));
     let next =
         bytes(r#"{"method":"eth_subscription","params":{"subscription":"0xb","result":{}}}"#);
-    assert_eq!(session.route(&next, &rpc, Arrival::now()), Frame::Unknown);
+    assert_eq!(session.route(&next, &rpc, Arrival::now()), Routed::Unknown);
     let answer = bytes(r#"{"id":1,"result":"0xb"}"#);
     assert_eq!(
         session.route(&answer, &rpc, Arrival::now()),
-        Frame::Answers { subscribed: true }
+        Routed::Answers { subscribed: true }
     );
     assert_eq!(
         session.route(&next, &rpc, Arrival::now()),
-        Frame::Transaction
+        Routed::Transaction
     );
 }
 
@@ -128,7 +128,7 @@ fn garbage_is_malformed_and_nothing_else() {
         &deep_notification,
     ] {
         assert!(
-            matches!(route(garbage), Frame::Malformed(_)),
+            matches!(route(garbage), Routed::Malformed(_)),
             "{}",
             &garbage[..garbage.len().min(80)]
         );
@@ -136,7 +136,7 @@ fn garbage_is_malformed_and_nothing_else() {
     let (mut session, rpc) = session();
     assert!(matches!(
         session.route(&Bytes::from_static(b"\xff\xfe"), &rpc, Arrival::now()),
-        Frame::Malformed(_)
+        Routed::Malformed(_)
     ));
 }
 
@@ -172,7 +172,7 @@ async fn answers_find_who_asked() {
         );
         assert_eq!(
             session.route(&answer, &rpc, Arrival::now()),
-            Frame::Answers { subscribed: false }
+            Routed::Answers { subscribed: false }
         );
         outgoing.recv().await.unwrap();
         let refused = bytes(
@@ -186,7 +186,7 @@ async fn answers_find_who_asked() {
         (answers, refused)
     };
     let (routed, (answers, refused)) = tokio::join!(serve, ask);
-    assert_eq!(routed, Frame::Answers { subscribed: false });
+    assert_eq!(routed, Routed::Answers { subscribed: false });
     assert_eq!(answers[0].as_ref().unwrap().text(), r#"{"a":1}"#);
     assert_eq!(
         answers[1].as_ref().unwrap_err().to_string(),
@@ -210,5 +210,5 @@ async fn a_question_without_an_answer_is_forgotten() {
     );
     let mut session = Session::new();
     let late = session.route(&bytes(r#"{"id":1,"result":1}"#), &rpc, Arrival::now());
-    assert!(matches!(late, Frame::Malformed(_)));
+    assert!(matches!(late, Routed::Malformed(_)));
 }

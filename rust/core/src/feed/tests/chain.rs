@@ -1,10 +1,9 @@
 //! Heads, blocks, reorgs and code.
 
 use super::node::*;
-use crate::chain::{CodeAnswer, Head};
+use crate::chain::{CodeAnswer, Head, Reorg};
 use crate::config::Limits;
 use crate::evidence::AnomalyKind;
-use crate::chain::Reorg;
 use crate::inbox::Item;
 use serde_json::{Value, json};
 use std::sync::Arc;

@@ -2,10 +2,10 @@
 
 use crate::config::{Limits, LiveConfig};
 use crate::evidence::{Anomaly, AnomalyKind};
-use crate::inbox::Item;
-use crate::node::Asker;
 use crate::feed::LiveSource;
+use crate::inbox::Item;
 use crate::inbox::queue::{ItemReceiver, ItemSender, queue};
+use crate::node::Asker;
 use crate::stats::Stats;
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};

@@ -3,8 +3,8 @@
 
 use super::node::{PENDING, config, frame_header, notification};
 use crate::config::Limits;
-use crate::inbox::Item;
 use crate::feed::LiveSource;
+use crate::inbox::Item;
 use crate::inbox::queue::queue;
 use crate::stats::Stats;
 use serde_json::json;

@@ -3,7 +3,9 @@
 use super::fields::{Reader, one_of};
 use super::value;
 use crate::decode::Method;
-use crate::signatures::condition::{CodeTest, Condition, Contact, Range, Set, Test, WordTest, method_bit};
+use crate::signatures::condition::{
+    CodeTest, Condition, Contact, Range, Set, Test, WordTest, method_bit,
+};
 use crate::signatures::yaml::{Node, Value};
 use alloy_primitives::{Address, U256};
 

@@ -1,8 +1,7 @@
 //! One rule.
 
-use super::fields;
 use super::fields::{Fields, Reader};
-use super::{Rule, condition, review};
+use super::{Rule, condition, fields, review};
 use crate::signatures::condition::Condition;
 use crate::signatures::yaml::{Node, Value};
 use std::collections::BTreeMap;

@@ -1,8 +1,8 @@
 //! What the built-in pack says of scenes that a defender would recognize.
 
 use super::{OTHER, SENDER, Scene, VAULT, code, selector};
-use crate::decode::Method;
 use crate::bytecode::CodeFacts;
+use crate::decode::Method;
 use crate::signatures::RuleSet;
 use alloy_primitives::{Address, U256};
 use std::path::Path;

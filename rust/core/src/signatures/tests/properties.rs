@@ -1,8 +1,8 @@
 //! The matcher against an evaluator that has no index, no compiled tree and no cleverness, over arbitrary rules.
 
 use super::{lint, load};
-use crate::decode::{Decoded, Method};
 use crate::bytecode::CodeFacts;
+use crate::decode::{Decoded, Method};
 use crate::signatures::{Matcher, RuleSet, Subject};
 use crate::tx::PendingTransaction;
 use alloy_primitives::{Address, U256};

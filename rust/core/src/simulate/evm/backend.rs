@@ -9,8 +9,8 @@ pub use node::{Node, call, overrides};
 pub use recorded::Recorded;
 
 use super::execute::{Environment, Execution};
-use crate::simulate::judge::invariants::Views;
 use super::tracer::Bounds;
+use crate::simulate::judge::invariants::Views;
 use crate::simulate::state::StateError;
 use revm::context::TxEnv;
 

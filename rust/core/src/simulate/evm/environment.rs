@@ -1,9 +1,9 @@
 //! The block that pending transactions are executed in: the one after the head.
 
 use super::execute::Environment;
-use crate::chain::forks::{HeaderFields, Rules};
 use crate::chain::Head;
-use alloy_primitives::{Address, B256, U256, U64};
+use crate::chain::forks::{HeaderFields, Rules};
+use alloy_primitives::{Address, B256, U64, U256};
 use revm::context::BlockEnv;
 use revm::primitives::hardfork::SpecId;
 use serde::Deserialize;

@@ -2,13 +2,16 @@
 
 use crate::evidence::trace::{CallKind, Frame, FrameLog, Trace};
 use alloy_primitives::{Address, Bytes, Log, U256};
+use revm::Inspector;
+use revm::bytecode::opcode;
 use revm::context_interface::ContextTr;
 use revm::context_interface::context::ContextError;
 use revm::interpreter::interpreter::EthInterpreter;
 use revm::interpreter::interpreter_types::{InputsTr, Jumps};
-use revm::interpreter::{CallInputs, CallOutcome, CallScheme, CallValue, CreateInputs, CreateOutcome, CreateScheme, InstructionResult, Interpreter, InterpreterResult};
-use revm::Inspector;
-use revm::bytecode::opcode;
+use revm::interpreter::{
+    CallInputs, CallOutcome, CallScheme, CallValue, CreateInputs, CreateOutcome, CreateScheme,
+    InstructionResult, Interpreter, InterpreterResult,
+};
 use std::borrow::Cow;
 use std::time::Instant;
 
@@ -75,7 +78,7 @@ pub enum Stop {
 
 /// Records into a [`Trace`]; see [`Inspector`].
 #[derive(Debug)]
-pub struct Recorder {
+pub struct Tracer {
     bounds: Bounds,
     pub trace: Trace,
     pub accesses: Vec<Access>,
@@ -99,7 +102,7 @@ struct Open {
     opcode: u8,
 }
 
-impl Recorder {
+impl Tracer {
     pub fn new(bounds: Bounds) -> Self {
         Self {
             bounds,
@@ -192,7 +195,7 @@ impl Recorder {
     }
 }
 
-impl<CTX: ContextTr> Inspector<CTX, EthInterpreter> for Recorder {
+impl<CTX: ContextTr> Inspector<CTX, EthInterpreter> for Tracer {
     #[inline]
     fn step(&mut self, interp: &mut Interpreter<EthInterpreter>, context: &mut CTX) {
         if !self.goes_on() {

@@ -22,17 +22,18 @@ mod takeover;
 #[cfg(test)]
 mod tests;
 mod verdict;
-mod view;
 mod views;
 mod words;
+mod written;
 
 pub use protected::Protected;
 pub use verdict::{Judgement, judge};
 pub use views::{NoViews, RecordedViews, SandboxViews, Views, When};
 
-use crate::simulate::evm::execute::{Execution, Outcome};
 use crate::evidence::transfers::{Asset, Transfer};
+use crate::evidence::{Class, Violation};
 use crate::signatures::Invariant;
+use crate::simulate::evm::execute::{Execution, Outcome};
 use alloy_primitives::{Address, U256};
 use case::Case;
 use losses::Loss;
@@ -54,33 +55,6 @@ pub struct Subject<'a> {
     /// All monitored contracts; they are trusted to call each other.
     pub monitored: &'a [Address],
     pub views: &'a dyn Views,
-}
-
-/// What a violation is evidence of; see [`judge`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Class {
-    /// The contract or its users have less than they should.
-    Loss,
-    /// It was done in the way of a known class of attacks.
-    Attack,
-}
-
-/// A broken invariant.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Violation {
-    /// The check's name; `view:` and the sid of one from the user's rules.
-    pub invariant: Cow<'static, str>,
-    /// The monitored contract's name.
-    pub contract: Arc<str>,
-    pub class: Class,
-    /// How likely it is an attack by this alone, 0 to 1.
-    pub weight: f32,
-    /// A loss that no honest transaction causes: it needs no second sign.
-    pub severe: bool,
-    /// One sentence, at most [`MAX_EXPLANATION`] characters.
-    pub explanation: String,
-    /// What the contract, or who trusted it, lost in the transaction, smallest units.
-    pub losses: Vec<(Asset, U256)>,
 }
 
 /// Characters of an explanation.
@@ -141,7 +115,7 @@ pub fn check_all(subject: &Subject, written: &[Invariant]) -> Vec<Violation> {
         None => true,
     });
     violations.extend(for_it.filter_map(|one| {
-        let finding = view::check(&case, one)?;
+        let finding = written::check(&case, one)?;
         let name = Cow::Owned(format!("view:{}", one.sid));
         Some(violation(
             name,

@@ -3,8 +3,8 @@
 use super::behaviour::{NAMES, SCHEMA_VERSION, TraceFeatures, TraceRow};
 use crate::classify::{Manifest, Model, Schema};
 use crate::config::ModelConfig;
-use crate::evidence::Factor;
 use crate::error::{Error, Result};
+use crate::evidence::Factor;
 use std::sync::Arc;
 
 const NAME: &str = "trace";

@@ -3,26 +3,23 @@
 #[cfg(test)]
 mod tests;
 
-use crate::simulate::evm::backend::Backend;
-use super::variations::variations;
-use crate::simulate::evm::execute::{Environment, Execution, Outcome};
 use super::behaviour::{TraceFeatures, extract};
-use crate::evidence::transfers::{Transfer, net};
 use super::invariants::{Protected, Subject, Views, check_all, judge};
-use crate::evidence::Violation;
 use super::model::TraceModel;
-use crate::simulate::evm::tracer::{Bounds, Stop};
+use super::variations::variations;
 use crate::chain::forks::is_precompile;
-use crate::evidence::{Flow, Loss, Simulation, Variation};
-use crate::simulate::state::StateError;
-use crate::evidence::{Failure, FailureKind};
-use crate::evidence::trace::CallKind;
-use crate::tx::Extras;
-use crate::simulate::evm::transaction::from_pending;
 use crate::config::{ModelConfig, MonitoredContract, SimulationConfig};
 use crate::error::Result;
+use crate::evidence::trace::CallKind;
+use crate::evidence::transfers::{Transfer, net};
+use crate::evidence::{Failure, FailureKind, Flow, Loss, Simulation, Variation, Violation};
 use crate::signatures::RuleSet;
-use crate::tx::PendingTransaction;
+use crate::simulate::evm::backend::Backend;
+use crate::simulate::evm::execute::{Environment, Execution, Outcome};
+use crate::simulate::evm::tracer::{Bounds, Stop};
+use crate::simulate::evm::transaction::from_pending;
+use crate::simulate::state::StateError;
+use crate::tx::{Extras, PendingTransaction};
 use alloy_primitives::{Address, I256};
 use arc_swap::ArcSwap;
 use revm::context::TxEnv;
@@ -63,7 +60,7 @@ pub struct Simulator {
     /// Absent where the model's folder has none: then invariants alone judge.
     model: Option<TraceModel>,
     limits: SimulationConfig,
-    /// Whether simulations come with their whole execution.
+    /// Whether simulations come with all their calls.
     pub keeps: bool,
 }
 
@@ -194,7 +191,7 @@ impl Simulator {
                 }
             }
         }
-        simulation.execution = self.keeps.then(|| Arc::new(run.execution));
+        simulation.trace = self.keeps.then(|| Arc::new(run.execution.trace));
         Ok(simulation)
     }
 

@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::config::Limits;
-use crate::simulate::evm::execute::Environment;
-use crate::simulate::state::head::{Changes, HeadBlock};
 use crate::feed::tests::node::{FakeNode, Reply, Request};
 use crate::inbox::queue::{ItemReceiver, queue};
+use crate::simulate::evm::execute::Environment;
+use crate::simulate::state::head::{Changes, HeadBlock};
 use crate::tx::PendingTransaction;
 use alloy_primitives::{Address, U256, keccak256};
 use revm::context::BlockEnv;
@@ -171,7 +171,7 @@ fn what_was_read_is_enough_to_do_it_again() {
     let done = rig.simulate(1);
     let record = done.record.expect("asked for");
     let text = serde_json::to_string(&record).unwrap();
-    let record: Record = serde_json::from_str(&text).unwrap();
+    let record: RecordedSimulation = serde_json::from_str(&text).unwrap();
     let executed = record.executed.expect("was executed");
     let (environment, state) = (executed.environment().unwrap(), executed.state());
     let mut simulator = simulator(&SimulationConfig::default());
@@ -446,7 +446,7 @@ fn what_the_next_block_writes_first_is_there_when_it_is_asked_for() {
     block.next.block.timestamp = U256::from(1_800_000_000);
     let state = HeadState::new(10);
     state.advance(block.clone(), Changes::Unknown);
-    let view = View::new(&state, &block, None);
+    let view = Snapshot::new(&state, &block, None);
     let at = 1_800_000_000_u64 % 8_191;
     let read = |address, slot| view.storage_ref(address, U256::from(slot));
     assert_eq!(read(BEACON_ROOTS, at), Ok(U256::from(1_800_000_000)));

@@ -1,10 +1,10 @@
 //! What a transaction will read, asked for at once instead of slot by slot.
 
-use crate::simulate::evm::backend::{call, overrides};
-use crate::simulate::evm::execute::Environment;
 use super::answers::Prestate;
 use super::at;
 use crate::node::{Asker, RpcError};
+use crate::simulate::evm::backend::{call, overrides};
+use crate::simulate::evm::execute::Environment;
 use alloy_primitives::B256;
 use bytes::Bytes;
 use revm::context::TxEnv;

@@ -4,7 +4,7 @@ use super::StateError;
 use super::answers::{bytecode, read};
 use super::head::{BEACON_ROOTS, HISTORY, HeadBlock, HeadState, Moved};
 use crate::node::Asker;
-use alloy_primitives::{Address, B256, Bytes, U256, U64, keccak256};
+use alloy_primitives::{Address, B256, Bytes, U64, U256, keccak256};
 use revm::DatabaseRef;
 use revm::bytecode::Bytecode;
 use revm::primitives::KECCAK_EMPTY;
@@ -20,7 +20,7 @@ const HASHES: u32 = 8;
 
 /// Reads at one head. Where the head moves on meanwhile, every read fails with [`StateError::Moved`]: parts of two states
 /// are no state.
-pub struct View<'a> {
+pub struct Snapshot<'a> {
     state: &'a HeadState,
     block: &'a HeadBlock,
     /// Who is asked for what is not known, until when; nobody: it fails with [`StateError::Unknown`].
@@ -38,7 +38,7 @@ impl From<Moved> for StateError {
     }
 }
 
-impl<'a> View<'a> {
+impl<'a> Snapshot<'a> {
     pub fn new(
         state: &'a HeadState,
         block: &'a HeadBlock,
@@ -116,7 +116,7 @@ fn told<'a, T: serde::Deserialize<'a>>(raw: &'a Bytes) -> Result<T, StateError> 
     read(raw).map_err(StateError::Node)
 }
 
-impl DatabaseRef for View<'_> {
+impl DatabaseRef for Snapshot<'_> {
     type Error = StateError;
 
     fn basic_ref(&self, address: Address) -> Result<Option<AccountInfo>, StateError> {

@@ -1,11 +1,11 @@
 //! The context file of a captured segment, merged with its transactions by position.
 
 use super::column::{Column, position};
-use crate::inbox::Item;
 use crate::capture::columns::OBJECT_KIND;
-use crate::capture::segment::context_path;
 use crate::capture::context::ContextEntry;
 use crate::capture::replay::emit::{Emitter, Stopped};
+use crate::capture::segment::context_path;
+use crate::inbox::Item;
 use bytes::Bytes;
 use parquet::basic::Type;
 use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};

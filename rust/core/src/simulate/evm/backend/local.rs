@@ -2,8 +2,8 @@
 
 use super::{Backend, Look};
 use crate::simulate::evm::execute::{Checks, Environment, Outcome, Sandbox};
-use crate::simulate::judge::invariants::SandboxViews;
 use crate::simulate::evm::tracer::Bounds;
+use crate::simulate::judge::invariants::SandboxViews;
 use crate::simulate::state::StateError;
 use revm::DatabaseRef;
 use revm::context::TxEnv;

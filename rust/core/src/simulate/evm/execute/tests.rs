@@ -335,7 +335,7 @@ fn a_view_answers_from_the_present_and_changes_nothing() {
     assert_eq!((view(&sandbox), view(&sandbox)), (U256::ONE, U256::ONE));
     sandbox.execute(call(MILLION), Checks::Consensus, bounds());
     assert_eq!(view(&sandbox), U256::from(2));
-    let reverts = state(&[0x5f, 0x5f, 0xfd]);
+    let reverts = self::state(&[0x5f, 0x5f, 0xfd]);
     let sandbox = Sandbox::new(&reverts, &environment);
     let answer = sandbox.view(CONTRACT, Bytes::new(), bounds());
     assert_eq!(answer, Err(Outcome::Reverted));

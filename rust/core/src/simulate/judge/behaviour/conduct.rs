@@ -1,10 +1,10 @@
 //! How the lead goes about it. Public contracts run libraries and work for who asks them; a contract written for one
 //! transaction answers its victims' questions, approves without limit and has round numbers written into its code.
 
-use crate::evidence::trace::CallKind;
 use super::scene::{Act, Scene};
 use super::verbs::Verb;
 use super::{TraceFeatures, log};
+use crate::evidence::trace::CallKind;
 use alloy_primitives::{Address, U256};
 use hashbrown::HashSet;
 

@@ -1,10 +1,10 @@
 //! What moved between whom, and who came out with more.
 
-use crate::evidence::transfers::{Asset, Transfer, net};
-use crate::evidence::trace::Trace;
 use super::calls::most;
 use super::scene::Scene;
 use super::{TraceFeatures, log, share};
+use crate::evidence::trace::Trace;
+use crate::evidence::transfers::{Asset, Transfer, net};
 use alloy_primitives::{Address, I256, U256};
 use hashbrown::{HashMap, HashSet};
 

@@ -1,5 +1,5 @@
-use crate::evidence::trace::{CallKind, Frame, FrameLog, Trace};
 use super::{FEATURES, NAMES, TraceFeatures, extract, log};
+use crate::evidence::trace::{CallKind, Frame, FrameLog, Trace};
 use alloy_primitives::{Address, Bytes, U256};
 use proptest::prelude::*;
 use std::time::{Duration, Instant};

@@ -1,11 +1,11 @@
 //! `approval_drain`: what others allowed a contract to move is moved because somebody's calldata said so.
 
-use crate::evidence::transfers::{Asset, Transfer};
-use crate::evidence::trace::Frame;
 use super::case::Case;
 use super::cluster::cluster;
-use crate::evidence::Class;
 use super::{Finding, words};
+use crate::evidence::Class;
+use crate::evidence::trace::Frame;
+use crate::evidence::transfers::{Asset, Transfer};
 use alloy_primitives::{Address, hex};
 use memchr::memmem;
 use std::collections::BTreeSet;

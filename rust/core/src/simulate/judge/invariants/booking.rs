@@ -1,12 +1,12 @@
 //! Whether what left was owed: an honest withdrawal lowers a claim by as much, a loan raises a debt, a trade brings
 //! something in return. What leaves without any of it was taken.
 
-use crate::simulate::evm::diff::AccountDiff;
-use crate::evidence::transfers::Asset;
 use super::case::Case;
 use super::losses;
 use super::losses::{Loss, MAX_ASSETS};
 use super::views::When;
+use crate::evidence::transfers::Asset;
+use crate::simulate::evm::diff::AccountDiff;
 use alloy_primitives::{Address, U256};
 use std::collections::BTreeMap;
 

@@ -2,8 +2,8 @@
 
 use super::case::Case;
 use super::views::When;
-use crate::evidence::Class;
 use super::{Finding, words};
+use crate::evidence::Class;
 use alloy_primitives::{B256, Bytes};
 
 /// Releases that are looked at in one execution.

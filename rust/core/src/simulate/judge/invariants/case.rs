@@ -1,12 +1,11 @@
 //! A subject with what several checks need of it, worked out once.
 
-use crate::evidence::transfers::Asset;
-use crate::evidence::trace::CallKind;
-use super::Subject;
 use super::entries::{Entries, account};
-use super::losses;
 use super::losses::Loss;
 use super::protected::Protected;
+use super::{Subject, losses};
+use crate::evidence::trace::CallKind;
+use crate::evidence::transfers::Asset;
 use alloy_primitives::Address;
 use std::collections::BTreeSet;
 

@@ -1,7 +1,7 @@
 //! Who acts together with the sender, and whether they come out richer.
 
-use crate::evidence::transfers::{Asset, net};
 use super::case::Case;
+use crate::evidence::transfers::{Asset, net};
 use alloy_primitives::{Address, I256};
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,11 +1,11 @@
 //! `donation`: a gift makes few shares worth so much that the next deposit is rounded away, or a deposit got nothing.
 
-use crate::evidence::transfers::Asset;
-use crate::evidence::trace::CallKind;
 use super::case::Case;
 use super::views::When;
-use crate::evidence::Class;
 use super::{Finding, words};
+use crate::evidence::Class;
+use crate::evidence::trace::CallKind;
+use crate::evidence::transfers::Asset;
 use alloy_primitives::{U256, hex};
 
 /// `deposit(uint256,address)` of EIP-4626 and `deposit(uint256)`: they answer the shares.

@@ -1,8 +1,8 @@
 //! What was borrowed and repaid within one call of the lender.
 
-use crate::evidence::transfers::{Asset, Transfer};
-use crate::evidence::trace::Trace;
 use super::entries::account;
+use crate::evidence::trace::Trace;
+use crate::evidence::transfers::{Asset, Transfer};
 use alloy_primitives::{Address, U256};
 use std::collections::{HashMap, HashSet};
 

@@ -3,8 +3,8 @@
 use super::case::Case;
 use super::cluster::cluster;
 use super::flash_loan::flash_loans;
-use crate::evidence::Class;
 use super::{Finding, words};
+use crate::evidence::Class;
 use alloy_primitives::keccak256;
 use std::sync::LazyLock;
 

@@ -1,11 +1,11 @@
 //! `outflow`: more leaves than usual, and nothing accounts for it.
 
-use crate::evidence::transfers::Asset;
 use super::case::Case;
 use super::losses::Loss;
-use crate::evidence::Class;
 use super::{Finding, booking, words};
 use crate::config::WatchedAsset;
+use crate::evidence::Class;
+use crate::evidence::transfers::Asset;
 
 pub(super) fn check(case: &Case) -> Option<Finding> {
     if case.authorised {

@@ -3,13 +3,13 @@
 //! Borrowing and profit alone are an arbitrage; what makes it an attack is that the contract was told a price that did
 //! not hold before the transaction. Whatever the contract asked is asked again on the state before.
 
-use crate::evidence::trace::{CallKind, Frame};
 use super::case::Case;
 use super::cluster::{cluster, profit};
 use super::flash_loan::flash_loans;
 use super::views::{BALANCE_OF, When};
-use crate::evidence::Class;
 use super::{Finding, words};
+use crate::evidence::Class;
+use crate::evidence::trace::{CallKind, Frame};
 use alloy_primitives::{Address, U256, keccak256};
 use std::collections::{BTreeSet, HashSet};
 use std::sync::LazyLock;

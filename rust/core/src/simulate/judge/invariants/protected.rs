@@ -1,9 +1,9 @@
 //! A monitored contract as the checks need it.
 
-use crate::evidence::transfers::Asset;
 use crate::config::{InvariantLimits, MonitoredContract, WatchedAsset};
 use crate::decode::parse_abi;
 use crate::error::{Error, Result};
+use crate::evidence::transfers::Asset;
 use alloy_json_abi::{Event, Function};
 use alloy_primitives::{Address, B256, Bytes};
 use std::collections::{BTreeSet, HashMap};

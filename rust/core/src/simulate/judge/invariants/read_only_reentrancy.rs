@@ -1,11 +1,11 @@
 //! `read_only_reentrancy`: the contract asks another that is in the middle of a call, and gets what is out of date.
 
-use crate::evidence::trace::Trace;
+use super::Finding;
 use super::case::Case;
 use super::entries::{Entries, account};
 use super::reentrancy::reentries;
 use crate::evidence::Class;
-use super::Finding;
+use crate::evidence::trace::Trace;
 use alloy_primitives::Address;
 use std::collections::{BTreeSet, HashMap};
 

@@ -1,10 +1,10 @@
 //! `reentrancy`: called back before the books are written.
 
-use crate::evidence::trace::CallKind;
 use super::case::Case;
 use super::entries::{Entries, account};
-use crate::evidence::Class;
 use super::{Finding, words};
+use crate::evidence::Class;
+use crate::evidence::trace::CallKind;
 use alloy_primitives::{Address, U256};
 use std::collections::{BTreeSet, HashMap};
 

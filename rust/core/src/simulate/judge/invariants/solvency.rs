@@ -2,8 +2,8 @@
 
 use super::case::Case;
 use super::views::When;
-use crate::evidence::Class;
 use super::{Finding, words};
+use crate::evidence::Class;
 use alloy_primitives::{Bytes, U256};
 
 pub(super) fn check(case: &Case) -> Option<Finding> {

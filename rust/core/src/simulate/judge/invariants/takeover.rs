@@ -1,8 +1,8 @@
 //! `takeover`: owner, role, implementation or initialization changed by who may not.
 
+use super::Finding;
 use super::case::Case;
 use crate::evidence::Class;
-use super::Finding;
 use alloy_primitives::{Address, B256, U256, b256};
 use std::collections::BTreeSet;
 

@@ -1,9 +1,9 @@
 //! Asking contracts before and after an execution.
 
+use crate::evidence::trace::Trace;
 use crate::simulate::evm::execute::{Outcome, Sandbox};
 use crate::simulate::evm::tracer::Bounds;
 use crate::simulate::state::StateError;
-use crate::evidence::trace::Trace;
 use alloy_primitives::map::HashMap;
 use alloy_primitives::{Address, Bytes, U256};
 use revm::DatabaseRef;

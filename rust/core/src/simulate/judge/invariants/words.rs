@@ -1,7 +1,7 @@
 //! Amounts and functions as people read them.
 
-use crate::evidence::transfers::Asset;
 use super::protected::Protected;
+use crate::evidence::transfers::Asset;
 use alloy_primitives::U256;
 use alloy_primitives::utils::format_ether;
 

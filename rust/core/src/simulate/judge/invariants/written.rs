@@ -1,9 +1,9 @@
 //! Invariants that users write in their rules.
 
+use super::Finding;
 use super::case::Case;
 use super::views::When;
 use crate::evidence::Class;
-use super::Finding;
 use crate::signatures::{Compare, Invariant};
 
 /// At this severity it alarms alone.

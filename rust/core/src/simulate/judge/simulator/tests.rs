@@ -101,9 +101,7 @@ fn simulator() -> Simulator {
         ..MonitoredContract::default()
     };
     let limits = SimulationConfig::default();
-    let mut simulator = Simulator::new(&[contract], &limits, None, Arc::default()).unwrap();
-    simulator.keeps = true;
-    simulator
+    Simulator::new(&[contract], &limits, None, Arc::default()).unwrap()
 }
 
 fn soon() -> Instant {
@@ -165,9 +163,26 @@ fn behind_a_nonce_that_is_not_known_a_creation_still_has_its_address() {
     assert!(!attack.complete, "what comes before is not known");
 }
 
+/// The last of them, after the others.
+fn executed(sequence: &[PendingTransaction]) -> Execution {
+    let (state, mut simulator) = (rich(), simulator());
+    let bounds = Bounds {
+        deadline: soon(),
+        frames: 1_000,
+        bytes: 1 << 20,
+        accesses: 1_000,
+    };
+    let all = sequence.iter();
+    let all: Vec<_> = all.map(|tx| from_pending(tx, Extras::default())).collect();
+    let (run, _) = simulator
+        .run(&Local(&state), &environment(), &all, bounds)
+        .expect("comes to its end");
+    run.execution
+}
+
 #[test]
 fn what_is_not_judged_in_time_has_no_verdict_instead_of_half_a_one() {
-    let execution = simulate(&story(false)).execution.expect("kept");
+    let execution = executed(&story(false));
     let (transfers, stands) = (execution.trace.movements(), execution.trace.stands());
     let judged = |deadline| {
         simulator().violations(&execution, &transfers, &stands, MALLORY, &NoViews, deadline)

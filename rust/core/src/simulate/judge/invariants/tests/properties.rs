@@ -1,11 +1,11 @@
 //! Whatever a trace says, the checks end with bounded findings.
 
+use super::*;
+use crate::config::{ContractViews, MonitoredContract};
+use crate::evidence::trace::{CallKind, Frame, FrameLog, Trace};
 use crate::simulate::evm::diff::{AccountDiff, StateDiff};
 use crate::simulate::evm::execute::Execution;
 use crate::simulate::evm::tracer::Access;
-use crate::evidence::trace::{CallKind, Frame, FrameLog, Trace};
-use super::*;
-use crate::config::{ContractViews, MonitoredContract};
 use proptest::prelude::*;
 
 /// Few accounts, so that they meet.

@@ -1,7 +1,7 @@
-use crate::simulate::judge::invariants::takeover;
 use super::assembler::*;
 use super::*;
 use crate::config::MonitoredContract;
+use crate::simulate::judge::invariants::takeover;
 use alloy_primitives::B256;
 
 const PROXY: Address = Address::repeat_byte(0x40);

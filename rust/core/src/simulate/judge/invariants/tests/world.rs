@@ -1,11 +1,11 @@
 //! A small chain: contracts that are there before, and one transaction that is judged.
 
-use crate::simulate::evm::execute::{Checks, Environment, Sandbox};
-use crate::simulate::evm::tracer::Bounds;
-use crate::simulate::state::RecordedState;
-use crate::simulate::judge::invariants::*;
 use super::selector;
 use crate::config::MonitoredContract;
+use crate::simulate::evm::execute::{Checks, Environment, Sandbox};
+use crate::simulate::evm::tracer::Bounds;
+use crate::simulate::judge::invariants::*;
+use crate::simulate::state::RecordedState;
 use alloy_primitives::{Bytes, TxKind, hex, keccak256};
 use revm::bytecode::Bytecode;
 use revm::context::{BlockEnv, TxEnv};

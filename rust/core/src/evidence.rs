@@ -1,0 +1,22 @@
+//! What a detection is made of. These types belong to no stage: each stage adds its own to the record.
+
+mod anomaly;
+pub mod detection;
+pub mod executed;
+mod failure;
+mod outcome;
+pub mod simulation;
+pub mod trace;
+pub mod transfers;
+mod violation;
+
+pub use anomaly::{Anomaly, AnomalyKind};
+pub use detection::{
+    Classification, DoneSimulation, FEATURES, Factor, FeatureVector, LatencyUs, SignatureMatch,
+    SimulationStatus, ThreatDetection, ThreatLevel, alert_id,
+};
+pub use executed::{Before, Executed, RecordedSimulation};
+pub use failure::{Failure, FailureKind};
+pub use outcome::{Fate, Outcome};
+pub use simulation::{Flow, HIDING, Loss, Simulated, Simulation, Variation};
+pub use violation::{Class, Violation};

@@ -1,0 +1,7 @@
+//! From what a suspect did to what it amounts to: invariants, and a model of how it behaves, in several surroundings.
+
+pub mod behaviour;
+pub mod invariants;
+pub mod model;
+pub mod simulator;
+mod variations;
