@@ -19,7 +19,7 @@ from mempool_ids import (
     ThreatDetection,
     ThreatLevel,
 )
-from mempool_ids.alerts import Outbox
+from mempool_ids.sinks import Outbox
 from mempool_ids.storage import Store
 from tests.support import VAULT, Node, eventually, running, transaction, write_capture
 

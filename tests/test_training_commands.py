@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mempool_ids import manifest
 from mempool_ids.classifier import ExploitClassifier
-from mempool_ids.training import commands, data, evaluate, metrics, model
+from mempool_ids.model import manifest
+from mempool_ids.model.training import commands, data, evaluate, metrics, model
 
 pa = pytest.importorskip("pyarrow", reason="training needs mempool-ids[train]")
 pq = pytest.importorskip("pyarrow.parquet", reason="training needs mempool-ids[train]")

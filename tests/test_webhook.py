@@ -13,9 +13,9 @@ import httpx
 import orjson
 import pytest
 
-from mempool_ids.alerts import webhook
-from mempool_ids.alerts.webhook import Outbox, backoff, sign, verify
 from mempool_ids.config import Webhook
+from mempool_ids.sinks import webhook
+from mempool_ids.sinks.webhook import Outbox, backoff, sign, verify
 from mempool_ids.storage import Store
 from tests.support import alert, eventually
 

@@ -14,18 +14,18 @@ import httpx
 import orjson
 
 from mempool_ids import _core
-from mempool_ids.alerts.webhook import Outbox
-from mempool_ids.background import settled
-from mempool_ids.callbacks import Callback, Callbacks
 from mempool_ids.config import IDSConfig, IDSMode, sensor_config
 from mempool_ids.config.models import Webhook
-from mempool_ids.detection import ThreatDetection
-from mempool_ids.events import stats_event
 from mempool_ids.exceptions import ConfigError, MempoolIdsError
-from mempool_ids.export import export
-from mempool_ids.receiver import Batch, Receiver, unasked_end
-from mempool_ids.recorder import Recorder
-from mempool_ids.statistics import IDSStatistics, from_core
+from mempool_ids.records.detection import ThreatDetection
+from mempool_ids.records.events import stats_event
+from mempool_ids.records.statistics import IDSStatistics, from_core
+from mempool_ids.runtime.background import settled
+from mempool_ids.runtime.callbacks import Callback, Callbacks
+from mempool_ids.runtime.receiver import Batch, Receiver, unasked_end
+from mempool_ids.runtime.recorder import Recorder
+from mempool_ids.sinks.export import export
+from mempool_ids.sinks.webhook import Outbox
 from mempool_ids.storage.store import Store, sink_id
 
 __all__ = ["IDSConfig", "IDSEngine", "IDSMode", "IDSStatistics", "ThreatDetection"]

@@ -20,9 +20,9 @@ from mempool_ids.demo.rpc import Rpc
 from mempool_ids.demo.scene import HISTORY_BLOCKS, HISTORY_SECONDS_PER_BLOCK, Scene
 from mempool_ids.demo.story import Story, Teller
 from mempool_ids.demo.terminal import SilentTeller, TerminalTeller, verdict
-from mempool_ids.detection import ThreatDetection
 from mempool_ids.engine import IDSEngine
 from mempool_ids.exceptions import ConfigError, NodeError
+from mempool_ids.records.detection import ThreatDetection
 
 CHAIN_ID = 31337
 _READY_SECONDS = 20.0

@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mempool_ids import manifest
-from mempool_ids.inference import OnnxModel
-from mempool_ids.training import card as cards
-from mempool_ids.training.data import DataError, Dataset
-from mempool_ids.training.evaluate import (
+from mempool_ids.model import manifest
+from mempool_ids.model.inference import OnnxModel
+from mempool_ids.model.training import card as cards
+from mempool_ids.model.training.data import DataError, Dataset
+from mempool_ids.model.training.evaluate import (
     ALERT_THRESHOLD,
     Progress,
     fit_on,
@@ -21,11 +21,11 @@ from mempool_ids.training.evaluate import (
     silent,
     summary,
 )
-from mempool_ids.training.metrics import same
-from mempool_ids.training.model import LOGISTIC, Recipe, sigmoid
-from mempool_ids.training.save import save_trace
-from mempool_ids.training.splits import grouped_folds
-from mempool_ids.training.traces import load_traces
+from mempool_ids.model.training.metrics import same
+from mempool_ids.model.training.model import LOGISTIC, Recipe, sigmoid
+from mempool_ids.model.training.save import save_trace
+from mempool_ids.model.training.splits import grouped_folds
+from mempool_ids.model.training.traces import load_traces
 
 # Grouped folds are drawn anew so many times: few exploits make one drawing an accident.
 REPEATS = 3

@@ -7,8 +7,8 @@ import threading
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar, copy_context
 
-from mempool_ids.background import settled
-from mempool_ids.detection import ThreatDetection
+from mempool_ids.records.detection import ThreatDetection
+from mempool_ids.runtime.background import settled
 
 log = logging.getLogger(__name__)
 

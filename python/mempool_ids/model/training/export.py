@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mempool_ids._core import ModelError
-from mempool_ids.training.extra import needs
-from mempool_ids.training.logistic import onnx_nodes, probe_edges
-from mempool_ids.training.model import GRID, LOGISTIC, VOTE_FLOOR, CalibratedModel, log_odds
+from mempool_ids.model.training.extra import needs
+from mempool_ids.model.training.logistic import onnx_nodes, probe_edges
+from mempool_ids.model.training.model import GRID, LOGISTIC, VOTE_FLOOR, CalibratedModel, log_odds
 
 INPUT, OUTPUT = "features", "probability"
 OPSET, ML_OPSET, IR_VERSION = 17, 3, 8

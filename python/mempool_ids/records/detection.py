@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from mempool_ids.classifier import ClassificationResult, DecisionFactor, ThreatLevel
-from mempool_ids.transaction import PendingTransaction
+from mempool_ids.records.classification import ClassificationResult, DecisionFactor, ThreatLevel
+from mempool_ids.records.transaction import PendingTransaction
 
 
 @dataclass(frozen=True, slots=True)

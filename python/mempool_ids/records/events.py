@@ -6,11 +6,12 @@ from typing import Any
 
 import orjson
 
-from mempool_ids.config.models import IDSMode
-from mempool_ids.detection import ThreatDetection
+from mempool_ids.records.detection import ThreatDetection
 
 SCHEMA_VERSION = 1
 
+Event = tuple[dict[str, Any], bytes]
+"""An event and its JSON, without a newline."""
 
 # What the storage has columns for. Its integers have 64 bits with a sign.
 _INTEGER_MAX = 2**63 - 1
@@ -32,7 +33,7 @@ class MalformedEvent(ValueError):
     """An event lacks what is needed to store it or to tell people; the message says what."""
 
 
-def read_event(kind: str, raw: bytes, mode: IDSMode) -> tuple[dict[str, Any], bytes]:
+def read_event(kind: str, raw: bytes, mode: str) -> Event:
     """An event of the core, as an object and as JSON; an alert with its `response`.
 
     Raises:
@@ -59,9 +60,9 @@ def read_event(kind: str, raw: bytes, mode: IDSMode) -> tuple[dict[str, Any], by
     return with_response(event, mode)
 
 
-def with_response(alert: dict[str, Any], mode: IDSMode) -> tuple[dict[str, Any], bytes]:
+def with_response(alert: dict[str, Any], mode: str) -> Event:
     """An alert as the core emitted it, with `response`; as an object and as JSON."""
-    alert["response"] = {"mode": mode.value, "action_id": None}
+    alert["response"] = {"mode": mode, "action_id": None}
     return alert, orjson.dumps(alert)
 
 
@@ -74,7 +75,7 @@ def _check(event: Mapping[str, Any], fields: Mapping[str, tuple[type, ...]]) -> 
             raise MalformedEvent(f"{name} is {value!r}")
 
 
-def stats_event(sensor: str, chain_id: int, figures: Mapping[str, Any]) -> tuple[dict[str, Any], bytes]:
+def stats_event(sensor: str, chain_id: int, figures: Mapping[str, Any]) -> Event:
     """A `stats` event with the sensor's and the engine's counters."""
     now = datetime.now(timezone.utc)
     event = {

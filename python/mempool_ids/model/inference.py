@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mempool_ids._core import ModelError
-from mempool_ids.manifest import ModelEntry, artifact
+from mempool_ids.model.manifest import ModelEntry, artifact
 
 
 class OnnxModel:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mempool_ids.training.extra import needs
+from mempool_ids.model.training.extra import needs
 
 # Ethereum mainnet, from the project's field notes: transactions and exploits a day.
 TRANSACTIONS_PER_DAY = 1.2e6

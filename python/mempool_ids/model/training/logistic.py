@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mempool_ids.training.extra import needs
+from mempool_ids.model.training.extra import needs
 
 REACH = 12.0
 """A scaled feature counts no further than this from its mean: no single number, however large, decides."""

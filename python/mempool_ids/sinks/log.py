@@ -4,6 +4,8 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mempool_ids.records.events import Event
+
 log = logging.getLogger("mempool_ids.events")
 
 _LEVEL = {
@@ -17,7 +19,7 @@ _LEVEL = {
 class LogSink:
     """One message for each event that people want to read."""
 
-    def write(self, events: Sequence[tuple[Mapping[str, Any], bytes]]) -> None:
+    def write(self, events: Sequence[Event]) -> None:
         for event, _ in events:
             kind = event["event_type"]
             if kind == "alert":

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mempool_ids._core import FEATURE_NAMES
-from mempool_ids.manifest import TRANSACTION_SCHEMA
-from mempool_ids.training.columns import MASKED, MISSING, mask, used
-from mempool_ids.training.data import Dataset
-from mempool_ids.training.extra import needs
-from mempool_ids.training.metrics import (
+from mempool_ids.model.manifest import TRANSACTION_SCHEMA
+from mempool_ids.model.training.columns import MASKED, MISSING, mask, used
+from mempool_ids.model.training.data import Dataset
+from mempool_ids.model.training.extra import needs
+from mempool_ids.model.training.metrics import (
     TARGET_FPRS,
     average_precision_interval,
     measure,
@@ -20,9 +20,9 @@ from mempool_ids.training.metrics import (
     rates_by_source,
     threshold_at,
 )
-from mempool_ids.training.model import KINDS, CalibratedModel, Recipe, fit, grow, raw_score
-from mempool_ids.training.splits import BOUNDARIES, FOLDS, Split, grouped_folds, time_windows
-from mempool_ids.training.synthetic import generate
+from mempool_ids.model.training.model import KINDS, CalibratedModel, Recipe, fit, grow, raw_score
+from mempool_ids.model.training.splits import BOUNDARIES, FOLDS, Split, grouped_folds, time_windows
+from mempool_ids.model.training.synthetic import generate
 
 Progress = Callable[[str], None]
 # What a deployment alerts at unless it is told otherwise; ranking is measured without it.

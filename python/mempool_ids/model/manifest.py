@@ -18,7 +18,7 @@ FORMAT = 1
 NAME = "manifest.json"
 TRACE = "trace"
 """The model over what a simulated transaction does: its place in the manifest, and its name."""
-BUILTIN = Path(__file__).parent / "models"
+BUILTIN = Path(__file__).parent.parent / "models"
 """The models that come with the package."""
 
 

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mempool_ids import manifest
 from mempool_ids._core import Model, ModelError, TraceModel
-from mempool_ids.config import onnxruntime_library
-from mempool_ids.inference import OnnxModel
-from mempool_ids.training.export import INPUT, OUTPUT, probe_rows, refuse_disagreement, to_onnx
-from mempool_ids.training.metrics import TARGET_FPRS, measure, threshold_at
-from mempool_ids.training.model import CalibratedModel
+from mempool_ids.model import manifest
+from mempool_ids.model.inference import OnnxModel
+from mempool_ids.model.library import onnxruntime_library
+from mempool_ids.model.training.export import INPUT, OUTPUT, probe_rows, refuse_disagreement, to_onnx
+from mempool_ids.model.training.metrics import TARGET_FPRS, measure, threshold_at
+from mempool_ids.model.training.model import CalibratedModel
 
 SELECTORS = "selectors.bin"
 

@@ -10,18 +10,16 @@ from typing import Any, TypeVar
 import orjson
 from sqlalchemy.exc import SQLAlchemyError
 
-from mempool_ids.alerts.event_log import EventLog
-from mempool_ids.alerts.log import LogSink
 from mempool_ids.config.models import IDSConfig
-from mempool_ids.events import MalformedEvent, read_event
 from mempool_ids.exceptions import MempoolIdsError
+from mempool_ids.records.events import Event, MalformedEvent, read_event
+from mempool_ids.sinks.event_log import EventLog
+from mempool_ids.sinks.log import LogSink
 from mempool_ids.storage.store import Store
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
-Event = tuple[dict[str, Any], bytes]
 
 # A storage that does not answer holds back the alert at the longest for this, over all attempts; then the alert goes
 # out unstored, because a full disk or a locked database must not silence the sensor.
@@ -92,7 +90,7 @@ class Recorder:
     def _read(self, kind: str, raw: bytes) -> Event | None:
         """None where it cannot be used: one bad event must not take the others of its batch with it."""
         try:
-            return read_event(kind, raw, self._config.operational_mode)
+            return read_event(kind, raw, self._config.operational_mode.value)
         except MalformedEvent as error:
             self.malformed += 1
             shown = raw[:_SHOWN_BYTES].decode(errors="replace")

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from mempool_ids.training.table import or_none, table, with_interval
+from mempool_ids.model.training.table import or_none, table, with_interval
 
 
 def render(model: dict[str, Any]) -> str:

@@ -5,13 +5,20 @@ from typing import Any
 
 import numpy as np
 
-from mempool_ids import manifest
-from mempool_ids.inference import OnnxModel
-from mempool_ids.training import card as cards
-from mempool_ids.training import save as files
-from mempool_ids.training.columns import MASKED
-from mempool_ids.training.data import SELECTORS, DataError, Dataset, load_transactions, read_selectors, sha256
-from mempool_ids.training.evaluate import (
+from mempool_ids.model import manifest
+from mempool_ids.model.inference import OnnxModel
+from mempool_ids.model.training import card as cards
+from mempool_ids.model.training import save as files
+from mempool_ids.model.training.columns import MASKED
+from mempool_ids.model.training.data import (
+    SELECTORS,
+    DataError,
+    Dataset,
+    load_transactions,
+    read_selectors,
+    sha256,
+)
+from mempool_ids.model.training.evaluate import (
     ALERT_THRESHOLD,
     Progress,
     evaluate_data,
@@ -20,8 +27,8 @@ from mempool_ids.training.evaluate import (
     silent,
     summary,
 )
-from mempool_ids.training.metrics import same
-from mempool_ids.training.model import KINDS, Recipe
+from mempool_ids.model.training.metrics import same
+from mempool_ids.model.training.model import KINDS, Recipe
 
 ALL = "all"
 

@@ -13,9 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mempool_ids._core import Analyzer, MempoolIdsError
-from mempool_ids.manifest import TRANSACTION_SCHEMA, Schema
-from mempool_ids.training.columns import FEATURES
-from mempool_ids.training.extra import needs
+from mempool_ids.model.manifest import TRANSACTION_SCHEMA, Schema
+from mempool_ids.model.training.columns import FEATURES
+from mempool_ids.model.training.extra import needs
 
 DATA_VARIABLE = "MEMPOOL_IDS_DATA"
 TRANSACTIONS = "transactions/train.parquet"

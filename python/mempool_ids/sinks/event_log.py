@@ -1,12 +1,13 @@
-"""The event log: one JSON object a line, appended; see schema/event.schema.json."""
+"""The event log: one JSON object a line, appended; see records/event.schema.json."""
 
 import contextlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import orjson
+
+from mempool_ids.records.events import Event
 
 # How much of the file's end is looked at to find lines that were written before a crash was recorded.
 _TAIL = 4 << 20
@@ -54,7 +55,7 @@ class EventLog:
         rotated, self._file = self._file, self._open()
         os.close(rotated)
 
-    def write(self, events: Sequence[tuple[Mapping[str, Any], bytes]], *, sync: bool = False) -> None:
+    def write(self, events: Sequence[Event], *, sync: bool = False) -> None:
         """Appends the events' lines, all of them or, as far as that can be undone, none.
 
         Args:

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from mempool_ids._core import MempoolIdsError, trace_matrix
-from mempool_ids.manifest import TRACE_SCHEMA
-from mempool_ids.training.data import DataError, Dataset, sha256
+from mempool_ids.model.manifest import TRACE_SCHEMA
+from mempool_ids.model.training.data import DataError, Dataset, sha256
 
 # So many trees at once: the extractor needs their text in memory.
 BATCH = 256

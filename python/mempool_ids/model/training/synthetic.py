@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mempool_ids._core import FEATURE_NAMES
-from mempool_ids.training.columns import FEATURES, MISSING
+from mempool_ids.model.training.columns import FEATURES, MISSING
 
 CODE = ("delegatecall", "external_calls", "state_change", "callee_age")
 SEQUENCE = ("tip_percentile", "tip_anomaly", "timing_anomaly")

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from mempool_ids.training import trace_card
-from mempool_ids.training.table import or_none, table, with_interval
+from mempool_ids.model.training import trace_card
+from mempool_ids.model.training.table import or_none, table, with_interval
 
 NAME = "MODEL_CARD.md"
 TITLES = {"random_forest": "Random forest", "gradient_boosting": "Gradient boosting"}

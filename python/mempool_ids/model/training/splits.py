@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mempool_ids.training.extra import needs
+from mempool_ids.model.training.extra import needs
 
 FOLDS = 5
 # A model is trained on all that lies before a boundary and tested on what lies between it and the next.

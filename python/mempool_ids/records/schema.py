@@ -8,5 +8,5 @@ import orjson
 
 def event_schema() -> dict[str, Any]:
     """JSON Schema 2020-12 of one line of the event log, of webhook bodies and of `replay`'s output."""
-    schema: dict[str, Any] = orjson.loads(files(__name__).joinpath("event.schema.json").read_bytes())
+    schema: dict[str, Any] = orjson.loads(files(__package__).joinpath("event.schema.json").read_bytes())
     return schema

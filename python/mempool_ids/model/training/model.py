@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mempool_ids.manifest import TRANSACTION_SCHEMA, Schema
-from mempool_ids.training.extra import needs
-from mempool_ids.training.logistic import Logistic
+from mempool_ids.model.manifest import TRANSACTION_SCHEMA, Schema
+from mempool_ids.model.training.extra import needs
+from mempool_ids.model.training.logistic import Logistic
 
 KINDS = ("random_forest", "gradient_boosting")
 """Ensembles of trees."""
