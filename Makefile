@@ -38,7 +38,7 @@ help: ## list the targets
 setup: $(BUILT) ## virtual environment with all dependencies, and the Rust core built into it
 
 $(INSTALLED): requirements-dev.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "mempool-ids needs Python 3.10 or later; set PYTHON=")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mempool-ids needs Python 3.11 or later; set PYTHON=")'
 	@command -v $(CARGO) >/dev/null || { echo "mempool-ids needs Rust: cargo is not on PATH" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.txt

@@ -257,7 +257,7 @@ class IDSEngine:
         try:
             await self._drain(consumer)
         finally:
-            with contextlib.suppress(asyncio.TimeoutError):
+            with contextlib.suppress(TimeoutError):
                 idle = [self._callbacks.idle(), *(outbox.idle() for outbox in self._outboxes)]
                 await asyncio.wait_for(asyncio.gather(*idle), FAREWELL_S)
             await self._callbacks.close()
@@ -274,7 +274,7 @@ class IDSEngine:
     async def _drain(self, consumer: asyncio.Task[None]) -> None:
         try:
             await asyncio.wait_for(asyncio.shield(consumer), DRAIN_S)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             log.error("the core did not end within %.0f s; its last events may be missing", DRAIN_S)
             if self._receiver is not None:
                 self._receiver.abandon()

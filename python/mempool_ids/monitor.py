@@ -211,7 +211,7 @@ class MempoolMonitor:
         try:
             await asyncio.to_thread(self._sensor.fetch, key)
             return await asyncio.wait_for(wanted, timeout)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             return None
         finally:
             callers.discard(wanted)
@@ -239,7 +239,7 @@ class MempoolMonitor:
         await asyncio.to_thread(sensor.stop)
         try:
             await asyncio.wait_for(asyncio.shield(reader), 10.0)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             receiver.abandon()
             await reader
 

@@ -15,7 +15,7 @@ app = typer.Typer(
 )
 
 
-class Kind(str, enum.Enum):
+class Kind(enum.StrEnum):
     random_forest = "random_forest"
     gradient_boosting = "gradient_boosting"
     all = "all"

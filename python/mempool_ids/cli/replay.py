@@ -17,7 +17,7 @@ from mempool_ids.cli.terminal import log_to_stderr, reader_left, say
 log = logging.getLogger("mempool_ids")
 
 
-class Emit(str, enum.Enum):
+class Emit(enum.StrEnum):
     alerts = "alerts"
     all = "all"
 

@@ -180,7 +180,7 @@ def _reason(error: Exception) -> str:
     """Without the URL, which may hold a key."""
     if isinstance(error, _Refused):
         return str(error)
-    if isinstance(error, (TimeoutError, asyncio.TimeoutError, httpx.TimeoutException)):
+    if isinstance(error, (TimeoutError, httpx.TimeoutException)):
         return f"no answer within {TIMEOUT_S:.0f} s"
     if isinstance(error, InvalidURI):
         return "not a WebSocket URL"

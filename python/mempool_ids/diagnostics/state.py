@@ -1,6 +1,5 @@
 """Checks of what the simulation asks of a node (docs/simulation.md): state at the head, in how many round trips."""
 
-import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -49,7 +48,7 @@ async def check_state(call: Call, subject: str, refused: type[Exception]) -> lis
             await call(method, params)
             took = (time.monotonic() - started) * 1000
             findings.append(Finding("simulation", subject, Status.OK, f"{method}: {good}", took))
-        except (refused, TimeoutError, asyncio.TimeoutError, httpx.TimeoutException) as error:
+        except (refused, TimeoutError, httpx.TimeoutException) as error:
             why = str(error) or "no answer in time"
             findings.append(Finding("simulation", subject, Status.WARNING, f"{method}: {bad} ({why})"))
     return findings

@@ -55,7 +55,7 @@ class ThreatDetection:
         """From an `alert` event."""
         return cls(
             alert_id=event["alert_id"],
-            timestamp=datetime.fromisoformat(event["timestamp"].replace("Z", "+00:00")),
+            timestamp=datetime.fromisoformat(event["timestamp"]),
             severity=event["severity"],
             threat_level=ThreatLevel[event["threat_level"]],
             score=event["score"],

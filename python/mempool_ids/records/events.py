@@ -1,7 +1,7 @@
 """Events of the core as Python takes them in, the response it adds to an alert, and `stats` events."""
 
 from collections.abc import Mapping
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -77,7 +77,7 @@ def _check(event: Mapping[str, Any], fields: Mapping[str, tuple[type, ...]]) -> 
 
 def stats_event(sensor: str, chain_id: int, figures: Mapping[str, Any]) -> Event:
     """A `stats` event with the sensor's and the engine's counters."""
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     event = {
         "timestamp": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
         "event_type": "stats",

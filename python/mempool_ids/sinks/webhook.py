@@ -213,7 +213,7 @@ class Outbox:
             wait = min(wait or BACKOFF_FIRST_S, BACKOFF_FIRST_S)
         else:
             self._idle.set()
-        with contextlib.suppress(asyncio.TimeoutError):
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), wait)
 
     async def _deliver(self, delivery: Delivery) -> None:

@@ -5,7 +5,7 @@ import gzip
 import hashlib
 import os
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -198,7 +198,7 @@ def _times(rows: list[dict[str, Any]]) -> NDArray[np.float64]:
             times[i] = row["timestamp"]
         elif row["date"]:
             year, month, day = (int(part) for part in row["date"].replace("-", "/").split("/"))
-            times[i] = datetime(year, month, day, tzinfo=timezone.utc).timestamp()
+            times[i] = datetime(year, month, day, tzinfo=UTC).timestamp()
         elif row["block"] is not None and row["chain"] in anchors:
             blocks, seconds = zip(*anchors[row["chain"]], strict=True)
             times[i] = np.interp(row["block"], blocks, seconds)

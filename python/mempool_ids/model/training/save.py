@@ -5,7 +5,7 @@ import json
 import os
 import shutil
 import tempfile
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +40,7 @@ def save(
     """
     name = model.recipe.kind
     graph = to_onnx(model)
-    version = f"{datetime.now(timezone.utc):%Y.%m.%d}"
+    version = f"{datetime.now(UTC):%Y.%m.%d}"
     document = _document(folder, selectors)
     document["models"][name] = _entry(model, graph, version, threshold, training)
     if default or "default" not in document:
@@ -76,7 +76,7 @@ def save_trace(
     if not (folder / manifest.NAME).exists():
         shutil.copytree(manifest.BUILTIN, folder, dirs_exist_ok=True)
     document = manifest.read(folder)
-    fields = _entry(model, graph, f"{datetime.now(timezone.utc):%Y.%m.%d}", threshold, training)
+    fields = _entry(model, graph, f"{datetime.now(UTC):%Y.%m.%d}", threshold, training)
     document[manifest.TRACE] = fields | {"file": file}
     with tempfile.TemporaryDirectory(dir=folder, prefix=".probe-") as scratch:
         probe = Path(scratch)

@@ -1,7 +1,7 @@
 """Splits that keep an incident, and a block, on one side."""
 
 from collections.abc import Iterator
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from mempool_ids.model.training.extra import needs
 
 FOLDS = 5
 # A model is trained on all that lies before a boundary and tested on what lies between it and the next.
-BOUNDARIES = tuple(datetime(year, 1, 1, tzinfo=timezone.utc).timestamp() for year in (2022, 2023))
+BOUNDARIES = tuple(datetime(year, 1, 1, tzinfo=UTC).timestamp() for year in (2022, 2023))
 
 Split = tuple[NDArray[np.intp], NDArray[np.intp]]
 

@@ -3,7 +3,7 @@
 import gzip
 import json
 from collections.abc import Iterable, Iterator
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +112,7 @@ def _time(row: dict[str, Any]) -> float:
         return float(row["timestamp"])
     if row.get("date"):
         year, month, day = (int(part) for part in row["date"].replace("-", "/").split("/"))
-        return datetime(year, month, day, tzinfo=timezone.utc).timestamp()
+        return datetime(year, month, day, tzinfo=UTC).timestamp()
     if row.get("block") is not None and row["chain"] == "eth":
         blocks, seconds = zip(*FORKS, strict=True)
         return float(np.interp(row["block"], blocks, seconds))
