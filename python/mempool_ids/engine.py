@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-import httpx
+import httpx2
 import orjson
 
 from mempool_ids import _core
@@ -71,7 +71,7 @@ class IDSEngine:
         *,
         replay: Sequence[str | Path] = (),
         speed: float = 0.0,
-        transport: httpx.AsyncBaseTransport | None = None,
+        transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         self.config = config
         self._replay = [Path(path) for path in replay]

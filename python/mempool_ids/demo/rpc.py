@@ -7,7 +7,7 @@ import time
 from types import TracebackType
 from typing import Any
 
-import httpx
+import httpx2
 
 from mempool_ids.exceptions import NodeError
 
@@ -28,7 +28,7 @@ class Rpc:
 
     def __init__(self, url: str) -> None:
         # trust_env off: a proxy for the outside world has no business between us and loopback.
-        self._client = httpx.AsyncClient(base_url=url, timeout=_TIMEOUT_SECONDS, trust_env=False)
+        self._client = httpx2.AsyncClient(base_url=url, timeout=_TIMEOUT_SECONDS, trust_env=False)
         self._id = 0
         # A node that chooses nonces itself may give two transactions at once the same.
         self._sending = asyncio.Lock()
@@ -54,7 +54,7 @@ class Rpc:
         body = {"jsonrpc": "2.0", "id": self._id, "method": method, "params": params}
         try:
             answer = (await self._client.post("/", json=body)).raise_for_status().json()
-        except (httpx.HTTPError, ValueError) as error:
+        except (httpx2.HTTPError, ValueError) as error:
             raise RpcError(f"{method}: {type(error).__name__}: {error}") from error
         if "error" in answer:
             raise RpcError(f"{method}: {answer['error'].get('message', answer['error'])}")

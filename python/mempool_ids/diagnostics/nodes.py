@@ -5,7 +5,7 @@ import os
 import time
 from typing import Any
 
-import httpx
+import httpx2
 import orjson
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidHandshake, InvalidURI, WebSocketException
@@ -52,7 +52,7 @@ async def _websocket(url: Url, config: IDSConfig, asked: bool) -> list[Finding]:
 
 
 async def _http(url: Url, config: IDSConfig, asked: bool) -> list[Finding]:
-    async with httpx.AsyncClient(timeout=TIMEOUT_S) as client:
+    async with httpx2.AsyncClient(timeout=TIMEOUT_S) as client:
 
         async def call(method: str, params: list[Any]) -> Any:
             request = {"jsonrpc": "2.0", "id": 1, "method": method, "params": params}
@@ -180,7 +180,7 @@ def _reason(error: Exception) -> str:
     """Without the URL, which may hold a key."""
     if isinstance(error, _Refused):
         return str(error)
-    if isinstance(error, (TimeoutError, httpx.TimeoutException)):
+    if isinstance(error, (TimeoutError, httpx2.TimeoutException)):
         return f"no answer within {TIMEOUT_S:.0f} s"
     if isinstance(error, InvalidURI):
         return "not a WebSocket URL"
@@ -188,8 +188,8 @@ def _reason(error: Exception) -> str:
         return f"no WebSocket there: {error}"[:200]
     if isinstance(error, OSError):
         return os.strerror(error.errno) if error.errno else "cannot connect"
-    if isinstance(error, httpx.ConnectError):
+    if isinstance(error, httpx2.ConnectError):
         return "cannot connect"
-    if isinstance(error, (WebSocketException, httpx.HTTPError)):
+    if isinstance(error, (WebSocketException, httpx2.HTTPError)):
         return type(error).__name__
     return f"unexpected answer ({type(error).__name__})"

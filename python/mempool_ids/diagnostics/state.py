@@ -4,7 +4,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-import httpx
+import httpx2
 
 from mempool_ids.diagnostics.findings import Finding, Status
 
@@ -48,7 +48,7 @@ async def check_state(call: Call, subject: str, refused: type[Exception]) -> lis
             await call(method, params)
             took = (time.monotonic() - started) * 1000
             findings.append(Finding("simulation", subject, Status.OK, f"{method}: {good}", took))
-        except (refused, TimeoutError, httpx.TimeoutException) as error:
+        except (refused, TimeoutError, httpx2.TimeoutException) as error:
             why = str(error) or "no answer in time"
             findings.append(Finding("simulation", subject, Status.WARNING, f"{method}: {bad} ({why})"))
     return findings

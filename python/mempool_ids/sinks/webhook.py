@@ -24,7 +24,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
-import httpx
+import httpx2
 
 from mempool_ids.config.models import Webhook
 from mempool_ids.exceptions import ConfigError
@@ -65,31 +65,31 @@ def backoff(attempts: int) -> float:
 
 
 class _HideUrls(logging.Filter):
-    """httpx logs each request with its URL, which for a webhook is half a secret."""
+    """httpx2 logs each request with its URL, which for a webhook is half a secret."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.hidden: dict[httpx.URL, str] = {}
+        self.hidden: dict[httpx2.URL, str] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
         if isinstance(record.args, tuple):
             record.args = tuple(
-                self.hidden.get(each, each) if isinstance(each, httpx.URL) else each for each in record.args
+                self.hidden.get(each, each) if isinstance(each, httpx2.URL) else each for each in record.args
             )
         return True
 
 
 _hide_urls = _HideUrls()
-logging.getLogger("httpx").addFilter(_hide_urls)
+logging.getLogger("httpx2").addFilter(_hide_urls)
 
 
-def _client(hook: Webhook, transport: httpx.AsyncBaseTransport | None) -> httpx.AsyncClient:
+def _client(hook: Webhook, transport: httpx2.AsyncBaseTransport | None) -> httpx2.AsyncClient:
     try:
-        _hide_urls.hidden[httpx.URL(hook.url.full)] = str(hook.url)
-    except httpx.InvalidURL:
+        _hide_urls.hidden[httpx2.URL(hook.url.full)] = str(hook.url)
+    except httpx2.InvalidURL:
         raise ConfigError(f"webhook {hook.url}: not a URL that can be asked") from None
     try:
-        return httpx.AsyncClient(transport=transport, timeout=hook.timeout_s, follow_redirects=False)
+        return httpx2.AsyncClient(transport=transport, timeout=hook.timeout_s, follow_redirects=False)
     except Exception as error:
         # A bad proxy URL may hold a password: of errors about values, only the kind is shown.
         shown = f": {error}" if isinstance(error, (ImportError, OSError)) else ""
@@ -123,7 +123,7 @@ class Outbox:
         hook: Webhook,
         store: Store,
         in_storage: InStorage,
-        transport: httpx.AsyncBaseTransport | None = None,
+        transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         self._hook = hook
         self._store = store
@@ -241,7 +241,7 @@ class Outbox:
                 TIMESTAMP_HEADER: timestamp,
                 SIGNATURE_HEADER: sign(self._hook.secret.reveal(), timestamp, delivery.body),
             }
-            # httpx limits each read: a receiver that drips would hold its batch for ever.
+            # httpx2 limits each read: a receiver that drips would hold its batch for ever.
             status = await asyncio.wait_for(self._post(delivery.body, headers), self._hook.timeout_s)
         except ConfigError as error:
             return str(error), False
