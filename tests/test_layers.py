@@ -10,6 +10,7 @@ ORDER = (
     "records",
     "model",
     "config",
+    "http",
     "node",
     "storage",
     "sinks",

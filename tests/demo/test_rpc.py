@@ -7,8 +7,9 @@ import pytest
 
 from mempool_ids import cli
 from mempool_ids.demo import command
-from mempool_ids.demo.rpc import Rpc, RpcError
+from mempool_ids.demo.rpc import Rpc
 from mempool_ids.exceptions import MempoolIdsError
+from mempool_ids.node import RpcError
 
 
 def answering(*answers: httpx2.Response | httpx2.HTTPError) -> Rpc:
@@ -21,18 +22,16 @@ def answering(*answers: httpx2.Response | httpx2.HTTPError) -> Rpc:
             raise answer
         return answer
 
-    rpc = Rpc("http://node.test")
-    rpc._client = httpx2.AsyncClient(base_url="http://node.test", transport=httpx2.MockTransport(handle))
-    return rpc
+    return Rpc("http://node.test", httpx2.MockTransport(handle))
 
 
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
         (httpx2.Response(200, json={"error": {"message": "nonce too low"}}), "eth_chainId: nonce too low"),
-        (httpx2.Response(500), "eth_chainId: HTTPStatusError"),
-        (httpx2.Response(200, text="<html>"), "eth_chainId: JSONDecodeError"),
-        (httpx2.ConnectError("refused"), "eth_chainId: ConnectError: refused"),
+        (httpx2.Response(500), "eth_chainId: answered 500"),
+        (httpx2.Response(200, text="<html>"), "eth_chainId: answers with something else than JSON"),
+        (httpx2.ConnectError("refused"), "eth_chainId: cannot connect"),
     ],
 )
 async def test_what_goes_wrong_is_one_kind_of_error_with_the_method(

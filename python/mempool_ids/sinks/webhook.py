@@ -26,6 +26,7 @@ from typing import Protocol, TypeVar
 
 import httpx2
 
+from mempool_ids import http
 from mempool_ids.config.models import Webhook
 from mempool_ids.exceptions import ConfigError
 from mempool_ids.storage.store import Delivery, Store, sink_id
@@ -64,41 +65,6 @@ def backoff(attempts: int) -> float:
     return max(0.5, random.uniform(0.0, ceiling))  # noqa: S311  (jitter, not a secret)
 
 
-class _HideUrls(logging.Filter):
-    """httpx2 logs each request with its URL, which for a webhook is half a secret."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.hidden: dict[httpx2.URL, str] = {}
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        if isinstance(record.args, tuple):
-            record.args = tuple(
-                self.hidden.get(each, each) if isinstance(each, httpx2.URL) else each for each in record.args
-            )
-        return True
-
-
-_hide_urls = _HideUrls()
-logging.getLogger("httpx2").addFilter(_hide_urls)
-
-
-def _client(hook: Webhook, transport: httpx2.AsyncBaseTransport | None) -> httpx2.AsyncClient:
-    try:
-        _hide_urls.hidden[httpx2.URL(hook.url.full)] = str(hook.url)
-    except httpx2.InvalidURL:
-        raise ConfigError(f"webhook {hook.url}: not a URL that can be asked") from None
-    try:
-        return httpx2.AsyncClient(transport=transport, timeout=hook.timeout_s, follow_redirects=False)
-    except Exception as error:
-        # A bad proxy URL may hold a password: of errors about values, only the kind is shown.
-        shown = f": {error}" if isinstance(error, (ImportError, OSError)) else ""
-        raise ConfigError(
-            f"webhook {hook.url}: the environment's proxy (ALL_PROXY, …) or certificates (SSL_CERT_FILE, …) "
-            f"cannot be used: {type(error).__name__}{shown}"
-        ) from None
-
-
 class InStorage(Protocol):
     """Runs a function of the store on the storage's thread."""
 
@@ -128,7 +94,10 @@ class Outbox:
         self._hook = hook
         self._store = store
         self._in_storage = in_storage
-        self._client = _client(hook, transport)
+        try:
+            self._client = http.client(hook.url, hook.timeout_s, transport=transport)
+        except ConfigError as error:
+            raise ConfigError(f"webhook {hook.url}: {error}") from None
         self._wake = asyncio.Event()
         self._idle = asyncio.Event()
         self._unstored: deque[Delivery] = deque(maxlen=UNSTORED)
