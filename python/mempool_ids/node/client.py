@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import httpx2
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidHandshake, InvalidURI, WebSocketException
+from websockets.exceptions import InvalidHandshake, InvalidURI, SecurityError, WebSocketException
 
 from mempool_ids import http
 from mempool_ids.config import Url
@@ -88,6 +88,8 @@ class Client(ABC):
 def _reason(error: Exception) -> str:
     if isinstance(error, InvalidURI):
         return "not a WebSocket URL"
+    if isinstance(error, SecurityError):
+        return "no WebSocket there: it redirects elsewhere"
     if isinstance(error, InvalidHandshake):
         return f"no WebSocket there: {error}"[:200]
     if isinstance(error, OSError):
