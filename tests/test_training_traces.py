@@ -14,10 +14,11 @@ from mempool_ids.cli import app
 from mempool_ids.model import manifest
 from mempool_ids.model.library import onnxruntime_library
 from mempool_ids.model.training import data, traces, verdict
+from tests.support import labelled_data
 
 pytest.importorskip("skl2onnx", reason="training needs mempool-ids[train]")
 
-SHARED = data.data_folder() / "traces"
+SHARED = labelled_data() / "traces"
 FEW = {"C": 0.1}
 
 

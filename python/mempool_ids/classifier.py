@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mempool_ids._core import FEATURE_NAMES, ModelError
+from mempool_ids._core import FEATURE_NAMES
+from mempool_ids.exceptions import ModelError
 from mempool_ids.model import manifest
 from mempool_ids.model.inference import OnnxModel
 from mempool_ids.model.training.columns import FEATURES, as_matrix

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mempool_ids._core import ModelError
+from mempool_ids.exceptions import ModelError
 from mempool_ids.model.manifest import ModelEntry, artifact
 
 

@@ -11,8 +11,8 @@ from mempool_ids._core import (
     FEATURE_SCHEMA,
     TRACE_FEATURE_NAMES,
     TRACE_FEATURE_SCHEMA,
-    ModelError,
 )
+from mempool_ids.exceptions import ModelError
 
 FORMAT = 1
 NAME = "manifest.json"

@@ -3,7 +3,6 @@
 import csv
 import gzip
 import hashlib
-import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mempool_ids._core import Analyzer, MempoolIdsError
+from mempool_ids._core import Analyzer
+from mempool_ids.exceptions import MempoolIdsError
 from mempool_ids.model.manifest import TRANSACTION_SCHEMA, Schema
 from mempool_ids.model.training.columns import FEATURES
 from mempool_ids.model.training.extra import needs
 
-DATA_VARIABLE = "MEMPOOL_IDS_DATA"
 TRANSACTIONS = "transactions/train.parquet"
 SELECTORS = "signatures/selectors.csv.gz"
 # 1024 rows of calldata at once: the extractor needs them all in memory.
@@ -86,18 +85,10 @@ class Dataset:
         )
 
 
-def data_folder() -> Path:
-    """Where the training data is: `$MEMPOOL_IDS_DATA`, else `../shared/data`. It may be absent."""
-    return Path(os.environ.get(DATA_VARIABLE, "../shared/data"))
-
-
 def sha256(path: Path) -> str:
     """Hex digest of a file's bytes."""
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(1 << 20):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_selectors(path: Path) -> bytes:
@@ -128,9 +119,7 @@ def load_transactions(data: Path, selectors: bytes) -> Dataset:
     else:
         files = {f"transactions/{path.name}": path for path in sorted(data.glob("transactions/*.parquet"))}
     if not files:
-        raise DataError(
-            f"{data}: neither a Parquet file nor a folder with {TRANSACTIONS} (set {DATA_VARIABLE})"
-        )
+        raise DataError(f"{data}: neither a Parquet file nor a folder with {TRANSACTIONS}")
     parquet = needs("pyarrow.parquet")
     analyzer = Analyzer(selectors)
     parts: list[NDArray[np.float32]] = []
@@ -150,7 +139,7 @@ def load_transactions(data: Path, selectors: bytes) -> Dataset:
     return Dataset(
         features=np.concatenate(parts) if parts else np.empty((0, FEATURES), np.float32),
         labels=np.array([row["label"] == "exploit" for row in rows], dtype=np.int64),
-        groups=np.array([_group(row) for row in rows], dtype=np.str_),
+        groups=np.array([group(row) for row in rows], dtype=np.str_),
         times=_times(rows),
         sources=np.array([f"{row['source']}/{row['chain']}" for row in rows], dtype=np.str_),
         hashes={name: sha256(path) for name, path in files.items()},
@@ -176,10 +165,17 @@ def extract(analyzer: Analyzer, records: list[dict[str, Any]]) -> NDArray[np.flo
     return np.frombuffer(matrix, dtype=np.float32).reshape(len(records), FEATURES)
 
 
-def _group(row: dict[str, Any]) -> str:
+def group(row: dict[str, Any]) -> str:
+    """What a row must not be parted from: the others of its incident, or of its block."""
     if row["label"] == "exploit":
-        return f"incident {row['incident'] or row['hash']}"
-    return f"{row['chain']} block {row['block']}"
+        return f"incident {row.get('incident') or row.get('hash')}"
+    return f"{row['chain']} block {row.get('block')}"
+
+
+def midnight(date: str) -> float:
+    """Unix seconds of a day's begin, given as `2023/3/13` or `2023-03-13`."""
+    year, month, day = (int(part) for part in date.replace("-", "/").split("/"))
+    return datetime(year, month, day, tzinfo=UTC).timestamp()
 
 
 def _times(rows: list[dict[str, Any]]) -> NDArray[np.float64]:
@@ -197,8 +193,7 @@ def _times(rows: list[dict[str, Any]]) -> NDArray[np.float64]:
         if row["timestamp"] is not None:
             times[i] = row["timestamp"]
         elif row["date"]:
-            year, month, day = (int(part) for part in row["date"].replace("-", "/").split("/"))
-            times[i] = datetime(year, month, day, tzinfo=UTC).timestamp()
+            times[i] = midnight(row["date"])
         elif row["block"] is not None and row["chain"] in anchors:
             blocks, seconds = zip(*anchors[row["chain"]], strict=True)
             times[i] = np.interp(row["block"], blocks, seconds)

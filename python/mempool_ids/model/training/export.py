@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mempool_ids._core import ModelError
+from mempool_ids.exceptions import ModelError
 from mempool_ids.model.training.extra import needs
 from mempool_ids.model.training.logistic import onnx_nodes, probe_edges
 from mempool_ids.model.training.model import GRID, LOGISTIC, VOTE_FLOOR, CalibratedModel, log_odds

@@ -3,7 +3,7 @@
 from importlib import import_module
 from types import ModuleType
 
-from mempool_ids._core import MempoolIdsError
+from mempool_ids.exceptions import MempoolIdsError
 
 
 class MissingExtraError(MempoolIdsError):

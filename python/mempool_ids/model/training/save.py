@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mempool_ids._core import Model, ModelError, TraceModel
+from mempool_ids._core import Model, TraceModel
+from mempool_ids.exceptions import ModelError
 from mempool_ids.model import manifest
 from mempool_ids.model.inference import OnnxModel
 from mempool_ids.model.library import onnxruntime_library

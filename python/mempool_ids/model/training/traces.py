@@ -3,15 +3,15 @@
 import gzip
 import json
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mempool_ids._core import MempoolIdsError, trace_matrix
+from mempool_ids._core import trace_matrix
+from mempool_ids.exceptions import MempoolIdsError
 from mempool_ids.model.manifest import TRACE_SCHEMA
-from mempool_ids.model.training.data import DataError, Dataset, sha256
+from mempool_ids.model.training.data import DataError, Dataset, group, midnight, sha256
 
 # So many trees at once: the extractor needs their text in memory.
 BATCH = 256
@@ -69,7 +69,7 @@ def load_traces(paths: Iterable[Path]) -> Dataset:
     return Dataset(
         features=features,
         labels=np.array([row["label"] == "exploit" for row in rows], dtype=np.int64),
-        groups=np.array([_group(row) for row in rows], dtype=np.str_),
+        groups=np.array([group(row) for row in rows], dtype=np.str_),
         times=np.array([_time(row) for row in rows], dtype=np.float64),
         sources=np.array([f"{row['source']}/{row['chain']}" for row in rows], dtype=np.str_),
         hashes={path.name: sha256(path) for path in files},
@@ -100,19 +100,12 @@ def _matrix(texts: list[str], path: Path) -> bytes:
         raise DataError(f"{path}: {error}") from error
 
 
-def _group(row: dict[str, Any]) -> str:
-    if row["label"] == "exploit":
-        return f"incident {row.get('incident') or row.get('hash')}"
-    return f"{row['chain']} block {row.get('block')}"
-
-
 def _time(row: dict[str, Any]) -> float:
     """Unix seconds; NaN where nothing tells."""
     if row.get("timestamp") is not None:
         return float(row["timestamp"])
     if row.get("date"):
-        year, month, day = (int(part) for part in row["date"].replace("-", "/").split("/"))
-        return datetime(year, month, day, tzinfo=UTC).timestamp()
+        return midnight(row["date"])
     if row.get("block") is not None and row["chain"] == "eth":
         blocks, seconds = zip(*FORKS, strict=True)
         return float(np.interp(row["block"], blocks, seconds))
