@@ -1,7 +1,10 @@
 import asyncio
 import contextlib
+import errno
 import json
 import logging
+import socket
+import ssl
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -161,7 +164,9 @@ async def test_no_answer_in_time_is_told() -> None:
         (httpx2.ReadTimeout(f"{KEY} is late"), Unanswered, "no answer within 10 s"),
         (httpx2.ConnectError(f"no way to {KEY}"), RpcError, "cannot connect"),
         (httpx2.ReadError(KEY), RpcError, "ReadError"),
-        (ConnectionRefusedError(111, KEY), RpcError, "Connection refused"),
+        (ConnectionRefusedError(errno.ECONNREFUSED, KEY), RpcError, "Connection refused"),
+        (socket.gaierror(socket.EAI_NONAME, KEY), RpcError, "cannot connect"),
+        (ssl.SSLCertVerificationError(1, KEY), RpcError, "no TLS: SSLCertVerificationError"),
     ],
 )
 async def test_what_fails_on_the_way_is_told_without_the_key(

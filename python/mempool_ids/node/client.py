@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import ssl
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -92,8 +93,10 @@ def _reason(error: Exception) -> str:
         return "no WebSocket there: it redirects elsewhere"
     if isinstance(error, InvalidHandshake):
         return f"no WebSocket there: {error}"[:200]
-    if isinstance(error, OSError):
-        return os.strerror(error.errno) if error.errno else "cannot connect"
+    if isinstance(error, ssl.SSLError):
+        return f"no TLS: {type(error).__name__}"
+    if isinstance(error, OSError):  # a name that is not found has a number of its own, below zero
+        return os.strerror(error.errno) if error.errno and error.errno > 0 else "cannot connect"
     return "cannot connect" if isinstance(error, httpx2.ConnectError) else type(error).__name__
 
 
