@@ -38,7 +38,7 @@ help: ## list the targets
 setup: $(BUILT) ## virtual environment with all dependencies, and the Rust core built into it
 
 $(INSTALLED): requirements-dev.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "mempool-ids needs Python 3.10 or later; set PYTHON=")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mempool-ids needs Python 3.11 or later; set PYTHON=")'
 	@command -v $(CARGO) >/dev/null || { echo "mempool-ids needs Rust: cargo is not on PATH" >&2; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.txt
@@ -98,12 +98,13 @@ check-contracts: $(NODE_MODULES) ## the compiled contracts are what the sources 
 contracts: $(NODE_MODULES) ## compile the Solidity contracts
 	cd contracts && node build.mjs
 
-wheel: $(INSTALLED) ## the wheel to publish, in dist/
+wheel: $(INSTALLED) ## the wheel and the source distribution to publish, in dist/
 	rm -rf dist
+	$(BIN)/maturin sdist --out dist
 	$(BIN)/maturin build --profile dist --locked --out dist
 
 check-wheel: wheel ## install the wheel in an empty environment elsewhere and use it
-	PYTHON=$(PYTHON) tools/check-wheel.sh dist/*.whl
+	PYTHON=$(PYTHON) tools/check-wheel.sh dist/*.whl dist/*.tar.gz
 
 bench: anvil wheel $(PY_EVM) ## measure everything and write benches/REPORT.md and benches/report.json (half an hour)
 	rm -rf target/bench && $(PYTHON) -m venv target/bench

@@ -19,7 +19,7 @@ def command(bench: str, *arguments: str, profile: str = "dist") -> list[str]:
 
 def environment() -> dict[str, str]:
     """This one, and where ONNX Runtime is."""
-    from mempool_ids.config.core import onnxruntime_library
+    from mempool_ids.model.library import onnxruntime_library
 
     return {**os.environ, "MEMPOOL_IDS_ONNXRUNTIME": str(onnxruntime_library())}
 

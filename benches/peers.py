@@ -98,7 +98,7 @@ def inference() -> dict[str, float]:
     import onnxruntime
     from sklearn.ensemble import RandomForestClassifier
 
-    models = cargo.ROOT / "python" / "mempool_ids" / "models"
+    models = cargo.ROOT / "models"
     manifest = json.loads((models / "manifest.json").read_text())
     entry = manifest["models"][manifest["default"]]
     options = onnxruntime.SessionOptions()

@@ -9,7 +9,7 @@ import platform
 import subprocess
 import sys
 import time
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ def main() -> None:
     quick = "--quick" in sys.argv
     report: dict[str, Any] = {
         "machine": machine(),
-        "measured": datetime.now(timezone.utc).isoformat("T", "seconds"),
+        "measured": datetime.now(UTC).isoformat("T", "seconds"),
     }
     step("stages (criterion)")
     started = time.time()

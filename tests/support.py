@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -13,6 +14,11 @@ from websockets.asyncio.server import ServerConnection, serve
 VAULT = "0x" + "5f" * 20
 SENDER = "0x" + "a1" * 20
 WITHDRAW = "0x2e1a7d4d" + f"{10**18:064x}"
+
+
+def labelled_data() -> Path:
+    """Where the data is that the package's models were trained with: `$MEMPOOL_IDS_DATA`. It may be absent."""
+    return Path(os.environ.get("MEMPOOL_IDS_DATA", "../shared/data"))
 
 
 def transaction(number: int, **changes: Any) -> dict[str, Any]:

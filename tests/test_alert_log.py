@@ -1,6 +1,6 @@
 """An alert as people read it in the log."""
 
-from mempool_ids.alerts.log import describe
+from mempool_ids.sinks.log import describe
 from tests.support import SENDER, VAULT, alert
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from mempool_ids import ExploitPattern, MempoolIdsError, PayloadAnalyzer, PayloadFeatures, RulesError, _core
 from mempool_ids.config import Contract
-from mempool_ids.transaction import PendingTransaction
+from mempool_ids.records.transaction import PendingTransaction
 from tests.support import SENDER, VAULT, WITHDRAW, transaction
 
 HASH = "0x" + "ab" * 32

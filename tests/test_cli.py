@@ -17,7 +17,7 @@ import pytest
 from mempool_ids import _core
 from mempool_ids.analyzer import ExploitPattern
 from mempool_ids.cli import main
-from mempool_ids.config import default_model_dir
+from mempool_ids.model import manifest
 from tests.support import Node, eventually, running, transaction, write_capture
 
 COMMAND = [sys.executable, "-m", "mempool_ids"]
@@ -38,7 +38,7 @@ def own_log() -> Iterator[None]:
     """The command line sets up the process's log, here only for the test."""
     root = logging.getLogger()
     handlers = list(root.handlers)
-    levels = {logger: logger.level for logger in (root, *map(logging.getLogger, ("httpx", "httpcore")))}
+    levels = {logger: logger.level for logger in (root, *map(logging.getLogger, ("httpx2", "httpcore2")))}
     yield
     root.handlers = handlers
     for logger, level in levels.items():
@@ -207,7 +207,7 @@ def test_the_card_is_the_shipped_one_and_that_of_the_configured_model(
 ) -> None:
     with pytest.raises(SystemExit):
         main(["model", "card"])
-    assert capsys.readouterr().out == (default_model_dir() / "MODEL_CARD.md").read_text()
+    assert capsys.readouterr().out == (manifest.BUILTIN / "MODEL_CARD.md").read_text()
     with pytest.raises(SystemExit):
         main(["model", "card", "--set", f"detection.model={_model(tmp_path, '1.2.3')}"])
     assert "1.2.3" in capsys.readouterr().out
@@ -216,7 +216,7 @@ def test_the_card_is_the_shipped_one_and_that_of_the_configured_model(
 def _model(tmp_path: Path, version: str) -> Path:
     """A copy of the shipped model under another version."""
     folder = tmp_path / "model"
-    shutil.copytree(default_model_dir(), folder)
+    shutil.copytree(manifest.BUILTIN, folder)
     document = json.loads((folder / "manifest.json").read_text())
     document["models"][document["default"]]["version"] = version
     (folder / "manifest.json").write_text(json.dumps(document))
@@ -232,7 +232,7 @@ def test_eval_measures_the_configured_model(
         asked.append(model_dir)
         return {}
 
-    monkeypatch.setattr("mempool_ids.training.commands.evaluate", evaluate)
+    monkeypatch.setattr("mempool_ids.model.training.commands.evaluate", evaluate)
     (tmp_path / "ids.toml").write_text("[detection]\nmodel = 'mine'\n")
     for named in ([], ["."]):
         with pytest.raises(SystemExit):

@@ -12,7 +12,6 @@ from mempool_ids.config import (
     IDSMode,
     Secret,
     Url,
-    default_model_dir,
     load,
     redact_url,
     sensor_config,
@@ -24,6 +23,7 @@ from mempool_ids.config.load import locate
 from mempool_ids.config.models import Simulation
 from mempool_ids.config.section import Section
 from mempool_ids.exceptions import ConfigError, ModelError
+from mempool_ids.model import manifest
 from tests.support import write_capture
 
 DESIGN = """
@@ -302,7 +302,7 @@ def test_the_cores_configuration_has_only_what_was_set(file: Path) -> None:
 def test_the_models_own_threshold_holds_unless_one_is_configured(tmp_path: Path) -> None:
     assert judged_at() == 0.7
     folder = tmp_path / "model"
-    shutil.copytree(default_model_dir(), folder)
+    shutil.copytree(manifest.BUILTIN, folder)
     document = json.loads((folder / "manifest.json").read_text())
     document["models"][document["default"]]["threshold"] = 0.4
     (folder / "manifest.json").write_text(json.dumps(document))

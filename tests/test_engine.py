@@ -4,7 +4,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import orjson
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -19,7 +19,7 @@ from mempool_ids import (
     ThreatDetection,
     ThreatLevel,
 )
-from mempool_ids.alerts import Outbox
+from mempool_ids.sinks import Outbox
 from mempool_ids.storage import Store
 from tests.support import VAULT, Node, eventually, running, transaction, write_capture
 
@@ -203,15 +203,15 @@ async def test_a_callback_that_raises_cancelled_error_has_failed_and_is_called_a
     assert engine.get_statistics().callback_failures == 20
 
 
-class Hook(httpx.AsyncBaseTransport):
+class Hook(httpx2.AsyncBaseTransport):
     def __init__(self, delay: float = 0.0) -> None:
         self.keys: list[str] = []
         self.delay = delay
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         await asyncio.sleep(self.delay)
         self.keys.append(request.headers["Idempotency-Key"])
-        return httpx.Response(200)
+        return httpx2.Response(200)
 
 
 HOOKS = {"webhooks": [{"url": "https://hooks.test/", "secret": "env:HOOK_SECRET"}]}

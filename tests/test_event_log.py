@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from mempool_ids.alerts import EventLog
+from mempool_ids.sinks import EventLog
 from tests.support import alert
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 import pytest
 
-from mempool_ids.export import export
+from mempool_ids.sinks.export import export
 from tests.support import alert
 
 MINED = {"timestamp": "t", "outcome": "mined", "block": 17}

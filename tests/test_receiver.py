@@ -3,8 +3,8 @@ import threading
 
 import pytest
 
-from mempool_ids import receiver as module
-from mempool_ids.receiver import Batch, Receiver
+from mempool_ids.runtime import receiver as module
+from mempool_ids.runtime.receiver import Batch, Receiver
 
 
 class Source:

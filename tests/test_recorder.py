@@ -15,8 +15,8 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from mempool_ids import IDSConfig
-from mempool_ids.alerts import event_log
-from mempool_ids.recorder import Recorder
+from mempool_ids.runtime.recorder import Recorder
+from mempool_ids.sinks import event_log
 from mempool_ids.storage import Store
 from tests.support import alert
 
@@ -71,8 +71,8 @@ def failing(monkeypatch: pytest.MonkeyPatch, method: str, times: int) -> None:
         return works(store, *arguments, **options)
 
     monkeypatch.setattr(Store, method, sometimes)
-    monkeypatch.setattr("mempool_ids.recorder._PAUSE_S", 0.01)
-    monkeypatch.setattr("mempool_ids.recorder._PATIENCE_S", 0.3)
+    monkeypatch.setattr("mempool_ids.runtime.recorder._PAUSE_S", 0.01)
+    monkeypatch.setattr("mempool_ids.runtime.recorder._PATIENCE_S", 0.3)
 
 
 @pytest.mark.parametrize("method", ["add_detections", "add_outcomes"])

@@ -10,7 +10,7 @@ from jsonschema.exceptions import ValidationError
 
 from mempool_ids import IDSConfig, IDSEngine, _core
 from mempool_ids.config import sensor_config
-from mempool_ids.schema import event_schema
+from mempool_ids.records.schema import event_schema
 from tests.support import SENDER, VAULT, alert, write_capture
 
 VALIDATOR = Draft202012Validator(event_schema())

@@ -9,16 +9,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mempool_ids import manifest
 from mempool_ids.classifier import ExploitClassifier
-from mempool_ids.training import commands, data, evaluate, metrics, model
+from mempool_ids.model import manifest
+from mempool_ids.model.training import commands, data, evaluate, metrics, model
+from tests.support import labelled_data
 
 pa = pytest.importorskip("pyarrow", reason="training needs mempool-ids[train]")
 pq = pytest.importorskip("pyarrow.parquet", reason="training needs mempool-ids[train]")
 pytest.importorskip("skl2onnx", reason="training needs mempool-ids[train]")
 
 TRANSFER, APPROVE = "0xa9059cbb", "0x095ea7b3"
-DATA = data.data_folder()
+DATA = labelled_data()
 
 
 def row(i: int, *, exploit: bool, year: int) -> dict[str, object]:
@@ -253,7 +254,7 @@ def test_the_shipped_selectors_are_sorted_and_hold_the_commonest():
 
 @pytest.mark.skipif(
     not (DATA if DATA.is_file() else DATA / data.TRANSACTIONS).is_file(),
-    reason=f"the real transactions are not at {DATA} (set {data.DATA_VARIABLE})",
+    reason=f"the real transactions are not at {DATA} (set MEMPOOL_IDS_DATA)",
 )
 def test_the_shipped_models_come_from_the_real_transactions_and_rank_them():
     document = manifest.read(SHIPPED)

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mempool_ids._core import ModelError
-from mempool_ids.training import export, model
-from mempool_ids.training.synthetic import generate
+from mempool_ids.model.training import export, model
+from mempool_ids.model.training.synthetic import generate
 
 onnx = pytest.importorskip("onnx", reason="training needs mempool-ids[train]")
 pytest.importorskip("skl2onnx", reason="training needs mempool-ids[train]")
@@ -35,7 +35,7 @@ def test_the_graph_is_one_tree_node_and_scalar_operations(fitted):
 
 
 def test_onnxruntime_agrees_with_scikit_learn_on_every_probe_row(fitted):
-    from mempool_ids.inference import session
+    from mempool_ids.model.inference import session
 
     run = session(export.to_onnx(fitted), "model")
     rows = export.probe_rows(fitted)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from mempool_ids.training import export, logistic, model
-from mempool_ids.training.synthetic import generate
+from mempool_ids.model.training import export, logistic, model
+from mempool_ids.model.training.synthetic import generate
 
 onnx = pytest.importorskip("onnx", reason="training needs mempool-ids[train]")
 
@@ -24,7 +24,7 @@ def test_exploits_of_another_draw_rank_before_most_benign_rows(fitted):
 
 
 def test_onnxruntime_agrees_with_scikit_learn_on_every_probe_row(fitted):
-    from mempool_ids.inference import session
+    from mempool_ids.model.inference import session
 
     run = session(export.to_onnx(fitted), "model")
     rows = export.probe_rows(fitted)

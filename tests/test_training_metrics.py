@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from mempool_ids.training import metrics, splits
+from mempool_ids.model.training import metrics, splits
 
 pytest.importorskip("sklearn", reason="training needs mempool-ids[train]")
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from mempool_ids._core import FEATURE_NAMES
-from mempool_ids.training.columns import MASKED, MISSING, mask, used
-from mempool_ids.training.synthetic import generate
+from mempool_ids.model.training.columns import MASKED, MISSING, mask, used
+from mempool_ids.model.training.synthetic import generate
 
 RANGES = {
     "selector_entropy": (0, 3),

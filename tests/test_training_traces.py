@@ -9,15 +9,16 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from mempool_ids import manifest
 from mempool_ids._core import ModelError, TraceModel, trace_matrix
 from mempool_ids.cli import app
-from mempool_ids.config import onnxruntime_library
-from mempool_ids.training import data, traces, verdict
+from mempool_ids.model import manifest
+from mempool_ids.model.library import onnxruntime_library
+from mempool_ids.model.training import data, traces, verdict
+from tests.support import labelled_data
 
 pytest.importorskip("skl2onnx", reason="training needs mempool-ids[train]")
 
-SHARED = data.data_folder() / "traces"
+SHARED = labelled_data() / "traces"
 FEW = {"C": 0.1}
 
 

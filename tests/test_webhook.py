@@ -9,33 +9,33 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import httpx
+import httpx2
 import orjson
 import pytest
 
-from mempool_ids.alerts import webhook
-from mempool_ids.alerts.webhook import Outbox, backoff, sign, verify
 from mempool_ids.config import Webhook
+from mempool_ids.sinks import webhook
+from mempool_ids.sinks.webhook import Outbox, backoff, sign, verify
 from mempool_ids.storage import Store
 from tests.support import alert, eventually
 
 SECRET = "s3cret"
 
 
-class Receiver(httpx.AsyncBaseTransport):
+class Receiver(httpx2.AsyncBaseTransport):
     """Answers with the given status codes in turn, the last for ever."""
 
     def __init__(self, *answers: int | Exception) -> None:
         self.answers = list(answers)
-        self.requests: list[httpx.Request] = []
+        self.requests: list[httpx2.Request] = []
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         await request.aread()
         self.requests.append(request)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if isinstance(answer, Exception):
             raise answer
-        return httpx.Response(answer)
+        return httpx2.Response(answer)
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def deliver(
     store: Store,
-    transport: httpx.AsyncBaseTransport | None,
+    transport: httpx2.AsyncBaseTransport | None,
     until: Callable[[Outbox], bool],
     url: str = "https://hooks.test/alerts",
     **options: float,
@@ -109,7 +109,9 @@ async def test_each_alert_arrives_signed_with_its_own_key(store: Store) -> None:
     assert store.delivery_counts() == {"delivered": 2}
 
 
-@pytest.mark.parametrize("failure", [500, 404, 302, 429, httpx.ConnectError("x"), RuntimeError("unforeseen")])
+@pytest.mark.parametrize(
+    "failure", [500, 404, 302, 429, httpx2.ConnectError("x"), RuntimeError("unforeseen")]
+)
 async def test_failures_are_tried_again_with_the_same_key_and_body(
     store: Store, failure: int | Exception
 ) -> None:
@@ -220,7 +222,7 @@ async def test_a_receiver_that_drips_is_given_its_time_and_no_more(store: Store)
 
 
 async def test_no_log_has_the_secret_part_of_a_url(store: Store, caplog: pytest.LogCaptureFixture) -> None:
-    for logger in ("", "httpx", "httpcore"):
+    for logger in ("", "httpx2", "httpcore2"):
         caplog.set_level(logging.DEBUG, logger)
     async with answering(OK) as url:
         await deliver(store, None, lambda outbox: outbox.counts["delivered"] == 2, url)

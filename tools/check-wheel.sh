@@ -1,11 +1,28 @@
 #!/usr/bin/env bash
-# Installs a wheel in an empty environment outside the source tree and uses what it ships: the command, the rules, the
-# model. Usage: tools/check-wheel.sh WHEEL
+# Checks that a wheel and a source distribution have the models, installs the wheel in an empty environment outside the
+# source tree and uses what it ships: the command, the rules, the models. Usage: tools/check-wheel.sh WHEEL SDIST
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
 wheel=$(realpath "$1")
+sdist=$(realpath "$2")
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
+
+"${PYTHON:-python3}" - "$root/models" "$wheel" "$sdist" <<'PY'
+import pathlib
+import sys
+import tarfile
+import zipfile
+
+models = {file.name: file.read_bytes() for file in pathlib.Path(sys.argv[1]).iterdir()}
+wheel, sdist = zipfile.ZipFile(sys.argv[2]), tarfile.open(sys.argv[3])
+top = sdist.getnames()[0].split("/")[0]
+for name, content in models.items():  # KeyError: it is not there
+    assert wheel.read(f"mempool_ids/models/{name}") == content, f"{name} in the wheel is another"
+    packed = sdist.extractfile(f"{top}/python/mempool_ids/models/{name}")
+    assert packed is not None and packed.read() == content, f"{name} in the source distribution is another"
+print(f"{len(models)} files of models in the wheel and in the source distribution")
+PY
 
 "${PYTHON:-python3}" -m venv "$scratch/venv"
 # The locked versions, without the hashes, which pip would ask of the wheel too.
@@ -24,11 +41,16 @@ run replay demo/capture -c demo/ids.toml --emit all >events.jsonl
 import json
 import pathlib
 
+import mempool_ids
+
 events = [json.loads(line) for line in pathlib.Path("events.jsonl").read_text().splitlines()]
 transactions = [event for event in events if event["event_type"] == "tx"]
 alerts = [event for event in events if event["event_type"] == "alert"]
 assert transactions, "no transaction came out of the capture"
 assert all(len(event["features"]) == 22 and 0 <= event["probability"] <= 1 for event in transactions)
 assert alerts, "the attack in the capture raised no alert"
+manifest = json.loads((pathlib.Path(mempool_ids.__file__).parent / "models" / "manifest.json").read_bytes())
+used = {(alert["classification"]["model"], alert["classification"]["version"]) for alert in alerts}
+assert used == {(manifest["default"], manifest["models"][manifest["default"]]["version"])}, used
 print(f"installed wheel: {len(transactions)} transactions replayed, {len(alerts)} alerts")
 PY

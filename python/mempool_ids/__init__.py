@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from mempool_ids.analyzer import ExploitPattern, PayloadAnalyzer, PayloadFeatures
     from mempool_ids.classifier import ClassificationResult, ExploitClassifier, ThreatLevel
     from mempool_ids.config import IDSConfig, IDSMode
-    from mempool_ids.detection import ThreatDetection
     from mempool_ids.engine import IDSEngine
     from mempool_ids.exceptions import (
         CaptureError,
@@ -23,7 +22,8 @@ if TYPE_CHECKING:
         RulesError,
     )
     from mempool_ids.monitor import MempoolMonitor, MonitoringStats, PendingTransaction
-    from mempool_ids.statistics import IDSStatistics
+    from mempool_ids.records.detection import ThreatDetection
+    from mempool_ids.records.statistics import IDSStatistics
 
 __all__ = [
     "CaptureError",
@@ -58,7 +58,7 @@ _HOME = {
     "IDSConfig": "config",
     "IDSEngine": "engine",
     "IDSMode": "config",
-    "IDSStatistics": "statistics",
+    "IDSStatistics": "records.statistics",
     "MempoolIdsError": "exceptions",
     "MempoolMonitor": "monitor",
     "ModelError": "exceptions",
@@ -66,9 +66,9 @@ _HOME = {
     "NodeError": "exceptions",
     "PayloadAnalyzer": "analyzer",
     "PayloadFeatures": "analyzer",
-    "PendingTransaction": "monitor",
+    "PendingTransaction": "records.transaction",
     "RulesError": "exceptions",
-    "ThreatDetection": "detection",
+    "ThreatDetection": "records.detection",
     "ThreatLevel": "classifier",
 }
 

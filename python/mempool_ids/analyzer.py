@@ -9,10 +9,11 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from mempool_ids import _core, manifest
+from mempool_ids import _core
 from mempool_ids.config.contracts import Contract
 from mempool_ids.config.core import contracts_json
-from mempool_ids.transaction import Argument, PendingTransaction
+from mempool_ids.model import manifest
+from mempool_ids.records.transaction import Argument, PendingTransaction
 
 FEATURE_NAMES: tuple[str, ...] = _core.FEATURE_NAMES
 MISSING = -1.0

@@ -1,70 +1,25 @@
 """The classifier for people: train, tune, explain, save and load. The sensor runs the saved model from Rust."""
 
-from dataclasses import dataclass
-from enum import IntEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mempool_ids import manifest
-from mempool_ids._core import FEATURE_NAMES, ModelError
-from mempool_ids.inference import OnnxModel
-from mempool_ids.training.columns import FEATURES, as_matrix
+from mempool_ids._core import FEATURE_NAMES
+from mempool_ids.exceptions import ModelError
+from mempool_ids.model import manifest
+from mempool_ids.model.inference import OnnxModel
+from mempool_ids.model.training.columns import FEATURES, as_matrix
+from mempool_ids.records.classification import ClassificationResult, DecisionFactor, ThreatLevel
 
 if TYPE_CHECKING:
-    from mempool_ids.training.metrics import Metrics
-    from mempool_ids.training.model import CalibratedModel
+    from mempool_ids.model.training.metrics import Metrics
+    from mempool_ids.model.training.model import CalibratedModel
+
+__all__ = ["ClassificationResult", "DecisionFactor", "ExploitClassifier", "ThreatLevel"]
 
 DEFAULT_THRESHOLD = 0.7
-
-
-class ThreatLevel(IntEnum):
-    """How likely an exploit a transaction is; levels compare by severity."""
-
-    BENIGN = 0
-    LOW = 1
-    MEDIUM = 2
-    HIGH = 3
-    CRITICAL = 4
-
-    @classmethod
-    def of(cls, probability: float) -> "ThreatLevel":
-        """BENIGN p < 0.3, LOW < 0.5, MEDIUM < 0.7, HIGH < 0.9, else CRITICAL, compared as float32 like the sensor.
-
-        NaN is CRITICAL: what cannot be judged must not pass as harmless.
-        """
-        p = np.float32(probability)
-        for level, bound in zip(cls, (0.3, 0.5, 0.7, 0.9), strict=False):
-            if p < np.float32(bound):
-                return level
-        return cls.CRITICAL
-
-
-@dataclass(frozen=True)
-class DecisionFactor:
-    """How much one feature moved a probability: p(x) − p(x with this feature at its training median)."""
-
-    feature: str
-    value: float
-    contribution: float
-
-
-@dataclass(frozen=True)
-class ClassificationResult:
-    """A model's answer for one transaction."""
-
-    probability: float
-    """Of an exploit, 0..1, calibrated for the prevalence that the model card states."""
-    threat_level: ThreatLevel
-    is_exploit: bool
-    """Whether the probability reaches the threshold."""
-    threshold: float
-    decision_factors: tuple[DecisionFactor, ...]
-    """Of each feature; largest absolute contribution first."""
-    model: str
-    version: str
 
 
 class _HasFeatureVector(Protocol):
@@ -85,7 +40,7 @@ class ExploitClassifier:
         self, kind: str = "random_forest", *, threshold: float = DEFAULT_THRESHOLD, seed: int = 0
     ) -> None:
         """`kind`: `random_forest` or `gradient_boosting`. Raises `ValueError` for another."""
-        from mempool_ids.training.model import Recipe
+        from mempool_ids.model.training.model import Recipe
 
         self.recipe = Recipe(kind, seed)
         self.threshold = threshold
@@ -111,9 +66,9 @@ class ExploitClassifier:
         class; rows of the same `groups` value stay together. The metrics are of rows the model has not seen, at the
         current threshold. Raises `ValueError` for wrong shapes or labels, `MissingExtraError` without scikit-learn.
         """
-        from mempool_ids.training.metrics import measure
-        from mempool_ids.training.model import fit
-        from mempool_ids.training.splits import holdout
+        from mempool_ids.model.training.metrics import measure
+        from mempool_ids.model.training.model import fit
+        from mempool_ids.model.training.splits import holdout
 
         features, labels = as_matrix(X), _labels(y)
         if len(features) != len(labels):
@@ -125,7 +80,7 @@ class ExploitClassifier:
         return measure(labels[unseen], self.predict_proba(features[unseen]), self.threshold)
 
     def adopt(self, model: "CalibratedModel", version: str, training: dict[str, Any]) -> None:
-        """Uses a model that `mempool_ids.training` fitted."""
+        """Uses a model that `mempool_ids.model.training` fitted."""
         self._fitted = self._scores = model
         self._baseline = model.baseline
         self.recipe, self._name = model.recipe, model.recipe.kind
@@ -167,14 +122,14 @@ class ExploitClassifier:
         which promises nothing about others. `save_model` writes the threshold into the manifest, and the sensor goes by
         it unless its configuration sets one. Raises `ValueError` if the rows hold no benign one, or for another rate.
         """
-        from mempool_ids.training.metrics import threshold_at
+        from mempool_ids.model.training.metrics import threshold_at
 
         self.threshold = threshold_at(_labels(y_val), self.predict_proba(X_val), target_fpr)
         return self.threshold
 
     def evaluate(self, X: ArrayLike, y: ArrayLike) -> "Metrics":
         """Precision, recall, F1, AUC, average precision and Brier score on labelled rows, at the current threshold."""
-        from mempool_ids.training.metrics import measure
+        from mempool_ids.model.training.metrics import measure
 
         return measure(_labels(y), self.predict_proba(X), self.threshold)
 
@@ -194,7 +149,7 @@ class ExploitClassifier:
 
         They say nothing about how well a model finds real exploits.
         """
-        from mempool_ids.training.synthetic import generate
+        from mempool_ids.model.training.synthetic import generate
 
         return generate(n_samples, exploit_ratio, seed)
 
@@ -207,7 +162,7 @@ class ExploitClassifier:
         """
         if self._fitted is None:
             raise ModelError("nothing to save: only a model trained in this process can be exported")
-        from mempool_ids.training.save import save
+        from mempool_ids.model.training.save import save
 
         known = manifest.known_selectors() if selectors is None else selectors
         self.version = save(Path(folder), self._fitted, self.threshold, known, self.training)
@@ -220,7 +175,7 @@ class ExploitClassifier:
 
         Raises `ModelError` that says which of hash, feature schema or shape is wrong; the classifier is then unchanged.
         """
-        from mempool_ids.training.model import Recipe
+        from mempool_ids.model.training.model import Recipe
 
         entry = manifest.entry(manifest.read(Path(folder)), name)
         scores = OnnxModel(Path(folder), entry)

@@ -10,22 +10,22 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
 
-import httpx
+import httpx2
 import orjson
 
 from mempool_ids import _core
-from mempool_ids.alerts.webhook import Outbox
-from mempool_ids.background import settled
-from mempool_ids.callbacks import Callback, Callbacks
 from mempool_ids.config import IDSConfig, IDSMode, sensor_config
 from mempool_ids.config.models import Webhook
-from mempool_ids.detection import ThreatDetection
-from mempool_ids.events import stats_event
 from mempool_ids.exceptions import ConfigError, MempoolIdsError
-from mempool_ids.export import export
-from mempool_ids.receiver import Batch, Receiver, unasked_end
-from mempool_ids.recorder import Recorder
-from mempool_ids.statistics import IDSStatistics, from_core
+from mempool_ids.records.detection import ThreatDetection
+from mempool_ids.records.events import stats_event
+from mempool_ids.records.statistics import IDSStatistics, from_core
+from mempool_ids.runtime.background import settled
+from mempool_ids.runtime.callbacks import Callback, Callbacks
+from mempool_ids.runtime.receiver import Batch, Receiver, unasked_end
+from mempool_ids.runtime.recorder import Recorder
+from mempool_ids.sinks.export import export
+from mempool_ids.sinks.webhook import Outbox
 from mempool_ids.storage.store import Store, sink_id
 
 __all__ = ["IDSConfig", "IDSEngine", "IDSMode", "IDSStatistics", "ThreatDetection"]
@@ -71,7 +71,7 @@ class IDSEngine:
         *,
         replay: Sequence[str | Path] = (),
         speed: float = 0.0,
-        transport: httpx.AsyncBaseTransport | None = None,
+        transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         self.config = config
         self._replay = [Path(path) for path in replay]
@@ -257,7 +257,7 @@ class IDSEngine:
         try:
             await self._drain(consumer)
         finally:
-            with contextlib.suppress(asyncio.TimeoutError):
+            with contextlib.suppress(TimeoutError):
                 idle = [self._callbacks.idle(), *(outbox.idle() for outbox in self._outboxes)]
                 await asyncio.wait_for(asyncio.gather(*idle), FAREWELL_S)
             await self._callbacks.close()
@@ -274,7 +274,7 @@ class IDSEngine:
     async def _drain(self, consumer: asyncio.Task[None]) -> None:
         try:
             await asyncio.wait_for(asyncio.shield(consumer), DRAIN_S)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             log.error("the core did not end within %.0f s; its last events may be missing", DRAIN_S)
             if self._receiver is not None:
                 self._receiver.abandon()

@@ -17,9 +17,9 @@ import orjson
 from mempool_ids import _core
 from mempool_ids.config import IDSConfig, sensor_config
 from mempool_ids.exceptions import MempoolIdsError, NodeError
-from mempool_ids.receiver import Receiver, unasked_end
-from mempool_ids.statistics import Endpoint, dropped, shared
-from mempool_ids.transaction import PendingTransaction
+from mempool_ids.records.statistics import Endpoint, dropped, shared
+from mempool_ids.records.transaction import PendingTransaction
+from mempool_ids.runtime.receiver import Receiver, unasked_end
 
 __all__ = ["MempoolMonitor", "MonitoringStats", "PendingTransaction"]
 
@@ -211,7 +211,7 @@ class MempoolMonitor:
         try:
             await asyncio.to_thread(self._sensor.fetch, key)
             return await asyncio.wait_for(wanted, timeout)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             return None
         finally:
             callers.discard(wanted)
@@ -239,7 +239,7 @@ class MempoolMonitor:
         await asyncio.to_thread(sensor.stop)
         try:
             await asyncio.wait_for(asyncio.shield(reader), 10.0)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             receiver.abandon()
             await reader
 

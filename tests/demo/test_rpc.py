@@ -2,41 +2,40 @@
 
 from __future__ import annotations
 
-import httpx
+import httpx2
 import pytest
 
 from mempool_ids import cli
 from mempool_ids.demo import command
-from mempool_ids.demo.rpc import Rpc, RpcError
+from mempool_ids.demo.rpc import Rpc
 from mempool_ids.exceptions import MempoolIdsError
+from mempool_ids.node import RpcError
 
 
-def answering(*answers: httpx.Response | httpx.HTTPError) -> Rpc:
+def answering(*answers: httpx2.Response | httpx2.HTTPError) -> Rpc:
     """An Rpc whose node answers just these, in order."""
     left = iter(answers)
 
-    def handle(_request: httpx.Request) -> httpx.Response:
+    def handle(_request: httpx2.Request) -> httpx2.Response:
         answer = next(left)
-        if isinstance(answer, httpx.HTTPError):
+        if isinstance(answer, httpx2.HTTPError):
             raise answer
         return answer
 
-    rpc = Rpc("http://node.test")
-    rpc._client = httpx.AsyncClient(base_url="http://node.test", transport=httpx.MockTransport(handle))
-    return rpc
+    return Rpc("http://node.test", httpx2.MockTransport(handle))
 
 
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
-        (httpx.Response(200, json={"error": {"message": "nonce too low"}}), "eth_chainId: nonce too low"),
-        (httpx.Response(500), "eth_chainId: HTTPStatusError"),
-        (httpx.Response(200, text="<html>"), "eth_chainId: JSONDecodeError"),
-        (httpx.ConnectError("refused"), "eth_chainId: ConnectError: refused"),
+        (httpx2.Response(200, json={"error": {"message": "nonce too low"}}), "eth_chainId: nonce too low"),
+        (httpx2.Response(500), "eth_chainId: answered 500"),
+        (httpx2.Response(200, text="<html>"), "eth_chainId: answers with something else than JSON"),
+        (httpx2.ConnectError("refused"), "eth_chainId: cannot connect"),
     ],
 )
 async def test_what_goes_wrong_is_one_kind_of_error_with_the_method(
-    answer: httpx.Response | httpx.HTTPError, said: str
+    answer: httpx2.Response | httpx2.HTTPError, said: str
 ) -> None:
     async with answering(answer) as rpc:
         with pytest.raises(RpcError, match=said) as raised:
@@ -45,8 +44,8 @@ async def test_what_goes_wrong_is_one_kind_of_error_with_the_method(
 
 
 async def test_a_node_that_still_indexes_does_not_know_a_transaction_yet() -> None:
-    indexing = httpx.Response(200, json={"error": {"message": "transaction indexing is in progress"}})
-    mined = httpx.Response(200, json={"result": {"status": "0x1"}})
+    indexing = httpx2.Response(200, json={"error": {"message": "transaction indexing is in progress"}})
+    mined = httpx2.Response(200, json={"result": {"status": "0x1"}})
     async with answering(indexing, indexing, mined) as rpc:
         assert not await rpc.is_pending("0x01")
         assert await rpc.receipt("0x01", 5) == {"status": "0x1"}

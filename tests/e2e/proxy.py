@@ -144,7 +144,7 @@ class Proxy:
             data = data[1:]
             if not data:
                 return
-            with suppress(asyncio.TimeoutError):
+            with suppress(TimeoutError):
                 await asyncio.wait_for(self._changed.wait(), _DRIP_SECONDS)
         writer.write(data)
         await writer.drain()

@@ -44,7 +44,7 @@ async def test_a_stall_holds_everything_back_and_then_goes_on(echo: int) -> None
         reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
         proxy.set(Mode.STALL)
         writer.write(b"hello")
-        with pytest.raises(asyncio.TimeoutError):
+        with pytest.raises(TimeoutError):
             await asyncio.wait_for(reader.readexactly(1), 0.3)
         proxy.set(Mode.PASS)
         assert await asyncio.wait_for(reader.readexactly(5), 5) == b"hello"
@@ -57,7 +57,7 @@ async def test_a_drip_brings_a_byte_at_a_time(echo: int) -> None:
         proxy.set(Mode.DRIP)
         writer.write(b"hello")
         assert await asyncio.wait_for(reader.readexactly(1), 5) == b"h"
-        with pytest.raises(asyncio.TimeoutError):
+        with pytest.raises(TimeoutError):
             await asyncio.wait_for(reader.readexactly(4), 0.8)
         proxy.set(Mode.PASS)
         await asyncio.wait_for(reader.read(4), 5)

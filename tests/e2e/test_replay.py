@@ -12,7 +12,7 @@ from mempool_ids.demo.anvil import Anvil
 from mempool_ids.demo.contracts import artifact
 from mempool_ids.demo.rpc import Rpc
 from mempool_ids.demo.scene import ETHER, Scene
-from mempool_ids.schema import event_schema
+from mempool_ids.records.schema import event_schema
 from tests.e2e.conftest import CHAIN_ID, Sensors
 from tests.e2e.harness import Event, alerts, parse, read_events, run
 

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from eth_account import Account
 from eth_utils.address import to_checksum_address
@@ -39,7 +39,7 @@ def without_debug(url: str) -> Iterator[str]:
                 error = {"code": -32601, "message": "method not found"}
                 answer = json.dumps({"jsonrpc": "2.0", "id": request["id"], "error": error}).encode()
             else:
-                answer = httpx.post(url, content=body, headers={"Content-Type": "application/json"}).content
+                answer = httpx2.post(url, content=body, headers={"Content-Type": "application/json"}).content
             self.send_response(200)
             self.send_header("Content-Length", str(len(answer)))
             self.end_headers()

@@ -23,7 +23,8 @@ from eth_utils.crypto import keccak
 
 from mempool_ids.demo import contracts as demo
 from mempool_ids.demo.contracts import Artifact
-from mempool_ids.demo.rpc import Rpc, RpcError
+from mempool_ids.demo.rpc import Rpc
+from mempool_ids.node import RpcError
 
 ETHER = 10**18
 GWEI = 10**9

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from mempool_ids.demo.rpc import Rpc, RpcError
+from mempool_ids.demo.rpc import Rpc
+from mempool_ids.node import RpcError
 from tests.scenarios.stage import ETHER, Actor, Contract, Monitored, Stage, Transaction
 
 _DEPOSIT = 10_000 * ETHER

@@ -50,7 +50,7 @@ def capture(
     """
     from mempool_ids.config import sensor_config
     from mempool_ids.config.models import Capture
-    from mempool_ids.receiver import unasked_end
+    from mempool_ids.runtime.receiver import unasked_end
 
     settings = configuration(config, overrides)
     log_to_stderr()

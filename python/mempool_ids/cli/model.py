@@ -8,14 +8,14 @@ from typing import Annotated
 import typer
 
 from mempool_ids.cli.options import ConfigFile, Overrides, configuration
-from mempool_ids.config import default_model_dir
+from mempool_ids.model.manifest import BUILTIN
 
 app = typer.Typer(
     no_args_is_help=True, help="Train and evaluate classifiers. Needs `pip install mempool-ids[train]`."
 )
 
 
-class Kind(str, enum.Enum):
+class Kind(enum.StrEnum):
     random_forest = "random_forest"
     gradient_boosting = "gradient_boosting"
     all = "all"
@@ -75,14 +75,14 @@ def train(
             raise typer.BadParameter(
                 "give --traces alone: it trains another model than --data and --synthetic"
             )
-        from mempool_ids.training import verdict
+        from mempool_ids.model.training import verdict
 
         verdict.train(traces, output, seed, progress=_progress)
         typer.echo(f"wrote {output}", err=True)
         return
     if data is None and not synthetic:
         raise typer.BadParameter("give --data DIR, --synthetic ROWS or both, or --traces FILES")
-    from mempool_ids.training import commands
+    from mempool_ids.model.training import commands
 
     commands.train(data, synthetic, kind.value, output, seed, progress=_progress)
     typer.echo(f"wrote {output}", err=True)
@@ -116,11 +116,11 @@ def evaluate(
     if (data is None) == (not traces):
         raise typer.BadParameter("give either --data or --traces")
     if data is not None:
-        from mempool_ids.training import commands
+        from mempool_ids.model.training import commands
 
         result = commands.evaluate(folder, data, progress=_progress)
     else:
-        from mempool_ids.training import verdict
+        from mempool_ids.model.training import verdict
 
         result = verdict.evaluate(folder, traces or [], progress=_progress)
     typer.echo(json.dumps(result, indent=1))
@@ -134,14 +134,14 @@ def card(model_dir: ModelDir = None, config: ConfigFile = None, overrides: Overr
 
         mempool-ids model card
     """
-    from mempool_ids.training import commands
+    from mempool_ids.model.training import commands
 
     typer.echo(commands.card(_folder(model_dir, config, overrides)), nl=False)
 
 
 def _folder(model_dir: Path | None, config: Path | None, overrides: list[str] | None) -> Path:
     """The model that is named, else the one that the sensor would use."""
-    return model_dir or configuration(config, overrides).detection.model or default_model_dir()
+    return model_dir or configuration(config, overrides).detection.model or BUILTIN
 
 
 def _progress(what: str) -> None:

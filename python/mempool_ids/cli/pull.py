@@ -11,6 +11,7 @@ import orjson
 
 from mempool_ids import _core
 from mempool_ids.cli.terminal import StatusLine
+from mempool_ids.records.statistics import dropped
 
 _STATUS_EVERY_S = 0.5
 
@@ -72,6 +73,6 @@ def summary(core: dict[str, Any], seconds: float) -> dict[str, Any]:
         "simulated": core["simulated"],
         "alerts": core["detections"],
         "anomalies": anomalies,
-        "dropped": core["dropped_queue"] + core["dropped_events"] + core["dropped_capture"],
+        "dropped": dropped(core),
         "transactions_per_second": round(transactions / seconds) if seconds > 0 else 0,
     }

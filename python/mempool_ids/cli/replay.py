@@ -17,7 +17,7 @@ from mempool_ids.cli.terminal import log_to_stderr, reader_left, say
 log = logging.getLogger("mempool_ids")
 
 
-class Emit(str, enum.Enum):
+class Emit(enum.StrEnum):
     alerts = "alerts"
     all = "all"
 
@@ -54,7 +54,7 @@ def replay(
     """
     from mempool_ids import _core
     from mempool_ids.config import sensor_config
-    from mempool_ids.events import with_response
+    from mempool_ids.records.events import with_response
 
     settings = configuration(config, overrides)
     log_to_stderr()
@@ -67,7 +67,7 @@ def replay(
         try:
             for kind, raw in events(sensor, "replay"):
                 if kind == "alert":
-                    out.write(with_response(orjson.loads(raw), settings.operational_mode)[1] + b"\n")
+                    out.write(with_response(orjson.loads(raw), settings.operational_mode.value)[1] + b"\n")
                 elif kind == "lines":
                     out.write(raw)
                 elif kind == "anomaly":

@@ -61,8 +61,8 @@ def run_async(main: Coroutine[Any, Any, T]) -> T:
 
 async def _run(settings: IDSConfig, json: bool) -> None:
     # Here, so that `mempool-ids --help` does not pay for numpy and SQLAlchemy.
-    from mempool_ids.detection import ThreatDetection
     from mempool_ids.engine import IDSEngine
+    from mempool_ids.records.detection import ThreatDetection
 
     engine = IDSEngine(settings)
     stopped = asyncio.Event()

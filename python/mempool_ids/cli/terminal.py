@@ -17,6 +17,8 @@ from rich.live import Live
 from rich.logging import RichHandler
 from rich.text import Text
 
+from mempool_ids.records.statistics import dropped
+
 
 class _Talk(Console):
     def on_broken_pipe(self) -> None:
@@ -148,8 +150,8 @@ def log_to_stderr(level: int = logging.INFO) -> None:
         handler = logging.StreamHandler(stream)
         handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=level, handlers=[Aside(handler)], force=True)
-    logging.getLogger("httpx").setLevel(logging.WARNING)
-    logging.getLogger("httpcore").setLevel(logging.WARNING)
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
+    logging.getLogger("httpcore2").setLevel(logging.WARNING)
 
 
 def _unlocked(stderr: TextIO) -> TextIO:
@@ -217,7 +219,6 @@ def _draw(work: Callable[[], object]) -> None:
 def figures(core: Mapping[str, Any], rate: float, phase: str = "") -> list[str]:
     """The status line's parts."""
     endpoints = core["endpoints"]
-    drops = core["dropped_queue"] + core["dropped_events"] + core["dropped_capture"]
     parts = [
         phase,
         f"{rate:,.0f} tx/s",
@@ -226,7 +227,7 @@ def figures(core: Mapping[str, Any], rate: float, phase: str = "") -> list[str]:
         f"{core['detections']:,} alerts",
         f"{sum(e['up'] for e in endpoints)}/{len(endpoints)} endpoints" if endpoints else "",
         f"p99 {core['latency_us']['p99']:,.0f} µs",
-        f"{drops:,} drops",
+        f"{dropped(core):,} drops",
         f"head {core['head_number']:,}" if core["head_number"] else "",
     ]
     return [part for part in parts if part]

@@ -1,6 +1,5 @@
-"""The configuration as the Rust core takes it (`SensorConfig` in rust/core/src/config.rs), and where artifacts are."""
+"""The configuration as the Rust core takes it (`SensorConfig` in rust/core/src/config.rs)."""
 
-import importlib.util
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,34 +7,14 @@ from typing import Any, Literal
 
 import orjson
 
-from mempool_ids import manifest
 from mempool_ids.config.contracts import Contract
 from mempool_ids.config.models import Capture, IDSConfig
 from mempool_ids.config.reserved import without_effect
-from mempool_ids.exceptions import ConfigError, ModelError
+from mempool_ids.exceptions import ConfigError
+from mempool_ids.model import manifest
+from mempool_ids.model.library import onnxruntime_library
 
 log = logging.getLogger(__name__)
-
-
-def default_model_dir() -> Path:
-    """The model that comes with the package."""
-    return Path(__file__).resolve().parent.parent / "models"
-
-
-def onnxruntime_library() -> Path:
-    """ONNX Runtime's shared library, from the onnxruntime wheel, without importing the wheel.
-
-    Raises:
-        ModelError: onnxruntime is not installed, or has no such library.
-    """
-    spec = importlib.util.find_spec("onnxruntime")
-    for folder in (spec.submodule_search_locations or ()) if spec else ():
-        capi = Path(folder, "capi")
-        for pattern in ("libonnxruntime.so.*", "libonnxruntime*.dylib"):
-            found = sorted(capi.glob(pattern))
-            if found:
-                return found[0]
-    raise ModelError("ONNX Runtime's library was not found: pip install 'onnxruntime>=1.22'")
 
 
 def contracts_json(contracts: Sequence[Contract]) -> list[dict[str, Any]]:
@@ -66,7 +45,7 @@ def threshold(config: IDSConfig) -> float:
     """
     chosen = config.detection.classification_threshold
     if chosen is None:
-        chosen = manifest.entry(manifest.read(config.detection.model or default_model_dir())).threshold
+        chosen = manifest.entry(manifest.read(config.detection.model or manifest.BUILTIN)).threshold
     return chosen
 
 
@@ -134,7 +113,7 @@ def sensor_config(
         },
         "simulation": _given(config.simulation, "enabled") if judge and config.simulation.enabled else None,
         "model": {
-            "dir": str(config.detection.model or default_model_dir()),
+            "dir": str(config.detection.model or manifest.BUILTIN),
             "onnxruntime": str(onnxruntime_library()),
         }
         if judge

@@ -7,7 +7,7 @@ import difflib
 import json
 import os
 import re
-import sys
+import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import UnionType
@@ -19,11 +19,6 @@ from pydantic_core import ErrorDetails
 from mempool_ids.config.models import IDSConfig
 from mempool_ids.config.values import Typed, relative_to
 from mempool_ids.exceptions import ConfigError
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 PREFIX = "MEMPOOL_IDS_"
 DEFAULT_FILE = "ids.toml"

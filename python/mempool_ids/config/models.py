@@ -21,7 +21,7 @@ from mempool_ids.config.values import (
 )
 
 
-class IDSMode(str, enum.Enum):
+class IDSMode(enum.StrEnum):
     """What follows a detection."""
 
     MONITOR_ONLY = "monitor_only"

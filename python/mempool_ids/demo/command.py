@@ -15,14 +15,14 @@ from rich.console import Console
 
 from mempool_ids.config import IDSConfig
 from mempool_ids.demo.anvil import Anvil, AnvilOptions, find_anvil
-from mempool_ids.demo.result import Event, Result
+from mempool_ids.demo.result import Alert, Result
 from mempool_ids.demo.rpc import Rpc
 from mempool_ids.demo.scene import HISTORY_BLOCKS, HISTORY_SECONDS_PER_BLOCK, Scene
 from mempool_ids.demo.story import Story, Teller
 from mempool_ids.demo.terminal import SilentTeller, TerminalTeller, verdict
-from mempool_ids.detection import ThreatDetection
 from mempool_ids.engine import IDSEngine
 from mempool_ids.exceptions import ConfigError, NodeError
+from mempool_ids.records.detection import ThreatDetection
 
 CHAIN_ID = 31337
 _READY_SECONDS = 20.0
@@ -155,7 +155,7 @@ def _write_config(node: Anvil, scene: Scene, folder: Path) -> Path:
     return path
 
 
-def _alerts(log: Path) -> list[Event]:
+def _alerts(log: Path) -> list[Alert]:
     events = [json.loads(line) for line in log.read_text("utf-8").splitlines()]
     return [event for event in events if event["event_type"] == "alert"]
 

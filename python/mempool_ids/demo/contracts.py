@@ -8,7 +8,8 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from mempool_ids.demo.rpc import Rpc, RpcError
+from mempool_ids.demo.rpc import Rpc
+from mempool_ids.node import RpcError
 
 Word = int | str
 

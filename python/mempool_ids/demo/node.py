@@ -14,12 +14,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import IO, TYPE_CHECKING, ClassVar
+from typing import IO, ClassVar, Self
 
 from mempool_ids.exceptions import NodeError
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 _READY_SECONDS = 30.0
 _STOP_SECONDS = 10.0

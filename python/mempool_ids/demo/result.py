@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-Event = dict[str, Any]
+Alert = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class FalseAlert:
 
     user: str
     action: str
-    alert: Event
+    alert: Alert
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Result:
     """
 
     attack_tx: str
-    alert: Event | None
+    alert: Alert | None
     pending_when_alerted: bool
     sent_to_alert_ms: float | None
     alert_to_inclusion_ms: float | None

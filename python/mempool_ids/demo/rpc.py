@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from types import TracebackType
 from typing import Any
 
-import httpx
+import httpx2
 
-from mempool_ids.exceptions import NodeError
+from mempool_ids.config import Url
+from mempool_ids.node import HttpClient, RpcError
 
-_TIMEOUT_SECONDS = 10.0
 _POLL_SECONDS = 0.05
 _NONCE_SECONDS = 5.0
 # What geth says of what it does not know until it has looked through its first blocks.
@@ -19,46 +18,14 @@ _INDEXING = "transaction indexing is in progress"
 _NONCE_GONE = ("nonce too low", "replacement transaction underpriced", "already known")
 
 
-class RpcError(NodeError):
-    """The node answered with an error, or not at all."""
+class Rpc(HttpClient):
+    """One node with unlocked accounts, on this machine. Quantities are ints on this side, hex on the wire."""
 
-
-class Rpc:
-    """One node's JSON-RPC over HTTP. Quantities are ints on this side, hex on the wire."""
-
-    def __init__(self, url: str) -> None:
-        # trust_env off: a proxy for the outside world has no business between us and loopback.
-        self._client = httpx.AsyncClient(base_url=url, timeout=_TIMEOUT_SECONDS, trust_env=False)
-        self._id = 0
+    def __init__(self, url: str, transport: httpx2.AsyncBaseTransport | None = None) -> None:
+        # A proxy for the outside world has no business between us and loopback.
+        super().__init__(Url(url), transport=transport, environment=False)
         # A node that chooses nonces itself may give two transactions at once the same.
         self._sending = asyncio.Lock()
-
-    async def __aenter__(self) -> Rpc:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        await self._client.aclose()
-
-    async def call(self, method: str, *params: Any) -> Any:
-        """The result as JSON.
-
-        Raises:
-            RpcError: the node refused, could not be reached or did not answer in 10 s.
-        """
-        self._id += 1
-        body = {"jsonrpc": "2.0", "id": self._id, "method": method, "params": params}
-        try:
-            answer = (await self._client.post("/", json=body)).raise_for_status().json()
-        except (httpx.HTTPError, ValueError) as error:
-            raise RpcError(f"{method}: {type(error).__name__}: {error}") from error
-        if "error" in answer:
-            raise RpcError(f"{method}: {answer['error'].get('message', answer['error'])}")
-        return answer["result"]
 
     async def accounts(self) -> list[str]:
         """Unlocked accounts, lower-case."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from mempool_ids.demo.contracts import artifact
-from mempool_ids.demo.result import Event, FalseAlert, Result
+from mempool_ids.demo.result import Alert, FalseAlert, Result
 from mempool_ids.demo.rpc import Rpc
 from mempool_ids.demo.scene import ETHER, GWEI, Action, Scene
 
@@ -31,15 +31,15 @@ class Teller(Protocol):
     def traffic(self, action: Action) -> None: ...
     def block(self, number: int, transactions: int) -> None: ...
     def attacker(self, text: str) -> None: ...
-    def alert(self, alert: Event, sent_to_alert_ms: float, pending: bool) -> None: ...
-    def other_alert(self, alert: Event, who: str) -> None: ...
+    def alert(self, alert: Alert, sent_to_alert_ms: float, pending: bool) -> None: ...
+    def other_alert(self, alert: Alert, who: str) -> None: ...
 
 
 @dataclass(frozen=True)
 class Heard:
     """An alert as it arrived."""
 
-    event: Event
+    event: Alert
     #: Seconds on the monotonic clock.
     at: float
     #: The node's answer, right after: no block has the transaction.
@@ -67,7 +67,7 @@ class Story:
     _heard: dict[str, Heard] = field(default_factory=dict)
     _attack_sent_at: float | None = None
 
-    async def hear(self, event: Event) -> None:
+    async def hear(self, event: Alert) -> None:
         """Takes one alert, in the event log's form."""
         at = time.monotonic()
         transaction = event["tx"]
@@ -116,7 +116,7 @@ class Story:
         await asyncio.sleep(_LATE_SECONDS)  # an alert that comes late shall be seen to come late
         return Attack(attack, sent_at, mined_at, receipt)
 
-    async def result(self, attack: Attack, alerts: Iterable[Event]) -> Result:
+    async def result(self, attack: Attack, alerts: Iterable[Alert]) -> Result:
         """Judges the run by all alerts of the event log, muted ones included."""
         heard = self._heard.get(attack.tx_hash)
         block = int(attack.receipt["blockNumber"], 16)

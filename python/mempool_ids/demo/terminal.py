@@ -10,7 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from mempool_ids.demo.result import Event, Result
+from mempool_ids.demo.result import Alert, Result
 from mempool_ids.demo.scene import ETHER, Action
 
 _STAGES = ("decode", "features", "signatures", "classify", "simulate", "total")
@@ -40,7 +40,7 @@ class TerminalTeller:
     def attacker(self, text: str) -> None:
         self._line(f"attacker {text}", "bold magenta")
 
-    def alert(self, alert: Event, sent_to_alert_ms: float, pending: bool) -> None:
+    def alert(self, alert: Alert, sent_to_alert_ms: float, pending: bool) -> None:
         severity = alert["severity"].upper()
         state = "still pending" if pending else "already in a block"
         self._console.print(
@@ -54,7 +54,7 @@ class TerminalTeller:
             )
         )
 
-    def other_alert(self, alert: Event, who: str) -> None:
+    def other_alert(self, alert: Alert, who: str) -> None:
         signatures = ", ".join(entry["name"] for entry in alert["signatures"]) or "no signature"
         self._line(
             f"alert {alert['severity']} about {who}: score {alert['score']:.3f}, {signatures}", "bold yellow"
@@ -75,7 +75,7 @@ def verdict(result: Result) -> Panel:
     return Panel("\n".join(lines), title=title, border_style=style, title_align="left")
 
 
-def _evidence(alert: Event) -> Table:
+def _evidence(alert: Alert) -> Table:
     rows = Table.grid(padding=(0, 2))
     rows.add_column(style="bold", no_wrap=True)
     rows.add_column(overflow="fold")
@@ -129,5 +129,5 @@ class SilentTeller:
     def traffic(self, action: Action) -> None: ...
     def block(self, number: int, transactions: int) -> None: ...
     def attacker(self, text: str) -> None: ...
-    def alert(self, alert: Event, sent_to_alert_ms: float, pending: bool) -> None: ...
-    def other_alert(self, alert: Event, who: str) -> None: ...
+    def alert(self, alert: Alert, sent_to_alert_ms: float, pending: bool) -> None: ...
+    def other_alert(self, alert: Alert, who: str) -> None: ...

@@ -5,17 +5,19 @@ from collections.abc import Callable, Iterator
 import orjson
 
 from mempool_ids import _core
-from mempool_ids.alerts.event_log import EventLog
-from mempool_ids.config import IDSConfig, IDSMode, default_model_dir, onnxruntime_library
+from mempool_ids.config import IDSConfig, IDSMode
 from mempool_ids.config.core import contracts_json
 from mempool_ids.diagnostics.findings import Finding, Status
 from mempool_ids.exceptions import MempoolIdsError
+from mempool_ids.model.library import onnxruntime_library
+from mempool_ids.model.manifest import BUILTIN
+from mempool_ids.sinks.event_log import EventLog
 from mempool_ids.storage.store import Store
 
 
 def check_parts(config: IDSConfig) -> Iterator[Finding]:
     """Every part in turn; none stops the others."""
-    yield _tried("model", str(config.detection.model or default_model_dir()), lambda: _model(config))
+    yield _tried("model", str(config.detection.model or BUILTIN), lambda: _model(config))
     yield _tried("rules", ", ".join(config.detection.rules), lambda: _rules(config))
     if config.contracts:
         yield _tried("ABIs", f"{len(config.contracts)} contracts", lambda: _abis(config))
@@ -36,7 +38,7 @@ def _tried(check: str, subject: str, work: Callable[[], str]) -> Finding:
 
 
 def _model(config: IDSConfig) -> str:
-    folder = config.detection.model or default_model_dir()
+    folder = config.detection.model or BUILTIN
     model = _core.Model(str(folder), str(onnxruntime_library()))
     # It must answer, not only load: four bytes a feature, all of them zero.
     model.predict(bytes(4 * len(_core.FEATURE_NAMES)))

@@ -1,24 +1,20 @@
 """Checks of what the simulation asks of a node (docs/simulation.md): state at the head, in how many round trips."""
 
-import asyncio
 import time
-from collections.abc import Awaitable, Callable
 from typing import Any
 
-import httpx
-
 from mempool_ids.diagnostics.findings import Finding, Status
-
-Call = Callable[[str, list[Any]], Awaitable[Any]]
+from mempool_ids.node import Client, Refused, Unanswered
 
 _NOBODY = "0x" + "00" * 20
 _PRESTATE = {"tracer": "prestateTracer"}
 _DIFF = {**_PRESTATE, "tracerConfig": {"diffMode": True}}
 
 
-async def check_state(call: Call, subject: str, refused: type[Exception]) -> list[Finding]:
-    """`call` raises `refused` where the node answers with an error."""
-    head = await call("eth_getBlockByNumber", ["latest", False])
+async def check_state(node: Client) -> list[Finding]:
+    """One finding for each question. Raises RpcError where the connection is lost."""
+    subject = str(node.url)
+    head = await node.call("eth_getBlockByNumber", "latest", False)
     if not isinstance(head, dict):
         return []
     at = {"blockHash": head["hash"]}
@@ -46,10 +42,10 @@ async def check_state(call: Call, subject: str, refused: type[Exception]) -> lis
     for method, params, good, bad in questions:
         started = time.monotonic()
         try:
-            await call(method, params)
+            await node.call(method, *params)
             took = (time.monotonic() - started) * 1000
             findings.append(Finding("simulation", subject, Status.OK, f"{method}: {good}", took))
-        except (refused, TimeoutError, asyncio.TimeoutError, httpx.TimeoutException) as error:
-            why = str(error) or "no answer in time"
-            findings.append(Finding("simulation", subject, Status.WARNING, f"{method}: {bad} ({why})"))
+        except (Refused, Unanswered) as error:
+            detail = f"{method}: {bad} ({error.reason})"
+            findings.append(Finding("simulation", subject, Status.WARNING, detail))
     return findings

@@ -14,6 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from mempool_ids.exceptions import MempoolIdsError
+from mempool_ids.records.events import Event
 from mempool_ids.storage.tables import SCHEMA_VERSION, deliveries, detections, meta, metadata, outcomes
 
 # SQLite's limit on variables in one statement is 32,766; chunks stay far below.
@@ -89,9 +90,7 @@ class Store:
         self._connection.close()
         self._engine.dispose()
 
-    def add_detections(
-        self, alerts: Sequence[tuple[Mapping[str, Any], bytes]], sinks: Sequence[str], *, logged: bool
-    ) -> list[bool]:
+    def add_detections(self, alerts: Sequence[Event], sinks: Sequence[str], *, logged: bool) -> list[bool]:
         """Commits alerts, and a delivery of each that notifies to each sink.
 
         Args:

@@ -15,7 +15,7 @@ pub fn bench(c: &mut Criterion) {
         eprintln!("classify: not measured: MEMPOOL_IDS_ONNXRUNTIME is not set");
         return;
     };
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../python/mempool_ids/models");
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models");
     let config = ModelConfig {
         dir,
         onnxruntime: onnxruntime.into(),

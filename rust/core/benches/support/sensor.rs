@@ -15,7 +15,7 @@ pub fn model() -> ModelConfig {
     let library = std::env::var_os("MEMPOOL_IDS_ONNXRUNTIME")
         .expect("MEMPOOL_IDS_ONNXRUNTIME: the library's path");
     ModelConfig {
-        dir: Path::new(env!("CARGO_MANIFEST_DIR")).join("../../python/mempool_ids/models"),
+        dir: Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models"),
         onnxruntime: PathBuf::from(library),
     }
 }

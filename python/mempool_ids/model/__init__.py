@@ -1,0 +1,1 @@
+"""Model folders, running a model from Python, and training one."""

@@ -1,0 +1,177 @@
+"""The model card's part on the model over traces."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from mempool_ids.model.training.table import or_none, table, with_interval
+
+
+def render(model: dict[str, Any]) -> str:
+    """The part of the card, from the manifest's entry of the model over traces."""
+    return "\n\n".join(
+        [
+            _head(model),
+            _ranking(model),
+            _operating(model),
+            _collections(model),
+            _missed(model),
+            _hidden(model),
+            _reproduce(model),
+        ]
+    )
+
+
+def _head(model: dict[str, Any]) -> str:
+    training = model["training"]
+    return f"""# Verdict model: what a simulated transaction did
+
+Gives a transaction's call tree, from a simulation, the probability that it is an exploit, from
+{len(model["feature_schema"]["names"])} features: re-entries, callbacks, repetition, verbs of the functions called,
+contracts created, who gains without paying, trades' sizes against the pools', answers of views that change, round
+amounts, empty transfers, questions that the lead answers. Model:
+**{model["kind"]}** {model["version"]}, trained on {training["rows"]:,} traces, of which {training["exploits"]}
+exploits.
+
+**It ranks; it does not prove.** An arbitrage with a flash loan looks much like an attack on a price, and an attack
+that is one call of an unprotected function looks like any call. The simulation's invariants say what a monitored
+contract loses; this model says how unusual the way there is. It judges only what the simulation shows: an attack
+that hides from simulation, or whose preparation is another transaction, shows nothing. A transaction that fails has
+no features and is benign to it. Its weights are public: who adds harmless calls to an attack makes it look more
+harmless, within the bounds that training/logistic.py sets, and what the invariants say stays."""
+
+
+def _ranking(model: dict[str, Any]) -> str:
+    result = model["evaluation"]
+    lines = [
+        [
+            title,
+            f"{part['rows']:,} / {part['exploits']}",
+            with_interval(part["average_precision"], part["average_precision_interval"]),
+            f"{part['auc']:.3f}",
+            *(with_interval(point["recall"], point["recall_interval"]) for point in part["at_fpr"]),
+        ]
+        for title, part in _parts(result)
+        if part
+    ]
+    head = ["split", "rows / exploits", "average precision", "AUC"]
+    drawings = "; ".join(
+        " / ".join(f"{value:.2f}" for value in drawing) for drawing in result["drawings"] if drawing
+    )
+    return f"""## Measured on recorded traces
+
+As above: recall at a false positive rate read from the same test rows, 95 % intervals in brackets. *Time-ordered*:
+trained on what came before. *Grouped folds*: five folds, an incident or a block never in two, drawn
+{len(result["drawings"])} times and averaged; each drawing alone: {drawings}. Features and parameters were chosen on
+these rows, so all figures are mildly optimistic.
+
+{table([*head, "recall at FPR 0.1 %", "at 1 %", "at 5 %", "at 10 %"], lines)}"""
+
+
+def _parts(result: dict[str, Any]) -> Iterable[tuple[str, dict[str, Any] | None]]:
+    yield "time-ordered, all", result["time_ordered"]
+    for start, part in result["time_windows"].items():
+        yield f"time-ordered, from {start}", part
+    yield "grouped folds", result["grouped_folds"]
+
+
+def _operating(model: dict[str, Any]) -> str:
+    part = model["evaluation"]["grouped_folds"]
+    points = [(f"FPR {p['target_fpr']:.1%}", p) for p in part["at_fpr"]]
+    lines = [
+        [
+            name,
+            f"{p['threshold']:.4f}",
+            with_interval(p["recall"], p["recall_interval"]),
+            with_interval(p["false_positive_rate"], p["false_positive_rate_interval"], 5),
+        ]
+        for name, p in [*points, ("alert threshold", part["at_alert_threshold"])]
+    ]
+    levels = [
+        [
+            f"from {row['from']:.1f}",
+            f"{row['rows']:,}",
+            str(row["exploits"]),
+            or_none(row["mean_probability"]),
+            or_none(row["observed_share"]),
+        ]
+        for row in part["reliability"]
+    ]
+    head = ["probability", "rows", "exploits", "mean probability", "share of exploits, at that prevalence"]
+    return f"""## Thresholds and calibration
+
+Grouped folds. A probability holds for a stream of which {model["calibration"]["prevalence"]:.0%} are exploits.
+
+{table(["operating point", "threshold", "recall", "FPR"], lines)}
+
+{table(head, levels)}"""
+
+
+def _collections(model: dict[str, Any]) -> str:
+    result = model["evaluation"]
+    sources = [
+        [source, f"{rates['rows']:,}", *(f"{rate:.2%}" for rate in rates["alarm_rates"])]
+        for source, rates in result["grouped_folds"]["by_source"].items()
+    ]
+    against = [
+        [source, f"{part['rows'] - part['exploits']:,}", *(f"{p['recall']:.2f}" for p in part["at_fpr"])]
+        for source, part in result["collections"].items()
+        if part
+    ]
+    probes = [
+        [question, "n/a" if auc is None else f"{auc:.3f}"] for question, auc in result["probes"].items()
+    ]
+    rates = ["at FPR 0.1 %", "1 %", "5 %", "10 %"]
+    return f"""## Does it learn attacks or the collection?
+
+Grouped folds, share of rows that are alarms at each operating point:
+
+{table(["source", "rows", *rates, "at 0.7"], sources)}
+
+Recall where the false positive rate is read from one benign collection alone:
+
+{table(["benign rows of", "rows", *rates], against)}
+
+Can the features tell collections apart? Grouped AUC of a forest that guesses where a row comes from (0.5: it cannot;
+below, blocks differ more than collections do). Whole blocks are mostly plain payments, the other benign traces mostly
+calls, so these two separate, and false alarms are more frequent among the latter; between calls of the same functions,
+as many of each, only the way of recording could. Incidents' recorders have no benign traces to compare: that another
+way of recording changes no feature is shown by a test on made-up traces. Chains differ in their protocols.
+
+{table(["question", "AUC"], probes)}"""
+
+
+def _missed(model: dict[str, Any]) -> str:
+    missed = model["evaluation"]["missed"]
+    names = "; ".join(f"{name} ({share:.1%})" for name, share in missed.items())
+    return f"""## What it misses
+
+The {len(missed)} exploits that more than 1 % of the benign rows outrank in grouped folds, and how many do: {names}.
+
+Nearly all of these are a handful of frames: one call of a function that should have been protected, a forged proof
+or signature, a withdrawal of what an earlier transaction had prepared, or that preparation itself."""
+
+
+def _hidden(model: dict[str, Any]) -> str:
+    training = model["training"]
+    importance = [[name, f"{value:.3f}"] for name, value in list(training["importance"].items())[:25]]
+    return f"""## What the features do not see
+
+{table(["hidden", "why"], [[name, why] for name, why in training["hidden"].items()])}
+
+Most important features (size of the weight times the feature's deviation, as a share of the sum):
+
+{table(["feature", "importance"], importance)}"""
+
+
+def _reproduce(model: dict[str, Any]) -> str:
+    probe = model["probe"]
+    files = table(["file", "sha256"], [[name, digest] for name, digest in model["training"]["data"].items()])
+    return f"""## Export and data
+
+`{model["file"]}`: {", ".join(probe["runners"])} agree on {probe["rows"]:,} probe rows within
+{probe["largest_difference"]:.1e}. `mempool-ids model eval --traces FILES` trains again on every split with seed
+{model["training"]["seed"]} and says whether the figures above came out; on other traces it measures the shipped
+model. `mainnet-blocks.jsonl` are blocks of 2019 to 2023, executed by the simulator: `MEMPOOL_IDS_TRACES=FILE cargo test
+--release -p mempool-ids-core --test conformance traces -- --ignored` writes the same bytes anew.
+
+{files}"""

@@ -1,0 +1,83 @@
+"""The final record of one detection."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from mempool_ids.records.classification import ClassificationResult, DecisionFactor, ThreatLevel
+from mempool_ids.records.transaction import PendingTransaction
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureMatch:
+    """A signature that matched. `severity`: 1 critical, 2 high, 3 medium, 4 low."""
+
+    id: int
+    rev: int
+    name: str
+    classtype: str
+    severity: int
+    score: float
+    notify: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ThreatDetection:
+    """A transaction that was judged a threat, with all evidence."""
+
+    alert_id: str
+    """The same for the same transaction on the same chain, whichever sensor, restart or replay saw it."""
+    timestamp: datetime
+    severity: str
+    threat_level: ThreatLevel
+    score: float
+    """The verdict of its simulation; without one max(probability, signature_score)."""
+    notify: bool
+    """False where thresholds or suppressions mute it."""
+    tx: PendingTransaction
+    contracts: tuple[str, ...]
+    """Names of the monitored contracts it touches, as far as can be seen, or calls when it is simulated."""
+    classification: ClassificationResult
+    signatures: tuple[SignatureMatch, ...]
+    signature_score: float
+    features: tuple[float, ...]
+    latency_us: Mapping[str, float]
+    event: Mapping[str, Any]
+    """The `alert` event as in the event log."""
+
+    @property
+    def tx_hash(self) -> str:
+        return self.tx.hash
+
+    @classmethod
+    def from_event(cls, event: Mapping[str, Any]) -> "ThreatDetection":
+        """From an `alert` event."""
+        return cls(
+            alert_id=event["alert_id"],
+            timestamp=datetime.fromisoformat(event["timestamp"]),
+            severity=event["severity"],
+            threat_level=ThreatLevel[event["threat_level"]],
+            score=event["score"],
+            notify=event["notify"],
+            tx=PendingTransaction.from_event(event["tx"]),
+            contracts=tuple(event["contracts"]),
+            classification=_classification(event["classification"]),
+            signatures=tuple(SignatureMatch(**match) for match in event["signatures"]),
+            signature_score=event["signature_score"],
+            features=tuple(event["features"]),
+            latency_us=event["latency_us"],
+            event=event,
+        )
+
+
+def _classification(event: Mapping[str, Any]) -> ClassificationResult:
+    return ClassificationResult(
+        probability=event["probability"],
+        threat_level=ThreatLevel.of(event["probability"]),
+        is_exploit=event["probability"] >= event["threshold"],
+        threshold=event["threshold"],
+        decision_factors=tuple(DecisionFactor(**factor) for factor in event["factors"]),
+        model=event["model"],
+        version=event["version"],
+    )

@@ -1,0 +1,1 @@
+"""What runs while an engine does: receiving from the core, recording, calling back."""
