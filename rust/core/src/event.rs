@@ -3,7 +3,7 @@
 pub mod json;
 
 use crate::chain::Reorg;
-use crate::evidence::{Anomaly, FeatureVector, Outcome, ThreatDetection};
+use crate::evidence::{Anomaly, Breakdown, FeatureVector, Outcome, ThreatDetection};
 use crate::tx::PendingTransaction;
 use std::time::Instant;
 
@@ -19,6 +19,8 @@ pub enum Event {
     Outcome(Outcome),
     /// Every transaction (only with `emit = all`), in batches.
     Transactions(Vec<TransactionRecord>),
+    /// The sensor fails: [`End`](Self::End) follows.
+    Broken(Breakdown),
     /// The source ended (replay) or stopped; nothing follows.
     End,
 }

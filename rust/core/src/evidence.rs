@@ -1,6 +1,8 @@
 //! What a detection is made of. These types belong to no stage: each stage adds its own to the record.
 
 mod anomaly;
+mod authenticity;
+mod breakdown;
 pub mod detection;
 pub mod executed;
 mod failure;
@@ -11,6 +13,8 @@ pub mod transfers;
 mod violation;
 
 pub use anomaly::{Anomaly, AnomalyKind};
+pub use authenticity::Authenticity;
+pub use breakdown::Breakdown;
 pub use detection::{
     Classification, DoneSimulation, FEATURES, Factor, FeatureVector, LatencyUs, SignatureMatch,
     SimulationStatus, ThreatDetection, ThreatLevel, alert_id,

@@ -22,16 +22,20 @@ pub(crate) mod tests;
 
 use crate::config::{Limits, LiveConfig};
 use crate::error::{Error, Result};
+use crate::inbox::Item;
 use crate::inbox::queue::ItemSender;
 use crate::node::redact::SecretUrl;
 use crate::node::{http_client, parse_urls, transport};
 use crate::stats::{EndpointSnapshot, EndpointStats, Stats};
+use crate::thread::critical;
 use alloy_primitives::{Address, B256};
 use rustls::ClientConfig;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use thread::Start;
 use tokio::sync::{Notify, mpsc};
+
+const THREAD: &str = "mempool-ids-live";
 
 /// Transactions asked for by name that wait.
 const FETCHES: usize = 1024;
@@ -103,8 +107,13 @@ impl LiveSource {
             stop: stop.clone(),
         };
         let thread = std::thread::Builder::new()
-            .name("mempool-ids-live".into())
-            .spawn(move || start.run())
+            .name(THREAD.into())
+            .spawn(move || {
+                let items = start.items.clone();
+                if let Err(broken) = critical(THREAD, || start.run()) {
+                    items.send(Item::Broken(broken)).ok();
+                }
+            })
             .map_err(|error| Error::Config(format!("no thread for the live source: {error}")))?;
         Ok(Self {
             urls,

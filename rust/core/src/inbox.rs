@@ -5,7 +5,7 @@
 pub mod queue;
 
 use crate::chain::{BlockContents, CodeAnswer, Head, Reorg};
-use crate::evidence::{Anomaly, RecordedSimulation, Simulated};
+use crate::evidence::{Anomaly, Breakdown, RecordedSimulation, Simulated};
 use crate::tx::PendingTransaction;
 use alloy_primitives::B256;
 use bytes::Bytes;
@@ -55,6 +55,8 @@ pub enum Item {
     /// The same, as a capture has it.
     Recorded(Box<RecordedSimulation>),
     Anomaly(Anomaly),
+    /// The source failed in our own code: nothing follows.
+    Broken(Breakdown),
     /// Live: every reachable endpoint is subscribed. Replay: the capture is open.
     Ready,
     /// Nothing follows.

@@ -1,12 +1,16 @@
 //! The one place that knows every stage: a source, a thread that judges, a bounded channel of events.
 
+pub(crate) mod clock;
 pub(crate) mod codes;
 pub(crate) mod contact;
 mod dedup;
 mod follow;
+mod intake;
 pub(crate) mod judge;
 mod latency;
 mod output;
+mod runner;
+pub(crate) mod slot;
 #[cfg(test)]
 mod tests;
 mod triage;
@@ -14,31 +18,28 @@ mod worker;
 
 use crate::capture::CaptureWriter;
 use crate::capture::replay::ReplaySource;
-use crate::config::{LiveConfig, SensorConfig, SimulationConfig, SourceConfig};
+use crate::config::{SensorConfig, SourceConfig};
 use crate::error::{Error, Result};
 use crate::event::Event;
 use crate::event::json::Origin;
 use crate::feed::LiveSource;
-use crate::inbox::queue::{ItemSender, queue};
-use crate::node::Asker;
+use crate::inbox::queue::queue;
 use crate::signatures::RuleSet;
 use crate::simulate::judge::simulator::Simulator;
-use crate::simulate::pool::Pool;
-use crate::simulate::state::head::HeadState;
-use crate::simulate::state::keeper::{Keeper, Neighbourhood};
 use crate::stats::Stats;
 use alloy_primitives::B256;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use judge::Stages;
 use output::Output;
+use runner::Runner;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{JoinHandle, available_parallelism};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use triage::{Live, Simulations};
-use worker::{Published, Worker};
+use triage::{Policy, Triage};
+use worker::{Published, Simulating, Worker};
 
 /// A running sensor: start it, pull events until [`Event::End`].
 pub struct Sensor {
@@ -80,7 +81,7 @@ impl Sensor {
                 "a replay cannot be captured: copy the capture instead".into(),
             ));
         }
-        let simulators = simulators(&config, &rules)?;
+        let simulators = runner::simulators(&config, &rules)?;
         let (output, receiver, held) = Output::new(config.limits.events, lossless, stats.clone());
         Ok(Self {
             events: Events {
@@ -106,7 +107,7 @@ impl Sensor {
         if self.running.is_some() {
             return Ok(());
         }
-        let Some((stages, mut simulators, output)) = self.prepared.take() else {
+        let Some((stages, simulators, output)) = self.prepared.take() else {
             return Err(Error::Config("this sensor failed to start before".into()));
         };
         let capture = self
@@ -115,15 +116,24 @@ impl Sensor {
             .as_ref()
             .map(|c| CaptureWriter::start(c, self.config.chain_id, self.stats.clone()));
         let (items, inbox) = queue(&self.config.limits, self.stats.clone());
-        let mut beside = None;
+        let runner = self
+            .config
+            .simulation
+            .as_ref()
+            .filter(|_| !simulators.is_empty());
+        let runner = runner.map(|simulation| match &self.config.source {
+            SourceConfig::Live(live) => Runner::live(
+                &self.config,
+                live,
+                simulation,
+                simulators,
+                &items,
+                &self.stats,
+            ),
+            SourceConfig::Replay(_) => Runner::replay(simulators),
+        });
         let (source, drop_after_ms) = match &self.config.source {
             SourceConfig::Live(live) => {
-                if let Some(simulation) = &self.config.simulation
-                    && !simulators.is_empty()
-                {
-                    let threads = simulators.split_off(1);
-                    beside = Some(self.start_simulations(live, simulation, threads, &items)?);
-                }
                 let source = LiveSource::start(
                     live,
                     self.config.chain_id,
@@ -155,15 +165,17 @@ impl Sensor {
                 .iter()
                 .for_each(|c| live.request_code(c.address));
         }
-        let simulations = self.config.simulation.as_ref().zip(simulators.pop());
-        let simulations = simulations.map(|(config, simulator)| {
-            let threshold = self.config.detection.threshold;
-            Simulations::new(config, threshold, simulator, beside, self.stats.clone())
+        let simulating = runner.transpose()?.zip(self.config.simulation.as_ref());
+        let simulating = simulating.map(|(runner, simulation)| {
+            let policy = Policy::new(&self.config, simulation, live.is_none());
+            let triage = Triage::new(policy, self.stats.clone());
+            Simulating { triage, runner }
         });
+        let last_words = output.last_words();
         let worker = Worker::new(
             &self.config,
             stages,
-            simulations,
+            simulating,
             live,
             capture.transpose()?,
             output,
@@ -172,65 +184,12 @@ impl Sensor {
             self.published.clone(),
             drop_after_ms,
         );
-        let worker = std::thread::Builder::new()
-            .name("ids-pipeline".into())
-            .spawn(move || worker.run(&inbox))
-            .map_err(|source| Error::Io {
-                path: "thread ids-pipeline".into(),
-                source,
-            })?;
+        let worker = worker.start(inbox, last_words)?;
         self.running = Some(Running {
             source,
             worker: Some(worker),
         });
         Ok(())
-    }
-
-    /// What simulates beside the pipeline: threads of their own, and questions on connections of their own.
-    fn start_simulations(
-        &self,
-        live: &LiveConfig,
-        config: &SimulationConfig,
-        simulators: Vec<Simulator>,
-        items: &ItemSender,
-    ) -> Result<Live> {
-        let no_thread = |source| Error::Io {
-            path: "thread ids-simulate".into(),
-            source,
-        };
-        let asker = Asker::start(
-            &live.websocket_urls,
-            &live.rpc_urls,
-            self.config.chain_id,
-            &self.config.limits,
-            self.stats.clone(),
-            items.clone(),
-        )?;
-        let state = Arc::new(HeadState::new(config.state));
-        let monitored = self.config.contracts.iter().map(|c| c.address);
-        let neighbourhood = Arc::new(Neighbourhood::of(monitored));
-        let keeper = Keeper::start(
-            state.clone(),
-            neighbourhood.clone(),
-            asker.clone(),
-            self.config.chain_id,
-            items.clone(),
-            self.stats.clone(),
-        );
-        let pool = Pool::start(
-            config,
-            simulators,
-            state,
-            neighbourhood,
-            asker,
-            items.clone(),
-            self.stats.clone(),
-            self.config.capture.is_some(),
-        );
-        Ok(Live {
-            pool: pool.map_err(no_thread)?,
-            keeper: keeper.map_err(no_thread)?,
-        })
     }
 
     /// The receiving end, which can be read while another thread starts, stops or asks for figures.
@@ -304,29 +263,6 @@ impl Sensor {
 fn check_contracts(rules: &RuleSet, config: &SensorConfig) -> Result<()> {
     let names: Vec<_> = config.contracts.iter().map(|c| c.name.as_str()).collect();
     rules.check_contracts(&names)
-}
-
-/// One for the pipeline, and one for each simulating thread of a live sensor.
-fn simulators(config: &SensorConfig, rules: &Arc<ArcSwap<RuleSet>>) -> Result<Vec<Simulator>> {
-    let Some(simulation) = config
-        .simulation
-        .as_ref()
-        .filter(|_| config.model.is_some())
-    else {
-        return Ok(Vec::new());
-    };
-    let threads = match (&config.source, simulation.threads) {
-        (SourceConfig::Replay(_), _) => 0,
-        // They wait for nodes at times, and one must not hold up the others.
-        (SourceConfig::Live(_), 0) => available_parallelism().map_or(2, |n| n.get().max(2)),
-        (SourceConfig::Live(_), threads) => threads,
-    };
-    (0..=threads)
-        .map(|_| {
-            let model = config.model.as_ref();
-            Simulator::new(&config.contracts, simulation, model, rules.clone())
-        })
-        .collect()
 }
 
 /// The receiving end of a sensor. Clones share one stream: each event goes to one of them.

@@ -1,6 +1,28 @@
-//! What a thread takes of the processor.
+//! What a thread takes of the processor, and what is left of it when it fails.
 
+use crate::evidence::Breakdown;
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
+
+/// Runs what nothing works without.
+///
+/// # Errors
+/// It panicked: which thread, and what it said.
+pub fn critical(thread: &'static str, run: impl FnOnce()) -> Result<(), Breakdown> {
+    catch_unwind(AssertUnwindSafe(run)).map_err(|panic| Breakdown {
+        thread,
+        reason: said(&*panic),
+    })
+}
+
+/// What a panic said, bounded in length.
+pub fn said(panic: &(dyn Any + Send)) -> String {
+    const LENGTH: usize = 200;
+    let said = panic.downcast_ref::<String>().map(String::as_str);
+    let said = said.or(panic.downcast_ref::<&str>().copied());
+    said.unwrap_or("unknown").chars().take(LENGTH).collect()
+}
 
 /// Makes the calling thread give way to those that read, decode and classify: a simulation takes milliseconds, and what
 /// arrives meanwhile must not wait for it. It still gets a quarter of a core that both want. Without effect where threads

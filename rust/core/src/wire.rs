@@ -9,10 +9,13 @@ mod extras;
 mod fields;
 pub(crate) mod hex;
 pub mod json;
+mod original;
 pub mod signed;
 pub(crate) mod skip;
 #[cfg(test)]
 mod tests;
+
+pub use original::Original;
 
 use crate::evidence::AnomalyKind;
 use crate::tx::PendingTransaction;

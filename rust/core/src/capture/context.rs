@@ -28,7 +28,9 @@ impl ContextEntry {
             Item::Recorded(record) => Self::Simulation(record.clone()),
             Item::Notification(_) | Item::Object(_) | Item::Fetched(_) => return None,
             Item::Transaction { .. } | Item::Announced { .. } => return None,
-            Item::State | Item::Anomaly(_) | Item::Ready | Item::End => return None,
+            Item::Broken(_) | Item::State | Item::Anomaly(_) | Item::Ready | Item::End => {
+                return None;
+            }
         })
     }
 

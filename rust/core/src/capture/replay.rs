@@ -13,12 +13,15 @@ use crate::error::{Error, Result};
 use crate::inbox::Item;
 use crate::inbox::queue::ItemSender;
 use crate::stats::Stats;
+use crate::thread::critical;
 use emit::Emitter;
 use files::Input;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::thread::{JoinHandle, Thread};
+
+const THREAD: &str = "mempool-ids-replay";
 
 /// A replay running on its own thread: [`Item::Ready`], the recorded items in order, [`Item::End`].
 #[derive(Debug)]
@@ -49,6 +52,7 @@ impl ReplaySource {
         }
         let inputs = files::list(&config.paths, chain_id)?;
         let stopped = Arc::new(AtomicBool::new(false));
+        let last = items.clone();
         let emitter = Emitter::new(
             items,
             stats,
@@ -57,8 +61,12 @@ impl ReplaySource {
             limits.frame_bytes,
         );
         let handle = std::thread::Builder::new()
-            .name("replay".into())
-            .spawn(move || run(emitter, &inputs))
+            .name(THREAD.into())
+            .spawn(move || {
+                if let Err(broken) = critical(THREAD, || run(emitter, &inputs)) {
+                    last.send(Item::Broken(broken)).ok();
+                }
+            })
             .map_err(|source| Error::Io {
                 path: "replay thread".into(),
                 source,

@@ -24,6 +24,14 @@ impl Origin {
         match event {
             Event::Ready => ("ready", Vec::new()),
             Event::End => ("end", Vec::new()),
+            Event::Broken(b) => (
+                "breakdown",
+                self.object(
+                    "breakdown",
+                    micros_now(),
+                    json!({"thread": b.thread, "reason": b.reason}),
+                ),
+            ),
             Event::Detection(d) => ("alert", self.object("alert", micros_now(), alert(d))),
             Event::Anomaly(a) => (
                 "anomaly",

@@ -1,5 +1,6 @@
 //! What a transaction would do: the evidence of one simulation.
 
+use super::authenticity::Authenticity;
 use super::executed::RecordedSimulation;
 use super::failure::Failure;
 use super::trace::Trace;
@@ -87,6 +88,11 @@ pub struct Simulation {
 #[derive(Debug, Clone)]
 pub struct Simulated {
     pub hash: B256,
+    /// Of its contents, as the pipeline knows them.
+    pub fingerprint: u64,
+    /// Whether they are what its hash says, and who signed them.
+    pub authenticity: Authenticity,
+    pub signer: Option<Address>,
     pub result: Result<Box<Simulation>, Failure>,
     /// From the decision to simulate to the verdict.
     pub took_us: f64,

@@ -3,6 +3,7 @@
 use super::redact::printable;
 use super::report::Reporter;
 use crate::evidence::AnomalyKind;
+use crate::thread::said;
 use futures_util::FutureExt;
 use std::panic::AssertUnwindSafe;
 use std::time::Duration;
@@ -17,9 +18,7 @@ pub async fn guarded(task: impl Future<Output = ()>, reporter: &Reporter) -> boo
     let Err(panic) = AssertUnwindSafe(task).catch_unwind().await else {
         return true;
     };
-    let said = panic.downcast_ref::<String>().map(String::as_str);
-    let said = said.or(panic.downcast_ref::<&str>().copied());
-    let said = format!("internal error: {}", said.unwrap_or("unknown"));
+    let said = format!("internal error: {}", said(&*panic));
     reporter.report(AnomalyKind::NodeError, &printable(&said, REASON));
     false
 }

@@ -1,13 +1,13 @@
 //! Callees' code as facts, and the transactions that arrived before it.
 
 use super::contact::Contacts;
-use super::judge::held;
+use super::slot::held;
 use crate::bytecode::CodeFacts;
 use crate::chain::CodeAnswer;
 use crate::evidence::FeatureVector;
 use crate::tx::PendingTransaction;
+use crate::wire::Original;
 use alloy_primitives::Address;
-use bytes::Bytes;
 use hashbrown::{HashMap, HashSet};
 use std::collections::VecDeque;
 use std::time::Instant;
@@ -15,7 +15,7 @@ use std::time::Instant;
 /// Bounds of the transactions that wait for code, over all callees.
 const WAITING: usize = 4_096;
 const WAITING_BYTES: usize = 16 << 20;
-/// Waiting for one callee.
+/// AwaitsCode for one callee.
 const WAITING_PER_CALLEE: usize = 16;
 /// Blocks after which code that may have changed is asked for again.
 const STALE_BLOCKS: u64 = 5;
@@ -35,18 +35,17 @@ pub struct Code {
 
 /// A transaction judged without its callee's code, to be judged again when that arrives.
 #[derive(Debug, Clone)]
-pub struct Waiting {
+pub struct AwaitsCode {
     pub tx: PendingTransaction,
     pub row: FeatureVector,
     pub fingerprint: u64,
-    /// As in [`Slot`](super::judge::Slot).
-    pub raw: Option<(Bytes, bool)>,
+    pub original: Option<Original>,
     pub arrived: Instant,
 }
 
-impl Waiting {
+impl AwaitsCode {
     fn bytes(&self) -> usize {
-        held(&self.tx, self.raw.as_ref())
+        held(&self.tx, self.original.as_ref())
     }
 }
 
@@ -60,6 +59,8 @@ pub enum Lookup {
     Stale,
     /// There was no code when it was asked for: a contract may be created there before the call lands.
     Empty,
+    /// The same, and it was asked for on this very head: only the next one may have more.
+    StillEmpty,
     Unknown,
 }
 
@@ -68,7 +69,7 @@ pub enum Lookup {
 pub struct Codes {
     codes: HashMap<Address, Code>,
     order: VecDeque<Address>,
-    waiting: HashMap<Address, VecDeque<Waiting>>,
+    waiting: HashMap<Address, VecDeque<AwaitsCode>>,
     /// Callees in the order they began to be waited for.
     waiting_order: VecDeque<Address>,
     waiting_count: usize,
@@ -97,7 +98,8 @@ impl Codes {
     pub fn lookup(&self, callee: &Address, block: u64) -> Lookup {
         match self.codes.get(callee) {
             None => Lookup::Unknown,
-            Some(code) if code.facts.size == 0 => Lookup::Empty,
+            Some(code) if code.facts.size == 0 && block > code.asked_at => Lookup::Empty,
+            Some(code) if code.facts.size == 0 => Lookup::StillEmpty,
             Some(code) if code.changes && block.saturating_sub(code.asked_at) >= STALE_BLOCKS => {
                 Lookup::Stale
             }
@@ -113,7 +115,7 @@ impl Codes {
         answer: &CodeAnswer,
         contacts: &Contacts,
         block: u64,
-    ) -> VecDeque<Waiting> {
+    ) -> VecDeque<AwaitsCode> {
         let code = Code {
             facts: CodeFacts::scan(&answer.code, answer.created_at),
             contacts: contacts.in_bytes(&answer.code),
@@ -154,7 +156,7 @@ impl Codes {
     }
 
     /// Remembers a transaction to be judged again; answers how many older ones had to give way.
-    pub fn wait(&mut self, callee: Address, waiting: Waiting) -> u64 {
+    pub fn wait(&mut self, callee: Address, waiting: AwaitsCode) -> u64 {
         let mut gave_way = 0;
         if self.waiting_order.len() > 2 * WAITING {
             // Answered callees leave their place in the order behind; here it is taken from them.
@@ -184,7 +186,7 @@ impl Codes {
     }
 
     /// Copies of who waits for the code of a callee.
-    pub fn waiting_for(&self, callee: &Address) -> Vec<Waiting> {
+    pub fn waiting_for(&self, callee: &Address) -> Vec<AwaitsCode> {
         let waiting = self.waiting.get(callee).into_iter().flatten();
         waiting.cloned().collect()
     }
@@ -203,10 +205,10 @@ impl Codes {
         self.waiting_order.rotate_left(count);
     }
 
-    fn take(&mut self, callee: &Address) -> VecDeque<Waiting> {
+    fn take(&mut self, callee: &Address) -> VecDeque<AwaitsCode> {
         let taken = self.waiting.remove(callee).unwrap_or_default();
         self.waiting_count -= taken.len();
-        self.waiting_bytes -= taken.iter().map(Waiting::bytes).sum::<usize>();
+        self.waiting_bytes -= taken.iter().map(AwaitsCode::bytes).sum::<usize>();
         taken
     }
 }

@@ -1,15 +1,15 @@
-//! First seen wins: hashes of the last transactions, in bounded memory.
+//! First seen wins: what was known first of the last keys, in bounded memory.
 
 use crate::tx::PendingTransaction;
 use alloy_primitives::B256;
 use hashbrown::{DefaultHashBuilder, HashTable};
-use std::hash::BuildHasher;
+use std::hash::{BuildHasher, Hash};
 
-/// The last `capacity` hashes, each with what was first known of it, in a ring that is overwritten in order, and a table of
+/// The last `capacity` keys, each with what was first known of it, in a ring that is overwritten in order, and a table of
 /// their places: small, since every transaction looks into it at random.
 #[derive(Debug)]
-pub struct Dedup<V> {
-    ring: Vec<(B256, V)>,
+pub struct Dedup<V, K = B256> {
+    ring: Vec<(K, V)>,
     /// The place that is overwritten next, once the ring is full.
     oldest: usize,
     places: HashTable<u32>,
@@ -17,7 +17,7 @@ pub struct Dedup<V> {
     seeded: DefaultHashBuilder,
 }
 
-impl<V: Copy> Dedup<V> {
+impl<V: Copy, K: Copy + Eq + Hash> Dedup<V, K> {
     pub fn new(capacity: usize) -> Self {
         let capacity = capacity.clamp(1, u32::MAX as usize);
         Self {
@@ -29,38 +29,35 @@ impl<V: Copy> Dedup<V> {
         }
     }
 
-    /// What was first known of `hash`, where it is remembered.
-    pub fn get(&self, hash: &B256) -> Option<V> {
-        let key = self.seeded.hash_one(hash);
-        let same = |place: &u32| self.ring[*place as usize].0 == *hash;
-        let place = self.places.find(key, same)?;
+    /// What was first known of `key`, where it is remembered.
+    pub fn get(&self, key: &K) -> Option<V> {
+        let same = |place: &u32| self.ring[*place as usize].0 == *key;
+        let place = self.places.find(self.seeded.hash_one(key), same)?;
         Some(self.ring[*place as usize].1)
     }
 
-    /// Remembers `value` of `hash`; answers the first one where there was one before, which stays.
-    pub fn insert(&mut self, hash: B256, value: V) -> Option<V> {
-        if let Some(first) = self.get(&hash) {
+    /// Remembers `value` of `key`; answers the first one where there was one before, which stays.
+    pub fn insert(&mut self, key: K, value: V) -> Option<V> {
+        if let Some(first) = self.get(&key) {
             return Some(first);
         }
-        let key = self.seeded.hash_one(hash);
         let place = if self.ring.len() < self.capacity {
-            self.ring.push((hash, value));
+            self.ring.push((key, value));
             self.ring.len() - 1
         } else {
             let place = self.oldest;
             self.oldest = (place + 1) % self.capacity;
-            let (forgotten, _) = std::mem::replace(&mut self.ring[place], (hash, value));
-            let key = self.seeded.hash_one(forgotten);
-            if let Ok(entry) = self
-                .places
-                .find_entry(key, |other| *other as usize == place)
-            {
+            let (forgotten, _) = std::mem::replace(&mut self.ring[place], (key, value));
+            let forgotten = self.seeded.hash_one(forgotten);
+            let is_it = |other: &u32| *other as usize == place;
+            if let Ok(entry) = self.places.find_entry(forgotten, is_it) {
                 entry.remove();
             }
             place
         };
         let (ring, seeded) = (&self.ring, &self.seeded);
-        self.places.insert_unique(key, place as u32, |place| {
+        let hash = seeded.hash_one(key);
+        self.places.insert_unique(hash, place as u32, |place| {
             seeded.hash_one(ring[*place as usize].0)
         });
         None

@@ -1,5 +1,6 @@
 //! Follows pending transactions to their end: mined, replaced, dropped; and back, where a reorg undoes it.
 
+use super::clock::Now;
 use crate::chain::BlockContents;
 use crate::evidence::{Fate, Outcome};
 use crate::stats::Stats;
@@ -18,7 +19,8 @@ struct Tracked {
     hash: B256,
     from: Address,
     nonce: u64,
-    seen_ms: u64,
+    /// When it was met, by the pipeline's clock.
+    since_ms: u64,
     detected: bool,
     /// How it ended, where it did. It stays in the order, since it can be detected afterwards, or end otherwise after all:
     /// a replacement that was announced need not be the one that is mined.
@@ -170,8 +172,8 @@ impl Tracker {
         self.pending.len()
     }
 
-    /// A new pending transaction; the one it replaces (same sender and nonce) has ended.
-    pub fn pending(&mut self, tx: &PendingTransaction, out: &mut Vec<Outcome>) {
+    /// A new pending transaction, met at `elapsed_ms`; the one it replaces (same sender and nonce) has ended.
+    pub fn pending(&mut self, tx: &PendingTransaction, elapsed_ms: u64, out: &mut Vec<Outcome>) {
         if self.recent.contains_key(&tx.hash) || self.pending.find(&tx.hash).is_some() {
             return;
         }
@@ -184,7 +186,7 @@ impl Tracker {
             hash: tx.hash,
             from: tx.from,
             nonce: tx.nonce,
-            seen_ms: tx.seen_ms,
+            since_ms: elapsed_ms,
             detected: false,
             ended: None,
         });
@@ -269,7 +271,7 @@ impl Tracker {
     }
 
     /// The blocks above number `kept` left the canonical chain: what they held is pending again.
-    pub fn reorg(&mut self, kept: u64, now_ms: u64, out: &mut Vec<Outcome>) {
+    pub fn reorg(&mut self, kept: u64, now: Now, out: &mut Vec<Outcome>) {
         self.heads.retain(|(number, _)| *number <= kept);
         let (stay, gone): (VecDeque<_>, VecDeque<_>) =
             self.mined.drain(..).partition(|mined| mined.number <= kept);
@@ -285,11 +287,11 @@ impl Tracker {
                         ended: fate,
                         ..tracked
                     },
-                    now_ms,
+                    now.unix_ms,
                     out,
                 );
                 self.pending.revive(Tracked {
-                    seen_ms: now_ms,
+                    since_ms: now.elapsed_ms,
                     ended: None,
                     ..tracked
                 });
@@ -299,9 +301,9 @@ impl Tracker {
 
     /// Ends what has been pending for longer than the tracking time. Detected ones are known for as long again: a node may
     /// still hold what we gave up, and mine it.
-    pub fn expire(&mut self, now_ms: u64, out: &mut Vec<Outcome>) {
+    pub fn expire(&mut self, now: Now, out: &mut Vec<Outcome>) {
         while let Some(oldest) = self.pending.order.front()
-            && now_ms.saturating_sub(oldest.seen_ms) >= self.drop_after_ms
+            && now.elapsed_ms.saturating_sub(oldest.since_ms) >= self.drop_after_ms
         {
             if let Some(tracked) = self.pending.pop()
                 && tracked.ended.is_none()
@@ -309,10 +311,10 @@ impl Tracker {
                 self.stats.dropped.add(1);
                 if tracked.detected {
                     let number = self.pending.push(Tracked {
-                        seen_ms: now_ms,
+                        since_ms: now.elapsed_ms,
                         ..tracked
                     });
-                    report(&self.pending.end(number, Fate::Dropped), now_ms, out);
+                    report(&self.pending.end(number, Fate::Dropped), now.unix_ms, out);
                 }
             }
         }

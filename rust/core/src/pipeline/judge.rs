@@ -2,122 +2,23 @@
 
 use super::codes::Codes;
 use super::contact::Contacts;
+use super::slot::Slot;
+use super::triage::Alarm;
 use crate::bytecode::CodeFacts;
 use crate::classify::Classifier;
 use crate::config::SensorConfig;
-use crate::decode::{Decoded, Decoder};
+use crate::decode::Decoder;
 use crate::error::Result;
 use crate::evidence::{
-    Classification, FEATURES, FeatureVector, LatencyUs, SimulationStatus, ThreatDetection,
-    ThreatLevel, alert_id,
+    Classification, FeatureVector, SimulationStatus, ThreatDetection, ThreatLevel, alert_id,
 };
-use crate::features::{ChainView, Extractor, KnownSelectors, MISSING};
+use crate::features::{ChainView, Extractor, KnownSelectors};
 use crate::signatures::{Matcher, RuleSet, Subject};
-use crate::tx::PendingTransaction;
-use bytes::Bytes;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Bytes of calldata that a detection keeps: attackers choose its length, and alerts wait in memory for Python.
 const SELECTOR: usize = 4;
-
-/// One transaction on its way through the stages. Slots are reused.
-#[derive(Debug)]
-pub struct Slot {
-    pub tx: PendingTransaction,
-    pub decoded: Decoded,
-    pub row: FeatureVector,
-    /// Monitored contracts it touches, as indices.
-    pub contacts: Vec<u16>,
-    /// What its init code tells, where it creates a contract.
-    pub created: Option<CodeFacts>,
-    pub matched: Vec<u32>,
-    pub signature_score: f32,
-    pub clock: Clock,
-    /// Of its contents, see [`Dedup::fingerprint`](super::dedup::Dedup::fingerprint).
-    pub fingerprint: u64,
-    /// Its JSON, and whether that is a notification; only where it may be simulated and has fields that only that needs.
-    pub raw: Option<(Bytes, bool)>,
-    /// Judged again because its callee's code arrived.
-    pub again: bool,
-}
-
-/// When each stage was done.
-#[derive(Debug, Clone, Copy)]
-pub struct Clock {
-    pub arrived: Instant,
-    pub started: Instant,
-    pub decoded: Instant,
-    pub featured: Instant,
-    pub matched: Instant,
-    pub classified: Instant,
-}
-
-impl Clock {
-    pub fn new(arrived: Instant) -> Self {
-        let started = Instant::now();
-        Self {
-            arrived,
-            started,
-            decoded: started,
-            featured: started,
-            matched: started,
-            classified: started,
-        }
-    }
-
-    fn latency(&self, simulation: &SimulationStatus) -> LatencyUs {
-        let us = |d: Duration| d.as_nanos() as f64 / 1000.0;
-        LatencyUs {
-            decode: us(self.decoded - self.started),
-            features: us(self.featured - self.decoded),
-            signatures: us(self.matched - self.featured),
-            classify: us(self.classified - self.matched),
-            simulate: match simulation {
-                SimulationStatus::Done(done) => Some(done.took_us),
-                _ => None,
-            },
-            total: us(self.arrived.elapsed()),
-        }
-    }
-}
-
-/// Bytes that it takes to keep a transaction: its calldata and its JSON.
-pub fn held(tx: &PendingTransaction, raw: Option<&(Bytes, bool)>) -> usize {
-    tx.input.len() + raw.map_or(0, |(raw, _)| raw.len())
-}
-
-impl Slot {
-    /// Blocks since its callee was created, 0 of a creation; none where that is not known.
-    pub fn callee_age(&self) -> Option<u64> {
-        let logarithm = f64::from(self.row[FEATURES - 1]);
-        (logarithm >= 0.0).then(|| logarithm.exp_m1().round() as u64)
-    }
-
-    /// Its JSON, for keeping: a copy, since the bytes may be a part of a message of megabytes.
-    pub fn raw_copy(&self) -> Option<(Bytes, bool)> {
-        let (raw, is_notification) = self.raw.as_ref()?;
-        Some((Bytes::copy_from_slice(raw), *is_notification))
-    }
-}
-
-impl Default for Slot {
-    fn default() -> Self {
-        Self {
-            tx: PendingTransaction::default(),
-            decoded: Decoded::default(),
-            row: [MISSING; FEATURES],
-            contacts: Vec::new(),
-            created: None,
-            matched: Vec::new(),
-            signature_score: 0.0,
-            clock: Clock::new(Instant::now()),
-            fingerprint: 0,
-            raw: None,
-            again: false,
-        }
-    }
-}
 
 /// All that judges, and all it remembers. Changed by items alone, never by the wall clock.
 pub struct Stages {
@@ -129,8 +30,7 @@ pub struct Stages {
     pub codes: Codes,
     pub chain: ChainView,
     chain_id: u64,
-    threshold: f32,
-    monitored_only: bool,
+    pub alarm: Alarm,
     rows: Vec<FeatureVector>,
 }
 
@@ -158,8 +58,7 @@ impl Stages {
             codes: Codes::new(config.limits.codes),
             chain: ChainView::default(),
             chain_id: config.chain_id,
-            threshold: config.detection.threshold,
-            monitored_only: config.detection.monitored_only,
+            alarm: Alarm::new(&config.detection),
             rows: Vec::new(),
         })
     }
@@ -176,7 +75,7 @@ impl Stages {
     /// Decode, features and signatures of `slot.tx`.
     pub fn examine(&mut self, slot: &mut Slot) {
         self.decoder.decode(&slot.tx, &mut slot.decoded);
-        slot.clock.decoded = Instant::now();
+        slot.timings.decoded = Instant::now();
         // A creation is judged by its init code: it holds the code that will be there.
         slot.created = slot
             .tx
@@ -190,7 +89,7 @@ impl Stages {
         slot.row = self
             .extractor
             .extract(&slot.tx, &slot.decoded, code, &self.chain);
-        slot.clock.featured = Instant::now();
+        slot.timings.featured = Instant::now();
         self.match_signatures(slot);
     }
 
@@ -198,7 +97,7 @@ impl Stages {
     pub fn examine_again(&mut self, slot: &mut Slot) {
         slot.created = None;
         self.decoder.decode(&slot.tx, &mut slot.decoded);
-        slot.clock.decoded = Instant::now();
+        slot.timings.decoded = Instant::now();
         if let Some(code) = slot.tx.to.as_ref().and_then(|to| self.codes.get(to)) {
             self.extractor.refresh_code(
                 &mut slot.row,
@@ -208,7 +107,7 @@ impl Stages {
                 &self.chain,
             );
         }
-        slot.clock.featured = Instant::now();
+        slot.timings.featured = Instant::now();
         self.match_signatures(slot);
     }
 
@@ -225,7 +124,7 @@ impl Stages {
             &mut matched,
         );
         slot.matched = matched;
-        slot.clock.matched = Instant::now();
+        slot.timings.matched = Instant::now();
     }
 
     /// Probabilities of `slots`, in order, into `out`.
@@ -237,11 +136,6 @@ impl Stages {
         self.rows.clear();
         self.rows.extend(slots.iter().map(|slot| slot.row));
         classifier.classify(&self.rows, out)
-    }
-
-    /// `contact`: it touches a monitored contract.
-    pub fn is_detection(&self, contact: bool, score: f32) -> bool {
-        score >= self.threshold && (contact || !self.monitored_only)
     }
 
     /// The record with all evidence. Off the hot path: few transactions get here.
@@ -259,7 +153,7 @@ impl Stages {
             model: classifier.name().clone(),
             version: classifier.version().clone(),
             probability,
-            threshold: self.threshold,
+            threshold: self.alarm.threshold,
             // A detection without its factors is better than none.
             factors: classifier.explain(&slot.row).unwrap_or_default(),
         };
@@ -291,12 +185,12 @@ impl Stages {
             classification,
             // A detection the model made alone has no rule that could mute it.
             notify: signatures.is_empty()
-                || probability >= self.threshold
+                || probability >= self.alarm.threshold
                 || signatures.iter().any(|s| s.notify),
             signatures,
             signature_score: slot.signature_score,
             features: slot.row,
-            latency_us: slot.clock.latency(&simulation),
+            latency_us: slot.timings.latency(&simulation),
             simulation,
         })
     }

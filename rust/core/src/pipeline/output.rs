@@ -1,7 +1,7 @@
 //! The bounded channel to Python.
 
 use crate::event::Event;
-use crate::evidence::{Anomaly, AnomalyKind};
+use crate::evidence::{Anomaly, AnomalyKind, Breakdown};
 use crate::stats::Stats;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::sync::Arc;
@@ -11,6 +11,9 @@ use std::time::{Duration, Instant};
 
 /// Anomaly events of one kind per second; the counters count all.
 const ANOMALIES_PER_SECOND: u32 = 10;
+
+/// How long the last events wait for a reader.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Bytes of transactions waiting for Python (only with `emit = all`).
 const WAITING_BYTES: usize = 64 << 20;
@@ -48,6 +51,11 @@ impl Output {
         (output, receiver, held)
     }
 
+    /// For when the pipeline itself is no more.
+    pub fn last_words(&self) -> LastWords {
+        LastWords(self.events.clone())
+    }
+
     pub fn send(&mut self, event: Event) {
         let bytes = weight(&event);
         if self.lossless {
@@ -73,9 +81,7 @@ impl Output {
 
     /// The end is never lost.
     pub fn end(&mut self) {
-        let _ = self
-            .events
-            .send_timeout(Event::End, Duration::from_secs(60));
+        let _ = self.events.send_timeout(Event::End, PATIENCE);
     }
 
     /// Reports an anomaly, at a bounded rate: garbage must not crowd out alerts. Whoever found it has counted it.
@@ -88,6 +94,18 @@ impl Output {
         *seen += 1;
         if *seen <= ANOMALIES_PER_SECOND {
             self.send(Event::Anomaly(anomaly));
+        }
+    }
+}
+
+/// Says why nothing follows.
+pub struct LastWords(Sender<Event>);
+
+impl LastWords {
+    pub fn say(self, broken: Breakdown) {
+        let events = [Event::Broken(broken), Event::End];
+        for event in events {
+            let _ = self.0.send_timeout(event, PATIENCE);
         }
     }
 }

@@ -1,4 +1,5 @@
-use super::codes::{Codes, Lookup, Waiting};
+use super::clock::Now;
+use super::codes::{AwaitsCode, Codes, Lookup};
 use super::contact::Contacts;
 use super::dedup::Dedup;
 use super::follow::Tracker;
@@ -50,6 +51,14 @@ fn a_hash_is_remembered_for_at_least_the_capacity_and_memory_is_bounded() {
     );
 }
 
+/// Both clocks at once.
+fn at(ms: u64) -> Now {
+    Now {
+        elapsed_ms: ms,
+        unix_ms: ms,
+    }
+}
+
 struct Following {
     tracker: Tracker,
     stats: Arc<Stats>,
@@ -67,7 +76,7 @@ impl Following {
     }
 
     fn detected(&mut self, tx: &PendingTransaction) {
-        self.tracker.pending(tx, &mut self.outcomes);
+        self.tracker.pending(tx, tx.seen_ms, &mut self.outcomes);
         self.tracker.follow(&tx.hash, 0, &mut self.outcomes);
     }
 
@@ -102,7 +111,7 @@ fn a_mined_transaction_ends_and_only_detected_ones_are_reported() {
     let mut f = Following::new(10, 1000);
     let (watched, other) = (tx(1, 1, 0), tx(2, 2, 0));
     f.detected(&watched);
-    f.tracker.pending(&other, &mut f.outcomes);
+    f.tracker.pending(&other, other.seen_ms, &mut f.outcomes);
     f.mine(7, &[&watched, &other]);
     assert_eq!(f.fates(), [Fate::Mined { block: 7 }]);
     assert_eq!((f.stats.mined.get(), f.tracker.len()), (2, 0));
@@ -130,7 +139,7 @@ fn the_one_that_is_mined_counts_though_another_was_announced_in_its_place() {
     f.mine(1, &[&first]);
     let ends = [Fate::Mined { block: 1 }, Fate::Replaced { by: first.hash }];
     assert_eq!(f.fates(), ends);
-    f.tracker.reorg(0, 0, &mut f.outcomes);
+    f.tracker.reorg(0, at(0), &mut f.outcomes);
     assert_eq!(f.fates(), [Fate::Reorged, Fate::Reorged]);
     f.mine(1, &[&second]);
     assert!(f.fates().contains(&Fate::Mined { block: 1 }));
@@ -140,8 +149,8 @@ fn the_one_that_is_mined_counts_though_another_was_announced_in_its_place() {
 fn what_was_replaced_before_it_was_detected_is_told_its_end() {
     let mut f = Following::new(10, 1000);
     let (first, second) = (tx(1, 1, 5), tx(2, 1, 5));
-    f.tracker.pending(&first, &mut f.outcomes);
-    f.tracker.pending(&second, &mut f.outcomes);
+    f.tracker.pending(&first, first.seen_ms, &mut f.outcomes);
+    f.tracker.pending(&second, second.seen_ms, &mut f.outcomes);
     f.tracker.follow(&first.hash, 0, &mut f.outcomes);
     assert_eq!(f.fates(), [Fate::Replaced { by: second.hash }]);
 }
@@ -155,10 +164,23 @@ fn a_reorg_returns_what_the_lost_blocks_held_and_it_can_be_mined_again() {
     f.mine(1, &[&kept]);
     f.mine(2, &[&undone]);
     f.fates();
-    f.tracker.reorg(1, 0, &mut f.outcomes);
+    f.tracker.reorg(1, at(0), &mut f.outcomes);
     assert_eq!(f.fates(), [Fate::Reorged]);
     f.mine(2, &[&undone]);
     assert_eq!(f.fates(), [Fate::Mined { block: 2 }]);
+}
+
+#[test]
+fn a_clock_that_is_set_forward_drops_nobody() {
+    let mut f = Following::new(10, 1000);
+    let watched = tx(1, 1, 0);
+    f.detected(&watched);
+    let stepped = Now {
+        elapsed_ms: 500,
+        unix_ms: u64::MAX,
+    };
+    f.tracker.expire(stepped, &mut f.outcomes);
+    assert_eq!((f.fates(), f.tracker.len()), (vec![], 1));
 }
 
 #[test]
@@ -166,9 +188,9 @@ fn what_is_not_heard_of_for_the_tracking_time_is_dropped() {
     let mut f = Following::new(10, 1000);
     let old = tx(1, 1, 0);
     f.detected(&old);
-    f.tracker.expire(1000, &mut f.outcomes);
+    f.tracker.expire(at(1000), &mut f.outcomes);
     assert!(f.fates().is_empty());
-    f.tracker.expire(1001, &mut f.outcomes);
+    f.tracker.expire(at(1001), &mut f.outcomes);
     assert_eq!(f.fates(), [Fate::Dropped]);
 }
 
@@ -177,12 +199,12 @@ fn what_was_given_up_is_told_to_be_mined_after_all() {
     let mut f = Following::new(10, 1000);
     let (detected, other) = (tx(1, 1, 0), tx(2, 2, 0));
     f.detected(&detected);
-    f.tracker.pending(&other, &mut f.outcomes);
-    f.tracker.expire(1002, &mut f.outcomes);
+    f.tracker.pending(&other, other.seen_ms, &mut f.outcomes);
+    f.tracker.expire(at(1002), &mut f.outcomes);
     assert_eq!((f.fates(), f.tracker.len()), (vec![Fate::Dropped], 0));
     f.mine(3, &[&detected, &other]);
     assert_eq!(f.fates(), [Fate::Mined { block: 3 }]);
-    f.tracker.expire(u64::MAX, &mut f.outcomes);
+    f.tracker.expire(at(u64::MAX), &mut f.outcomes);
     assert!(f.fates().is_empty(), "ended");
 }
 
@@ -191,8 +213,8 @@ fn what_stays_dropped_is_forgotten_after_as_long_again() {
     let mut f = Following::new(10, 1000);
     let lost = tx(1, 1, 0);
     f.detected(&lost);
-    f.tracker.expire(1001, &mut f.outcomes);
-    f.tracker.expire(2001, &mut f.outcomes);
+    f.tracker.expire(at(1001), &mut f.outcomes);
+    f.tracker.expire(at(2001), &mut f.outcomes);
     assert_eq!(f.fates(), [Fate::Dropped]);
     f.mine(3, &[&lost]);
     assert!(f.fates().is_empty());
@@ -203,7 +225,8 @@ fn what_stays_dropped_is_forgotten_after_as_long_again() {
 fn a_flood_of_pending_transactions_forgets_the_oldest_and_counts_it() {
     let mut f = Following::new(100, u64::MAX);
     for n in 0..1_000 {
-        f.tracker.pending(&tx(n, 1, n), &mut f.outcomes);
+        f.tracker
+            .pending(&tx(n, 1, n), tx(n, 1, n).seen_ms, &mut f.outcomes);
     }
     assert_eq!((f.tracker.len(), f.stats.untracked.get()), (100, 900));
 }
@@ -323,15 +346,15 @@ fn answer(callee: u8, code: &[u8]) -> CodeAnswer {
     }
 }
 
-fn waiting(input: usize) -> Waiting {
-    Waiting {
+fn waiting(input: usize) -> AwaitsCode {
+    AwaitsCode {
         tx: PendingTransaction {
             input: vec![0; input],
             ..Default::default()
         },
         row: [0.0; FEATURES],
         fingerprint: 0,
-        raw: None,
+        original: None,
         arrived: Instant::now(),
     }
 }
@@ -344,7 +367,12 @@ fn whoever_waits_goes_on_waiting_until_there_is_code() {
     assert_eq!(codes.lookup(&callee, 0), Lookup::Unknown);
     codes.wait(callee, waiting(4));
     assert!(codes.insert(&answer(1, &[]), &contacts, 1).is_empty());
-    assert_eq!(codes.lookup(&callee, 1), Lookup::Empty);
+    assert_eq!(
+        codes.lookup(&callee, 1),
+        Lookup::StillEmpty,
+        "asked on this head"
+    );
+    assert_eq!(codes.lookup(&callee, 2), Lookup::Empty);
     assert_eq!(codes.awaited().collect::<Vec<_>>(), [&callee]);
     assert_eq!(
         codes.insert(&answer(1, &[0x60, 0x00]), &contacts, 2).len(),

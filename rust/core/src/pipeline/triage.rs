@@ -1,182 +1,250 @@
-//! Triage: what is simulated, and what waits for its simulation.
+//! Triage: what is simulated, and what becomes of it.
+//!
+//! A state machine. What happened goes in ([`Triage::judged`], [`Event`]), what is to be done comes out ([`Action`]); it has
+//! no clock, no thread and no node of its own, so that a replay does what was done live.
+//!
+//! ```text
+//! judged ─► Running ─┬─ an attack ─────────────────────────► emitted
+//!            ▲  ▲    ├─ harmless, touches a contract ─► Harmless ─ another state ─► Running
+//!            │  │    ├─ no verdict ──► PutOff ─ a little later ─► Running
+//!            │  │    └─ of no interest, or its nonce is used ─► dropped
+//! ```
 
-mod predecessors;
+mod parked;
+mod policy;
+pub mod predecessors;
+mod suspicion;
 #[cfg(test)]
 mod tests;
 
 use super::dedup::Dedup;
-use super::judge::{Slot, held};
+use super::slot::Slot;
 use crate::chain::MinedTransaction;
-use crate::config::{Executor, SimulationConfig};
-use crate::evidence::{Executed, Failure, FailureKind, RecordedSimulation, Simulation};
-use crate::simulate::evm::backend::Local;
-use crate::simulate::judge::simulator::{Simulator, Step, Unfinished};
-use crate::simulate::pool::Pool;
-use crate::simulate::pool::suspect::{Earlier, Suspect};
-use crate::simulate::state::keeper::Keeper;
+use crate::evidence::{
+    Authenticity, DoneSimulation, Failure, FailureKind, Simulation, SimulationStatus,
+};
+use crate::simulate::pool::suspect::{Earlier, Key, Suspect};
 use crate::stats::Stats;
-use crate::tx::PendingTransaction;
 use alloy_primitives::{Address, B256};
 use hashbrown::HashMap;
+use parked::Parked;
+pub use policy::{Alarm, Policy};
 use predecessors::{Predecessors, unite};
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use suspicion::{Phase, Suspicion};
 
 /// Suspects remembered, so that none is simulated twice.
 const TRIAGED: usize = 1 << 14;
 /// Suspects of a replay that wait for what was recorded, at the most.
-const WAITING: usize = 4_096;
-/// Harmless ones remembered, and how many of them are looked at again with each head.
-const HARMLESS: usize = 256;
-const HARMLESS_BYTES: usize = 16 << 20;
-const HARMLESS_PER_SENDER: usize = 16;
+const RUNNING: usize = 4_096;
+/// Harmless ones looked at again with each state, and those that are tried again at once.
 const AGAIN: usize = 32;
-/// How often what had no verdict for want of time, room or state is tried again at once, and after which pause.
+/// How often what had no verdict for want of time, room or state is tried again soon, and after which pause.
 const RETRIES: u32 = 3;
 const PAUSE_MS: u64 = 500;
-/// Why a replay has no simulation of what waited for one.
-const NOT_CAPTURED: &str = "not in the capture";
 /// How much longer than the deadline a result may be on its way to the pipeline.
 const GRACE_MS: u64 = 5_000;
-/// A replay has no hurry: what the capture says was done in time is done.
-const REPLAY: Duration = Duration::from_secs(60);
 
-/// What runs beside a live pipeline.
-pub struct Live {
-    pub pool: Pool,
-    pub keeper: Keeper,
+/// What happened.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A simulation came to its end.
+    Verdict {
+        key: Key,
+        simulation: Box<Simulation>,
+        took_us: f64,
+        identity: Identity,
+    },
+    /// A suspect has no simulation.
+    Failed { key: Key, failure: Failure },
+    /// The state of another head is there: what is harmless on one need not be so on the next.
+    State,
+    /// A block has these: their nonces are used.
+    Mined(&'a [MinedTransaction]),
+    /// In a replay: the recording has a simulation of this hash.
+    Recorded(B256),
+    /// Time went on.
+    Time,
+    /// Nobody simulates any more.
+    End,
 }
 
-/// A transaction whose simulation is under way.
-pub struct Waiting {
-    /// As it was judged.
+/// Who a suspect turned out to be, where that was looked at.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Identity {
+    pub authenticity: Authenticity,
+    /// Who signed it.
+    pub signer: Option<Address>,
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub enum Action {
+    /// Has it simulated. [`Event::Verdict`] or [`Event::Failed`] follows.
+    Submit(Suspect),
+    /// It is an attack.
+    Emit(Box<Emission>),
+    /// Judges anew who calls what is now known to be created here, and came before its creation.
+    JudgeCallers(Address),
+}
+
+/// A detection in the making.
+#[derive(Debug)]
+pub struct Emission {
     pub slot: Slot,
+    /// Of the model.
     pub probability: f32,
+    /// The verdict.
     pub score: f32,
-    due_ms: u64,
-    retries: u32,
-    /// Without what comes before it, which may be there to use up its time.
-    alone: bool,
-    /// A block has it, or another one in its place.
-    mined: bool,
-    /// The state that was the newest when it was passed on.
-    state: u64,
-    /// In a replay: what came before it when it was passed on.
-    before: Vec<Earlier>,
+    pub simulation: SimulationStatus,
 }
 
-pub struct Simulations {
-    config: SimulationConfig,
-    threshold: f32,
-    /// Absent in a replay: a capture has the results.
-    live: Option<Live>,
-    simulator: Simulator,
-    waiting: HashMap<B256, Waiting>,
-    order: VecDeque<B256>,
-    /// Passed on, and of these with a verdict: their contents' fingerprints.
-    triaged: Dedup<u64>,
-    judged: Dedup<u64>,
-    predecessors: Predecessors,
+/// What becomes of a judged transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Course {
+    /// It waits for its simulation, or has its verdict: the first stage's judgement is not the last word.
+    Held,
+    /// The first stage's judgement stands.
+    Passed,
+}
+
+pub struct Triage {
+    policy: Policy,
+    suspects: HashMap<Key, Suspicion>,
+    /// Those that run, by when a result is overdue. Who went on meanwhile leaves its place behind.
+    running: VecDeque<(u64, Key)>,
     /// Found harmless though they touch a monitored contract: what they do may change with the state, until they are mined.
-    harmless: VecDeque<Waiting>,
-    /// How many states there were, how many of them are still to be looked at on this one, and the one that is.
+    harmless: Parked,
+    /// Without a verdict though they touch a monitored contract, to be tried again when they are due.
+    put_off: Parked,
+    /// Passed on before, and of these with a verdict.
+    triaged: Dedup<(), Key>,
+    concluded: Dedup<(), Key>,
+    /// Whose contents are what their hash says, by fingerprint: others under that hash are a lie.
+    proven: Dedup<u64>,
+    predecessors: Predecessors,
+    /// How many states there were, how many looks are left on this one, and who is looked at.
     state: u64,
     looks: usize,
-    looked_at: Option<B256>,
-    /// Without a verdict though they touch a monitored contract, to be tried again when they are due.
-    put_off: VecDeque<Waiting>,
+    looked_at: Option<Key>,
     stats: Arc<Stats>,
 }
 
-impl Simulations {
-    /// `detection_threshold`: from this score on everything is simulated.
-    pub fn new(
-        config: &SimulationConfig,
-        detection_threshold: f32,
-        simulator: Simulator,
-        live: Option<Live>,
-        stats: Arc<Stats>,
-    ) -> Self {
+impl Triage {
+    pub fn new(policy: Policy, stats: Arc<Stats>) -> Self {
         Self {
-            config: config.clone(),
-            threshold: config.threshold.min(detection_threshold),
-            live,
-            simulator,
-            waiting: HashMap::new(),
-            order: VecDeque::new(),
+            policy,
+            suspects: HashMap::new(),
+            running: VecDeque::new(),
+            harmless: Parked::default(),
+            put_off: Parked::default(),
             triaged: Dedup::new(TRIAGED),
+            concluded: Dedup::new(TRIAGED),
+            proven: Dedup::new(TRIAGED),
             predecessors: Predecessors::default(),
-            harmless: VecDeque::new(),
             state: 0,
             looks: 0,
             looked_at: None,
-            put_off: VecDeque::new(),
-            judged: Dedup::new(TRIAGED),
             stats,
         }
     }
 
-    pub fn head(&self, number: u64, hash: B256) {
-        if let Some(live) = &self.live {
-            live.keeper.head(number, hash);
-        }
-    }
-
-    /// Whether a judged transaction is to be simulated: it touches a monitored contract, or calls what a pending creation
-    /// with such a contact will create, or its score is suspicious, or the code that it runs is young. Answers no for what
-    /// was simulated before.
-    pub fn wants(&mut self, slot: &mut Slot, score: f32) -> bool {
-        let age = match self.inherit(slot) {
-            true => Some(0),
-            false => slot.callee_age(),
-        };
-        let contact = !slot.contacts.is_empty();
-        let young = self.simulator.watches()
-            && self.config.young_blocks > 0
-            && age.is_some_and(|age| age <= self.config.young_blocks);
-        if !contact && score < self.threshold && !young {
-            if slot.tx.to.is_none() {
-                self.remember(slot, Arc::new(slot.tx.clone()));
-            }
-            return false;
-        }
-        let before = self.triaged.insert(slot.tx.hash, slot.fingerprint);
-        // What had no verdict has another chance now that its callee's code is there.
-        if before.is_some_and(|before| before != slot.fingerprint || !slot.again) {
-            return false;
-        }
-        let counter = match contact {
-            true => &self.stats.triaged_contact,
-            false if score >= self.threshold => &self.stats.triaged_score,
-            false => &self.stats.triaged_young,
-        };
-        counter.add(1);
-        true
-    }
-
-    /// Whether it has its verdict, or waits for it: then a second judgement of the first stage is only remembered. Of two
-    /// contents under one hash, the second one is neither.
-    pub fn awaits(&mut self, slot: &mut Slot, probability: f32, score: f32) -> bool {
+    /// A transaction was judged by the first stage, perhaps not for the first time. Takes it out of `slot` where it is
+    /// passed on.
+    pub fn judged(
+        &mut self,
+        slot: &mut Slot,
+        probability: f32,
+        score: f32,
+        now_ms: u64,
+        out: &mut Vec<Action>,
+    ) -> Course {
         let created = self.inherit(slot);
-        if self.judged.get(&slot.tx.hash) == Some(slot.fingerprint) {
-            return true;
+        let key = slot.key();
+        if self.concluded.get(&key).is_some() {
+            return Course::Held;
         }
-        let waiting = self.waiting.get_mut(&slot.tx.hash);
-        let Some(waiting) = waiting.filter(|w| w.slot.fingerprint == slot.fingerprint) else {
-            return false;
+        if let Some(suspicion) = self.suspects.get_mut(&key)
+            && suspicion.runs()
+        {
+            suspicion.judged_again(slot, probability, score, created);
+            return Course::Held;
+        }
+        out.extend(self.news(slot).map(Action::JudgeCallers));
+        if !self.wants(slot, score, created) {
+            return Course::Passed;
+        }
+        let suspicion = Suspicion::new(std::mem::take(slot), probability, score);
+        self.submit(suspicion, now_ms, out);
+        Course::Held
+    }
+
+    /// Milliseconds only grow.
+    pub fn handle(&mut self, event: Event, now_ms: u64, out: &mut Vec<Action>) {
+        match event {
+            Event::Verdict {
+                key,
+                simulation,
+                took_us,
+                identity,
+            } => {
+                if let Some(mut suspicion) = self.take_running(&key)
+                    && self.identify(&mut suspicion, identity)
+                {
+                    self.weigh(suspicion, *simulation, took_us, now_ms, out);
+                }
+                self.look(now_ms, out);
+            }
+            Event::Failed { key, failure } => {
+                if let Some(suspicion) = self.take_running(&key) {
+                    self.fail(suspicion, failure, Next::Try, now_ms, out);
+                }
+                self.look(now_ms, out);
+            }
+            Event::State => {
+                self.state += 1;
+                self.looks = AGAIN;
+                self.look(now_ms, out);
+            }
+            Event::Mined(transactions) => self.mined(transactions),
+            Event::Recorded(hash) => {
+                let parked = self.parked(&hash);
+                if let Some(suspicion) = parked.and_then(|key| self.unpark(&key)) {
+                    self.submit_again(suspicion, now_ms, out);
+                }
+            }
+            Event::Time => {
+                self.expire(now_ms, out);
+                // A recording says itself what was tried again.
+                if !self.policy.replay {
+                    self.retry(now_ms, out);
+                }
+            }
+            Event::End => self.expire(u64::MAX, out),
+        }
+    }
+
+    /// In a replay: the suspect of this hash that waits for what was recorded, the one that waits longest first, and all
+    /// that may have been executed before it.
+    pub fn awaits_record(&self, hash: &B256) -> Option<(&Slot, Vec<Earlier>)> {
+        let mut keys = self.running.iter().map(|(_, key)| key);
+        let of_hash =
+            |key: &&Key| key.0 == *hash && self.suspects.get(*key).is_some_and(Suspicion::runs);
+        let suspicion = self.suspects.get(keys.find(of_hash)?)?;
+        let Phase::Running { before, .. } = &suspicion.phase else {
+            return None;
         };
-        let known = waiting.slot.contacts.len();
-        unite(&mut waiting.slot.contacts, &slot.contacts);
-        // It is being executed without the creation that was announced meanwhile.
-        waiting.alone |= created && waiting.slot.contacts.len() > known;
-        if score > waiting.score {
-            (waiting.probability, waiting.score) = (probability, score);
-            waiting.slot.row = slot.row;
-            waiting.slot.matched.clone_from(&slot.matched);
-            waiting.slot.signature_score = slot.signature_score;
-        }
-        true
+        // What was announced between two tries is remembered since.
+        let mut before = before.clone();
+        before.extend(self.predecessors.before(&suspicion.slot.tx));
+        Some((&suspicion.slot, before))
+    }
+
+    /// Whether other contents are known to be what this hash stands for.
+    pub fn is_refuted(&self, slot: &Slot) -> bool {
+        let proven = self.proven.get(&slot.tx.hash);
+        proven.is_some_and(|proven| proven != slot.fingerprint)
     }
 
     /// Whether its callee is still to be created; then it touches what the creation does.
@@ -187,216 +255,295 @@ impl Simulations {
         created.is_some()
     }
 
-    /// Passes a transaction on. Who will have no simulation is answered at once; it may be another one that gives way.
-    pub fn submit(
-        &mut self,
-        slot: Slot,
-        probability: f32,
-        score: f32,
-        now_ms: u64,
-    ) -> Option<(B256, Failure)> {
-        let waiting = Waiting {
-            slot,
-            probability,
-            score,
-            due_ms: 0,
-            retries: 0,
-            alone: false,
-            mined: false,
-            state: 0,
-            before: Vec::new(),
-        };
-        self.pass_on(waiting, now_ms)
-    }
-
-    /// Passes on once more what has been before.
-    pub fn resubmit(&mut self, waiting: Waiting, now_ms: u64) -> Option<(B256, Failure)> {
-        self.stats.simulated_again.add(1);
-        self.pass_on(waiting, now_ms)
-    }
-
-    fn pass_on(&mut self, mut waiting: Waiting, now_ms: u64) -> Option<(B256, Failure)> {
-        let slot = &mut waiting.slot;
-        let hash = slot.tx.hash;
-        let tx = Arc::new(slot.tx.clone());
-        let before = self.predecessors.before(&tx);
-        slot.raw = slot.raw_copy();
-        let (raw, contact) = (slot.raw.clone(), !slot.contacts.is_empty());
-        self.remember(&waiting.slot, tx.clone());
-        // Where nothing comes before it, nothing is left out.
-        waiting.alone &= !before.is_empty();
-        waiting.due_ms = now_ms.saturating_add(self.config.deadline_ms + GRACE_MS);
-        waiting.state = self.state;
-        let left_out = waiting.alone || self.config.backend == Executor::DebugTraceCall;
-        let suspect = match &self.live {
-            Some(_) => Some(Suspect {
-                tx,
-                raw,
-                before: if left_out { Vec::new() } else { before },
-                contact,
-            }),
-            None => {
-                waiting.before = before;
-                None
+    /// Whether a judged transaction is to be simulated: it touches a monitored contract, or calls what a pending creation
+    /// with such a contact will create, or its score is suspicious, or the code that it runs is young. Answers no for what
+    /// was simulated before.
+    fn wants(&mut self, slot: &Slot, score: f32, created: bool) -> bool {
+        let Some(reason) = self.policy.reason(slot, score, created) else {
+            if slot.tx.to.is_none() {
+                let tx = Arc::new(slot.tx.clone());
+                self.predecessors
+                    .remember(tx, slot.kept_original(), &slot.contacts);
             }
+            return false;
         };
-        self.waiting.insert(hash, waiting);
-        self.order.push_back(hash);
-        match (&self.live, suspect) {
-            (Some(live), Some(suspect)) => live.pool.offer(suspect),
-            _ if self.waiting.len() > WAITING => self.overdue(u64::MAX),
-            _ => None,
+        // What had no verdict has another chance now that its callee's code is there.
+        if self.triaged.insert(slot.key(), ()).is_some() && !slot.again {
+            return false;
         }
+        reason.counter(&self.stats).add(1);
+        true
     }
 
-    fn remember(&mut self, slot: &Slot, tx: Arc<PendingTransaction>) {
+    fn submit(&mut self, mut suspicion: Suspicion, now_ms: u64, out: &mut Vec<Action>) {
+        let slot = &mut suspicion.slot;
+        let key = slot.key();
+        let tx = Arc::new(slot.tx.clone());
+        let mut before = self.predecessors.before(&tx);
+        slot.original = slot.kept_original();
+        let (original, contact) = (slot.original.clone(), !slot.contacts.is_empty());
         self.predecessors
-            .remember(tx, slot.raw_copy(), &slot.contacts);
-    }
-
-    /// What a judged creation will create, where that was not known, or not to touch what this touches.
-    pub fn news(&self, slot: &Slot) -> Option<Address> {
-        let created = slot
-            .tx
-            .to
-            .is_none()
-            .then(|| slot.tx.from.create(slot.tx.nonce));
-        created.filter(|created| self.news_of(created, &slot.contacts))
-    }
-
-    /// What a simulation teaches of its suspect: whom it touches, and, where it was executed without what comes before it,
-    /// that this is not how it will be.
-    pub fn learn(&self, waiting: &mut Waiting, mut simulation: Simulation) -> Simulation {
-        let touched = self.simulator.indices(&simulation.touched);
-        unite(&mut waiting.slot.contacts, &touched);
-        simulation.complete &= !waiting.alone;
-        simulation
-    }
-
-    /// What a simulated transaction creates: calls of it touch what this touches, too. Answers what of it was not known.
-    pub fn foresee(&mut self, created: &[Address], contacts: &[u16]) -> Vec<Address> {
-        let created = created.iter().copied();
-        let created: Vec<_> = created
-            .filter(|address| self.news_of(address, contacts))
-            .collect();
-        for address in &created {
-            self.predecessors.foresee(*address, contacts);
+            .remember(tx.clone(), original.clone(), &slot.contacts);
+        // Where nothing comes before it, nothing is left out.
+        suspicion.alone &= !before.is_empty();
+        let recorded = match self.policy.replay {
+            true => std::mem::take(&mut before),
+            false => Vec::new(),
+        };
+        if suspicion.alone || self.policy.one_at_a_time {
+            before.clear();
         }
-        created
+        let due_ms = now_ms.saturating_add(self.policy.deadline_ms + GRACE_MS);
+        suspicion.phase = Phase::Running {
+            due_ms,
+            state: self.state,
+            before: recorded,
+        };
+        self.harmless.remove(&key);
+        self.put_off.remove(&key);
+        self.suspects.insert(key, suspicion);
+        self.running.push_back((due_ms, key));
+        out.push(Action::Submit(Suspect {
+            fingerprint: key.1,
+            tx,
+            original,
+            before,
+            contact,
+        }));
+        if self.policy.replay && self.running.len() > RUNNING {
+            self.give_way(now_ms, out);
+        }
     }
 
-    fn news_of(&self, created: &Address, contacts: &[u16]) -> bool {
-        let known = self.predecessors.creates(created);
-        !known.is_some_and(|known| contacts.iter().all(|contact| known.contains(contact)))
+    fn submit_again(&mut self, suspicion: Suspicion, now_ms: u64, out: &mut Vec<Action>) {
+        self.stats.simulated_again.add(1);
+        self.submit(suspicion, now_ms, out);
     }
 
-    /// The next one whose result is overdue at `now_ms`: in a replay, what the capture has no simulation of.
-    pub fn overdue(&mut self, now_ms: u64) -> Option<(B256, Failure)> {
-        while let Some(hash) = self.order.front().copied() {
-            match self.waiting.get(&hash) {
-                Some(waiting) if waiting.due_ms >= now_ms => return None,
-                Some(_) => {
-                    self.order.pop_front();
-                    let (kind, reason) = match self.live {
-                        Some(_) => (FailureKind::Deadline, "no result in time"),
-                        None => (FailureKind::NotReady, NOT_CAPTURED),
-                    };
-                    return Some((hash, Failure::new(kind, reason)));
-                }
-                None => self.order.pop_front(),
+    fn take_running(&mut self, key: &Key) -> Option<Suspicion> {
+        self.looked_at.take_if(|looked_at| looked_at == key);
+        let runs = self.suspects.get(key).is_some_and(Suspicion::runs);
+        runs.then(|| self.suspects.remove(key)).flatten()
+    }
+
+    /// Takes in who it is. Answers no where it is a lie: the truth under its hash is known.
+    fn identify(&mut self, suspicion: &mut Suspicion, identity: Identity) -> bool {
+        let slot = &mut suspicion.slot;
+        slot.authenticity = identity.authenticity;
+        slot.tx.from = identity.signer.unwrap_or(slot.tx.from);
+        if identity.authenticity == Authenticity::Proven {
+            self.proven.insert(slot.tx.hash, slot.fingerprint);
+        }
+        !self.is_refuted(&suspicion.slot)
+    }
+
+    /// What a simulation amounts to.
+    fn weigh(
+        &mut self,
+        mut suspicion: Suspicion,
+        mut simulation: Simulation,
+        took_us: f64,
+        now_ms: u64,
+        out: &mut Vec<Action>,
+    ) {
+        self.stats.simulated.add(1);
+        let slot = &mut suspicion.slot;
+        unite(
+            &mut slot.contacts,
+            &self.policy.indices(&simulation.touched),
+        );
+        // Executed without what comes before it, this is not how it will be.
+        simulation.complete &= !suspicion.alone;
+        let foreseen = self.foresee(&simulation.created, &slot.contacts);
+        out.extend(foreseen.into_iter().map(Action::JudgeCallers));
+        let decides = simulation.decides();
+        let first = decides && self.concluded.insert(slot.key(), ()).is_none();
+        let (contact, stage_one) = (!slot.contacts.is_empty(), suspicion.score);
+        // A rule of full weight asks for no proof.
+        let certain = f32::from(u8::from(slot.signature_score >= 1.0));
+        let score = simulation.verdict(stage_one).max(certain);
+        if self.policy.alarm.sounds(contact, score) {
+            let done = DoneSimulation {
+                simulation,
+                took_us,
             };
+            let status = SimulationStatus::Done(Box::new(done));
+            out.push(suspicion.emission(score, status));
+            return;
         }
-        None
+        // Once, however often it is looked at.
+        if first && self.policy.alarm.sounds(contact, stage_one) {
+            self.stats.exonerated.add(1);
+        }
+        match suspicion.alone && !decides {
+            _ if !contact => {}
+            true => self.put_off(suspicion, true, now_ms),
+            false => self.keep(suspicion),
+        }
     }
 
-    /// It has a verdict, whatever the first stage may still learn; answers whether it is its first.
-    pub fn conclude(&mut self, waiting: &Waiting) -> bool {
-        let Slot {
-            tx, fingerprint, ..
-        } = &waiting.slot;
-        self.judged.insert(tx.hash, *fingerprint).is_none()
+    /// What it amounts to that there is no simulation.
+    fn fail(
+        &mut self,
+        suspicion: Suspicion,
+        failure: Failure,
+        next: Next,
+        now_ms: u64,
+        out: &mut Vec<Action>,
+    ) {
+        self.stats.simulation_failures.add(failure.kind);
+        let contact = !suspicion.slot.contacts.is_empty();
+        let score = failure.verdict(contact, suspicion.score);
+        let contact = contact || failure.touched;
+        if self.policy.alarm.sounds(contact, score) {
+            out.push(suspicion.emission(score, SimulationStatus::Failed(failure)));
+            return;
+        }
+        if !contact || failure.kind == FailureKind::Budget {
+            return;
+        }
+        match next {
+            // For what is recorded later.
+            Next::Wait => self.keep(suspicion),
+            // The next try was recorded, too.
+            Next::Try if self.policy.replay => self.submit_again(suspicion, now_ms, out),
+            Next::Try => self.put_off(suspicion, failure.kind.was_executed(), now_ms),
+        }
     }
 
-    /// Remembers what was found harmless, to look at it again with each head.
-    pub fn keep(&mut self, mut waiting: Waiting) {
-        waiting.alone = false;
-        remember(&mut self.harmless, waiting);
+    /// Those whose result is overdue: in a replay, what the recording has no simulation of.
+    fn expire(&mut self, now_ms: u64, out: &mut Vec<Action>) {
+        while let Some((due_ms, key)) = self.running.front().copied() {
+            let waits = self.suspects.get(&key).is_some_and(|s| s.is_due_at(due_ms));
+            if waits && due_ms >= now_ms {
+                break;
+            }
+            self.running.pop_front();
+            if waits {
+                self.end_without_result(&key, now_ms, out);
+            }
+        }
     }
 
-    /// Remembers what had no verdict, to try again soon, and after some times with each head: nobody gets past the
+    /// Too many wait for what was recorded: the oldest gives way.
+    fn give_way(&mut self, now_ms: u64, out: &mut Vec<Action>) {
+        while self.running.len() > RUNNING
+            && let Some((due_ms, key)) = self.running.pop_front()
+        {
+            if self.suspects.get(&key).is_some_and(|s| s.is_due_at(due_ms)) {
+                self.end_without_result(&key, now_ms, out);
+            }
+        }
+    }
+
+    fn end_without_result(&mut self, key: &Key, now_ms: u64, out: &mut Vec<Action>) {
+        let (kind, reason, next) = match self.policy.replay {
+            true => (FailureKind::NotReady, "not in the capture", Next::Wait),
+            false => (FailureKind::Deadline, "no result in time", Next::Try),
+        };
+        if let Some(suspicion) = self.take_running(key) {
+            self.fail(suspicion, Failure::new(kind, reason), next, now_ms, out);
+        }
+    }
+
+    /// Remembers what was found harmless, to look at it again with each state.
+    fn keep(&mut self, mut suspicion: Suspicion) {
+        if let Phase::Running { state, .. } = suspicion.phase {
+            suspicion.phase = Phase::Harmless { state };
+        }
+        suspicion.alone = false;
+        self.park(suspicion);
+    }
+
+    /// Remembers what had no verdict, to try again soon, and after some times with each state: nobody gets past the
     /// simulation by keeping it busy for a moment. What was executed in vain is executed alone the next time, and the other
     /// way round.
-    pub fn put_off(&mut self, mut waiting: Waiting, executed: bool, now_ms: u64) {
-        waiting.retries += 1;
-        waiting.alone ^= executed;
-        waiting.due_ms = now_ms.saturating_add(PAUSE_MS);
-        match waiting.retries <= RETRIES {
-            true => remember(&mut self.put_off, waiting),
-            false => self.keep(waiting),
+    fn put_off(&mut self, mut suspicion: Suspicion, executed: bool, now_ms: u64) {
+        suspicion.retries += 1;
+        suspicion.alone ^= executed;
+        if suspicion.retries > RETRIES {
+            return self.keep(suspicion);
+        }
+        suspicion.phase = Phase::PutOff {
+            due_ms: now_ms.saturating_add(PAUSE_MS),
+        };
+        self.park(suspicion);
+    }
+
+    fn park(&mut self, suspicion: Suspicion) {
+        // It would only be looked at in vain.
+        if suspicion.mined {
+            return;
+        }
+        let queue = match suspicion.phase {
+            Phase::PutOff { .. } => &mut self.put_off,
+            _ => &mut self.harmless,
+        };
+        let key = suspicion.slot.key();
+        let gave_way = queue.add(key, suspicion.slot.tx.from, suspicion.bytes());
+        self.suspects.insert(key, suspicion);
+        for key in gave_way {
+            self.suspects.remove(&key);
         }
     }
 
-    /// Remembers what was found harmless where that was without what comes before it: that is not how it will be.
-    pub fn keep_or_put_off(&mut self, waiting: Waiting, decides: bool, now_ms: u64) {
-        match waiting.alone && !decides {
-            true => self.put_off(waiting, true, now_ms),
-            false => self.keep(waiting),
-        }
+    fn unpark(&mut self, key: &Key) -> Option<Suspicion> {
+        self.harmless.remove(key);
+        self.put_off.remove(key);
+        self.suspects.remove(key)
     }
 
-    /// In a replay: what was recorded without a verdict waits for what was recorded of the next try; where nothing was, for
-    /// a later look. Answers who gives way.
-    pub fn await_next(
-        &mut self,
-        waiting: Waiting,
-        failure: &Failure,
-        now_ms: u64,
-    ) -> Option<(B256, Failure)> {
-        if failure.reason == NOT_CAPTURED {
-            self.keep(waiting);
-            return None;
+    /// The parked suspect of this hash, where none of it runs.
+    fn parked(&self, hash: &B256) -> Option<Key> {
+        let parked = self.harmless.keys().chain(self.put_off.keys());
+        let mut of_hash = parked.filter(|key| key.0 == *hash);
+        let key = of_hash.next().copied()?;
+        self.awaits_record(hash).is_none().then_some(key)
+    }
+
+    /// Has the next harmless one looked at, the longest ago first; none while one is looked at: new suspects do not wait
+    /// for the old ones.
+    fn look(&mut self, now_ms: u64, out: &mut Vec<Action>) {
+        if self.looks == 0 || self.looked_at.is_some() {
+            return;
         }
-        self.resubmit(waiting, now_ms)
+        let (state, suspects) = (self.state, &self.suspects);
+        let stale = |key: &&Key| suspects.get(*key).is_some_and(|s| s.is_older_than(state));
+        let Some(next) = self.harmless.keys().find(stale).copied() else {
+            return;
+        };
+        let Some(suspicion) = self.unpark(&next) else {
+            return;
+        };
+        self.looks -= 1;
+        self.looked_at = Some(next);
+        self.submit_again(suspicion, now_ms, out);
     }
 
     /// Some of those whose next try is due.
-    pub fn due(&mut self, now_ms: u64) -> Vec<Waiting> {
-        let due = self.put_off.iter();
-        let due = due.take(AGAIN).take_while(|one| one.due_ms <= now_ms);
-        let count = due.count();
-        self.put_off.drain(..count).collect()
-    }
-
-    /// There is another state: what is harmless on one need not be so on the next.
-    pub fn look_again(&mut self) {
-        self.state += 1;
-        self.looks = AGAIN;
-    }
-
-    /// The next harmless one to look at again, longest ago first; none while one is looked at: new suspects do not wait
-    /// for the old ones.
-    pub fn next_look(&mut self) -> Option<Waiting> {
-        if self.looks == 0 || self.looked_at.is_some() {
-            return None;
+    fn retry(&mut self, now_ms: u64, out: &mut Vec<Action>) {
+        let suspects = &self.suspects;
+        let due = |key: &&Key| match suspects.get(*key).map(|s| &s.phase) {
+            Some(Phase::PutOff { due_ms }) => *due_ms <= now_ms,
+            _ => true,
+        };
+        let due: Vec<_> = self
+            .put_off
+            .keys()
+            .take(AGAIN)
+            .take_while(due)
+            .copied()
+            .collect();
+        for key in due {
+            if let Some(suspicion) = self.unpark(&key) {
+                self.submit_again(suspicion, now_ms, out);
+            }
         }
-        let mut harmless = self.harmless.iter();
-        let next = harmless.position(|waiting| waiting.state != self.state)?;
-        let next = self.harmless.remove(next)?;
-        self.looks -= 1;
-        self.looked_at = Some(next.slot.tx.hash);
-        Some(next)
     }
 
-    /// In a replay: the harmless one that the capture says was looked at again.
-    pub fn recall(&mut self, hash: &B256) -> Option<Waiting> {
-        let is_it = |waiting: &Waiting| waiting.slot.tx.hash == *hash;
-        let position = self.harmless.iter().position(is_it)?;
-        self.harmless.remove(position)
-    }
-
-    /// A block has these: too late for a look at them, or at what they stand in place of.
-    pub fn mined(&mut self, transactions: &[MinedTransaction]) {
-        if self.harmless.is_empty() && self.put_off.is_empty() && self.waiting.is_empty() {
+    /// Too late for a look at these, or at what they stand in place of.
+    fn mined(&mut self, transactions: &[MinedTransaction]) {
+        if self.suspects.is_empty() {
             return;
         }
         let mut last = HashMap::<Address, u64>::new();
@@ -404,96 +551,47 @@ impl Simulations {
             let nonce = last.entry(mined.from).or_default();
             *nonce = mined.nonce.max(*nonce);
         }
-        let over = |waiting: &Waiting| {
-            let tx = &waiting.slot.tx;
-            last.get(&tx.from).is_some_and(|nonce| tx.nonce <= *nonce)
-        };
-        self.harmless.retain(|waiting| !over(waiting));
-        self.put_off.retain(|waiting| !over(waiting));
-        for waiting in self.waiting.values_mut() {
-            waiting.mined |= over(waiting);
-        }
+        let (harmless, put_off) = (&mut self.harmless, &mut self.put_off);
+        self.suspects.retain(|key, suspicion| {
+            let tx = &suspicion.slot.tx;
+            let over = last.get(&tx.from).is_some_and(|nonce| tx.nonce <= *nonce);
+            suspicion.mined |= over;
+            if over && !suspicion.runs() {
+                harmless.remove(key);
+                put_off.remove(key);
+                return false;
+            }
+            true
+        });
     }
 
-    /// Ends the waiting of one.
-    pub fn take(&mut self, hash: &B256) -> Option<Waiting> {
-        self.looked_at.take_if(|looked_at| looked_at == hash);
-        self.waiting.remove(hash)
+    /// What a judged creation will create, where that was not known, or not to touch what this touches.
+    fn news(&self, slot: &Slot) -> Option<Address> {
+        let creates = slot.tx.to.is_none();
+        let created = creates.then(|| slot.tx.from.create(slot.tx.nonce));
+        created.filter(|created| self.is_news(created, &slot.contacts))
     }
 
-    /// Does again what a capture recorded; `None` for what nobody waits for.
-    pub fn replay(&mut self, record: &RecordedSimulation) -> Option<Result<Simulation, Failure>> {
-        let waiting = self.waiting.get(&record.hash)?;
-        if let Some(failure) = &record.failure {
-            return Some(Err(failure.clone()));
+    /// What a simulated transaction creates: calls of it touch what this touches, too. Answers what of it was not known.
+    fn foresee(&mut self, created: &[Address], contacts: &[u16]) -> Vec<Address> {
+        let news = created.iter().copied();
+        let news: Vec<_> = news.filter(|at| self.is_news(at, contacts)).collect();
+        for address in &news {
+            self.predecessors.foresee(*address, contacts);
         }
-        let unreadable = |reason: String| Failure::new(FailureKind::State, reason);
-        let Some(executed) = &record.executed else {
-            return Some(Err(unreadable("an empty record".into())));
-        };
-        // What was announced between two tries is remembered since.
-        let mut before = waiting.before.clone();
-        before.extend(self.predecessors.before(&waiting.slot.tx));
-        let done = execute(&mut self.simulator, &waiting.slot, &before, executed);
-        Some(done.map_err(|error| match error {
-            Unfinished::State(error) => error.into(),
-            Unfinished::Failed(failure) => failure,
-        }))
+        news
+    }
+
+    fn is_news(&self, created: &Address, contacts: &[u16]) -> bool {
+        let known = self.predecessors.creates(created);
+        !known.is_some_and(|known| contacts.iter().all(|contact| known.contains(contact)))
     }
 }
 
-/// The oldest give way, by number and by bytes, and first those of the same sender.
-fn remember(queue: &mut VecDeque<Waiting>, waiting: Waiting) {
-    if waiting.mined {
-        return;
-    }
-    queue.retain(|other| other.slot.tx.hash != waiting.slot.tx.hash);
-    let sender = waiting.slot.tx.from;
-    let all = queue.iter().enumerate();
-    let mut of_sender = all.filter(|(_, other)| other.slot.tx.from == sender);
-    if let Some((oldest, _)) = of_sender.next()
-        && of_sender.count() + 1 >= HARMLESS_PER_SENDER
-    {
-        queue.remove(oldest);
-    }
-    queue.push_back(waiting);
-    let bytes = |waiting: &Waiting| held(&waiting.slot.tx, waiting.slot.raw.as_ref());
-    let mut held: usize = queue.iter().map(bytes).sum();
-    while (queue.len() > HARMLESS || held > HARMLESS_BYTES)
-        && let Some(oldest) = queue.pop_front()
-    {
-        held -= bytes(&oldest);
-    }
-}
-
-fn execute(
-    simulator: &mut Simulator,
-    slot: &Slot,
-    before: &[Earlier],
-    executed: &Executed,
-) -> Result<Simulation, Unfinished> {
-    let environment = executed
-        .environment()
-        .map_err(|reason| Unfinished::Failed(Failure::new(FailureKind::State, reason)))?;
-    let (state, deadline) = (executed.state(), Instant::now() + REPLAY);
-    let known = |hash| before.iter().find(|earlier| earlier.tx.hash == hash);
-    let steps = executed.before().iter().map(|one| {
-        let tx = &known(one.hash)?.tx;
-        Some(Step {
-            tx,
-            extras: &one.extras,
-        })
-    });
-    let Some(mut steps) = steps.collect::<Option<Vec<_>>>() else {
-        let said = "a transaction before it is not in the capture";
-        return Err(Unfinished::Failed(Failure::new(
-            FailureKind::NotReady,
-            said,
-        )));
-    };
-    steps.push(Step {
-        tx: &slot.tx,
-        extras: executed.extras(),
-    });
-    simulator.simulate(&Local(&state), &environment, &steps, deadline)
+/// What follows where there was no simulation.
+enum Next {
+    /// Another try.
+    Try,
+    /// Whatever is recorded of it.
+    Wait,
 }

@@ -14,14 +14,17 @@ use super::state::keeper::Neighbourhood;
 use super::state::prefetch::Prefetch;
 use super::state::{RecordedState, Recording, Snapshot, StateError, prefetch};
 use crate::config::{Executor, SimulationConfig};
-use crate::evidence::{Before, Executed, Failure, FailureKind, RecordedSimulation, Simulated};
+use crate::evidence::{
+    Authenticity, Before, Executed, Failure, FailureKind, RecordedSimulation, Simulated,
+};
 use crate::inbox::Item;
 use crate::inbox::queue::ItemSender;
 use crate::node::Asker;
 use crate::stats::Stats;
 use crate::thread::{busy, give_way};
 use crate::tx::Extras;
-use alloy_primitives::B256;
+use crate::wire::Original;
+use alloy_primitives::{Address, B256};
 use bytes::Bytes;
 use queue::{Queue, Room};
 use revm::DatabaseRef;
@@ -30,7 +33,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
-use suspect::Suspect;
+use suspect::{Key, Suspect};
 
 /// Bytes of fetched state that may wait.
 const FETCHED: usize = 64 << 20;
@@ -47,6 +50,10 @@ const ATTEMPTS: u32 = 4;
 /// A suspect on its way.
 pub struct Job {
     suspect: Suspect,
+    /// As it was told: whose quota it takes.
+    sender: Address,
+    authenticity: Authenticity,
+    signer: Option<Address>,
     /// Of the transactions before it and its own, read at the first attempt.
     extras: Option<Vec<Extras>>,
     since: Instant,
@@ -63,6 +70,10 @@ pub struct Job {
 impl Job {
     fn new(suspect: Suspect, since: Instant, deadline: Instant) -> Self {
         Self {
+            sender: suspect.tx.from,
+            // What came without its JSON was checked where it was read.
+            authenticity: Authenticity::Proven,
+            signer: None,
             suspect,
             extras: None,
             since,
@@ -74,19 +85,27 @@ impl Job {
         }
     }
 
-    /// Reads what is in the JSON of the suspect and of what comes before it, once.
-    fn read_extras(&mut self) -> Result<(), String> {
+    /// Reads what is in the JSON of the suspect and of what comes before it, once: also whether it is what its hash says.
+    fn read_originals(&mut self) -> Result<(), String> {
         if self.extras.is_some() {
             return Ok(());
         }
-        let read = |raw: Option<(Bytes, bool)>| match raw {
-            Some((json, is_notification)) => Extras::of_json(&json, is_notification),
+        let suspect = &mut self.suspect;
+        if let Some(original) = &suspect.original {
+            (self.authenticity, self.signer) = original.prove(&suspect.tx);
+        }
+        // Who lies about the sender alone would make an attack fail here.
+        if let Some(signer) = self.signer.filter(|signer| *signer != suspect.tx.from) {
+            Arc::make_mut(&mut suspect.tx).from = signer;
+        }
+        let read = |original: Option<Original>| match original {
+            Some(original) => original.extras(),
             None => Ok(Extras::default()),
         };
-        let raws = self.suspect.before.iter_mut();
-        let raws = raws.map(|earlier| earlier.raw.take());
-        let raws = raws.chain([self.suspect.raw.take()]);
-        self.extras = Some(raws.map(read).collect::<Result<_, _>>()?);
+        let originals = suspect.before.iter_mut();
+        let originals = originals.map(|earlier| earlier.original.take());
+        let originals = originals.chain([suspect.original.take()]);
+        self.extras = Some(originals.map(read).collect::<Result<_, _>>()?);
         Ok(())
     }
 
@@ -178,7 +197,7 @@ impl Pool {
 
     /// Has a suspect simulated. Never waits, and always has an answer: an item later, or now who will have none. That is
     /// the suspect itself, or an older one that gives way to it.
-    pub fn offer(&self, suspect: Suspect) -> Option<(B256, Failure)> {
+    pub fn offer(&self, suspect: Suspect) -> Option<(Key, Failure)> {
         let now = Instant::now();
         let job = Job::new(suspect, now, now + self.deadline);
         let (job, kind) = match self.shared.queue.offer(job, self.room) {
@@ -186,7 +205,7 @@ impl Pool {
             Ok(Some(other)) => (other, FailureKind::Queue),
             Err(refused) => *refused,
         };
-        Some((job.suspect.tx.hash, refused(kind)))
+        Some((job.suspect.key(), refused(kind)))
     }
 }
 
@@ -209,21 +228,22 @@ impl Shared {
     fn work(self: Arc<Self>, mut simulator: Simulator) {
         give_way();
         while let Some(job) = self.queue.next() {
-            let tx = job.suspect.tx.clone();
+            let (key, sender) = (job.suspect.key(), job.sender);
             let attempt = AssertUnwindSafe(|| self.attempt(&mut simulator, job));
             if std::panic::catch_unwind(attempt).is_err() {
                 // Our own mistake, which an attacker may have found: the next suspect is judged all the same.
-                self.queue.end(&tx.from);
+                self.queue.end(&sender);
                 let mut failure = Failure::new(FailureKind::Budget, "internal error");
                 failure.touched = true;
-                self.tell(tx.hash, Instant::now(), Err(failure), None);
+                let identity = (Authenticity::Unproven, None);
+                self.tell(key, identity, Instant::now(), Err(failure), None);
             }
         }
     }
 
     /// Executes a job on what is known of the state; where that does not do, has the rest fetched and puts it off.
     fn attempt(self: &Arc<Self>, simulator: &mut Simulator, mut job: Job) {
-        if let Err(reason) = job.read_extras() {
+        if let Err(reason) = job.read_originals() {
             let failure = Failure::new(FailureKind::State, reason);
             return self.end(job, Err(failure), None);
         }
@@ -346,13 +366,15 @@ impl Shared {
         result: Result<crate::evidence::Simulation, Failure>,
         executed: Option<Executed>,
     ) {
-        self.queue.end(&job.suspect.tx.from);
-        self.tell(job.suspect.tx.hash, job.since, result, executed);
+        self.queue.end(&job.sender);
+        let identity = (job.authenticity, job.signer);
+        self.tell(job.suspect.key(), identity, job.since, result, executed);
     }
 
     fn tell(
         &self,
-        hash: B256,
+        (hash, fingerprint): Key,
+        (authenticity, signer): (Authenticity, Option<Address>),
         since: Instant,
         result: Result<crate::evidence::Simulation, Failure>,
         executed: Option<Executed>,
@@ -370,6 +392,9 @@ impl Shared {
         });
         let simulated = Simulated {
             hash,
+            fingerprint,
+            authenticity,
+            signer,
             result: result.map(Box::new),
             took_us: since.elapsed().as_nanos() as f64 / 1000.0,
             record: record.map(Box::new),

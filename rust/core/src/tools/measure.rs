@@ -2,7 +2,8 @@
 
 use crate::config::SensorConfig;
 use crate::error::{Error, Result};
-use crate::pipeline::judge::{Clock, Slot, Stages};
+use crate::pipeline::judge::Stages;
+use crate::pipeline::slot::{Slot, Timings};
 use crate::wire::parse_object;
 use serde::Serialize;
 use std::time::{Duration, Instant};
@@ -52,21 +53,21 @@ pub fn measure_stages(
             let Ok(tx) = parse_object(object, 1) else {
                 continue;
             };
-            let clock = Clock::new(start);
+            let timings = Timings::new(start);
             let mut slot = Slot {
                 tx,
-                clock,
+                timings,
                 ..Slot::default()
             };
             stages.examine(&mut slot);
             let matched = Instant::now();
             stages.classify(std::slice::from_ref(&slot), &mut probabilities)?;
-            let clock = slot.clock;
+            let done = slot.timings;
             let spans = [
-                clock.started - start,
-                clock.decoded - clock.started,
-                clock.featured - clock.decoded,
-                clock.matched - clock.featured,
+                done.started - start,
+                done.decoded - done.started,
+                done.featured - done.decoded,
+                done.matched - done.featured,
                 matched.elapsed(),
             ];
             if warm {

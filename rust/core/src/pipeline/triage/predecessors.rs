@@ -1,10 +1,10 @@
 //! Pending transactions that a later one of the same sender may build on: what it creates is called before any block has it.
 
-use crate::pipeline::judge::held;
+use crate::pipeline::slot::held;
 use crate::simulate::pool::suspect::Earlier;
 use crate::tx::PendingTransaction;
+use crate::wire::Original;
 use alloy_primitives::Address;
-use bytes::Bytes;
 use hashbrown::HashMap;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -45,7 +45,7 @@ impl Predecessors {
     pub fn remember(
         &mut self,
         tx: Arc<PendingTransaction>,
-        raw: Option<(Bytes, bool)>,
+        original: Option<Original>,
         contacts: &[u16],
     ) {
         let sender = tx.from;
@@ -63,7 +63,7 @@ impl Predecessors {
             });
             unite(&mut creation.contacts, contacts);
         }
-        let earlier = Earlier { tx, raw };
+        let earlier = Earlier { tx, original };
         self.bytes += bytes(&earlier);
         queue.push_back(earlier);
         self.order.push_back(sender);
@@ -161,7 +161,7 @@ pub fn unite(known: &mut Vec<u16>, contacts: &[u16]) {
 }
 
 fn bytes(earlier: &Earlier) -> usize {
-    held(&earlier.tx, earlier.raw.as_ref())
+    held(&earlier.tx, earlier.original.as_ref())
 }
 
 #[cfg(test)]

@@ -1,21 +1,144 @@
-//! Triage, and what waits for its simulation.
+//! What goes in, and what comes out: no threads, no clocks.
+
+mod properties;
 
 use super::*;
-use crate::config::MonitoredContract;
 use crate::evidence::FEATURES;
-use crate::simulate::judge::simulator::Simulator;
-use alloy_primitives::{Address, U256};
+use crate::pipeline::triage::parked::{MOST, PER_SENDER};
+use crate::tx::PendingTransaction;
+use alloy_primitives::U256;
 
 const SENDER: Address = Address::repeat_byte(0x5e);
+const DEADLINE_MS: u64 = 250;
 
-/// That monitor nothing.
-fn simulations() -> Simulations {
-    of(&[], SimulationConfig::default())
+fn policy() -> Policy {
+    Policy {
+        alarm: Alarm {
+            threshold: 0.7,
+            monitored_only: false,
+        },
+        threshold: 0.3,
+        young_blocks: 0,
+        deadline_ms: DEADLINE_MS,
+        one_at_a_time: false,
+        replay: false,
+        contracts: vec!["Vault".into()],
+    }
 }
 
-fn of(contracts: &[MonitoredContract], config: SimulationConfig) -> Simulations {
-    let simulator = Simulator::new(contracts, &config, None, Arc::default()).unwrap();
-    Simulations::new(&config, 0.7, simulator, None, Arc::default())
+struct Rig {
+    triage: Triage,
+    now_ms: u64,
+    out: Vec<Action>,
+}
+
+impl Rig {
+    fn of(policy: Policy) -> Self {
+        Self {
+            triage: Triage::new(policy, Arc::default()),
+            now_ms: 1_000,
+            out: Vec::new(),
+        }
+    }
+
+    fn live() -> Self {
+        Self::of(policy())
+    }
+
+    fn replay() -> Self {
+        Self::of(Policy {
+            replay: true,
+            ..policy()
+        })
+    }
+
+    fn stats(&self) -> &Stats {
+        &self.triage.stats
+    }
+
+    fn judged(&mut self, mut slot: Slot, score: f32) -> Course {
+        let (probability, now_ms) = (score / 2.0, self.now_ms);
+        self.triage
+            .judged(&mut slot, probability, score, now_ms, &mut self.out)
+    }
+
+    fn handle(&mut self, event: Event) {
+        self.triage.handle(event, self.now_ms, &mut self.out);
+    }
+
+    fn verdict(&mut self, slot: &Slot, simulation: Simulation) {
+        self.verdict_of(slot, simulation, Identity::default());
+    }
+
+    fn verdict_of(&mut self, slot: &Slot, simulation: Simulation, identity: Identity) {
+        self.handle(Event::Verdict {
+            key: slot.key(),
+            simulation: Box::new(simulation),
+            took_us: 1.0,
+            identity,
+        });
+    }
+
+    fn fails(&mut self, slot: &Slot, kind: FailureKind) {
+        let failure = Failure::new(kind, "says why");
+        let key = slot.key();
+        self.handle(Event::Failed { key, failure });
+    }
+
+    fn passes(&mut self, ms: u64) {
+        self.now_ms += ms;
+        self.handle(Event::Time);
+    }
+
+    /// Who was submitted since this was last asked.
+    fn submitted(&mut self) -> Vec<Suspect> {
+        let submitted = self
+            .out
+            .extract_if(.., |one| matches!(one, Action::Submit(_)));
+        let suspects = submitted.map(|one| match one {
+            Action::Submit(suspect) => suspect,
+            _ => unreachable!("the others stay"),
+        });
+        suspects.collect()
+    }
+
+    fn submitted_keys(&mut self) -> Vec<Key> {
+        self.submitted().iter().map(Suspect::key).collect()
+    }
+
+    fn emitted(&mut self) -> Vec<Emission> {
+        let emitted = self
+            .out
+            .extract_if(.., |one| matches!(one, Action::Emit(_)));
+        let emissions = emitted.map(|one| match one {
+            Action::Emit(emission) => *emission,
+            _ => unreachable!("the others stay"),
+        });
+        emissions.collect()
+    }
+
+    fn callers_of(&mut self) -> Vec<Address> {
+        let callers = self
+            .out
+            .extract_if(.., |one| matches!(one, Action::JudgeCallers(_)));
+        let addresses = callers.map(|one| match one {
+            Action::JudgeCallers(address) => address,
+            _ => unreachable!("the others stay"),
+        });
+        addresses.collect()
+    }
+
+    fn suspicion(&self, slot: &Slot) -> &Suspicion {
+        &self.triage.suspects[&slot.key()]
+    }
+
+    /// Passed on and found harmless.
+    fn kept(&mut self, slot: Slot) {
+        let like = copy(&slot);
+        assert_eq!(self.judged(slot, 0.0), Course::Held);
+        self.verdict(&like, harmless());
+        self.submitted();
+    }
 }
 
 fn slot(n: u8) -> Slot {
@@ -32,33 +155,6 @@ fn slot(n: u8) -> Slot {
     }
 }
 
-fn word(n: u64) -> B256 {
-    U256::from(n).into()
-}
-
-fn mined(from: Address, nonce: u64) -> MinedTransaction {
-    let (hash, creates) = (B256::ZERO, false);
-    MinedTransaction {
-        hash,
-        from,
-        nonce,
-        creates,
-    }
-}
-
-/// Passed on, and over.
-fn simulated(all: &mut Simulations, slot: Slot) -> Waiting {
-    let hash = slot.tx.hash;
-    all.submit(slot, 0.0, 0.0, 0);
-    all.take(&hash).expect("waits")
-}
-
-/// Found harmless.
-fn kept(all: &mut Simulations, slot: Slot) {
-    let waiting = simulated(all, slot);
-    all.keep(waiting);
-}
-
 fn touching(n: u8) -> Slot {
     Slot {
         contacts: vec![0],
@@ -66,17 +162,72 @@ fn touching(n: u8) -> Slot {
     }
 }
 
+fn creation(n: u8, contacts: Vec<u16>) -> Slot {
+    let mut creation = slot(n);
+    (creation.tx.to, creation.contacts) = (None, contacts);
+    creation
+}
+
+fn call_of(n: u8, callee: Address) -> Slot {
+    let mut call = slot(n);
+    call.tx.to = Some(callee);
+    call
+}
+
+fn numbered(n: u64, sender: Address) -> Slot {
+    let mut slot = touching(1);
+    (slot.tx.hash, slot.tx.from) = (U256::from(n).into(), sender);
+    slot
+}
+
+fn copy(slot: &Slot) -> Slot {
+    Slot {
+        tx: slot.tx.clone(),
+        contacts: slot.contacts.clone(),
+        fingerprint: slot.fingerprint,
+        ..Slot::default()
+    }
+}
+
+fn mined(from: Address, nonce: u64) -> MinedTransaction {
+    MinedTransaction {
+        hash: B256::ZERO,
+        from,
+        nonce,
+        creates: false,
+    }
+}
+
+/// Seen whole, and nothing speaks against it.
+fn harmless() -> Simulation {
+    Simulation {
+        succeeded: true,
+        complete: true,
+        watched: true,
+        probability: Some(0.0),
+        ..Simulation::default()
+    }
+}
+
+fn attack() -> Simulation {
+    Simulation {
+        harm: 0.9,
+        ..harmless()
+    }
+}
+
 #[test]
 fn contact_or_a_suspicious_score_is_simulated_once_and_counted() {
-    let mut all = simulations();
-    assert!(!all.wants(&mut slot(1), 0.29));
-    assert!(all.wants(&mut slot(2), 0.3));
-    assert!(all.wants(&mut touching(3), 0.0));
-    assert!(!all.wants(&mut touching(3), 1.0), "passed on before");
-    let counts = (
-        all.stats.triaged_score.get(),
-        all.stats.triaged_contact.get(),
-    );
+    let mut rig = Rig::live();
+    assert_eq!(rig.judged(slot(1), 0.29), Course::Passed);
+    assert_eq!(rig.judged(slot(2), 0.3), Course::Held);
+    assert_eq!(rig.judged(touching(3), 0.0), Course::Held);
+    assert_eq!(rig.submitted().len(), 2);
+    rig.fails(&touching(3), FailureKind::Budget);
+    assert_eq!(rig.judged(touching(3), 0.5), Course::Passed);
+    assert_eq!(rig.submitted().len(), 0, "passed on before");
+    let stats = rig.stats();
+    let counts = (stats.triaged_score.get(), stats.triaged_contact.get());
     assert_eq!(counts, (1, 1));
 }
 
@@ -87,373 +238,496 @@ fn young_code_is_simulated_whatever_its_score_where_contracts_are_monitored() {
         slot.row[FEATURES - 1] = age.ln_1p();
         slot
     };
-    let creation = || {
+    let young = || {
         let mut creation = aged(9, 0.0);
         creation.tx.to = None;
         creation
     };
-    let contracts = [MonitoredContract::default()];
-    let mut all = of(&contracts, SimulationConfig::default());
-    assert!(all.wants(&mut aged(1, 0.0), 0.0) && all.wants(&mut aged(2, 7_200.0), 0.0));
-    assert!(!all.wants(&mut aged(3, 7_201.0), 0.0));
-    assert!(!all.wants(&mut slot(4), 0.0), "nobody knows its age");
-    assert!(all.wants(&mut creation(), 0.0));
-    all.submit(creation(), 0.0, 0.0, 0);
-    let mut call = slot(5);
-    call.tx.to = Some(SENDER.create(9));
-    assert!(all.wants(&mut call, 0.0), "pending still");
-    assert_eq!(all.stats.triaged_young.get(), 4);
-    assert!(all.wants(&mut aged(6, 0.0), 0.3));
-    assert_eq!(all.stats.triaged_score.get(), 1);
+    let mut rig = Rig::of(Policy {
+        young_blocks: 7_200,
+        ..policy()
+    });
+    assert_eq!(rig.judged(aged(1, 0.0), 0.0), Course::Held);
+    assert_eq!(rig.judged(aged(2, 7_200.0), 0.0), Course::Held);
+    assert_eq!(rig.judged(aged(3, 7_201.0), 0.0), Course::Passed);
+    assert_eq!(
+        rig.judged(slot(4), 0.0),
+        Course::Passed,
+        "nobody knows its age"
+    );
+    assert_eq!(rig.judged(young(), 0.0), Course::Held);
+    let call = call_of(5, SENDER.create(9));
+    assert_eq!(rig.judged(call, 0.0), Course::Held, "pending still");
+    assert_eq!(rig.stats().triaged_young.get(), 4);
+    assert_eq!(rig.judged(aged(6, 0.0), 0.3), Course::Held);
+    assert_eq!(rig.stats().triaged_score.get(), 1);
 
-    let off = SimulationConfig {
-        young_blocks: 0,
-        ..SimulationConfig::default()
-    };
-    for mut all in [of(&contracts, off), simulations()] {
-        assert!(!all.wants(&mut aged(1, 0.0), 0.0) && !all.wants(&mut creation(), 0.0));
-    }
+    let mut off = Rig::live();
+    assert_eq!(off.judged(aged(1, 0.0), 0.0), Course::Passed);
+    assert_eq!(off.judged(young(), 0.0), Course::Passed);
 }
 
 #[test]
 fn a_call_of_what_a_pending_creation_will_create_counts_as_its_contact() {
-    let mut all = simulations();
-    let creation = |n, contacts| Slot {
-        contacts,
-        tx: PendingTransaction {
-            to: None,
-            ..slot(n).tx
-        },
-        ..slot(n)
-    };
-    let calls = |n: u8, nonce| {
-        let mut call = slot(n);
-        call.tx.to = Some(SENDER.create(nonce));
-        call
-    };
-    assert!(!all.wants(&mut creation(1, vec![]), 0.0));
-    assert!(!all.wants(&mut calls(10, 1), 0.0), "of no interest");
-    let mut attacker = creation(2, vec![0]);
-    let address = SENDER.create(2);
-    assert_eq!(all.news(&attacker), Some(address));
-    assert!(all.wants(&mut attacker, 0.0));
-    all.submit(attacker, 0.0, 0.0, 0);
-    assert_eq!(all.news(&creation(2, vec![])), None);
-    assert_eq!(
-        all.news(&creation(2, vec![1])),
-        Some(address),
-        "of another one, too"
-    );
-    let mut call = calls(11, 2);
-    assert!(all.wants(&mut call, 0.0));
-    assert_eq!(call.contacts, [0], "as if it named it itself");
-    assert_eq!(all.predecessors.before(&call.tx).len(), 2);
+    let mut rig = Rig::live();
+    assert_eq!(rig.judged(creation(1, vec![]), 0.0), Course::Passed);
+    assert_eq!(rig.callers_of(), [SENDER.create(1)]);
+    let call = call_of(10, SENDER.create(1));
+    assert_eq!(rig.judged(call, 0.0), Course::Passed, "of no interest");
+    let attacker = SENDER.create(2);
+    assert_eq!(rig.judged(creation(2, vec![0]), 0.0), Course::Held);
+    assert_eq!(rig.callers_of(), [attacker]);
+    let mut other = creation(2, vec![]);
+    other.fingerprint = 99;
+    rig.judged(other, 0.0);
+    assert!(rig.callers_of().is_empty(), "nothing new");
+    let mut another = creation(2, vec![1]);
+    another.fingerprint = 98;
+    rig.judged(another, 0.0);
+    assert_eq!(rig.callers_of(), [attacker], "of another contract, too");
+    rig.submitted();
+    assert_eq!(rig.judged(call_of(11, attacker), 0.0), Course::Held);
+    let call = rig.submitted().remove(0);
+    assert!(call.contact, "as if it named it itself");
+    assert_eq!(call.before.len(), 2);
+    let mut call = call_of(12, attacker);
     call.tx.from = Address::ZERO;
-    let before = all.predecessors.before(&call.tx);
-    assert_eq!(before[0].tx.hash, B256::repeat_byte(2), "whoever sent it");
+    assert_eq!(rig.judged(call, 0.0), Course::Held);
+    let call = rig.submitted().remove(0);
+    assert_eq!(
+        call.before[0].tx.hash,
+        B256::repeat_byte(2),
+        "whoever sent it"
+    );
 }
 
 #[test]
-fn a_second_judgement_is_remembered_while_it_waits_and_of_no_use_once_there_is_a_verdict() {
-    let mut all = simulations();
-    all.submit(touching(1), 0.1, 0.2, 0);
-    assert!(all.awaits(&mut touching(1), 0.5, 0.9));
-    let mut other = Slot {
-        fingerprint: 99,
-        ..touching(1)
+fn a_second_judgement_is_remembered_while_it_runs_and_of_no_use_once_there_is_a_verdict() {
+    let mut rig = Rig::live();
+    rig.judged(touching(1), 0.2);
+    assert_eq!(rig.judged(touching(1), 0.6), Course::Held);
+    assert_eq!(rig.submitted().len(), 1);
+    assert_eq!(rig.suspicion(&touching(1)).score, 0.6);
+    assert_eq!(rig.suspicion(&touching(1)).probability, 0.3);
+    rig.judged(touching(1), 0.1);
+    assert_eq!(rig.suspicion(&touching(1)).score, 0.6);
+    rig.verdict(&touching(1), harmless());
+    assert_eq!(
+        rig.judged(touching(1), 0.9),
+        Course::Held,
+        "it has its verdict"
+    );
+    assert!(rig.submitted().is_empty() && rig.emitted().is_empty());
+}
+
+#[test]
+fn other_contents_under_one_hash_are_simulated_too() {
+    let mut rig = Rig::live();
+    rig.judged(touching(1), 0.0);
+    let mut other = touching(1);
+    other.fingerprint = 99;
+    let like = copy(&other);
+    assert_eq!(rig.judged(other, 0.0), Course::Held);
+    assert_eq!(rig.submitted_keys(), [touching(1).key(), like.key()]);
+    rig.verdict(&touching(1), harmless());
+    rig.verdict(&like, attack());
+    assert_eq!(rig.emitted()[0].slot.fingerprint, 99);
+}
+
+#[test]
+fn a_lie_is_dropped_once_the_truth_under_its_hash_is_known() {
+    let mut rig = Rig::live();
+    let mut truth = touching(1);
+    truth.fingerprint = 99;
+    let like = copy(&truth);
+    rig.judged(touching(1), 0.0);
+    rig.judged(truth, 0.0);
+    let proven = Identity {
+        authenticity: Authenticity::Proven,
+        signer: Some(Address::repeat_byte(0x51)),
     };
-    assert!(
-        !all.awaits(&mut other, 1.0, 1.0),
-        "other contents under its hash"
+    rig.verdict_of(&like, harmless(), proven);
+    assert_eq!(
+        rig.suspicion(&like).slot.tx.from,
+        Address::repeat_byte(0x51)
     );
-    let waiting = all.take(&B256::repeat_byte(1)).expect("waits");
-    assert_eq!((waiting.probability, waiting.score), (0.5, 0.9));
-    assert!(
-        !all.awaits(&mut touching(1), 0.5, 0.9),
-        "neither waits nor has a verdict"
-    );
-    all.conclude(&waiting);
-    assert!(all.awaits(&mut touching(1), 0.5, 0.9));
+    let lie = Identity {
+        authenticity: Authenticity::Contradicted,
+        signer: None,
+    };
+    rig.verdict_of(&touching(1), attack(), lie);
+    assert!(rig.emitted().is_empty());
+    assert!(!rig.triage.suspects.contains_key(&touching(1).key()));
+    assert!(rig.triage.is_refuted(&touching(1)) && !rig.triage.is_refuted(&like));
 }
 
 #[test]
 fn what_had_no_verdict_has_another_chance_when_its_callees_code_arrives() {
-    let mut all = simulations();
-    assert!(all.wants(&mut touching(1), 0.0));
-    let mut again = Slot {
+    let mut rig = Rig::live();
+    rig.judged(touching(1), 0.0);
+    rig.fails(&touching(1), FailureKind::Budget);
+    rig.submitted();
+    let again = Slot {
         again: true,
         ..touching(1)
     };
-    assert!(all.wants(&mut again, 0.0));
+    assert_eq!(rig.judged(again, 0.0), Course::Held);
+    assert_eq!(rig.submitted().len(), 1);
 }
 
 #[test]
-fn what_the_capture_has_no_simulation_of_waits_for_the_deadline_and_no_longer() {
-    let mut all = simulations();
-    for (n, now) in [(1, 1_000), (2, 2_000)] {
-        assert_eq!(all.submit(touching(n), 0.0, 0.0, now), None);
-    }
-    let due = 1_000 + SimulationConfig::default().deadline_ms + GRACE_MS;
-    assert_eq!(all.overdue(due), None);
-    let (hash, failure) = all.overdue(due + 1).expect("the first");
-    assert_eq!(
-        (hash, failure.kind),
-        (B256::repeat_byte(1), FailureKind::NotReady)
-    );
-    all.take(&hash);
-    assert_eq!(all.overdue(due + 1), None);
-    assert!(all.overdue(u64::MAX).is_some(), "at the end all of them");
+fn an_attack_is_emitted_with_all_that_was_found() {
+    let mut rig = Rig::live();
+    rig.judged(touching(1), 0.4);
+    rig.verdict(&touching(1), attack());
+    let emission = rig.emitted().remove(0);
+    assert_eq!(emission.slot.key(), touching(1).key());
+    assert_eq!(emission.probability, 0.2);
+    assert!(emission.score > 0.9);
+    assert!(matches!(emission.simulation, SimulationStatus::Done(_)));
+    assert!(rig.triage.suspects.is_empty());
 }
 
 #[test]
-fn what_waits_is_bounded() {
-    let mut all = simulations();
-    let mut gave_way = 0;
-    for n in 0..WAITING as u64 + 10 {
-        let mut slot = touching(1);
-        slot.tx.hash = word(n);
-        if let Some((hash, _)) = all.submit(slot, 0.0, 0.0, n) {
-            all.take(&hash);
-            gave_way += 1;
-        }
+fn what_no_result_comes_of_is_overdue_after_its_deadline_and_no_sooner() {
+    let mut rig = Rig::live();
+    rig.judged(touching(1), 0.9);
+    rig.now_ms += 1_000;
+    rig.judged(touching(2), 0.0);
+    rig.submitted();
+    rig.passes(DEADLINE_MS + GRACE_MS - 1_000);
+    assert!(rig.emitted().is_empty());
+    rig.passes(1);
+    let overdue = rig.emitted().remove(0);
+    let SimulationStatus::Failed(failure) = overdue.simulation else {
+        panic!("it failed");
+    };
+    assert_eq!(failure.kind, FailureKind::Deadline);
+    assert_eq!(overdue.slot.key(), touching(1).key());
+    assert!(rig.suspicion(&touching(2)).runs());
+}
+
+#[test]
+fn what_the_recording_has_no_simulation_of_waits_for_the_deadline_or_the_end() {
+    let mut rig = Rig::replay();
+    for n in [1, 2] {
+        rig.judged(touching(n), 0.9);
     }
-    assert_eq!((gave_way, all.waiting.len()), (10, WAITING));
+    rig.passes(DEADLINE_MS + GRACE_MS);
+    assert!(rig.emitted().is_empty());
+    rig.handle(Event::End);
+    let emitted = rig.emitted();
+    assert_eq!(emitted.len(), 2, "at the end all of them");
+    let SimulationStatus::Failed(failure) = &emitted[0].simulation else {
+        panic!("it failed");
+    };
+    assert_eq!(failure.kind, FailureKind::NotReady);
+    assert_eq!(failure.reason, "not in the capture");
+}
+
+#[test]
+fn who_waits_for_a_recording_is_bounded() {
+    let mut rig = Rig::replay();
+    for n in 0..RUNNING as u64 + 10 {
+        rig.judged(numbered(n, Address::ZERO), 0.9);
+    }
+    assert_eq!(rig.emitted().len(), 10);
+    assert_eq!(rig.triage.suspects.len(), RUNNING);
 }
 
 #[test]
 fn what_was_harmless_is_looked_at_again_until_it_is_mined_in_bounded_numbers() {
-    let mut all = simulations();
+    let mut rig = Rig::live();
     let sender = |n: u64| Address::left_padding_from(&n.to_be_bytes());
-    for n in 0..HARMLESS as u64 + 5 {
-        let mut slot = touching(1);
-        slot.tx.hash = word(n);
-        slot.tx.from = sender(n);
-        kept(&mut all, slot);
+    for n in 0..MOST as u64 + 5 {
+        rig.kept(numbered(n, sender(n)));
     }
-    assert_eq!(all.harmless.len(), HARMLESS);
-    let mined: Vec<_> = (5..15).map(|n| mined(sender(n), 1)).collect();
-    all.mined(&mined);
-    assert!(all.next_look().is_none(), "the state is the same");
-    all.look_again();
+    assert_eq!(rig.triage.suspects.len(), MOST);
+    let used: Vec<_> = (5..15).map(|n| mined(sender(n), 1)).collect();
+    rig.handle(Event::Mined(&used));
+    assert!(rig.submitted().is_empty(), "the state is the same");
+    rig.handle(Event::State);
     let mut looks = Vec::new();
-    while let Some(next) = all.next_look() {
-        let hash = next.slot.tx.hash;
-        all.resubmit(next, 0);
-        assert!(all.next_look().is_none(), "one at a time");
-        let harmless = all.take(&hash).expect("waits");
-        all.keep(harmless);
-        looks.push(hash);
+    while let [key] = rig.submitted_keys()[..] {
+        let next = &rig.triage.suspects[&key].slot;
+        let next = copy(next);
+        looks.push(key.0);
+        rig.verdict(&next, harmless());
     }
-    assert_eq!(looks, (15..).take(AGAIN).map(word).collect::<Vec<_>>());
-    assert_eq!(all.harmless.len(), HARMLESS - 10);
+    let expected = (15..).take(AGAIN).map(|n| B256::from(U256::from(n)));
+    assert_eq!(looks, expected.collect::<Vec<_>>(), "one at a time");
+    assert_eq!(rig.triage.suspects.len(), MOST - 10);
 }
 
 #[test]
-fn in_a_replay_what_the_capture_looked_at_again_is_looked_at_again() {
-    let mut all = simulations();
-    all.submit(touching(1), 0.0, 0.0, 0);
-    let hash = B256::repeat_byte(1);
-    assert!(all.recall(&hash).is_none(), "waits");
-    let harmless = all.take(&hash).expect("waits");
-    all.keep(harmless);
-    let again = all.recall(&hash).expect("was harmless");
-    assert_eq!(all.resubmit(again, 0), None);
-    assert!(all.recall(&hash).is_none());
-    assert!(all.take(&hash).is_some(), "waits again");
+fn a_look_that_is_refused_makes_room_for_the_next() {
+    let mut rig = Rig::live();
+    rig.kept(touching(1));
+    rig.kept(touching(2));
+    rig.handle(Event::State);
+    assert_eq!(rig.submitted_keys(), [touching(1).key()]);
+    rig.fails(&touching(1), FailureKind::Queue);
+    assert_eq!(rig.submitted_keys(), [touching(2).key()]);
 }
 
 #[test]
-fn what_had_no_verdict_is_tried_again_soon_and_then_with_each_head() {
-    let mut all = simulations();
-    all.submit(touching(1), 0.0, 0.0, 0);
+fn in_a_replay_what_the_recording_looked_at_again_is_looked_at_again() {
+    let mut rig = Rig::replay();
     let hash = B256::repeat_byte(1);
-    let mut now = 0;
+    rig.judged(touching(1), 0.0);
+    rig.submitted();
+    rig.handle(Event::Recorded(hash));
+    assert!(rig.submitted().is_empty(), "it runs");
+    assert!(rig.triage.awaits_record(&hash).is_some());
+    rig.verdict(&touching(1), harmless());
+    assert!(rig.triage.awaits_record(&hash).is_none());
+    rig.handle(Event::Recorded(hash));
+    assert_eq!(rig.submitted_keys(), [touching(1).key()]);
+    assert!(rig.triage.awaits_record(&hash).is_some());
+}
+
+#[test]
+fn what_had_no_verdict_is_tried_again_soon_and_then_with_each_state() {
+    let mut rig = Rig::live();
+    rig.judged(touching(1), 0.0);
+    rig.submitted();
     for _ in 0..RETRIES {
-        let waiting = all.take(&hash).expect("waits");
-        all.put_off(waiting, true, now);
-        assert!(all.due(now + PAUSE_MS - 1).is_empty());
-        now += PAUSE_MS;
-        for waiting in all.due(now) {
-            assert_eq!(all.resubmit(waiting, now), None);
-        }
+        rig.fails(&touching(1), FailureKind::Queue);
+        rig.passes(PAUSE_MS - 1);
+        assert!(rig.submitted().is_empty());
+        rig.passes(1);
+        assert_eq!(rig.submitted_keys(), [touching(1).key()]);
     }
-    assert_eq!(all.stats.simulated_again.get(), u64::from(RETRIES));
-    let waiting = all.take(&hash).expect("waits");
-    all.put_off(waiting, true, now);
-    assert!(all.due(u64::MAX).is_empty());
-    all.look_again();
-    assert!(all.next_look().is_some());
+    assert_eq!(rig.stats().simulated_again.get(), u64::from(RETRIES));
+    rig.fails(&touching(1), FailureKind::Queue);
+    rig.passes(10 * PAUSE_MS);
+    assert!(rig.submitted().is_empty());
+    rig.handle(Event::State);
+    assert_eq!(rig.submitted_keys(), [touching(1).key()]);
 }
 
 #[test]
-fn what_was_put_off_is_forgotten_once_it_is_mined() {
-    let mut all = simulations();
-    let waiting = simulated(&mut all, touching(1));
-    all.put_off(waiting, true, 0);
-    all.mined(&[mined(SENDER, 1)]);
-    assert!(all.due(u64::MAX).is_empty());
+fn what_was_put_off_is_forgotten_once_its_nonce_is_used() {
+    let mut rig = Rig::live();
+    rig.judged(touching(1), 0.0);
+    rig.fails(&touching(1), FailureKind::Queue);
+    rig.submitted();
+    rig.handle(Event::Mined(&[mined(SENDER, 1)]));
+    rig.passes(PAUSE_MS);
+    assert!(rig.submitted().is_empty() && rig.triage.suspects.is_empty());
 }
 
 #[test]
 fn in_a_replay_what_had_no_verdict_waits_for_the_next_try_that_was_recorded() {
-    let mut all = simulations();
-    all.submit(touching(1), 0.0, 0.0, 0);
+    let mut rig = Rig::replay();
     let hash = B256::repeat_byte(1);
-    let waiting = all.take(&hash).expect("waits");
-    let late = Failure::new(FailureKind::Deadline, "late");
-    assert_eq!(all.await_next(waiting, &late, 0), None);
-    let waiting = all.take(&hash).expect("waits again");
-    let missing = Failure::new(FailureKind::NotReady, NOT_CAPTURED);
-    assert_eq!(all.await_next(waiting, &missing, 0), None);
-    assert!(all.take(&hash).is_none());
-    assert!(all.recall(&hash).is_some(), "for what comes later");
+    rig.judged(touching(1), 0.0);
+    rig.fails(&touching(1), FailureKind::Deadline);
+    assert!(rig.triage.awaits_record(&hash).is_some(), "waits again");
+    rig.handle(Event::End);
+    assert!(rig.triage.awaits_record(&hash).is_none());
+    rig.submitted();
+    rig.handle(Event::Recorded(hash));
+    assert_eq!(rig.submitted().len(), 1, "for what comes later");
 }
 
 #[test]
-fn what_is_mined_while_it_is_simulated_is_not_looked_at_again() {
+fn whose_nonce_is_used_while_it_runs_is_not_looked_at_again() {
     for nonce in [1, 7] {
-        let mut all = simulations();
-        all.submit(touching(1), 0.0, 0.0, 0);
-        all.mined(&[mined(SENDER, nonce)]);
-        let waiting = all.take(&B256::repeat_byte(1)).expect("waits");
-        all.keep(waiting);
-        all.look_again();
-        assert!(all.next_look().is_none(), "{nonce}");
+        let mut rig = Rig::live();
+        rig.judged(touching(1), 0.0);
+        rig.handle(Event::Mined(&[mined(SENDER, nonce)]));
+        rig.verdict(&touching(1), harmless());
+        rig.submitted();
+        rig.handle(Event::State);
+        assert!(rig.submitted().is_empty(), "{nonce}");
     }
-    let mut all = simulations();
-    kept(&mut all, touching(2));
-    all.mined(&[mined(SENDER, 1), mined(Address::ZERO, 9)]);
-    all.look_again();
-    assert!(all.next_look().is_some(), "its turn is to come");
+    let mut rig = Rig::live();
+    rig.kept(touching(2));
+    rig.handle(Event::Mined(&[mined(SENDER, 1), mined(Address::ZERO, 9)]));
+    rig.handle(Event::State);
+    assert_eq!(rig.submitted().len(), 1, "its turn is to come");
 }
 
 #[test]
-fn what_is_executed_while_its_callees_creation_is_announced_is_executed_again_with_it() {
-    let mut all = simulations();
-    let mut call = slot(2);
-    call.tx.to = Some(SENDER.create(1));
-    all.submit(call, 0.5, 0.5, 0);
-    let mut creation = touching(1);
-    creation.tx.to = None;
-    all.submit(creation, 0.0, 0.0, 0);
-    let mut again = slot(2);
-    again.tx.to = Some(SENDER.create(1));
-    assert!(all.awaits(&mut again, 0.1, 0.1));
-    let waiting = all.take(&B256::repeat_byte(2)).expect("waits");
-    assert_eq!((&waiting.slot.contacts[..], waiting.score), (&[0][..], 0.5));
-    all.keep_or_put_off(waiting, false, 0);
-    let waiting = all.due(u64::MAX).remove(0);
-    all.resubmit(waiting, 0);
-    let waiting = all.take(&B256::repeat_byte(2)).expect("waits");
-    assert!(!waiting.alone && waiting.before.len() == 1);
+fn what_runs_while_its_callees_creation_is_announced_runs_again_with_it() {
+    let mut rig = Rig::live();
+    let call = || call_of(2, SENDER.create(1));
+    rig.judged(call(), 0.5);
+    rig.judged(creation(1, vec![0]), 0.0);
+    assert_eq!(rig.judged(call(), 0.1), Course::Held);
+    let suspicion = rig.suspicion(&call());
+    assert_eq!(
+        (&suspicion.slot.contacts[..], suspicion.score),
+        (&[0][..], 0.5)
+    );
+    rig.submitted();
+    // Harmless without the creation is not how it will be.
+    rig.verdict(&call(), harmless());
+    rig.passes(PAUSE_MS);
+    let again = rig.submitted().remove(0);
+    assert_eq!((again.key(), again.before.len()), (call().key(), 1));
+    assert!(!rig.suspicion(&call()).alone);
 }
 
 #[test]
 fn one_look_a_state_is_enough_and_none_too_many_where_it_changed_meanwhile() {
-    let mut all = simulations();
-    kept(&mut all, touching(1));
+    let mut rig = Rig::live();
+    rig.kept(touching(1));
     // On its way, and on the state before.
-    all.submit(touching(2), 0.0, 0.0, 0);
-    all.look_again();
-    for n in [1, 2] {
-        if n == 2 {
-            let waiting = all.take(&B256::repeat_byte(2)).expect("waits");
-            all.keep(waiting);
-        }
-        let next = all.next_look().expect("its turn");
-        assert_eq!(next.slot.tx.hash, B256::repeat_byte(n));
-        all.resubmit(next, 0);
-        let waiting = all.take(&B256::repeat_byte(n)).expect("waits");
-        all.keep(waiting);
-        assert!(all.next_look().is_none(), "the state is the same");
-    }
+    rig.judged(touching(2), 0.0);
+    rig.submitted();
+    rig.handle(Event::State);
+    assert_eq!(rig.submitted_keys(), [touching(1).key()]);
+    rig.verdict(&touching(1), harmless());
+    assert!(rig.submitted().is_empty(), "the state is the same");
+    rig.verdict(&touching(2), harmless());
+    assert_eq!(rig.submitted_keys(), [touching(2).key()], "its turn");
+    rig.verdict(&touching(2), harmless());
+    assert!(rig.submitted().is_empty(), "the state is the same");
 }
 
 #[test]
 fn a_simulation_tells_whom_it_touches_and_alone_it_proves_nothing() {
-    let contract = MonitoredContract {
-        name: "Vault".into(),
-        ..MonitoredContract::default()
-    };
-    let mut all = of(&[contract], SimulationConfig::default());
-    let mut waiting = simulated(&mut all, slot(1));
     let found = || Simulation {
         touched: vec!["Vault".into()],
-        complete: true,
-        ..Simulation::default()
+        ..harmless()
     };
-    assert!(all.learn(&mut waiting, found()).complete);
-    assert_eq!(waiting.slot.contacts, [0]);
-    waiting.alone = true;
-    assert!(!all.learn(&mut waiting, found()).complete);
+    let mut rig = Rig::live();
+    rig.judged(slot(1), 0.4);
+    rig.verdict(&slot(1), found());
+    assert_eq!(rig.suspicion(&slot(1)).slot.contacts, [0]);
+    assert!(matches!(
+        rig.suspicion(&slot(1)).phase,
+        Phase::Harmless { .. }
+    ));
+
+    rig.judged(creation(2, vec![0]), 0.0);
+    rig.judged(touching(3), 0.4);
+    rig.fails(&touching(3), FailureKind::Deadline);
+    rig.passes(PAUSE_MS);
+    assert!(rig.suspicion(&touching(3)).alone);
+    rig.verdict(&touching(3), found());
+    let suspicion = rig.suspicion(&touching(3));
+    assert!(
+        matches!(suspicion.phase, Phase::PutOff { .. }),
+        "{suspicion:?}"
+    );
 }
 
 #[test]
 fn one_sender_does_not_push_out_the_others() {
-    let mut all = simulations();
+    let mut rig = Rig::live();
     let mut other = touching(1);
     other.tx.from = Address::ZERO;
-    kept(&mut all, other);
-    for n in 0..HARMLESS as u64 {
-        let mut slot = touching(2);
-        slot.tx.hash = word(n);
-        kept(&mut all, slot);
+    rig.kept(copy(&other));
+    for n in 2..MOST as u64 {
+        rig.kept(numbered(n, SENDER));
     }
-    assert_eq!(all.harmless.len(), 1 + HARMLESS_PER_SENDER);
-    assert!(all.recall(&B256::repeat_byte(1)).is_some());
-}
-
-/// Nonce 2, after a pending creation with nonce 1.
-fn after_a_creation(all: &mut Simulations) -> Waiting {
-    let mut creation = touching(1);
-    creation.tx.to = None;
-    all.submit(creation, 0.0, 0.0, 0);
-    simulated(all, touching(2))
+    assert_eq!(rig.triage.suspects.len(), 1 + PER_SENDER);
+    assert!(rig.triage.suspects.contains_key(&other.key()));
 }
 
 #[test]
 fn what_was_executed_in_vain_is_executed_alone_the_next_time() {
-    let mut all = simulations();
-    let waiting = after_a_creation(&mut all);
-    assert!(!waiting.alone && waiting.before.len() == 1);
-    all.put_off(waiting, false, 0);
-    let waiting = all.due(u64::MAX).remove(0);
-    assert!(!waiting.alone, "it had no room, and was not executed");
-    all.put_off(waiting, true, 0);
-    let waiting = all.due(u64::MAX).remove(0);
-    assert!(waiting.alone);
+    let mut rig = Rig::live();
+    rig.judged(creation(1, vec![0]), 0.0);
+    rig.judged(touching(2), 0.0);
+    let again = |rig: &mut Rig| {
+        rig.submitted();
+        rig.passes(PAUSE_MS);
+        let all = rig.submitted();
+        let again = all.iter().find(|one| one.key() == touching(2).key());
+        again.expect("its next try").before.len()
+    };
+    assert_eq!(rig.submitted()[1].before.len(), 1);
+    rig.fails(&touching(2), FailureKind::Queue);
+    assert_eq!(again(&mut rig), 1, "it had no room, and was not executed");
+    rig.fails(&touching(2), FailureKind::Deadline);
+    assert_eq!(again(&mut rig), 0, "alone");
     // Harmless alone is not how it will be.
-    all.keep_or_put_off(waiting, false, 0);
-    let waiting = all.due(u64::MAX).remove(0);
-    assert!(!waiting.alone);
-    all.keep_or_put_off(waiting, false, 0);
-    let kept = all.recall(&B256::repeat_byte(2)).expect("is harmless");
-    assert!(!kept.alone);
+    rig.verdict(&touching(2), harmless());
+    assert_eq!(again(&mut rig), 1);
+    rig.verdict(&touching(2), harmless());
+    let kept = rig.suspicion(&touching(2));
+    assert!(!kept.alone && matches!(kept.phase, Phase::Harmless { .. }));
 }
 
 #[test]
 fn what_nothing_comes_before_is_never_alone() {
-    let mut all = simulations();
-    let waiting = simulated(&mut all, touching(1));
-    all.put_off(waiting, true, 0);
-    let waiting = all.due(u64::MAX).remove(0);
-    all.resubmit(waiting, 0);
-    assert!(!all.take(&B256::repeat_byte(1)).expect("waits").alone);
+    let mut rig = Rig::live();
+    rig.judged(touching(1), 0.0);
+    rig.fails(&touching(1), FailureKind::Deadline);
+    assert!(rig.suspicion(&touching(1)).alone);
+    rig.passes(PAUSE_MS);
+    assert!(!rig.suspicion(&touching(1)).alone);
 }
 
 #[test]
 fn a_call_of_what_a_simulated_transaction_created_has_its_contacts() {
-    let mut all = simulations();
     let created = Address::repeat_byte(0xcc);
-    assert_eq!(all.foresee(&[created], &[]), [created]);
-    assert_eq!(
-        all.foresee(&[created], &[3]),
-        [created],
-        "of whom was not known"
-    );
-    assert!(all.foresee(&[created], &[3]).is_empty(), "known by now");
-    let mut call = slot(1);
-    call.tx.to = Some(created);
-    assert!(all.wants(&mut call, 0.0));
-    assert_eq!(call.contacts, [3]);
+    let creates = || Simulation {
+        created: vec![created],
+        ..harmless()
+    };
+    let mut rig = Rig::live();
+    for (n, news) in [(1, vec![created]), (2, vec![])] {
+        rig.judged(touching(n), 0.0);
+        rig.verdict(&touching(n), creates());
+        assert_eq!(rig.callers_of(), news, "{n}");
+    }
+    let mut other = slot(3);
+    other.contacts = vec![3];
+    let like = copy(&other);
+    rig.judged(other, 0.0);
+    rig.verdict(&like, creates());
+    assert_eq!(rig.callers_of(), [created], "of whom was not known");
+    rig.submitted();
+    assert_eq!(rig.judged(call_of(4, created), 0.0), Course::Held);
+    assert_eq!(rig.suspicion(&slot(4)).slot.contacts, [0, 3]);
+}
+
+#[test]
+fn a_rule_of_full_weight_asks_for_no_proof() {
+    let mut rig = Rig::live();
+    let mut certain = touching(1);
+    certain.signature_score = 1.0;
+    rig.judged(certain, 1.0);
+    rig.verdict(&touching(1), harmless());
+    assert_eq!(rig.emitted()[0].score, 1.0);
+}
+
+#[test]
+fn a_detection_of_the_first_stage_that_proves_harmless_is_exonerated_once() {
+    let mut rig = Rig::live();
+    rig.judged(touching(1), 0.9);
+    rig.verdict(&touching(1), harmless());
+    rig.handle(Event::State);
+    rig.verdict(&touching(1), harmless());
+    assert_eq!(rig.stats().exonerated.get(), 1);
+    assert!(rig.emitted().is_empty());
+}
+
+#[test]
+fn a_clock_that_is_set_forward_fails_no_simulation() {
+    use crate::pipeline::clock::Clock;
+    use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+    use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+    static WALL_MS: AtomicU64 = AtomicU64::new(1_800_000_000_000);
+    fn wall() -> SystemTime {
+        UNIX_EPOCH + Duration::from_millis(WALL_MS.load(SeqCst))
+    }
+    let clock = Clock::Live {
+        since: Instant::now(),
+        wall,
+    };
+    let mut rig = Rig::live();
+    rig.now_ms = clock.elapsed_ms();
+    rig.judged(touching(1), 0.9);
+    let before = clock.unix_ms();
+    WALL_MS.fetch_add(2 * (DEADLINE_MS + GRACE_MS), SeqCst);
+    assert_eq!(clock.unix_ms() - before, 2 * (DEADLINE_MS + GRACE_MS));
+    rig.now_ms = clock.elapsed_ms();
+    rig.handle(Event::Time);
+    assert!(rig.suspicion(&touching(1)).runs());
 }

@@ -97,7 +97,8 @@ fn suspect(nonce: u64) -> Suspect {
     };
     Suspect {
         tx: Arc::new(tx),
-        raw: None,
+        fingerprint: 0,
+        original: None,
         before: Vec::new(),
         contact: false,
     }

@@ -1,0 +1,27 @@
+//! Whether a transaction is what its hash says.
+
+use serde::Serialize;
+
+/// Nodes are believed as long as nothing speaks against them; a detection says what it rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Authenticity {
+    /// Its contents hash to its hash, and its sender is who signed it.
+    Proven,
+    /// The node did not tell enough to say: a field of its signature is missing, or it is signed in nobody's name
+    /// (impersonated accounts of development nodes).
+    #[default]
+    Unproven,
+    /// Its contents hash to something else: the node lies, or tells them in a way that this version does not know.
+    Contradicted,
+}
+
+impl Authenticity {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Proven => "proven",
+            Self::Unproven => "unproven",
+            Self::Contradicted => "contradicted",
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! What arrives, as a transaction that was not seen before: parsed, of this chain, first seen wins.
+
+use super::dedup::Dedup;
+use super::slot::Slot;
+use crate::config::SensorConfig;
+use crate::evidence::{Anomaly, AnomalyKind};
+use crate::inbox::Raw;
+use crate::stats::{EndpointStats, Stats};
+use crate::tx::PendingTransaction;
+use crate::wire::{Original, parse_notification, parse_object};
+use alloy_primitives::B256;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Announcements remembered, to compare the endpoints: of the last seconds where many come.
+const ANNOUNCED: usize = 1 << 14;
+
+/// How a transaction's JSON arrived.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    Notification,
+    Object,
+    /// Asked for by name.
+    Fetched,
+}
+
+/// Whether a transaction goes on.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Admission {
+    Admitted,
+    /// Other contents were announced under its hash. One of the two was made up to hide the other: both are judged.
+    Beside(Anomaly),
+    /// Seen before.
+    Known,
+    Refused(Anomaly),
+}
+
+pub struct Intake {
+    chain_id: u64,
+    /// Redacted URLs of the endpoints, and their figures; none in a replay.
+    labels: Vec<String>,
+    endpoints: Vec<Arc<EndpointStats>>,
+    /// Of the contents, see [`Dedup::fingerprint`].
+    seen: Dedup<u64>,
+    /// Who announced first, and when.
+    announced: Dedup<(u16, Instant)>,
+    stats: Arc<Stats>,
+}
+
+impl Intake {
+    pub fn new(
+        config: &SensorConfig,
+        labels: Vec<String>,
+        endpoints: Vec<Arc<EndpointStats>>,
+        stats: Arc<Stats>,
+    ) -> Self {
+        Self {
+            chain_id: config.chain_id,
+            labels,
+            endpoints,
+            seen: Dedup::new(config.limits.dedup),
+            announced: Dedup::new(ANNOUNCED),
+            stats,
+        }
+    }
+
+    /// What stands for an endpoint where people read it.
+    pub fn label(&self, endpoint: u16) -> &str {
+        let label = self.labels.get(usize::from(endpoint));
+        label.map_or("replay", String::as_str)
+    }
+
+    /// # Errors
+    /// Why it is none.
+    pub fn parse(&self, raw: &Raw, form: Form) -> Result<PendingTransaction, Anomaly> {
+        let parsed = match form {
+            Form::Notification => parse_notification(&raw.bytes, raw.unix_ms),
+            Form::Object | Form::Fetched => parse_object(&raw.bytes, raw.unix_ms),
+        };
+        parsed.map_err(|error| {
+            self.stats.unparsed.add(1);
+            Anomaly {
+                at_ms: raw.unix_ms,
+                kind: error.kind,
+                origin: self.label(raw.endpoint).to_owned(),
+                reason: error.reason.to_string(),
+            }
+        })
+    }
+
+    /// Whether `slot.tx` goes on; it then has its fingerprint. `raw`: as it arrived, where it was JSON.
+    pub fn admit(&mut self, slot: &mut Slot, raw: Option<(&Raw, Form)>) -> Admission {
+        let tx = &slot.tx;
+        let anomaly = |kind, reason| Anomaly {
+            at_ms: tx.seen_ms,
+            kind,
+            origin: tx.hash.to_string(),
+            reason,
+        };
+        // Before it can take the place of the transaction whose hash it bears.
+        if let Some(chain_id) = tx.chain_id.filter(|id| *id != self.chain_id) {
+            let watched = self.chain_id;
+            let reason = format!("signed for chain {chain_id}, this sensor watches {watched}");
+            return Admission::Refused(anomaly(AnomalyKind::WrongChain, reason));
+        }
+        slot.fingerprint = self.seen.fingerprint(tx);
+        let first = self.seen.insert(tx.hash, slot.fingerprint);
+        // Objects were announced before, as hashes, or by nobody: a pool says nothing about who is faster.
+        if let Some((raw, Form::Notification)) = raw {
+            self.announced(tx.hash, raw.endpoint, raw.at);
+        }
+        match first {
+            None => Admission::Admitted,
+            Some(first) if first != slot.fingerprint => {
+                let reason = "announced with different contents under one hash".into();
+                Admission::Beside(anomaly(AnomalyKind::HashMismatch, reason))
+            }
+            Some(_) => {
+                self.stats.duplicates.add(1);
+                Admission::Known
+            }
+        }
+    }
+
+    /// An endpoint announced this: who is first?
+    pub fn announced(&mut self, hash: B256, endpoint: u16, at: Instant) {
+        let Some(stats) = self.endpoints.get(usize::from(endpoint)) else {
+            return;
+        };
+        match self.announced.insert(hash, (endpoint, at)) {
+            None => {
+                stats.seen.add(1);
+                stats.first.add(1);
+            }
+            Some((first, since)) if first != endpoint => {
+                let lag = at.saturating_duration_since(since);
+                stats.seen.add(1);
+                stats.lag_sum_us.add(lag.as_micros() as u64);
+                stats.lag_count.add(1);
+            }
+            // Repeated by the same endpoint: says nothing about who is faster.
+            Some(_) => {}
+        }
+    }
+}
+
+impl From<(&Raw, Form)> for Original {
+    fn from((raw, form): (&Raw, Form)) -> Self {
+        Self {
+            json: raw.bytes.clone(),
+            is_notification: form == Form::Notification,
+        }
+    }
+}

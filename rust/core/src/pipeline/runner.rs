@@ -1,0 +1,204 @@
+//! Who simulates what triage submits: threads beside a live pipeline, or the recording.
+
+use super::slot::Slot;
+use super::triage::Identity;
+use crate::config::{LiveConfig, SensorConfig, SimulationConfig, SourceConfig};
+use crate::error::Error;
+use crate::evidence::{
+    Authenticity, Executed, Failure, FailureKind, RecordedSimulation, Simulation,
+};
+use crate::inbox::queue::ItemSender;
+use crate::node::Asker;
+use crate::signatures::RuleSet;
+use crate::simulate::evm::backend::Local;
+use crate::simulate::judge::simulator::{Simulator, Step, Unfinished};
+use crate::simulate::pool::Pool;
+use crate::simulate::pool::suspect::{Earlier, Key, Suspect};
+use crate::simulate::state::head::HeadState;
+use crate::simulate::state::keeper::{Keeper, Neighbourhood};
+use crate::stats::Stats;
+use crate::tx::PendingTransaction;
+use alloy_primitives::B256;
+use arc_swap::ArcSwap;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+use std::time::{Duration, Instant};
+
+/// A replay has no hurry: what the capture says was done in time is done.
+const REPLAY: Duration = Duration::from_secs(60);
+
+pub enum Runner {
+    Live { pool: Pool, keeper: Keeper },
+    Replay(Box<Simulator>),
+}
+
+impl Runner {
+    /// Threads of their own, and questions on connections of their own.
+    ///
+    /// # Errors
+    /// [`Error::Config`]: a URL cannot be used. [`Error::Io`]: no thread can be had.
+    pub fn live(
+        config: &SensorConfig,
+        live: &LiveConfig,
+        simulation: &SimulationConfig,
+        simulators: Vec<Simulator>,
+        items: &ItemSender,
+        stats: &Arc<Stats>,
+    ) -> Result<Self, Error> {
+        let no_thread = |source| Error::Io {
+            path: "thread ids-simulate".into(),
+            source,
+        };
+        let asker = Asker::start(
+            &live.websocket_urls,
+            &live.rpc_urls,
+            config.chain_id,
+            &config.limits,
+            stats.clone(),
+            items.clone(),
+        )?;
+        let state = Arc::new(HeadState::new(simulation.state));
+        let monitored = config.contracts.iter().map(|c| c.address);
+        let neighbourhood = Arc::new(Neighbourhood::of(monitored));
+        let keeper = Keeper::start(
+            state.clone(),
+            neighbourhood.clone(),
+            asker.clone(),
+            config.chain_id,
+            items.clone(),
+            stats.clone(),
+        );
+        let pool = Pool::start(
+            simulation,
+            simulators,
+            state,
+            neighbourhood,
+            asker,
+            items.clone(),
+            stats.clone(),
+            config.capture.is_some(),
+        );
+        Ok(Self::Live {
+            pool: pool.map_err(no_thread)?,
+            keeper: keeper.map_err(no_thread)?,
+        })
+    }
+
+    /// # Errors
+    /// [`Error::Config`]: there is none to replay with.
+    pub fn replay(mut simulators: Vec<Simulator>) -> Result<Self, Error> {
+        let simulator = simulators.pop();
+        let simulator = simulator.ok_or_else(|| Error::Config("no simulator".into()))?;
+        Ok(Self::Replay(Box::new(simulator)))
+    }
+
+    /// A new canonical head: the state is to follow.
+    pub fn head(&self, number: u64, hash: B256) {
+        if let Self::Live { keeper, .. } = self {
+            keeper.head(number, hash);
+        }
+    }
+
+    /// Never waits. Answers who will have no simulation: the suspect, or an older one that gives way to it.
+    pub fn submit(&self, suspect: Suspect) -> Option<(Key, Failure)> {
+        match self {
+            Self::Live { pool, .. } => pool.offer(suspect),
+            // Its result is in the recording.
+            Self::Replay(_) => None,
+        }
+    }
+
+    /// Does again what was recorded of a suspect.
+    ///
+    /// # Errors
+    /// Why there was no simulation, or why it cannot be done again.
+    pub fn again(
+        &mut self,
+        record: &RecordedSimulation,
+        slot: &Slot,
+        before: &[Earlier],
+    ) -> Result<(Simulation, Identity), Failure> {
+        if let Some(failure) = &record.failure {
+            return Err(failure.clone());
+        }
+        let unreadable = |reason: &str| Failure::new(FailureKind::State, reason);
+        let Some(executed) = &record.executed else {
+            return Err(unreadable("an empty record"));
+        };
+        let Self::Replay(simulator) = self else {
+            return Err(unreadable("recorded, and the sensor is live"));
+        };
+        let (authenticity, signer) = match &slot.original {
+            Some(original) => original.prove(&slot.tx),
+            None => (Authenticity::Proven, None),
+        };
+        let mut tx = slot.tx.clone();
+        tx.from = signer.unwrap_or(tx.from);
+        let done = execute(simulator, &tx, before, executed);
+        let identity = Identity {
+            authenticity,
+            signer,
+        };
+        done.map(|simulation| (simulation, identity))
+            .map_err(|error| match error {
+                Unfinished::State(error) => error.into(),
+                Unfinished::Failed(failure) => failure,
+            })
+    }
+}
+
+/// One for each simulating thread, or for a replay; none where nothing is simulated.
+///
+/// # Errors
+/// As [`Simulator::new`].
+pub fn simulators(
+    config: &SensorConfig,
+    rules: &Arc<ArcSwap<RuleSet>>,
+) -> Result<Vec<Simulator>, Error> {
+    let simulation = config.simulation.as_ref();
+    let Some(simulation) = simulation.filter(|_| config.model.is_some()) else {
+        return Ok(Vec::new());
+    };
+    let threads = match (&config.source, simulation.threads) {
+        (SourceConfig::Replay(_), _) => 1,
+        // They wait for nodes at times, and one must not hold up the others.
+        (SourceConfig::Live(_), 0) => available_parallelism().map_or(2, |n| n.get().max(2)),
+        (SourceConfig::Live(_), threads) => threads,
+    };
+    let model = config.model.as_ref();
+    (0..threads)
+        .map(|_| Simulator::new(&config.contracts, simulation, model, rules.clone()))
+        .collect()
+}
+
+fn execute(
+    simulator: &mut Simulator,
+    tx: &PendingTransaction,
+    before: &[Earlier],
+    executed: &Executed,
+) -> Result<Simulation, Unfinished> {
+    let environment = executed
+        .environment()
+        .map_err(|reason| Unfinished::Failed(Failure::new(FailureKind::State, reason)))?;
+    let (state, deadline) = (executed.state(), Instant::now() + REPLAY);
+    let known = |hash| before.iter().find(|earlier| earlier.tx.hash == hash);
+    let steps = executed.before().iter().map(|one| {
+        let tx = &known(one.hash)?.tx;
+        Some(Step {
+            tx,
+            extras: &one.extras,
+        })
+    });
+    let Some(mut steps) = steps.collect::<Option<Vec<_>>>() else {
+        let said = "a transaction before it is not in the capture";
+        return Err(Unfinished::Failed(Failure::new(
+            FailureKind::NotReady,
+            said,
+        )));
+    };
+    steps.push(Step {
+        tx,
+        extras: executed.extras(),
+    });
+    simulator.simulate(&Local(&state), &environment, &steps, deadline)
+}

@@ -1,0 +1,92 @@
+//! One suspect, and how far it has come.
+
+use super::predecessors::unite;
+use super::{Action, Emission};
+use crate::evidence::SimulationStatus;
+use crate::pipeline::slot::{Slot, held};
+use crate::simulate::pool::suspect::Earlier;
+
+/// A transaction that is worth a simulation.
+#[derive(Debug)]
+pub struct Suspicion {
+    /// As it was judged.
+    pub slot: Slot,
+    pub probability: f32,
+    pub score: f32,
+    pub retries: u32,
+    /// Without what comes before it, which may be there to use up its time.
+    pub alone: bool,
+    /// A block has it, or another one in its place.
+    pub mined: bool,
+    pub phase: Phase,
+}
+
+#[derive(Debug)]
+pub enum Phase {
+    /// A result is awaited.
+    Running {
+        due_ms: u64,
+        /// The state that was the newest when it was passed on.
+        state: u64,
+        /// In a replay: what came before it then.
+        before: Vec<Earlier>,
+    },
+    /// It had no verdict.
+    PutOff { due_ms: u64 },
+    /// Nothing speaks against it on this state.
+    Harmless { state: u64 },
+}
+
+impl Suspicion {
+    /// Nothing is awaited yet: it is about to be submitted.
+    pub fn new(slot: Slot, probability: f32, score: f32) -> Self {
+        Self {
+            slot,
+            probability,
+            score,
+            retries: 0,
+            alone: false,
+            mined: false,
+            phase: Phase::PutOff { due_ms: 0 },
+        }
+    }
+
+    pub fn runs(&self) -> bool {
+        matches!(self.phase, Phase::Running { .. })
+    }
+
+    pub fn is_due_at(&self, at_ms: u64) -> bool {
+        matches!(self.phase, Phase::Running { due_ms, .. } if due_ms == at_ms)
+    }
+
+    pub fn is_older_than(&self, newest: u64) -> bool {
+        matches!(self.phase, Phase::Harmless { state } if state != newest)
+    }
+
+    /// A second judgement of the first stage is only remembered while a result is awaited.
+    pub fn judged_again(&mut self, slot: &Slot, probability: f32, score: f32, created: bool) {
+        let known = self.slot.contacts.len();
+        unite(&mut self.slot.contacts, &slot.contacts);
+        // It is being executed without the creation that was announced meanwhile.
+        self.alone |= created && self.slot.contacts.len() > known;
+        if score > self.score {
+            (self.probability, self.score) = (probability, score);
+            self.slot.row = slot.row;
+            self.slot.matched.clone_from(&slot.matched);
+            self.slot.signature_score = slot.signature_score;
+        }
+    }
+
+    pub fn bytes(&self) -> usize {
+        held(&self.slot.tx, self.slot.original.as_ref())
+    }
+
+    pub fn emission(self, score: f32, simulation: SimulationStatus) -> Action {
+        Action::Emit(Box::new(Emission {
+            slot: self.slot,
+            probability: self.probability,
+            score,
+            simulation,
+        }))
+    }
+}

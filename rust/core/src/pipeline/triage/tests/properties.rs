@@ -1,0 +1,268 @@
+//! Whatever happens in whatever order: nobody is lost, nobody is judged twice, memory is bounded.
+
+use super::*;
+use proptest::prelude::*;
+use std::collections::HashSet;
+
+/// What may happen next; numbers choose among those there are.
+#[derive(Debug, Clone)]
+enum Step {
+    Judged {
+        n: u8,
+        contact: bool,
+        score: f32,
+        creates: bool,
+        again: bool,
+    },
+    Verdict {
+        which: usize,
+        harm: f32,
+        decides: bool,
+        creates: bool,
+    },
+    Failed {
+        which: usize,
+        kind: usize,
+    },
+    /// A result that nobody waits for any more.
+    Late {
+        n: u8,
+    },
+    State,
+    Mined {
+        sender: u8,
+        nonce: u8,
+    },
+    Passes {
+        ms: u64,
+    },
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let step = prop_oneof![
+        6 => (0..40_u8, any::<bool>(), 0.0..1.0_f32, any::<bool>(), any::<bool>()).prop_map(
+            |(n, contact, score, creates, again)| Step::Judged { n, contact, score, creates, again }
+        ),
+        4 => (any::<usize>(), prop_oneof![Just(0.0_f32), 0.0..1.0_f32], any::<bool>(), any::<bool>()).prop_map(
+            |(which, harm, decides, creates)| Step::Verdict { which, harm, decides, creates }
+        ),
+        4 => (any::<usize>(), 0..FailureKind::ALL.len())
+            .prop_map(|(which, kind)| Step::Failed { which, kind }),
+        1 => (0..40_u8).prop_map(|n| Step::Late { n }),
+        2 => Just(Step::State),
+        1 => (0..4_u8, 0..10_u8).prop_map(|(sender, nonce)| Step::Mined { sender, nonce }),
+        3 => (0..3_000_u64).prop_map(|ms| Step::Passes { ms }),
+    ];
+    proptest::collection::vec(step, 0..120)
+}
+
+fn transaction(n: u8, contact: bool, creates: bool, again: bool) -> Slot {
+    let mut slot = slot(n);
+    slot.tx.from = Address::repeat_byte(n % 4);
+    slot.tx.nonce = u64::from(n / 4);
+    slot.contacts = if contact { vec![0] } else { vec![] };
+    slot.tx.to = slot.tx.to.filter(|_| !creates);
+    slot.again = again;
+    slot
+}
+
+/// What the outside knows: who runs, by the actions alone.
+#[derive(Default)]
+struct Outside {
+    running: Vec<Key>,
+    emitted: HashSet<Key>,
+}
+
+impl Outside {
+    fn take_in(&mut self, rig: &mut Rig) -> Result<(), TestCaseError> {
+        for action in std::mem::take(&mut rig.out) {
+            match action {
+                Action::Submit(suspect) => {
+                    let key = suspect.key();
+                    prop_assert!(!self.running.contains(&key), "it runs already");
+                    self.running.push(key);
+                }
+                Action::Emit(emission) => {
+                    let key = emission.slot.key();
+                    self.running.retain(|other| *other != key);
+                    prop_assert!((0.0..=1.0).contains(&emission.score));
+                    self.emitted.insert(key);
+                }
+                Action::JudgeCallers(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn ends(&mut self, which: usize) -> Option<Key> {
+        let count = self.running.len();
+        (count > 0).then(|| self.running.remove(which % count))
+    }
+}
+
+fn check(rig: &Rig, outside: &Outside) -> Result<(), TestCaseError> {
+    let triage = &rig.triage;
+    let parked: Vec<_> = triage
+        .harmless
+        .keys()
+        .chain(triage.put_off.keys())
+        .collect();
+    let unique: HashSet<_> = parked.iter().collect();
+    prop_assert_eq!(unique.len(), parked.len(), "in one queue, once");
+    for (key, suspicion) in &triage.suspects {
+        let runs = suspicion.runs();
+        prop_assert_eq!(
+            runs,
+            outside.running.contains(key),
+            "runs inside and outside"
+        );
+        prop_assert_eq!(
+            !runs,
+            parked.contains(&key),
+            "what does not run waits for its turn"
+        );
+        let queue = match suspicion.phase {
+            Phase::PutOff { .. } => &triage.put_off,
+            Phase::Harmless { .. } => &triage.harmless,
+            Phase::Running { .. } => continue,
+        };
+        prop_assert!(
+            queue.keys().any(|other| other == key),
+            "in the queue of its phase"
+        );
+        let put_off = matches!(suspicion.phase, Phase::PutOff { .. });
+        prop_assert!(!suspicion.mined && (!put_off || suspicion.retries <= RETRIES));
+    }
+    prop_assert!(parked.iter().all(|key| triage.suspects.contains_key(*key)));
+    prop_assert!(
+        outside
+            .running
+            .iter()
+            .all(|key| triage.suspects.contains_key(key))
+    );
+    prop_assert!(
+        triage
+            .looked_at
+            .is_none_or(|key| outside.running.contains(&key))
+    );
+    prop_assert!(triage.looks <= AGAIN);
+    Ok(())
+}
+
+fn play(policy: Policy, steps: &[Step]) -> Result<(), TestCaseError> {
+    let mut rig = Rig::of(policy);
+    let mut outside = Outside::default();
+    for step in steps {
+        match step.clone() {
+            Step::Judged {
+                n,
+                contact,
+                score,
+                creates,
+                again,
+            } => {
+                let slot = transaction(n, contact, creates, again);
+                let key = slot.key();
+                let course = rig.judged(slot, score);
+                let known = rig.triage.suspects.contains_key(&key);
+                let held = known || rig.triage.concluded.get(&key).is_some();
+                prop_assert!(course == Course::Passed || held || rig.triage.policy.replay);
+            }
+            Step::Verdict {
+                which,
+                harm,
+                decides,
+                creates,
+            } => {
+                if let Some(key) = outside.ends(which) {
+                    let simulation = Simulation {
+                        harm,
+                        watched: decides,
+                        created: if creates {
+                            vec![Address::repeat_byte(7)]
+                        } else {
+                            vec![]
+                        },
+                        ..harmless()
+                    };
+                    rig.handle(Event::Verdict {
+                        key,
+                        simulation: Box::new(simulation),
+                        took_us: 1.0,
+                        identity: Identity::default(),
+                    });
+                }
+            }
+            Step::Failed { which, kind } => {
+                if let Some(key) = outside.ends(which) {
+                    let failure = Failure::new(FailureKind::ALL[kind], "says why");
+                    rig.handle(Event::Failed { key, failure });
+                }
+            }
+            Step::Late { n } => {
+                let key = slot(n).key();
+                if !outside.running.contains(&key) {
+                    let failure = Failure::new(FailureKind::Budget, "late");
+                    rig.handle(Event::Failed { key, failure });
+                }
+            }
+            Step::State => rig.handle(Event::State),
+            Step::Mined { sender, nonce } => {
+                rig.handle(Event::Mined(&[mined(
+                    Address::repeat_byte(sender),
+                    nonce.into(),
+                )]));
+            }
+            Step::Passes { ms } => {
+                rig.now_ms += ms;
+                let (now_ms, suspects) = (rig.now_ms, &rig.triage.suspects);
+                // Whose result is overdue is failed by triage itself.
+                outside.running.retain(|key| match suspects[key].phase {
+                    Phase::Running { due_ms, .. } => due_ms >= now_ms,
+                    _ => false,
+                });
+                rig.handle(Event::Time);
+            }
+        }
+        outside.take_in(&mut rig)?;
+        check(&rig, &outside)?;
+    }
+    outside.running.clear();
+    rig.handle(Event::End);
+    outside.take_in(&mut rig)?;
+    prop_assert!(
+        rig.triage.suspects.values().all(|one| !one.runs()),
+        "nobody waits for ever"
+    );
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn live_nobody_is_lost_or_runs_twice(steps in steps()) {
+        play(policy(), &steps)?;
+    }
+
+    #[test]
+    fn in_a_replay_neither(steps in steps()) {
+        play(Policy { replay: true, ..policy() }, &steps)?;
+    }
+
+    /// A flood of one sender, or of many: what is parked is bounded in numbers and bytes.
+    #[test]
+    fn what_is_parked_is_bounded(
+        senders in proptest::collection::vec((0..300_u16, 0..2_000_000_usize), 0..600),
+    ) {
+        let mut parked = Parked::default();
+        for (n, (sender, bytes)) in (0_u64..).zip(senders) {
+            let sender = Address::left_padding_from(&sender.to_be_bytes());
+            parked.add((B256::ZERO, n), sender, bytes);
+            prop_assert!(parked.keys().count() <= parked::MOST);
+        }
+        let mut keys: Vec<_> = parked.keys().copied().collect();
+        let sorted = keys.is_sorted();
+        prop_assert!(sorted, "oldest first");
+        keys.drain(..).for_each(|key| parked.remove(&key));
+        prop_assert_eq!(parked.keys().count(), 0);
+    }
+}

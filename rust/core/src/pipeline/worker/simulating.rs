@@ -1,0 +1,106 @@
+//! Between triage and who simulates.
+
+use super::{Simulating, Worker};
+use crate::capture::CaptureWriter;
+use crate::capture::context::ContextEntry;
+use crate::evidence::{Failure, RecordedSimulation, Simulated};
+use crate::pipeline::triage::{self, Action};
+use crate::simulate::pool::suspect::Key;
+use std::collections::VecDeque;
+use std::time::Instant;
+
+impl Worker {
+    /// Tells triage what happened, and does what it says.
+    pub(super) fn triage(&mut self, event: triage::Event) {
+        let now_ms = self.clock.elapsed_ms();
+        if let Some(simulating) = &mut self.simulating {
+            simulating.triage.handle(event, now_ms, &mut self.actions);
+            self.act();
+            self.judge_callers();
+        }
+    }
+
+    /// Does what triage said, in order; refused submissions are told to it in their turn.
+    pub(super) fn act(&mut self) {
+        let mut actions = VecDeque::from(std::mem::take(&mut self.actions));
+        while let Some(action) = actions.pop_front() {
+            match action {
+                Action::JudgeCallers(created) => self.created.push(created),
+                Action::Emit(mut emission) => {
+                    let (probability, score) = (emission.probability, emission.score);
+                    self.detection(&mut emission.slot, probability, score, emission.simulation);
+                }
+                Action::Submit(suspect) => {
+                    let Some(Simulating { triage, runner }) = &mut self.simulating else {
+                        continue;
+                    };
+                    if let Some((key, failure)) = runner.submit(suspect) {
+                        record_refusal(self.capture.as_ref(), &key, &failure);
+                        let refused = triage::Event::Failed { key, failure };
+                        triage.handle(refused, self.clock.elapsed_ms(), &mut self.actions);
+                        actions.extend(self.actions.drain(..));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Judges anew who calls what is now known to be created, and came before its creation.
+    pub(super) fn judge_callers(&mut self) {
+        for created in std::mem::take(&mut self.created) {
+            let waiting = self.stages.codes.waiting_for(&created);
+            self.judge_again(waiting);
+        }
+    }
+
+    pub(super) fn simulated(&mut self, done: Simulated) {
+        let key = (done.hash, done.fingerprint);
+        self.triage(match done.result {
+            Ok(simulation) => triage::Event::Verdict {
+                key,
+                simulation,
+                took_us: done.took_us,
+                identity: triage::Identity {
+                    authenticity: done.authenticity,
+                    signer: done.signer,
+                },
+            },
+            Err(failure) => triage::Event::Failed { key, failure },
+        });
+    }
+
+    /// Does again what a capture recorded; what nobody waits for is left.
+    pub(super) fn replay(&mut self, record: &RecordedSimulation) {
+        let start = Instant::now();
+        self.triage(triage::Event::Recorded(record.hash));
+        let Some(Simulating { triage, runner }) = &mut self.simulating else {
+            return;
+        };
+        let Some((slot, before)) = triage.awaits_record(&record.hash) else {
+            return;
+        };
+        let key = slot.key();
+        let event = match runner.again(record, slot, &before) {
+            Ok((simulation, identity)) => triage::Event::Verdict {
+                key,
+                simulation: Box::new(simulation),
+                took_us: start.elapsed().as_nanos() as f64 / 1000.0,
+                identity,
+            },
+            Err(failure) => triage::Event::Failed { key, failure },
+        };
+        self.triage(event);
+    }
+}
+
+/// That a suspect is not simulated is what a replay is to know, too.
+fn record_refusal(capture: Option<&CaptureWriter>, key: &Key, failure: &Failure) {
+    if let Some(capture) = capture {
+        let record = RecordedSimulation {
+            hash: key.0,
+            failure: Some(failure.clone()),
+            executed: None,
+        };
+        capture.offer_context(ContextEntry::Simulation(Box::new(record)));
+    }
+}
