@@ -64,7 +64,8 @@ demo: anvil ## a real chain, a vault with a hole, an attacker, and the alert tha
 
 test: lint types locks check-contracts test-rust test-python ## every check and test
 
-lint: $(INSTALLED) ## formatting, clippy, ruff
+lint: $(INSTALLED) ## formatting, clippy, ruff; no stage imports a later one
+	$(BIN)/python tools/check_layers.py
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --locked --release --workspace --all-targets --quiet
 	$(BIN)/ruff check .

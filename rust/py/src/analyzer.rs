@@ -1,11 +1,11 @@
 //! `Analyzer`: features of single transactions for people, and of many for training, by the sensor's own code.
 
-use crate::convert::{contracts, detached, floats, json, transaction};
+use crate::convert::{contracts, each, floats, json, transaction};
 use crate::error::{MempoolIdsError, to_py};
 use alloy_primitives::{Address, U256, hex};
 use mempool_ids_core::bytecode::CodeFacts;
 use mempool_ids_core::decode::Decoded;
-use mempool_ids_core::features::KnownSelectors;
+use mempool_ids_core::features::{FEATURES, KnownSelectors};
 use mempool_ids_core::tools::analyzer;
 use mempool_ids_core::tx::PendingTransaction;
 use pyo3::prelude::*;
@@ -67,7 +67,7 @@ impl Analyzer {
         gas: Vec<u64>,
         max_fee: Vec<u128>,
         max_priority_fee: Vec<u128>,
-        input: Vec<Vec<u8>>,
+        mut input: Vec<Vec<u8>>,
         code: Option<Vec<Option<Vec<u8>>>>,
     ) -> PyResult<Bound<'py, PyBytes>> {
         let n = input.len();
@@ -84,29 +84,21 @@ impl Analyzer {
         {
             return Err(MempoolIdsError::new_err("columns differ in length"));
         }
-        let matrix = detached(py, || {
-            let mut matrix = Vec::with_capacity(n * 22);
-            let mut decoded = Decoded::default();
-            let mut tx = PendingTransaction::default();
-            for (i, input) in input.into_iter().enumerate() {
-                tx.to = to[i].as_deref().map(address).transpose()?;
-                tx.from = address(&from_[i])?;
-                tx.value = U256::try_from_be_slice(&value[i])
-                    .ok_or_else(|| wrong("value", value[i].len()))?;
-                (tx.nonce, tx.gas, tx.input) = (nonce[i], gas[i], input);
-                (tx.max_fee_per_gas, tx.max_priority_fee_per_gas) =
-                    (max_fee[i], max_priority_fee[i]);
-                let code = code
-                    .as_ref()
-                    .and_then(|code| code[i].as_deref())
-                    .map(|code| CodeFacts::scan(code, None));
-                matrix.extend_from_slice(&self.inner.features_with(
-                    &tx,
-                    code.as_ref(),
-                    &mut decoded,
-                ));
-            }
-            Ok(matrix)
+        let mut matrix = Vec::with_capacity(n * FEATURES);
+        let (mut decoded, mut tx) = (Decoded::default(), PendingTransaction::default());
+        each(py, n, |i| {
+            tx.to = to[i].as_deref().map(address).transpose()?;
+            tx.from = address(&from_[i])?;
+            tx.value =
+                U256::try_from_be_slice(&value[i]).ok_or_else(|| wrong("value", value[i].len()))?;
+            (tx.nonce, tx.gas) = (nonce[i], gas[i]);
+            tx.input = std::mem::take(&mut input[i]);
+            (tx.max_fee_per_gas, tx.max_priority_fee_per_gas) = (max_fee[i], max_priority_fee[i]);
+            let code = code.as_ref().and_then(|code| code[i].as_deref());
+            let code = code.map(|code| CodeFacts::scan(code, None));
+            let row = self.inner.features_with(&tx, code.as_ref(), &mut decoded);
+            matrix.extend_from_slice(&row);
+            Ok(())
         })?;
         Ok(PyBytes::new(py, &floats(&matrix)))
     }

@@ -2,9 +2,12 @@
 
 use crate::error::{ConfigError, MempoolIdsError, to_py};
 use mempool_ids_core::config::MonitoredContract;
+use mempool_ids_core::error::Error;
 use mempool_ids_core::tx::PendingTransaction;
 use pyo3::prelude::*;
 use serde::Serialize;
+use std::sync::mpsc::{RecvTimeoutError, sync_channel};
+use std::time::Duration;
 
 pub fn json(value: &impl Serialize) -> PyResult<Vec<u8>> {
     serde_json::to_vec(value).map_err(|e| MempoolIdsError::new_err(e.to_string()))
@@ -38,10 +41,65 @@ pub fn floats(values: &[f32]) -> Vec<u8> {
     values.iter().flat_map(|v| v.to_ne_bytes()).collect()
 }
 
-/// Runs `work` without the GIL and converts its error.
+/// Between two looks for Ctrl-C.
+pub const PATIENCE: Duration = Duration::from_millis(100);
+/// Rows worked on between two of them.
+const PIECE: usize = 512;
+
+/// Runs `work` without the GIL and converts its error. For what is over in a moment: nothing interrupts it.
 pub fn detached<T: Send>(
     py: Python<'_>,
-    work: impl FnOnce() -> mempool_ids_core::error::Result<T> + Send,
+    work: impl FnOnce() -> Result<T, Error> + Send,
 ) -> PyResult<T> {
     py.detach(work).map_err(to_py)
+}
+
+/// The same for what may take long: Ctrl-C ends the waiting at once. What was begun comes to its end on a thread of its own,
+/// and nobody hears of it.
+pub fn interruptible<T: Send + 'static>(
+    py: Python<'_>,
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> PyResult<T> {
+    let (sender, receiver) = sync_channel(1);
+    let thread = std::thread::Builder::new().name("ids-call".into());
+    let run = move || sender.send(work()).unwrap_or_default();
+    thread
+        .spawn(run)
+        .map_err(|error| MempoolIdsError::new_err(format!("no thread: {error}")))?;
+    loop {
+        match py.detach(|| receiver.recv_timeout(PATIENCE)) {
+            Ok(done) => return done.map_err(to_py),
+            Err(RecvTimeoutError::Timeout) => py.check_signals()?,
+            Err(RecvTimeoutError::Disconnected) => {
+                return Err(MempoolIdsError::new_err("internal error: it panicked"));
+            }
+        }
+    }
+}
+
+/// Runs `work` for each number below `count` without the GIL. Ctrl-C ends it between two of them.
+pub fn each(
+    py: Python<'_>,
+    count: usize,
+    mut work: impl FnMut(usize) -> Result<(), Error> + Send,
+) -> PyResult<()> {
+    for start in (0..count).step_by(PIECE) {
+        let end = count.min(start + PIECE);
+        detached(py, || (start..end).try_for_each(&mut work))?;
+        py.check_signals()?;
+    }
+    Ok(())
+}
+
+/// As [`each`], for slices of rows.
+pub fn pieces<R: Sync>(
+    py: Python<'_>,
+    rows: &[R],
+    mut work: impl FnMut(&[R]) -> Result<(), Error> + Send,
+) -> PyResult<()> {
+    for piece in rows.chunks(PIECE) {
+        detached(py, || work(piece))?;
+        py.check_signals()?;
+    }
+    Ok(())
 }

@@ -1,6 +1,6 @@
 //! `inspect_transaction`: one transaction simulated for a person.
 
-use crate::convert::{detached, json};
+use crate::convert::{interruptible, json};
 use crate::error::{ConfigError, to_py};
 use mempool_ids_core::tools::inspect::{Input, inspect};
 use pyo3::prelude::*;
@@ -18,6 +18,7 @@ pub fn inspect_transaction<'py>(
     let config =
         serde_json::from_str(config_json).map_err(|e| ConfigError::new_err(e.to_string()))?;
     let input = Input::parse(text).map_err(to_py)?;
-    let report = detached(py, || inspect(&config, &input, block))?;
+    let block = block.map(str::to_owned);
+    let report = interruptible(py, move || inspect(&config, &input, block.as_deref()))?;
     Ok(PyBytes::new(py, &json(&report)?))
 }

@@ -1,6 +1,6 @@
 //! `Model` and `TraceModel`: the inference paths of the sensor, for export checks and notebooks.
 
-use crate::convert::{detached, floats, json, rows};
+use crate::convert::{detached, floats, json, pieces, rows};
 use crate::error::MempoolIdsError;
 use mempool_ids_core::classify::Classifier;
 use mempool_ids_core::config::ModelConfig;
@@ -27,12 +27,12 @@ impl Model {
 
     fn predict<'py>(&self, py: Python<'py>, rows: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
         let rows = self::rows(rows)?;
-        let mut probabilities = Vec::new();
-        detached(py, || {
-            self.inner
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .classify(&rows, &mut probabilities)
+        let (mut probabilities, mut piece) = (Vec::with_capacity(rows.len()), Vec::new());
+        pieces(py, &rows, |rows| {
+            let mut model = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+            model.classify(rows, &mut piece)?;
+            probabilities.extend_from_slice(&piece);
+            Ok(())
         })?;
         Ok(PyBytes::new(py, &floats(&probabilities)))
     }
@@ -71,12 +71,12 @@ impl TraceModel {
 
     fn predict<'py>(&self, py: Python<'py>, rows: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
         let rows = self::rows(rows)?;
-        let mut probabilities = Vec::new();
-        detached(py, || {
-            self.inner
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .predict_rows(&rows, &mut probabilities)
+        let (mut probabilities, mut piece) = (Vec::with_capacity(rows.len()), Vec::new());
+        pieces(py, &rows, |rows| {
+            let mut model = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+            model.predict_rows(rows, &mut piece)?;
+            probabilities.extend_from_slice(&piece);
+            Ok(())
         })?;
         Ok(PyBytes::new(py, &floats(&probabilities)))
     }

@@ -1,23 +1,35 @@
 //! `Sensor`: a running pipeline that Python pulls events from.
 
-use crate::convert::{detached, json};
+use crate::convert::{PATIENCE, detached, interruptible, json};
 use crate::error::{ConfigError, MempoolIdsError};
 use mempool_ids_core::{pipeline, tools};
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 /// A running sensor. Every method may be called from any thread.
 #[pyclass(frozen, module = "mempool_ids._core")]
 pub struct Sensor {
-    inner: Mutex<pipeline::Sensor>,
+    /// Taken when it is dropped.
+    inner: Mutex<Option<pipeline::Sensor>>,
     events: pipeline::Events,
 }
 
 impl Sensor {
-    fn lock(&self) -> MutexGuard<'_, pipeline::Sensor> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    fn with<T>(&self, call: impl FnOnce(&mut pipeline::Sensor) -> T) -> Option<T> {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.as_mut().map(call)
+    }
+}
+
+/// It waits for its threads: others need the GIL meanwhile.
+impl Drop for Sensor {
+    fn drop(&mut self) {
+        let inner = self.inner.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Some(sensor) = inner.take() {
+            Python::attach(|py| py.detach(move || drop(sensor)));
+        }
     }
 }
 
@@ -27,15 +39,15 @@ impl Sensor {
     fn new(py: Python<'_>, config_json: &str) -> PyResult<Self> {
         let config =
             serde_json::from_str(config_json).map_err(|e| ConfigError::new_err(e.to_string()))?;
-        let inner = detached(py, || pipeline::Sensor::new(config))?;
+        let inner = interruptible(py, || pipeline::Sensor::new(config))?;
         Ok(Self {
             events: inner.events(),
-            inner: Mutex::new(inner),
+            inner: Mutex::new(Some(inner)),
         })
     }
 
     fn start(&self, py: Python<'_>) -> PyResult<()> {
-        detached(py, || self.lock().start())
+        detached(py, || self.with(pipeline::Sensor::start).unwrap_or(Ok(())))
     }
 
     /// Pulls up to `limit` events, waiting at most `timeout` seconds for the first.
@@ -46,14 +58,21 @@ impl Sensor {
         timeout: f64,
         limit: usize,
     ) -> PyResult<Vec<(&'static str, Bound<'py, PyBytes>)>> {
-        let timeout = seconds(timeout)?;
-        let encoded = py.detach(|| {
-            self.events
-                .recv(timeout, limit)
-                .iter()
-                .map(|event| self.events.origin().encode(event))
-                .collect::<Vec<_>>()
-        });
+        let (timeout, begun) = (seconds(timeout)?, Instant::now());
+        let encoded = loop {
+            let left = timeout.saturating_sub(begun.elapsed());
+            let encoded = py.detach(|| {
+                let events = self.events.recv(left.min(PATIENCE), limit);
+                let encoded = events
+                    .iter()
+                    .map(|event| self.events.origin().encode(event));
+                encoded.collect::<Vec<_>>()
+            });
+            if !encoded.is_empty() || left <= PATIENCE {
+                break encoded;
+            }
+            py.check_signals()?;
+        };
         Ok(encoded
             .into_iter()
             .map(|(kind, bytes)| (kind, PyBytes::new(py, &bytes)))
@@ -61,24 +80,26 @@ impl Sensor {
     }
 
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
-        let stats = py.detach(|| self.lock().stats_json());
+        let stats = py.detach(|| self.with(|sensor| sensor.stats_json()));
         Ok(PyBytes::new(py, &json(&stats)?))
     }
 
     fn reload(&self, py: Python<'_>, rules: Vec<String>) -> PyResult<()> {
-        detached(py, || self.lock().reload(&rules))
+        detached(py, || {
+            self.with(|sensor| sensor.reload(&rules)).unwrap_or(Ok(()))
+        })
     }
 
     fn fetch(&self, py: Python<'_>, tx_hash: &str) -> PyResult<()> {
         let hash = tx_hash
             .parse()
             .map_err(|e| MempoolIdsError::new_err(format!("transaction hash: {e}")))?;
-        py.detach(|| self.lock().fetch(hash));
+        py.detach(|| self.with(|sensor| sensor.fetch(hash)));
         Ok(())
     }
 
     fn stop(&self, py: Python<'_>) {
-        py.detach(|| self.lock().stop());
+        py.detach(|| self.with(pipeline::Sensor::stop));
     }
 }
 
@@ -93,9 +114,8 @@ pub fn measure_stages<'py>(
     let config =
         serde_json::from_str(config_json).map_err(|e| ConfigError::new_err(e.to_string()))?;
     let time = self::seconds(seconds)?;
-    let costs = detached(py, || {
-        tools::measure::measure_stages(&config, &transactions, time)
-    })?;
+    let measure = move || tools::measure::measure_stages(&config, &transactions, time);
+    let costs = interruptible(py, measure)?;
     Ok(PyBytes::new(py, &json(&costs)?))
 }
 
