@@ -4,10 +4,14 @@ mod anomaly;
 pub mod detection;
 pub mod executed;
 mod failure;
+mod footprint;
 mod outcome;
+#[cfg(test)]
+pub(crate) mod samples;
 pub mod simulation;
 pub mod trace;
 pub mod transfers;
+mod verdict;
 mod violation;
 
 pub use anomaly::{Anomaly, AnomalyKind};
@@ -18,5 +22,6 @@ pub use detection::{
 pub use executed::{Before, Executed, RecordedSimulation};
 pub use failure::{Failure, FailureKind};
 pub use outcome::{Fate, Outcome};
-pub use simulation::{Flow, HIDING, Loss, Simulated, Simulation, Variation};
+pub use simulation::{Flow, Loss, Simulated, Simulation, Variation};
+pub use verdict::HIDING;
 pub use violation::{Class, Violation};

@@ -60,3 +60,20 @@ pub enum Item {
     /// Nothing follows.
     End,
 }
+
+impl Item {
+    /// Bytes that it holds beside its place in the queue, at the most: what the queue's bound is about.
+    pub fn footprint(&self) -> usize {
+        match self {
+            Self::Notification(raw) | Self::Object(raw) | Self::Fetched(raw) => raw.bytes.len(),
+            Self::Transaction { tx, .. } => size_of_val(&**tx) + tx.input.capacity(),
+            Self::Block(block) => block.footprint(),
+            Self::Code(answer) => answer.code.len(),
+            Self::Simulated(simulated) => size_of_val(&**simulated) + simulated.footprint(),
+            Self::Recorded(record) => size_of_val(&**record) + record.footprint(),
+            Self::Anomaly(anomaly) => anomaly.footprint(),
+            Self::Announced { .. } | Self::Head(_) | Self::Reorg(_) => 0,
+            Self::State | Self::Ready | Self::End => 0,
+        }
+    }
+}

@@ -9,6 +9,7 @@ mod extras;
 mod fields;
 pub(crate) mod hex;
 pub mod json;
+mod key;
 pub mod signed;
 pub(crate) mod skip;
 #[cfg(test)]

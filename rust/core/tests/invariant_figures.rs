@@ -16,9 +16,8 @@ use mempool_ids_core::evidence::trace::Trace;
 use mempool_ids_core::evidence::transfers::{Transfer, net};
 use mempool_ids_core::simulate::evm::diff::StateDiff;
 use mempool_ids_core::simulate::evm::execute::{Execution, Outcome};
-use mempool_ids_core::simulate::judge::invariants::{
-    Protected, RecordedViews, Subject, check_all, judge, names,
-};
+use mempool_ids_core::simulate::evm::views::RecordedViews;
+use mempool_ids_core::simulate::judge::invariants::{Protected, Subject, check_all, judge, names};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};

@@ -78,7 +78,7 @@ impl Appender {
         loop {
             match inbox.recv_timeout(SYNC) {
                 Ok(offer) => {
-                    held.fetch_sub(offer.weight(), Relaxed);
+                    held.fetch_sub(offer.footprint(), Relaxed);
                     self.record(offer);
                     if inbox.is_empty() || self.journal.pending_bytes() > FLUSH_BYTES {
                         self.flush();

@@ -1,10 +1,12 @@
 //! Simulations on threads of their own, each within its deadline.
 
+mod fetched;
 mod queue;
 pub mod suspect;
 #[cfg(test)]
 mod tests;
 
+use super::evm::StateError;
 use super::evm::backend::{Backend, Local, Node};
 use super::evm::execute::Environment;
 use super::evm::transaction::from_pending;
@@ -12,7 +14,7 @@ use super::judge::simulator::{Simulator, Step, Unfinished};
 use super::state::head::{HeadBlock, HeadState};
 use super::state::keeper::Neighbourhood;
 use super::state::prefetch::Prefetch;
-use super::state::{RecordedState, Recording, Snapshot, StateError, prefetch};
+use super::state::{RecordedState, Recording, Snapshot, prefetch};
 use crate::config::{Executor, SimulationConfig};
 use crate::evidence::{Before, Executed, Failure, FailureKind, RecordedSimulation, Simulated};
 use crate::inbox::Item;
@@ -23,17 +25,14 @@ use crate::thread::{busy, give_way};
 use crate::tx::Extras;
 use alloy_primitives::B256;
 use bytes::Bytes;
+use fetched::{Answer, Fetched};
 use queue::{Queue, Room};
 use revm::DatabaseRef;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 use suspect::Suspect;
 
-/// Bytes of fetched state that may wait.
-const FETCHED: usize = 64 << 20;
 /// Blocks that the state may be older than the head.
 const BEHIND: u64 = 2;
 /// Between two looks for the first block.
@@ -52,7 +51,7 @@ pub struct Job {
     since: Instant,
     deadline: Instant,
     /// Its state has been asked for: the head it was asked of, and what a node answered.
-    fetched: Option<(B256, Option<Bytes>)>,
+    fetched: Option<(B256, Option<Answer>)>,
     /// The node told all that it reads on this head.
     foreseen: Option<B256>,
     /// What the node told has a monitored contract in it.
@@ -121,8 +120,7 @@ struct Shared {
     items: ItemSender,
     stats: Arc<Stats>,
     executor: Executor,
-    /// Bytes of fetched state that wait to be read.
-    fetched: AtomicUsize,
+    fetched: Fetched,
     /// Whether what was read is handed over too.
     records: bool,
 }
@@ -156,7 +154,7 @@ impl Pool {
             items,
             stats,
             executor: config.backend,
-            fetched: AtomicUsize::new(0),
+            fetched: Fetched::default(),
             records,
         });
         let pool = Self {
@@ -242,7 +240,6 @@ impl Shared {
             if let Some((head, raw)) = &mut job.fetched
                 && let Some(raw) = raw.take()
             {
-                self.fetched.fetch_sub(raw.len(), Relaxed);
                 if let Ok(accounts) = prefetch::accounts(&raw) {
                     let mut read = accounts.keys();
                     job.touches |= read.any(|address| simulator.monitors(address));
@@ -329,15 +326,9 @@ impl Shared {
         self.prefetch
             .ask(&self.asker, params, deadline, move |answer| {
                 // Without room it is asked for piece by piece.
-                let fetched = Some((head, answer.filter(|raw| shared.reserve(raw.len()))));
+                let fetched = Some((head, answer.and_then(|raw| shared.fetched.hold(raw))));
                 shared.queue.put_back(Job { fetched, ..job });
             });
-    }
-
-    /// Room for fetched state until it is read; none for a single answer of an eighth of it all.
-    fn reserve(&self, bytes: usize) -> bool {
-        let more = |held: usize| Some(held + bytes).filter(|held| *held <= FETCHED);
-        bytes <= FETCHED / 8 && self.fetched.fetch_update(Relaxed, Relaxed, more).is_ok()
     }
 
     fn end(

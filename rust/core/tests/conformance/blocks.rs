@@ -6,8 +6,8 @@ use super::mainnet::{RecordedBlock, apply, blocks};
 use alloy_consensus::proofs::calculate_receipt_root;
 use alloy_consensus::{Eip658Value, Receipt, ReceiptEnvelope, ReceiptWithBloom, TxType};
 use alloy_primitives::{Bloom, Log};
+use mempool_ids_core::simulate::evm::StateError;
 use mempool_ids_core::simulate::evm::execute::{Checks, Execution, Outcome, Sandbox};
-use mempool_ids_core::simulate::state::StateError;
 use revm::context::TxEnv;
 
 /// Since then (EIP-658) receipts have a status where the state's root was, which no execution of transactions alone gives.

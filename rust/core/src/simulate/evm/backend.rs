@@ -5,13 +5,13 @@ mod node;
 mod recorded;
 
 pub use local::Local;
-pub use node::{Node, call, overrides};
+pub use node::Node;
 pub use recorded::Recorded;
 
 use super::execute::{Environment, Execution};
 use super::tracer::Bounds;
-use crate::simulate::judge::invariants::Views;
-use crate::simulate::state::StateError;
+use crate::simulate::evm::error::StateError;
+use crate::simulate::evm::views::Views;
 use revm::context::TxEnv;
 
 /// Shown each transaction's execution in turn, with what views answer before and after it.

@@ -6,7 +6,7 @@ mod tests;
 use super::diff::{AccountDiff, StateDiff};
 use super::tracer::{Access, Bounds, Stop, Surroundings, Tracer};
 use crate::evidence::trace::{CallKind, Frame, Trace};
-use crate::simulate::state::StateError;
+use crate::simulate::evm::error::StateError;
 use alloy_primitives::{Address, Bytes, TxKind, U256};
 use revm::context::result::{EVMError, ExecutionResult, HaltReason, ResultAndState};
 use revm::context::{BlockEnv, CfgEnv, TxEnv};

@@ -22,18 +22,17 @@ mod takeover;
 #[cfg(test)]
 mod tests;
 mod verdict;
-mod views;
 mod words;
 mod written;
 
 pub use protected::Protected;
 pub use verdict::{Judgement, judge};
-pub use views::{NoViews, RecordedViews, SandboxViews, Views, When};
 
 use crate::evidence::transfers::{Asset, Transfer};
 use crate::evidence::{Class, Violation};
 use crate::signatures::Invariant;
 use crate::simulate::evm::execute::{Execution, Outcome};
+use crate::simulate::evm::views::Views;
 use alloy_primitives::{Address, U256};
 use case::Case;
 use losses::Loss;

@@ -4,7 +4,7 @@
 mod tests;
 
 use super::behaviour::{TraceFeatures, extract};
-use super::invariants::{Protected, Subject, Views, check_all, judge};
+use super::invariants::{Protected, Subject, check_all, judge};
 use super::model::TraceModel;
 use super::variations::variations;
 use crate::chain::forks::is_precompile;
@@ -14,11 +14,12 @@ use crate::evidence::trace::CallKind;
 use crate::evidence::transfers::{Transfer, net};
 use crate::evidence::{Failure, FailureKind, Flow, Loss, Simulation, Variation, Violation};
 use crate::signatures::RuleSet;
+use crate::simulate::evm::StateError;
 use crate::simulate::evm::backend::Backend;
 use crate::simulate::evm::execute::{Environment, Execution, Outcome};
 use crate::simulate::evm::tracer::{Bounds, Stop};
 use crate::simulate::evm::transaction::from_pending;
-use crate::simulate::state::StateError;
+use crate::simulate::evm::views::Views;
 use crate::tx::{Extras, PendingTransaction};
 use alloy_primitives::{Address, I256};
 use arc_swap::ArcSwap;

@@ -439,6 +439,39 @@ fn on_a_state_that_is_some_blocks_old_nothing_is_judged() {
 }
 
 #[test]
+fn what_was_fetched_for_a_suspect_that_is_not_executed_gives_its_room_back() {
+    let state = Arc::new(std::sync::OnceLock::<Arc<HeadState>>::new());
+    let shared = state.clone();
+    let rig = rig(
+        |_| {},
+        move |request| {
+            if request.method == "debug_traceCall" {
+                // The answer finds a state that is too old by now.
+                shared.get().expect("set before").announce(9);
+            }
+            state_of_the_contract(request)
+        },
+    );
+    state.set(rig.state.clone()).ok();
+    for nonce in 1..=2 {
+        // When the second one has its result, the first one's job is gone.
+        assert_eq!(rig.failure(nonce).kind, FailureKind::NotReady);
+    }
+    assert_eq!(rig.node.requests("debug_traceCall"), 1);
+    let fetched = &rig.pool.shared.fetched;
+    assert_eq!(fetched.bytes(), 0);
+
+    let past = Instant::now();
+    let mut late = Job::new(suspect(3), past, past);
+    late.fetched = Some((head(1).hash, fetched.hold(vec![0; 100].into())));
+    assert_eq!(fetched.bytes(), 100);
+    let mut simulator = simulator(&SimulationConfig::default());
+    rig.pool.shared.attempt(&mut simulator, late);
+    assert_eq!(rig.result().result.unwrap_err().kind, FailureKind::Deadline);
+    assert_eq!(fetched.bytes(), 0);
+}
+
+#[test]
 fn what_the_next_block_writes_first_is_there_when_it_is_asked_for() {
     use crate::simulate::state::head::{BEACON_ROOTS, HISTORY};
     let mut block = head(9_000);

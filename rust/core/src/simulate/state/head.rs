@@ -1,8 +1,8 @@
 //! The chain's state at its head as far as it is known: shared by all simulations, carried on from block to block.
 
-use super::answers::{ToldAccount, ToldDiff};
 use crate::chain::forks::is_precompile;
 use crate::simulate::evm::execute::Environment;
+use crate::simulate::evm::told::{ToldAccount, ToldDiff};
 use alloy_primitives::map::{AddressMap, AddressSet, B256Map, HashMap};
 use alloy_primitives::{Address, B256, U256, address};
 use revm::bytecode::Bytecode;

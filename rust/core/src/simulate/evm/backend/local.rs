@@ -1,10 +1,10 @@
 //! revm, on any state.
 
 use super::{Backend, Look};
+use crate::simulate::evm::error::StateError;
 use crate::simulate::evm::execute::{Checks, Environment, Outcome, Sandbox};
 use crate::simulate::evm::tracer::Bounds;
-use crate::simulate::judge::invariants::SandboxViews;
-use crate::simulate::state::StateError;
+use crate::simulate::evm::views::SandboxViews;
 use revm::DatabaseRef;
 use revm::context::TxEnv;
 

@@ -3,10 +3,10 @@
 use super::{Backend, Look};
 use crate::evidence::trace::Trace;
 use crate::simulate::evm::diff::StateDiff;
+use crate::simulate::evm::error::StateError;
 use crate::simulate::evm::execute::{Environment, Execution, Outcome};
 use crate::simulate::evm::tracer::{Bounds, Surroundings};
-use crate::simulate::judge::invariants::RecordedViews;
-use crate::simulate::state::StateError;
+use crate::simulate::evm::views::RecordedViews;
 use alloy_primitives::U256;
 use revm::context::TxEnv;
 

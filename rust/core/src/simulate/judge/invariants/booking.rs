@@ -4,9 +4,9 @@
 use super::case::Case;
 use super::losses;
 use super::losses::{Loss, MAX_ASSETS};
-use super::views::When;
 use crate::evidence::transfers::Asset;
 use crate::simulate::evm::diff::AccountDiff;
+use crate::simulate::evm::views::When;
 use alloy_primitives::{Address, U256};
 use std::collections::BTreeMap;
 

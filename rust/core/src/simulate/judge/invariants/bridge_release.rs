@@ -1,9 +1,9 @@
 //! `bridge_release`: a release on a root that is zero, or that nobody had confirmed before.
 
 use super::case::Case;
-use super::views::When;
 use super::{Finding, words};
 use crate::evidence::Class;
+use crate::simulate::evm::views::When;
 use alloy_primitives::{B256, Bytes};
 
 /// Releases that are looked at in one execution.

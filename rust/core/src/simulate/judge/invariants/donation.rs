@@ -1,11 +1,11 @@
 //! `donation`: a gift makes few shares worth so much that the next deposit is rounded away, or a deposit got nothing.
 
 use super::case::Case;
-use super::views::When;
 use super::{Finding, words};
 use crate::evidence::Class;
 use crate::evidence::trace::CallKind;
 use crate::evidence::transfers::Asset;
+use crate::simulate::evm::views::When;
 use alloy_primitives::{U256, hex};
 
 /// `deposit(uint256,address)` of EIP-4626 and `deposit(uint256)`: they answer the shares.

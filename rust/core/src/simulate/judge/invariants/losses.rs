@@ -1,8 +1,8 @@
 //! What the contract has less of afterwards.
 
 use super::Subject;
-use super::views::When;
 use crate::evidence::transfers::Asset;
+use crate::simulate::evm::views::When;
 use alloy_primitives::{Address, U256};
 use std::collections::{BTreeMap, BTreeSet};
 

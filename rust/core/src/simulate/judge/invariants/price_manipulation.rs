@@ -6,10 +6,10 @@
 use super::case::Case;
 use super::cluster::{cluster, profit};
 use super::flash_loan::flash_loans;
-use super::views::{BALANCE_OF, When};
 use super::{Finding, words};
 use crate::evidence::Class;
 use crate::evidence::trace::{CallKind, Frame};
+use crate::simulate::evm::views::{BALANCE_OF, When};
 use alloy_primitives::{Address, U256, keccak256};
 use std::collections::{BTreeSet, HashSet};
 use std::sync::LazyLock;

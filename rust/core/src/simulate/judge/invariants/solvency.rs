@@ -1,9 +1,9 @@
 //! `solvency`: the share price falls, or the assets fall more than what is owed, without a loss that was registered.
 
 use super::case::Case;
-use super::views::When;
 use super::{Finding, words};
 use crate::evidence::Class;
+use crate::simulate::evm::views::When;
 use alloy_primitives::{Bytes, U256};
 
 pub(super) fn check(case: &Case) -> Option<Finding> {

@@ -2,9 +2,9 @@
 
 use super::Finding;
 use super::case::Case;
-use super::views::When;
 use crate::evidence::Class;
 use crate::signatures::{Compare, Invariant};
+use crate::simulate::evm::views::When;
 
 /// At this severity it alarms alone.
 const SEVERE: u8 = 1;

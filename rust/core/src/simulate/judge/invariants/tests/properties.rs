@@ -6,6 +6,7 @@ use crate::evidence::trace::{CallKind, Frame, FrameLog, Trace};
 use crate::simulate::evm::diff::{AccountDiff, StateDiff};
 use crate::simulate::evm::execute::Execution;
 use crate::simulate::evm::tracer::Access;
+use crate::simulate::evm::views::RecordedViews;
 use proptest::prelude::*;
 
 /// Few accounts, so that they meet.

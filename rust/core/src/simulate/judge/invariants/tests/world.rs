@@ -4,6 +4,7 @@ use super::selector;
 use crate::config::MonitoredContract;
 use crate::simulate::evm::execute::{Checks, Environment, Sandbox};
 use crate::simulate::evm::tracer::Bounds;
+use crate::simulate::evm::views::SandboxViews;
 use crate::simulate::judge::invariants::*;
 use crate::simulate::state::RecordedState;
 use alloy_primitives::{Bytes, TxKind, hex, keccak256};

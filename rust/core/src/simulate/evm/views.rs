@@ -1,9 +1,9 @@
 //! Asking contracts before and after an execution.
 
 use crate::evidence::trace::Trace;
+use crate::simulate::evm::error::StateError;
 use crate::simulate::evm::execute::{Outcome, Sandbox};
 use crate::simulate::evm::tracer::Bounds;
-use crate::simulate::state::StateError;
 use alloy_primitives::map::HashMap;
 use alloy_primitives::{Address, Bytes, U256};
 use revm::DatabaseRef;
@@ -40,9 +40,9 @@ pub trait Views {
 }
 
 /// `balanceOf(address)`
-pub(super) const BALANCE_OF: [u8; 4] = [0x70, 0xa0, 0x82, 0x31];
+pub const BALANCE_OF: [u8; 4] = [0x70, 0xa0, 0x82, 0x31];
 
-pub(super) fn balance_of(holder: Address) -> Bytes {
+fn balance_of(holder: Address) -> Bytes {
     [&BALANCE_OF[..], holder.into_word().as_slice()]
         .concat()
         .into()

@@ -1,10 +1,10 @@
 //! From what a simulation read to the record of it, and back.
 
-use super::environment::set_excess_blob_gas;
-use super::execute::Environment;
+use super::recorded::{RecordedAccount, RecordedState};
 use crate::evidence::executed::{Account, Before, Executed};
-use crate::simulate::state::answers::bytecode;
-use crate::simulate::state::{RecordedAccount, RecordedState};
+use crate::simulate::evm::environment::set_excess_blob_gas;
+use crate::simulate::evm::execute::Environment;
+use crate::simulate::evm::told::bytecode;
 use crate::tx::Extras;
 use revm::context::BlockEnv;
 use revm::primitives::hardfork::SpecId;
