@@ -2,7 +2,6 @@
 
 mod anomaly;
 pub mod detection;
-pub mod executed;
 mod failure;
 mod footprint;
 mod outcome;
@@ -13,15 +12,16 @@ pub mod trace;
 pub mod transfers;
 mod verdict;
 mod violation;
+pub mod witness;
 
 pub use anomaly::{Anomaly, AnomalyKind};
 pub use detection::{
     Classification, DoneSimulation, FEATURES, Factor, FeatureVector, LatencyUs, SignatureMatch,
     SimulationStatus, ThreatDetection, ThreatLevel, alert_id,
 };
-pub use executed::{Before, Executed, RecordedSimulation};
 pub use failure::{Failure, FailureKind};
 pub use outcome::{Fate, Outcome};
-pub use simulation::{Flow, Loss, Simulated, Simulation, Variation};
+pub use simulation::{Flow, Loss, Simulation, SimulationResult, Variation};
 pub use verdict::HIDING;
 pub use violation::{Class, Violation};
+pub use witness::{Before, RecordedSimulation, Witness};

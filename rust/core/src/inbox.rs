@@ -5,7 +5,7 @@
 pub mod queue;
 
 use crate::chain::{BlockContents, CodeAnswer, Head, Reorg};
-use crate::evidence::{Anomaly, RecordedSimulation, Simulated};
+use crate::evidence::{Anomaly, RecordedSimulation, SimulationResult};
 use crate::tx::PendingTransaction;
 use alloy_primitives::B256;
 use bytes::Bytes;
@@ -51,7 +51,7 @@ pub enum Item {
     /// The state of a new head is there to be simulated on.
     State,
     /// A suspect's simulation is over.
-    Simulated(Box<Simulated>),
+    Simulated(Box<SimulationResult>),
     /// The same, as a capture has it.
     Recorded(Box<RecordedSimulation>),
     Anomaly(Anomaly),

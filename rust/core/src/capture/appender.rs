@@ -1,7 +1,7 @@
 //! The writer thread: offers become journal records.
 
 use super::journal::JournalWriter;
-use super::record::{Record, Recorded};
+use super::record::{Record, RecordedTransaction};
 use super::{Offer, segment, unix_ms};
 use crate::config::CaptureConfig;
 use crate::error::{Error, Result};
@@ -130,7 +130,7 @@ impl Appender {
                 source,
             } => {
                 let Some(recorded) =
-                    Recorded::from_json(&json, is_notification, seen_ms, source.into())
+                    RecordedTransaction::from_json(&json, is_notification, seen_ms, source.into())
                 else {
                     self.stats.dropped_capture.add(1);
                     return;

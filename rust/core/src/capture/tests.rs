@@ -234,7 +234,8 @@ fn signed_bytes_are_kept_wherever_they_mean_the_same() {
     for tx_type in 0..6 {
         let tx = signed(&mut dice, tx_type);
         let json = tx.object.to_string();
-        let kept = record::Recorded::from_json(json.as_bytes(), false, 5, "x".into()).unwrap();
+        let kept =
+            record::RecordedTransaction::from_json(json.as_bytes(), false, 5, "x".into()).unwrap();
         assert_eq!(kept.form, Form::Raw(tx.raw.into()), "type {tx_type}");
     }
 }

@@ -4,8 +4,8 @@
 //! each: it may be the last one to hold it.
 
 use super::{
-    Anomaly, DoneSimulation, Executed, Failure, RecordedSimulation, Simulated, Simulation,
-    SimulationStatus, ThreatDetection,
+    Anomaly, DoneSimulation, Failure, RecordedSimulation, Simulation, SimulationResult,
+    SimulationStatus, ThreatDetection, Witness,
 };
 use super::{Flow, Loss, SignatureMatch, Variation, Violation, trace::Trace};
 use std::borrow::Cow;
@@ -44,7 +44,7 @@ impl Failure {
     }
 }
 
-impl Executed {
+impl Witness {
     pub fn footprint(&self) -> usize {
         let accounts = self.accounts.values();
         let storage = accounts.map(|account| tree::<[u8; 32], [u8; 32]>(account.storage.len()));
@@ -54,7 +54,7 @@ impl Executed {
             + self.extras.footprint()
             + vec(&self.before)
             + before.sum::<usize>()
-            + tree::<[u8; 20], super::executed::Account>(self.accounts.len())
+            + tree::<[u8; 20], super::witness::ReadAccount>(self.accounts.len())
             + storage.sum::<usize>()
             + tree::<[u8; 32], bytes::Bytes>(self.codes.len())
             + codes.sum::<usize>()
@@ -65,7 +65,7 @@ impl Executed {
 impl RecordedSimulation {
     pub fn footprint(&self) -> usize {
         self.failure.as_ref().map_or(0, Failure::footprint)
-            + self.executed.as_ref().map_or(0, Executed::footprint)
+            + self.executed.as_ref().map_or(0, Witness::footprint)
     }
 }
 
@@ -107,7 +107,7 @@ impl Simulation {
     }
 }
 
-impl Simulated {
+impl SimulationResult {
     pub fn footprint(&self) -> usize {
         let record = self.record.as_ref();
         let record = record.map_or(0, |record| size_of_val(&**record) + record.footprint());

@@ -1,6 +1,6 @@
 //! Records of any size: for tests.
 
-use super::executed::{Account, Executed, RecordedSimulation};
+use super::witness::{ReadAccount, RecordedSimulation, Witness};
 use super::{
     Classification, FEATURES, LatencyUs, SimulationStatus, ThreatDetection, ThreatLevel, alert_id,
 };
@@ -8,9 +8,9 @@ use crate::tx::{Extras, PendingTransaction};
 use alloy_primitives::{Address, B256, Bytes, U256};
 
 /// What read `slots` of one account, and `codes` of 24,576 bytes.
-pub(crate) fn executed(slots: u64, codes: u64) -> Executed {
+pub(crate) fn executed(slots: u64, codes: u64) -> Witness {
     let storage = (0..slots).map(|slot| (U256::from(slot), U256::MAX));
-    let account = Account {
+    let account = ReadAccount {
         balance: U256::ZERO,
         nonce: 0,
         code_hash: B256::ZERO,
@@ -18,9 +18,9 @@ pub(crate) fn executed(slots: u64, codes: u64) -> Executed {
     };
     let codes = (0..codes).map(|n| {
         let code = Bytes::from(vec![n as u8; 24_576]);
-        (B256::with_last_byte(n as u8), code)
+        (U256::from(n).into(), code)
     });
-    Executed {
+    Witness {
         chain_id: 1,
         fork: "Osaka".into(),
         number: U256::ZERO,
@@ -43,7 +43,7 @@ pub(crate) fn executed(slots: u64, codes: u64) -> Executed {
 /// The same, recorded.
 pub(crate) fn recorded(codes: u64) -> Box<RecordedSimulation> {
     Box::new(RecordedSimulation {
-        hash: B256::with_last_byte(codes as u8),
+        hash: U256::from(codes).into(),
         failure: None,
         executed: Some(executed(0, codes)),
     })

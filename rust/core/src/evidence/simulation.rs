@@ -1,9 +1,9 @@
 //! What a transaction would do: the evidence of one simulation.
 
-use super::executed::RecordedSimulation;
 use super::failure::Failure;
 use super::trace::Trace;
 use super::transfers::Asset;
+use super::witness::RecordedSimulation;
 use super::{Factor, Violation};
 use alloy_primitives::{Address, B256, I256, U256};
 use std::borrow::Cow;
@@ -85,7 +85,7 @@ pub struct Simulation {
 
 /// A simulation's end.
 #[derive(Debug, Clone)]
-pub struct Simulated {
+pub struct SimulationResult {
     pub hash: B256,
     pub result: Result<Box<Simulation>, Failure>,
     /// From the decision to simulate to the verdict.

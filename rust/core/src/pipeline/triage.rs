@@ -8,7 +8,7 @@ use super::dedup::Dedup;
 use super::judge::{Slot, held};
 use crate::chain::MinedTransaction;
 use crate::config::{Executor, SimulationConfig};
-use crate::evidence::{Executed, Failure, FailureKind, RecordedSimulation, Simulation};
+use crate::evidence::{Failure, FailureKind, RecordedSimulation, Simulation, Witness};
 use crate::simulate::evm::backend::Local;
 use crate::simulate::judge::simulator::{Simulator, Step, Unfinished};
 use crate::simulate::pool::Pool;
@@ -470,7 +470,7 @@ fn execute(
     simulator: &mut Simulator,
     slot: &Slot,
     before: &[Earlier],
-    executed: &Executed,
+    executed: &Witness,
 ) -> Result<Simulation, Unfinished> {
     let environment = executed
         .environment()

@@ -7,8 +7,8 @@ pub mod suspect;
 mod tests;
 
 use super::evm::StateError;
-use super::evm::backend::{Backend, Local, Node};
-use super::evm::execute::Environment;
+use super::evm::backend::{Backend, Local, Remote};
+use super::evm::environment::Environment;
 use super::evm::transaction::from_pending;
 use super::judge::simulator::{Simulator, Step, Unfinished};
 use super::state::head::{HeadBlock, HeadState};
@@ -16,7 +16,9 @@ use super::state::keeper::Neighbourhood;
 use super::state::prefetch::Prefetch;
 use super::state::{RecordedState, Recording, Snapshot, prefetch};
 use crate::config::{Executor, SimulationConfig};
-use crate::evidence::{Before, Executed, Failure, FailureKind, RecordedSimulation, Simulated};
+use crate::evidence::{
+    Before, Failure, FailureKind, RecordedSimulation, SimulationResult, Witness,
+};
 use crate::inbox::Item;
 use crate::inbox::queue::ItemSender;
 use crate::node::Asker;
@@ -111,7 +113,7 @@ impl Job {
 }
 
 /// What all threads share.
-struct Shared {
+struct Workshop {
     queue: Queue,
     state: Arc<HeadState>,
     neighbourhood: Arc<Neighbourhood>,
@@ -127,7 +129,7 @@ struct Shared {
 
 /// The pool. Dropping it lets its threads end; what waits then has no simulation.
 pub struct Pool {
-    shared: Arc<Shared>,
+    shared: Arc<Workshop>,
     room: Room,
     deadline: Duration,
 }
@@ -145,7 +147,7 @@ impl Pool {
         stats: Arc<Stats>,
         records: bool,
     ) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared {
+        let shared = Arc::new(Workshop {
             queue: Queue::default(),
             state,
             neighbourhood,
@@ -203,7 +205,7 @@ fn refused(kind: FailureKind) -> Failure {
     Failure::new(kind, reason)
 }
 
-impl Shared {
+impl Workshop {
     fn work(self: Arc<Self>, mut simulator: Simulator) {
         give_way();
         while let Some(job) = self.queue.next() {
@@ -257,14 +259,14 @@ impl Shared {
             let (sequence, begun) = (job.sequence(&view), busy());
             let recording = Recording::new(view);
             let local = Local(&recording);
-            let node = Node {
+            let remote = Remote {
                 asker: &self.asker,
                 method: self.executor,
                 block: block.hash,
             };
             let backend: &dyn Backend = match self.executor {
                 Executor::Revm => &local,
-                _ => &node,
+                _ => &remote,
             };
             let done = sequence.map_err(Unfinished::State).and_then(|sequence| {
                 let done = simulator.simulate(backend, &block.next, &sequence, job.deadline)?;
@@ -335,7 +337,7 @@ impl Shared {
         &self,
         job: Job,
         result: Result<crate::evidence::Simulation, Failure>,
-        executed: Option<Executed>,
+        executed: Option<Witness>,
     ) {
         self.queue.end(&job.suspect.tx.from);
         self.tell(job.suspect.tx.hash, job.since, result, executed);
@@ -346,7 +348,7 @@ impl Shared {
         hash: B256,
         since: Instant,
         result: Result<crate::evidence::Simulation, Failure>,
-        executed: Option<Executed>,
+        executed: Option<Witness>,
     ) {
         let failure = match (&result, &executed) {
             (Err(failure), _) => Some(failure.clone()),
@@ -359,7 +361,7 @@ impl Shared {
             failure,
             executed,
         });
-        let simulated = Simulated {
+        let simulated = SimulationResult {
             hash,
             result: result.map(Box::new),
             took_us: since.elapsed().as_nanos() as f64 / 1000.0,
@@ -370,13 +372,13 @@ impl Shared {
     }
 }
 
-fn executed(environment: &Environment, read: RecordedState, sequence: &[Step]) -> Executed {
+fn executed(environment: &Environment, read: RecordedState, sequence: &[Step]) -> Witness {
     let (suspect, before) = sequence.split_last().expect("the suspect is in it");
     let before = before.iter().map(|step| Before {
         hash: step.tx.hash,
         extras: step.extras.clone(),
     });
-    Executed::new(environment, read, suspect.extras.clone(), before.collect())
+    Witness::new(environment, read, suspect.extras.clone(), before.collect())
 }
 
 /// What spent a good part of its time on its own work takes too long to execute, whoever is asked; what waited, for a

@@ -11,9 +11,9 @@ use crate::inbox::queue::queue;
 use crate::node::{Asker, RpcError};
 use crate::pipeline::codes::Codes;
 use crate::pipeline::judge::{Slot, Stages};
-use crate::simulate::evm::backend::{Backend, Local, Node, Recorded};
+use crate::simulate::evm::backend::{Backend, Local, Remote, Traced};
+use crate::simulate::evm::environment::Environment;
 use crate::simulate::evm::environment::Header;
-use crate::simulate::evm::execute::Environment;
 use crate::simulate::evm::question::at;
 use crate::simulate::evm::told::read;
 use crate::simulate::evm::transaction::from_pending;
@@ -117,7 +117,7 @@ pub fn inspect(config: &SensorConfig, input: &Input, block: Option<&str>) -> Res
                 tx: &tx,
                 extras: &extras,
             };
-            let done = simulator.simulate(&Recorded(trace), &environment, &[step], deadline);
+            let done = simulator.simulate(&Traced(trace), &environment, &[step], deadline);
             let done = done.map_err(|unfinished| failed("recorded trace", unfinished))?;
             (tx, done, false)
         }
@@ -313,14 +313,14 @@ impl Nodes {
         view.basic_ref(tx.from)
             .map_err(|error| node_error("state", error.to_string()))?;
         let local = Local(&view);
-        let node = Node {
+        let remote = Remote {
             asker: &self.asker,
             method: limits.backend,
             block: head,
         };
         let backend: &dyn Backend = match limits.backend {
             Executor::Revm => &local,
-            _ => &node,
+            _ => &remote,
         };
         let done = simulator.simulate(backend, &environment, &[Step { tx, extras }], self.deadline);
         done.map_err(|unfinished| failed("simulation", unfinished))

@@ -6,7 +6,8 @@ use alloy_consensus::{TxEnvelope, transaction::SignerRecoverable};
 use alloy_eips::eip2718::Decodable2718;
 use alloy_primitives::{Address, B256, Bytes, keccak256};
 use mempool_ids_core::evidence::trace::Trace;
-use mempool_ids_core::simulate::evm::execute::{Checks, Environment, Execution, Sandbox};
+use mempool_ids_core::simulate::evm::environment::Environment;
+use mempool_ids_core::simulate::evm::execute::{Checks, Execution, Sandbox};
 use mempool_ids_core::simulate::evm::transaction::from_envelope;
 use mempool_ids_core::simulate::state::RecordedState;
 use revm::bytecode::Bytecode;
@@ -223,7 +224,7 @@ pub fn compare(folder: &str, render: impl Fn(&Fixture, &Execution) -> (Value, Va
         let execution = fixture.run();
         let (ours, theirs) = render(&fixture, &execution);
         if let Some(difference) = difference("", &ours, &theirs) {
-            differences.push(format!("{name}: {:?}: {difference}", execution.outcome));
+            differences.push(format!("{name}: {:?}: {difference}", execution.exit));
         }
     }
     assert!(differences.is_empty(), "{}", differences.join("\n"));

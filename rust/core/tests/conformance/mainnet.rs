@@ -8,7 +8,7 @@ use flate2::read::GzDecoder;
 use mempool_ids_core::chain::forks::Rules;
 use mempool_ids_core::simulate::evm::StateError;
 use mempool_ids_core::simulate::evm::diff::StateDiff;
-use mempool_ids_core::simulate::evm::execute::Environment;
+use mempool_ids_core::simulate::evm::environment::Environment;
 use mempool_ids_core::simulate::evm::tracer::Bounds;
 use mempool_ids_core::simulate::evm::transaction::from_envelope;
 use mempool_ids_core::simulate::state::{RecordedAccount, RecordedState};

@@ -2,7 +2,7 @@
 
 use super::bounds;
 use super::mainnet::blocks;
-use mempool_ids_core::simulate::evm::execute::{Checks, Outcome, Sandbox};
+use mempool_ids_core::simulate::evm::execute::{Checks, Exit, Sandbox};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 
@@ -26,8 +26,8 @@ fn traces_of_mainnet_are_written_for_training() {
         for (hash, _, transaction) in &block.transactions {
             let execution = sandbox.execute(transaction.clone(), Checks::Consensus, bounds());
             if !matches!(
-                execution.outcome,
-                Outcome::Succeeded | Outcome::Reverted | Outcome::Halted(_)
+                execution.exit,
+                Exit::Succeeded | Exit::Reverted | Exit::Halted(_)
             ) {
                 break;
             }

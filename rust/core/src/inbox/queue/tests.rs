@@ -2,7 +2,7 @@ use super::super::Raw;
 use super::*;
 use crate::chain::{BlockContents, CodeAnswer, MinedTransaction};
 use crate::evidence::samples::recorded;
-use crate::evidence::{Anomaly, AnomalyKind, Failure, FailureKind, Simulated, Simulation};
+use crate::evidence::{Anomaly, AnomalyKind, Failure, FailureKind, Simulation, SimulationResult};
 use alloy_primitives::{Address, B256};
 use bytes::Bytes;
 use std::time::Instant;
@@ -56,7 +56,7 @@ fn bytes_are_bounded_and_released() {
 fn heavy(bytes: usize) -> Vec<Item> {
     let text = || "x".repeat(bytes);
     let simulated = |result, record| {
-        Item::Simulated(Box::new(Simulated {
+        Item::Simulated(Box::new(SimulationResult {
             hash: B256::ZERO,
             result,
             took_us: 0.0,

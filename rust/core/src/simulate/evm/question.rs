@@ -1,7 +1,7 @@
 //! What nodes are asked about executions and the state they happen on.
 
+use super::environment::Environment;
 use super::error::StateError;
-use super::execute::Environment;
 use crate::node::Asker;
 use alloy_primitives::{B256, Bytes, TxKind, U64, hex};
 use revm::context::TxEnv;

@@ -4,7 +4,7 @@ use super::*;
 use crate::config::Limits;
 use crate::feed::tests::node::{FakeNode, Reply, Request};
 use crate::inbox::queue::{ItemReceiver, queue};
-use crate::simulate::evm::execute::Environment;
+use crate::simulate::evm::environment::Environment;
 use crate::simulate::state::head::{Changes, HeadBlock};
 use crate::tx::PendingTransaction;
 use alloy_primitives::{Address, U256, keccak256};
@@ -104,7 +104,7 @@ fn suspect(nonce: u64) -> Suspect {
 }
 
 impl Rig {
-    fn result(&self) -> Box<Simulated> {
+    fn result(&self) -> Box<SimulationResult> {
         let deadline = Instant::now() + Duration::from_secs(20);
         while Instant::now() < deadline {
             if let Some(Item::Simulated(simulated)) =
@@ -116,7 +116,7 @@ impl Rig {
         panic!("no result in time");
     }
 
-    fn simulate(&self, nonce: u64) -> Box<Simulated> {
+    fn simulate(&self, nonce: u64) -> Box<SimulationResult> {
         assert_eq!(self.pool.offer(suspect(nonce)), None);
         self.result()
     }

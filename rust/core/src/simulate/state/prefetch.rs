@@ -1,7 +1,7 @@
 //! What a transaction will read, asked for at once instead of slot by slot.
 
 use crate::node::{Asker, RpcError};
-use crate::simulate::evm::execute::Environment;
+use crate::simulate::evm::environment::Environment;
 use crate::simulate::evm::question::{at, call, overrides};
 use crate::simulate::evm::told::Prestate;
 use alloy_primitives::B256;

@@ -31,7 +31,7 @@ pub(super) fn check(case: &Case) -> Option<Finding> {
 
 /// Whether the contract says itself that it lost something.
 fn registered(case: &Case) -> bool {
-    let frames = &case.subject.execution.trace.frames;
+    let frames = &case.effects.execution.trace.frames;
     let mut logs = frames.iter().flat_map(|frame| &frame.logs);
     logs.any(|log| {
         let event = log.topics.first();
@@ -82,7 +82,7 @@ fn uncovered(case: &Case) -> Option<Fall> {
 
 fn both(case: &Case, call: &Bytes) -> Option<(U256, U256)> {
     let ask = |when| {
-        let views = case.subject.views;
+        let views = case.effects.views;
         views.number(when, case.contract.address, call)
     };
     Some((ask(When::Before)?, ask(When::After)?))

@@ -12,7 +12,7 @@ const SEVERE: u8 = 1;
 pub(super) fn check(case: &Case, invariant: &Invariant) -> Option<Finding> {
     let contract = case.contract;
     let ask = |when| {
-        let views = case.subject.views;
+        let views = case.effects.views;
         views.number(when, contract.address, &invariant.data)
     };
     let (before, after) = (ask(When::Before)?, ask(When::After)?);

@@ -1,13 +1,14 @@
 //! A node's own EVM: for chains whose rules revm does not have, and to compare with.
 
-use super::recorded::of_trace;
+use super::traced::of_trace;
 use super::{Backend, Look};
 use crate::config::Executor;
 use crate::evidence::trace::{Frame, FrameLog, Trace};
 use crate::node::{Asker, printable};
 use crate::simulate::evm::diff::StateDiff;
+use crate::simulate::evm::environment::Environment;
 use crate::simulate::evm::error::StateError;
-use crate::simulate::evm::execute::{Environment, Execution, Outcome, first_frame};
+use crate::simulate::evm::execute::{Execution, Exit, first_frame};
 use crate::simulate::evm::question::{ask, at, call, overrides};
 use crate::simulate::evm::told::{ToldDiff, read};
 use crate::simulate::evm::tracer::{Bounds, Stop};
@@ -21,14 +22,14 @@ use serde_json::{Value, json};
 const NATIVE: Address = address!("eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee");
 
 /// Executes on a node, on the state of one block. Views have no answer.
-pub struct Node<'a> {
+pub struct Remote<'a> {
     pub asker: &'a Asker,
     /// One of the node's.
     pub method: Executor,
     pub block: B256,
 }
 
-impl Backend for Node<'_> {
+impl Backend for Remote<'_> {
     fn execute(
         &self,
         environment: &Environment,
@@ -57,7 +58,7 @@ impl Backend for Node<'_> {
         };
         for mut execution in executions {
             if execution.trace.frames.len() > bounds.frames {
-                execution.outcome = Outcome::Stopped(Stop::Frames);
+                execution.exit = Exit::Stopped(Stop::Frames);
             }
             look(execution, &NoViews);
         }
@@ -69,7 +70,7 @@ impl Backend for Node<'_> {
     }
 }
 
-impl Node<'_> {
+impl Remote<'_> {
     fn trace(
         &self,
         environment: &Environment,
