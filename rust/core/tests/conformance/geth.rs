@@ -1,5 +1,6 @@
 //! geth's own tracer tests.
 
+use super::call_tracer::to_json;
 use super::recorded::{Number, archive, shared};
 use super::{bounds, difference};
 use alloy_consensus::{TxEnvelope, transaction::SignerRecoverable};
@@ -238,9 +239,9 @@ fn compare_trees(folder: &str, optional: &[&str], normalize: impl Fn(&mut Value)
         if fixture.config["onlyTopCall"] == true {
             trace.frames.truncate(1);
         }
-        let text = trace.to_json(logs);
+        let text = to_json(&trace, logs);
         let read_back = Trace::from_json(&text).unwrap();
-        assert_eq!(read_back.to_json(logs), text, "read back");
+        assert_eq!(to_json(&read_back, logs), text, "read back");
         let mut ours: Value = serde_json::from_str(&text).unwrap();
         let mut theirs = fixture.result.clone();
         lower_case(&mut theirs);

@@ -1,6 +1,7 @@
 //! The traces of mainnet's blocks as training data: benign ones, of a recorder other than the incidents'.
 
 use super::bounds;
+use super::call_tracer::to_json;
 use super::mainnet::blocks;
 use mempool_ids_core::simulate::evm::execute::{Checks, Exit, Sandbox};
 use std::fs::File;
@@ -31,7 +32,7 @@ fn traces_of_mainnet_are_written_for_training() {
             ) {
                 break;
             }
-            let trace = execution.trace.to_json(false);
+            let trace = to_json(&execution.trace, false);
             writeln!(
                 file,
                 r#"{{"label":"benign","hash":"{hash}","chain":"eth","block":{number},"timestamp":{timestamp},"trace":{trace}}}"#

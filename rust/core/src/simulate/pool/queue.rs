@@ -1,6 +1,6 @@
 //! What waits to be simulated: bounded, by priority, with a quota for each sender.
 
-use super::Job;
+use super::job::Job;
 use crate::evidence::FailureKind;
 use alloy_primitives::Address;
 use hashbrown::HashMap;

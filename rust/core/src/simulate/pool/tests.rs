@@ -1,13 +1,21 @@
 //! The pool on a scripted node: what it asks, and what becomes of a suspect where the node fails.
 
+use super::workshop::UNFORESEEN;
 use super::*;
 use crate::config::Limits;
+use crate::evidence::{RecordedSimulation, SimulationResult};
 use crate::feed::tests::node::{FakeNode, Reply, Request};
+use crate::inbox::Item;
 use crate::inbox::queue::{ItemReceiver, queue};
+use crate::simulate::evm::StateError;
+use crate::simulate::evm::backend::Local;
 use crate::simulate::evm::environment::Environment;
+use crate::simulate::judge::simulator::Step;
+use crate::simulate::state::Snapshot;
 use crate::simulate::state::head::{Changes, HeadBlock};
 use crate::tx::PendingTransaction;
 use alloy_primitives::{Address, U256, keccak256};
+use revm::DatabaseRef;
 use revm::context::BlockEnv;
 use revm::primitives::hardfork::SpecId;
 use serde_json::{Value, json};

@@ -1,6 +1,7 @@
 //! Code that misbehaves, and sequences.
 
 use super::*;
+use crate::evidence::trace::call_tracer::to_json;
 use crate::simulate::state::RecordedState;
 use alloy_primitives::{Address, keccak256};
 use revm::bytecode::Bytecode;
@@ -96,7 +97,7 @@ fn calls_nest_as_deep_as_the_evm_allows_and_the_trace_can_be_read_back() {
     let deepest = execution.trace.frames.last().expect("frames");
     assert_eq!(deepest.depth, 1_025);
     assert_eq!(deepest.error.as_deref(), Some("max call depth exceeded"));
-    let text = execution.trace.to_json(true);
+    let text = to_json(&execution.trace, true);
     let read = Trace::from_json(&text).expect("a trace");
     assert_eq!(read, execution.trace);
 }

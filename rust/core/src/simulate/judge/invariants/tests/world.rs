@@ -2,6 +2,7 @@
 
 use super::selector;
 use crate::config::MonitoredContract;
+use crate::evidence::trace::call_tracer::to_json;
 use crate::simulate::evm::environment::Environment;
 use crate::simulate::evm::execute::{Checks, Sandbox};
 use crate::simulate::evm::tracer::Bounds;
@@ -136,7 +137,7 @@ impl World {
             execution.exit,
             Exit::Succeeded,
             "{}",
-            execution.trace.to_json(true)
+            to_json(&execution.trace, true)
         );
         let views = SandboxViews::new(&before, &after, bounds(), 100);
         check_all(
