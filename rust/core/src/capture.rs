@@ -49,12 +49,11 @@ enum Offer {
 }
 
 impl Offer {
-    fn weight(&self) -> usize {
+    /// Bytes that it holds, at the most.
+    fn footprint(&self) -> usize {
         match self {
-            Self::Transaction { json, .. } => json.len(),
-            Self::Context(ContextEntry::Code(code)) => code.code.len(),
-            Self::Context(ContextEntry::Block(block)) => 64 * block.transactions.len(),
-            Self::Context(_) => 0,
+            Self::Transaction { json, source, .. } => json.len() + source.len(),
+            Self::Context(entry) => entry.footprint(),
         }
     }
 }
@@ -134,15 +133,17 @@ impl CaptureWriter {
     }
 
     fn offer(&self, offer: Offer) {
-        let weight = offer.weight();
-        let fits = self.held.fetch_add(weight, Relaxed) + weight <= QUEUE_BYTES;
+        let bytes = offer.footprint();
+        let held = self.held.fetch_add(bytes, Relaxed);
+        // One above the bound passes alone.
+        let fits = held == 0 || held + bytes <= QUEUE_BYTES;
         if !fits
             || self
                 .offers
                 .as_ref()
                 .is_none_or(|offers| offers.try_send(offer).is_err())
         {
-            self.held.fetch_sub(weight, Relaxed);
+            self.held.fetch_sub(bytes, Relaxed);
             self.stats.dropped_capture.add(1);
         }
     }

@@ -4,13 +4,17 @@ mod anomaly;
 mod authenticity;
 mod breakdown;
 pub mod detection;
-pub mod executed;
 mod failure;
+mod footprint;
 mod outcome;
+#[cfg(test)]
+pub(crate) mod samples;
 pub mod simulation;
 pub mod trace;
 pub mod transfers;
+mod verdict;
 mod violation;
+pub mod witness;
 
 pub use anomaly::{Anomaly, AnomalyKind};
 pub use authenticity::Authenticity;
@@ -19,8 +23,9 @@ pub use detection::{
     Classification, DoneSimulation, FEATURES, Factor, FeatureVector, LatencyUs, SignatureMatch,
     SimulationStatus, ThreatDetection, ThreatLevel, alert_id,
 };
-pub use executed::{Before, Executed, RecordedSimulation};
 pub use failure::{Failure, FailureKind};
 pub use outcome::{Fate, Outcome};
-pub use simulation::{Flow, HIDING, Loss, Simulated, Simulation, Variation};
+pub use simulation::{Flow, Loss, Simulation, SimulationResult, Variation};
+pub use verdict::HIDING;
 pub use violation::{Class, Violation};
+pub use witness::{Before, RecordedSimulation, Witness};

@@ -5,7 +5,7 @@
 pub mod queue;
 
 use crate::chain::{BlockContents, CodeAnswer, Head, Reorg};
-use crate::evidence::{Anomaly, Breakdown, RecordedSimulation, Simulated};
+use crate::evidence::{Anomaly, Breakdown, RecordedSimulation, SimulationResult};
 use crate::tx::PendingTransaction;
 use alloy_primitives::B256;
 use bytes::Bytes;
@@ -51,7 +51,7 @@ pub enum Item {
     /// The state of a new head is there to be simulated on.
     State,
     /// A suspect's simulation is over.
-    Simulated(Box<Simulated>),
+    Simulated(Box<SimulationResult>),
     /// The same, as a capture has it.
     Recorded(Box<RecordedSimulation>),
     Anomaly(Anomaly),
@@ -61,4 +61,22 @@ pub enum Item {
     Ready,
     /// Nothing follows.
     End,
+}
+
+impl Item {
+    /// Bytes that it holds beside its place in the queue, at the most: what the queue's bound is about.
+    pub fn footprint(&self) -> usize {
+        match self {
+            Self::Notification(raw) | Self::Object(raw) | Self::Fetched(raw) => raw.bytes.len(),
+            Self::Transaction { tx, .. } => size_of_val(&**tx) + tx.input.capacity(),
+            Self::Block(block) => block.footprint(),
+            Self::Code(answer) => answer.code.len(),
+            Self::Simulated(simulated) => size_of_val(&**simulated) + simulated.footprint(),
+            Self::Recorded(record) => size_of_val(&**record) + record.footprint(),
+            Self::Anomaly(anomaly) => anomaly.footprint(),
+            Self::Broken(broken) => broken.reason.len(),
+            Self::Announced { .. } | Self::Head(_) | Self::Reorg(_) => 0,
+            Self::State | Self::Ready | Self::End => 0,
+        }
+    }
 }

@@ -4,6 +4,9 @@
 //! [`simulate`] ► [`evidence`] ► [`event`]. A module imports those above it in this list, never one below; [`pipeline`] alone
 //! knows all stages.
 
+#[cfg(test)]
+extern crate self as mempool_ids_core; // As the tests outside call it, which share files with those inside.
+
 // What everybody speaks of.
 pub mod chain;
 pub mod config;

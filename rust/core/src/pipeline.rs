@@ -289,7 +289,7 @@ impl Events {
             events.push(event);
         }
         self.held
-            .fetch_sub(events.iter().map(output::weight).sum(), Relaxed);
+            .fetch_sub(events.iter().map(output::footprint).sum(), Relaxed);
         events
     }
 

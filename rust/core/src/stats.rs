@@ -103,10 +103,10 @@ pub struct Failures([Counter; FailureKind::ALL.len()]);
 
 impl Failures {
     pub fn add(&self, kind: FailureKind) {
-        self.0[kind as usize].add(1);
+        self.0[kind.told() as usize].add(1);
     }
     pub fn get(&self, kind: FailureKind) -> u64 {
-        self.0[kind as usize].get()
+        self.0[kind.told() as usize].get()
     }
 }
 

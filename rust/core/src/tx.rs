@@ -1,7 +1,7 @@
 //! A transaction seen before inclusion.
 
 use alloy_consensus::{Transaction, TxEnvelope};
-use alloy_eips::eip2930::AccessList;
+use alloy_eips::eip2930::{AccessList, AccessListItem};
 use alloy_eips::eip7702::SignedAuthorization;
 use alloy_primitives::{Address, B256, U128, U256};
 use serde::{Deserialize, Serialize};
@@ -62,6 +62,19 @@ pub struct Extras {
 }
 
 impl Extras {
+    /// Bytes that it holds beside its own fields, at the most.
+    pub fn footprint(&self) -> usize {
+        let access = self.access_list.as_ref().map_or(0, |list| {
+            let keys = list.0.iter().map(|item| 32 * item.storage_keys.capacity());
+            size_of::<AccessListItem>() * list.0.capacity() + keys.sum::<usize>()
+        });
+        let blobs = self.blob_versioned_hashes.as_ref();
+        let signed = self.authorization_list.as_ref();
+        access
+            + blobs.map_or(0, |hashes| 32 * hashes.capacity())
+            + signed.map_or(0, |list| size_of::<SignedAuthorization>() * list.capacity())
+    }
+
     pub fn of_envelope(transaction: &TxEnvelope) -> Self {
         Self {
             access_list: transaction.access_list().cloned(),

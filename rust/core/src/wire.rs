@@ -9,6 +9,7 @@ mod extras;
 mod fields;
 pub(crate) mod hex;
 pub mod json;
+mod key;
 mod original;
 pub mod signed;
 pub(crate) mod skip;

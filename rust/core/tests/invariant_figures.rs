@@ -15,10 +15,9 @@ use mempool_ids_core::config::MonitoredContract;
 use mempool_ids_core::evidence::trace::Trace;
 use mempool_ids_core::evidence::transfers::{Transfer, net};
 use mempool_ids_core::simulate::evm::diff::StateDiff;
-use mempool_ids_core::simulate::evm::execute::{Execution, Outcome};
-use mempool_ids_core::simulate::judge::invariants::{
-    Protected, RecordedViews, Subject, check_all, judge, names,
-};
+use mempool_ids_core::simulate::evm::execute::{Execution, Exit};
+use mempool_ids_core::simulate::evm::views::TracedViews;
+use mempool_ids_core::simulate::judge::invariants::{Effects, Protected, check_all, judge, names};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -62,9 +61,9 @@ fn judged(text: &str) -> BTreeSet<&'static str> {
     let transfers = trace.transfers_by_calls();
     let losers = losers(&trace, &transfers);
     let execution = Execution {
-        outcome: match trace.root().is_some_and(|root| root.error.is_none()) {
-            true => Outcome::Succeeded,
-            false => Outcome::Reverted,
+        exit: match trace.root().is_some_and(|root| root.error.is_none()) {
+            true => Exit::Succeeded,
+            false => Exit::Reverted,
         },
         gas_used: 0,
         output: Bytes::new(),
@@ -78,7 +77,7 @@ fn judged(text: &str) -> BTreeSet<&'static str> {
         diff: StateDiff::default(),
         coinbase_payment: U256::ZERO,
     };
-    let views = RecordedViews::new(&execution.trace);
+    let views = TracedViews::new(&execution.trace);
     let stands = execution.trace.stands();
     let mut fired = BTreeSet::new();
     for address in losers {
@@ -88,7 +87,7 @@ fn judged(text: &str) -> BTreeSet<&'static str> {
             ..MonitoredContract::default()
         };
         let contract = Protected::new(&contract).expect("a contract");
-        let subject = Subject {
+        let effects = Effects {
             execution: &execution,
             transfers: &transfers,
             stands: &stands,
@@ -97,7 +96,7 @@ fn judged(text: &str) -> BTreeSet<&'static str> {
             monitored: &[address],
             views: &views,
         };
-        let violations = check_all(&subject, &[]);
+        let violations = check_all(&effects, &[]);
         for name in names() {
             if violations
                 .iter()

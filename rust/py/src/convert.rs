@@ -60,14 +60,21 @@ pub fn interruptible<T: Send + 'static>(
     py: Python<'_>,
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> PyResult<T> {
-    let (sender, receiver) = sync_channel(1);
+    let (sender, mut receiver) = sync_channel(1);
     let thread = std::thread::Builder::new().name("ids-call".into());
     let run = move || sender.send(work()).unwrap_or_default();
     thread
         .spawn(run)
         .map_err(|error| MempoolIdsError::new_err(format!("no thread: {error}")))?;
     loop {
-        match py.detach(|| receiver.recv_timeout(PATIENCE)) {
+        // One thread at a time has it.
+        let wait = move || {
+            let received = receiver.recv_timeout(PATIENCE);
+            (receiver, received)
+        };
+        let received;
+        (receiver, received) = py.detach(wait);
+        match received {
             Ok(done) => return done.map_err(to_py),
             Err(RecvTimeoutError::Timeout) => py.check_signals()?,
             Err(RecvTimeoutError::Disconnected) => {

@@ -5,7 +5,7 @@ use crate::support::feed::Node;
 use crate::told::{changes, prestate};
 use alloy_consensus::TxEnvelope;
 use alloy_primitives::{Address, B256, Bytes, U256, hex, keccak256};
-use mempool_ids_core::simulate::evm::execute::{Checks, Outcome, Sandbox};
+use mempool_ids_core::simulate::evm::execute::{Checks, Exit, Sandbox};
 use mempool_ids_core::simulate::state::{RecordedState, Recording};
 use revm::context::TxEnv;
 use serde_json::{Value, json};
@@ -198,7 +198,7 @@ fn alone(block: &RecordedBlock, transaction: &TxEnv) -> Option<RecordedState> {
     let recording = Recording::new(&block.state);
     let mut sandbox = Sandbox::new(&recording, &block.environment);
     let execution = sandbox.execute(transaction.clone(), Checks::Pending, bounds());
-    let ran = matches!(execution.outcome, Outcome::Succeeded | Outcome::Reverted);
+    let ran = matches!(execution.exit, Exit::Succeeded | Exit::Reverted);
     let calls = !transaction.data.is_empty() && execution.gas_used > 25_000;
     drop(sandbox);
     (ran && calls).then(|| recording.into_read())

@@ -5,7 +5,7 @@ use crate::measure::whole;
 use alloy_consensus::TxEnvelope;
 use alloy_eips::eip2718::Encodable2718;
 use alloy_primitives::{Address, B256, Bytes, U256, hex};
-use mempool_ids_core::simulate::evm::execute::Outcome;
+use mempool_ids_core::simulate::evm::execute::Exit;
 use revm::context::TxEnv;
 use serde_json::{Map, Value, json};
 use std::path::Path;
@@ -75,7 +75,7 @@ fn transaction(
         (start.elapsed(), done)
     };
     let (_, done) = run();
-    if let Outcome::Invalid(_) | Outcome::NoState(_) = done.outcome {
+    if let Exit::Invalid(_) | Exit::NoState(_) = done.exit {
         return None;
     }
     let mut times: Vec<_> = (0..RUNS).map(|_| run().0).collect();

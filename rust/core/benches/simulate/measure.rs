@@ -5,10 +5,12 @@ use crate::machine::{Ticks, keccak_mb_per_second};
 use crate::mainnet::{RecordedBlock, apply, blocks, bounds};
 use hdrhistogram::Histogram;
 use mempool_ids_core::evidence::transfers::net;
+use mempool_ids_core::simulate::evm::StateError;
 use mempool_ids_core::simulate::evm::diff::StateDiff;
-use mempool_ids_core::simulate::evm::execute::{Checks, Environment, Execution, Outcome, Sandbox};
+use mempool_ids_core::simulate::evm::environment::Environment;
+use mempool_ids_core::simulate::evm::execute::{Checks, Execution, Exit, Sandbox};
 use mempool_ids_core::simulate::evm::tracer::Tracer;
-use mempool_ids_core::simulate::state::{RecordedState, StateError};
+use mempool_ids_core::simulate::state::RecordedState;
 use revm::context::{CfgEnv, TxEnv};
 use revm::database::CacheDB;
 use revm::{Context, ExecuteEvm, InspectEvm, MainBuilder, MainContext};
@@ -32,12 +34,12 @@ impl Known {
         let mut sandbox = Sandbox::new(&block.state, &block.environment);
         for (hash, _, transaction) in &block.transactions {
             let done = sandbox.execute(transaction.clone(), Checks::Consensus, bounds());
-            match done.outcome {
-                Outcome::NoState(StateError::NoCode(_) | StateError::NoBlockHash(_)) => {
+            match done.exit {
+                Exit::NoState(StateError::NoCode(_) | StateError::NoBlockHash(_)) => {
                     return None;
                 }
-                Outcome::Succeeded | Outcome::Reverted | Outcome::Halted(_) => {}
-                outcome => panic!("{hash}: {outcome:?}"),
+                Exit::Succeeded | Exit::Reverted | Exit::Halted(_) => {}
+                exit => panic!("{hash}: {exit:?}"),
             }
             assert!(!done.cut, "{hash}: cut");
             diffs.push(done.diff);

@@ -1,7 +1,7 @@
 //! The writer thread: offers become journal records.
 
 use super::journal::JournalWriter;
-use super::record::{Record, Recorded};
+use super::record::{Record, RecordedTransaction};
 use super::{Offer, segment, unix_ms};
 use crate::config::CaptureConfig;
 use crate::error::{Error, Result};
@@ -78,7 +78,7 @@ impl Appender {
         loop {
             match inbox.recv_timeout(SYNC) {
                 Ok(offer) => {
-                    held.fetch_sub(offer.weight(), Relaxed);
+                    held.fetch_sub(offer.footprint(), Relaxed);
                     self.record(offer);
                     if inbox.is_empty() || self.journal.pending_bytes() > FLUSH_BYTES {
                         self.flush();
@@ -130,7 +130,7 @@ impl Appender {
                 source,
             } => {
                 let Some(recorded) =
-                    Recorded::from_json(&json, is_notification, seen_ms, source.into())
+                    RecordedTransaction::from_json(&json, is_notification, seen_ms, source.into())
                 else {
                     self.stats.dropped_capture.add(1);
                     return;

@@ -34,6 +34,16 @@ impl ContextEntry {
         })
     }
 
+    /// Bytes that it holds beside its own fields, at the most.
+    pub fn footprint(&self) -> usize {
+        match self {
+            Self::Head(_) | Self::Reorg(_) => 0,
+            Self::Block(block) => block.footprint(),
+            Self::Code(answer) => answer.code.len(),
+            Self::Simulation(record) => size_of_val(&**record) + record.footprint(),
+        }
+    }
+
     /// The column `kind`.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -15,12 +15,12 @@ use std::time::Instant;
 /// A captured transaction or context entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Record {
-    Transaction(Recorded),
+    Transaction(RecordedTransaction),
     Context(ContextEntry),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Recorded {
+pub(crate) struct RecordedTransaction {
     pub seen_ms: u64,
     pub hash: B256,
     pub from: Address,
@@ -47,7 +47,7 @@ const REORG: u8 = 4;
 const CODE: u8 = 5;
 const SIMULATION: u8 = 6;
 
-impl Recorded {
+impl RecordedTransaction {
     /// Rebuilds the signed bytes from JSON. `None` where the JSON gives no transaction at all.
     pub(crate) fn from_json(
         json: &[u8],
@@ -153,7 +153,7 @@ impl Record {
         let (source_len, rest) = rest.split_first()?;
         let (source, body) = rest.split_at_checked(usize::from(*source_len))?;
         let body = bytes.slice_ref(body);
-        Some(Self::Transaction(Recorded {
+        Some(Self::Transaction(RecordedTransaction {
             seen_ms: u64::from_le_bytes(*seen_ms),
             hash: B256::new(*hash),
             from: Address::new(*from),

@@ -4,6 +4,7 @@ use super::samples::{Dice, context, signed};
 use super::*;
 use crate::config::{Limits, ReplayConfig};
 use crate::evidence::AnomalyKind;
+use crate::evidence::samples::recorded;
 use crate::inbox::Item;
 use crate::inbox::queue::queue;
 use crate::wire::{parse_notification, parse_object};
@@ -233,7 +234,8 @@ fn signed_bytes_are_kept_wherever_they_mean_the_same() {
     for tx_type in 0..6 {
         let tx = signed(&mut dice, tx_type);
         let json = tx.object.to_string();
-        let kept = record::Recorded::from_json(json.as_bytes(), false, 5, "x".into()).unwrap();
+        let kept =
+            record::RecordedTransaction::from_json(json.as_bytes(), false, 5, "x".into()).unwrap();
         assert_eq!(kept.form, Form::Raw(tx.raw.into()), "type {tx_type}");
     }
 }
@@ -402,4 +404,78 @@ fn a_folder_that_cannot_be_written_is_an_error_at_start() {
         ..config(dir.path())
     };
     assert!(CaptureWriter::start(&zero, 1, Arc::default()).is_err_and(|e| e.is_config()));
+}
+
+#[test]
+fn what_waits_for_the_writer_is_bounded_by_what_it_holds() {
+    let stats = Arc::new(Stats::default());
+    let (offers, waiting) = bounded(QUEUE);
+    let (_, troubles) = bounded(TROUBLES);
+    let writer = CaptureWriter {
+        offers: Some(offers),
+        held: Arc::default(),
+        stats: stats.clone(),
+        troubles,
+        // Nobody takes anything out.
+        thread: None,
+    };
+    let megabytes = |count: u64| ContextEntry::Simulation(recorded((count << 20) / 24_576));
+    // One above the bound passes alone.
+    writer.offer_context(megabytes(40));
+    assert_eq!((waiting.len(), stats.dropped_capture.get()), (1, 0));
+    writer.offer_context(megabytes(1));
+    assert_eq!((waiting.len(), stats.dropped_capture.get()), (1, 1));
+    writer.held.store(0, Relaxed);
+    waiting.try_iter().for_each(drop);
+    for _ in 0..100 {
+        writer.offer_context(megabytes(4));
+    }
+    let held = writer.held.load(Relaxed);
+    assert!(
+        (QUEUE_BYTES / 4 * 3..=QUEUE_BYTES).contains(&held),
+        "{held}"
+    );
+    assert_eq!(waiting.len() as u64 + stats.dropped_capture.get(), 101);
+}
+
+#[test]
+fn a_replay_reads_no_more_ahead_than_the_queue_may_hold() {
+    const BYTES: usize = 4 << 20;
+    let dir = tempfile::tempdir().unwrap();
+    let mut journal = segment::create(dir.path(), 1, 1).unwrap();
+    for _ in 0..30 {
+        // A megabyte each.
+        let entry = ContextEntry::Simulation(recorded(43));
+        journal.append(&record::Record::Context(entry));
+    }
+    journal.flush().unwrap();
+    let path = journal.path().to_path_buf();
+    drop(journal);
+    let limits = Limits {
+        queue_bytes: BYTES,
+        ..Limits::default()
+    };
+    let (tx, rx) = queue(&limits, Arc::default());
+    let config = ReplayConfig {
+        paths: vec![path],
+        speed: 0.0,
+    };
+    let source = ReplaySource::start(&config, 1, &limits, Arc::default(), tx).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while rx.bytes() < BYTES / 2 {
+        assert!(Instant::now() < deadline, "what waits weighs nothing");
+        std::thread::yield_now();
+    }
+    let mut seen = 0;
+    loop {
+        assert!(rx.bytes() <= BYTES);
+        match rx.recv_timeout(Duration::from_secs(20)) {
+            Some(Item::Recorded(_)) => seen += 1,
+            Some(Item::End) => break,
+            Some(_) => {}
+            None => panic!("the replay goes on"),
+        }
+    }
+    assert_eq!(seen, 30);
+    source.join();
 }

@@ -46,6 +46,13 @@ pub struct BlockContents {
     pub transactions: Vec<MinedTransaction>,
 }
 
+impl BlockContents {
+    /// Bytes that it holds beside its own fields, at the most.
+    pub fn footprint(&self) -> usize {
+        self.transactions.capacity() * size_of::<MinedTransaction>()
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MinedTransaction {
     pub hash: B256,

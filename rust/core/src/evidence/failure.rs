@@ -1,6 +1,5 @@
 //! Why a suspect has no simulation.
 
-use super::simulation::HIDING;
 use serde::{Deserialize, Serialize};
 
 /// Why there is no simulation. The detection goes on without it.
@@ -29,6 +28,9 @@ pub enum FailureKind {
     Queue,
     /// No block is known yet, or the sensor stops.
     NotReady,
+    /// A replay's capture has no record of it. Told as [`NotReady`](Self::NotReady), which says no more.
+    #[serde(rename(serialize = "not_ready"), skip_deserializing)]
+    NotCaptured,
 }
 
 impl FailureKind {
@@ -37,6 +39,7 @@ impl FailureKind {
         matches!(self, Self::Deadline | Self::Budget | Self::State)
     }
 
+    /// As they are told.
     pub const ALL: [Self; 6] = [
         Self::Deadline,
         Self::Budget,
@@ -46,6 +49,14 @@ impl FailureKind {
         Self::NotReady,
     ];
 
+    /// Which of [`ALL`](Self::ALL) it is told, written and counted as.
+    pub fn told(self) -> Self {
+        match self {
+            Self::NotCaptured => Self::NotReady,
+            other => other,
+        }
+    }
+
     pub fn name(self) -> &'static str {
         match self {
             Self::Deadline => "deadline",
@@ -53,7 +64,7 @@ impl FailureKind {
             Self::State => "state",
             Self::Quota => "quota",
             Self::Queue => "queue",
-            Self::NotReady => "not_ready",
+            Self::NotReady | Self::NotCaptured => "not_ready",
         }
     }
 }
@@ -70,12 +81,21 @@ impl Failure {
     }
 }
 
-impl Failure {
-    /// What it says of a suspect that touches a monitored contract: to be more than can be simulated is a way to hide.
-    pub fn verdict(&self, contact: bool, stage_one: f32) -> f32 {
-        match self.kind == FailureKind::Budget && (contact || self.touched) {
-            true => stage_one.max(HIDING),
-            false => stage_one,
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_is_told_by_a_name_that_reads_back() {
+        for kind in FailureKind::ALL
+            .into_iter()
+            .chain([FailureKind::NotCaptured])
+        {
+            let written = serde_json::to_value(kind).unwrap();
+            assert_eq!(written, kind.name());
+            let read: FailureKind = serde_json::from_value(written).unwrap();
+            assert_eq!(read, kind.told());
+            assert!(FailureKind::ALL[read as usize] == read);
         }
     }
 }

@@ -1,5 +1,8 @@
 //! What a transaction did, call by call: the tree that geth calls `callTracer`.
 
+#[cfg(test)]
+#[path = "../../tests/support/call_tracer.rs"]
+pub(crate) mod call_tracer;
 mod json;
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,6 @@
-//! The one queue between a source and the pipeline: bounded in items and in bytes.
+//! The one queue before the pipeline: bounded in items and in bytes.
 
-use super::{Item, Raw};
+use super::Item;
 use crate::config::Limits;
 use crate::stats::Stats;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError, bounded};
@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 /// Items that wait; about a megabyte of frames, half of a current processor's second cache.
 const FAR_AHEAD: usize = 512;
 
-/// A queue of `limits.queue_frames` items holding at most `limits.queue_bytes` of raw JSON and calldata.
+/// A queue of `limits.queue_frames` items holding at most `limits.queue_bytes`: raw JSON, calldata, code, blocks, what
+/// simulations read. A single item above that passes alone.
 pub fn queue(limits: &Limits, stats: Arc<Stats>) -> (ItemSender, ItemReceiver) {
     let (tx, rx) = bounded(limits.queue_frames);
     let level = Arc::new(Level::default());
@@ -58,7 +59,7 @@ pub struct ItemSender {
 impl ItemSender {
     /// Waits for room. For replay, and for items that must not be lost (heads, code, anomalies, end).
     pub fn send(&self, item: Item) -> Result<(), Closed> {
-        let len = weight(&item);
+        let len = item.footprint();
         while self.is_over(len) {
             if self.level.closed.load(Relaxed) {
                 return Err(Closed);
@@ -76,7 +77,7 @@ impl ItemSender {
 
     /// Gives the item back where there is no room now, so that an async caller can wait without blocking its thread.
     pub fn try_send(&self, item: Item) -> Result<Option<Item>, Closed> {
-        let len = weight(&item);
+        let len = item.footprint();
         if self.is_over(len) {
             return if self.level.closed.load(Relaxed) {
                 Err(Closed)
@@ -166,8 +167,13 @@ impl ItemReceiver {
         self.rx.is_empty()
     }
 
+    /// Bytes waiting now.
+    pub fn bytes(&self) -> usize {
+        self.level.bytes.load(Relaxed)
+    }
+
     fn release(&self, item: Item) -> Item {
-        self.level.bytes.fetch_sub(weight(&item), Relaxed);
+        self.level.bytes.fetch_sub(item.footprint(), Relaxed);
         item
     }
 }
@@ -175,16 +181,6 @@ impl ItemReceiver {
 impl Drop for ItemReceiver {
     fn drop(&mut self) {
         self.level.closed.store(true, Relaxed);
-    }
-}
-
-fn weight(item: &Item) -> usize {
-    match item {
-        Item::Notification(Raw { bytes, .. })
-        | Item::Object(Raw { bytes, .. })
-        | Item::Fetched(Raw { bytes, .. }) => bytes.len(),
-        Item::Transaction { tx, .. } => tx.input.len(),
-        _ => 0,
     }
 }
 

@@ -101,7 +101,7 @@ impl Routes {
         params: &str,
         patience: impl Fn(usize) -> Duration,
     ) -> Result<Answer, RpcError> {
-        let mut last = RpcError::Transport("no node is connected".into());
+        let mut last = RpcError::Unconnected;
         let connections = self.connections(prefer);
         let mut nodes = self.in_order(&connections).into_iter();
         let mut asked = FuturesUnordered::new();

@@ -57,6 +57,9 @@ pub enum RpcError {
     /// No node has it.
     #[error("no node knows it")]
     Null,
+    /// There is nobody to be asked, yet.
+    #[error("no node is connected")]
+    Unconnected,
     #[error("{0}")]
     Transport(String),
 }

@@ -5,7 +5,7 @@ use super::triage::Identity;
 use crate::config::{LiveConfig, SensorConfig, SimulationConfig, SourceConfig};
 use crate::error::Error;
 use crate::evidence::{
-    Authenticity, Executed, Failure, FailureKind, RecordedSimulation, Simulation,
+    Authenticity, Failure, FailureKind, RecordedSimulation, Simulation, Witness,
 };
 use crate::inbox::queue::ItemSender;
 use crate::node::Asker;
@@ -175,7 +175,7 @@ fn execute(
     simulator: &mut Simulator,
     tx: &PendingTransaction,
     before: &[Earlier],
-    executed: &Executed,
+    executed: &Witness,
 ) -> Result<Simulation, Unfinished> {
     let environment = executed
         .environment()

@@ -154,14 +154,14 @@ pub(super) fn method_bit(method: Method) -> u8 {
 }
 
 /// A subject with what several rules ask for, computed once.
-pub(super) struct View<'a> {
+pub(super) struct Prepared<'a> {
     pub subject: &'a Subject<'a>,
     pub selector: Option<[u8; 4]>,
     /// [`Contact`] bits.
     pub contact: u8,
 }
 
-impl<'a> View<'a> {
+impl<'a> Prepared<'a> {
     #[inline]
     pub fn new(subject: &'a Subject<'a>) -> Self {
         Self {
@@ -248,47 +248,47 @@ impl Condition {
     }
 
     /// Recursion is bounded by the parser's limit on nesting.
-    pub fn holds(&self, view: &View) -> bool {
+    pub fn holds(&self, prepared: &Prepared) -> bool {
         match self {
-            Self::All(parts) => parts.iter().all(|part| part.holds(view)),
-            Self::Any(parts) => parts.iter().any(|part| part.holds(view)),
-            Self::Not(part) => !part.holds(view),
-            Self::Test(test) => test.holds(view),
+            Self::All(parts) => parts.iter().all(|part| part.holds(prepared)),
+            Self::Any(parts) => parts.iter().any(|part| part.holds(prepared)),
+            Self::Not(part) => !part.holds(prepared),
+            Self::Test(test) => test.holds(prepared),
         }
     }
 }
 
 impl Test {
     #[inline]
-    fn holds(&self, view: &View) -> bool {
+    fn holds(&self, prepared: &Prepared) -> bool {
         let Subject {
             tx,
             decoded,
             code,
             monitored,
             ..
-        } = *view.subject;
+        } = *prepared.subject;
         match self {
-            Self::Selector(set) => view.selector.is_some_and(|s| set.contains(&s)),
+            Self::Selector(set) => prepared.selector.is_some_and(|s| set.contains(&s)),
             Self::Calls(set) => {
-                view.selector.is_some_and(|s| set.contains(&s))
+                prepared.selector.is_some_and(|s| set.contains(&s))
                     || decoded.selectors.iter().any(|s| set.contains(s))
             }
             Self::To(set) => tx.to.is_some_and(|to| set.contains(&to)),
-            Self::ToMonitored => view.contact & Contact::CALLEE != 0,
+            Self::ToMonitored => prepared.contact & Contact::CALLEE != 0,
             Self::From(set) => set.contains(&tx.from),
             Self::FromMonitored => monitored.contains(&tx.from),
             Self::Mentions(set) => decoded.addresses.iter().any(|a| set.contains(a)),
-            Self::Touches(ways) => view.contact & ways != 0,
-            Self::TouchesNone => view.contact == 0,
+            Self::Touches(ways) => prepared.contact & ways != 0,
+            Self::TouchesNone => prepared.contact == 0,
             Self::Value(range) => range.contains(&tx.value),
             Self::Gas(range) => range.contains(&tx.gas),
             Self::Nonce(range) => range.contains(&tx.nonce),
             Self::TxType(range) => range.contains(&u64::from(tx.tx_type)),
             Self::CalldataSize(range) => range.contains(&(tx.input.len() as u64)),
             Self::Depth(range) => range.contains(&u64::from(decoded.depth)),
-            Self::NestedCalls(range) => range.contains(&nested_calls(view)),
-            Self::Word { at, is } => word(view, *at, is),
+            Self::NestedCalls(range) => range.contains(&nested_calls(prepared)),
+            Self::Word { at, is } => word(prepared, *at, is),
             Self::Creation(yes) => tx.to.is_none() == *yes,
             Self::DecodedBy(methods) => method_bit(decoded.method) & methods != 0,
             Self::CodeKnown(yes) => code.is_some() == *yes,
@@ -296,7 +296,7 @@ impl Test {
                 code.is_some_and(|code| code.addresses.binary_search(&tx.from).is_ok())
             }
             Self::Code(test) => {
-                code.is_some_and(|code| test.holds(code, view.subject.block_number))
+                code.is_some_and(|code| test.holds(code, prepared.subject.block_number))
             }
         }
     }
@@ -323,36 +323,40 @@ impl CodeTest {
 }
 
 /// The decoder lists the call's own selector first where there is one.
-fn nested_calls(view: &View) -> u64 {
-    let own = usize::from(view.selector.is_some());
-    view.subject.decoded.selectors.len().saturating_sub(own) as u64
+fn nested_calls(prepared: &Prepared) -> u64 {
+    let own = usize::from(prepared.selector.is_some());
+    prepared.subject.decoded.selectors.len().saturating_sub(own) as u64
 }
 
-fn word(view: &View, at: Option<usize>, is: &[WordTest]) -> bool {
+fn word(prepared: &Prepared, at: Option<usize>, is: &[WordTest]) -> bool {
     // A creation's bytes are code, and a call without a selector has no arguments.
-    if view.selector.is_none() {
+    if prepared.selector.is_none() {
         return false;
     }
-    let words = view.subject.tx.input[4..].as_chunks::<32>().0;
+    let words = prepared.subject.tx.input[4..].as_chunks::<32>().0;
     match at {
         Some(index) => words
             .get(index)
-            .is_some_and(|word| is.iter().any(|test| test.holds(word, view))),
+            .is_some_and(|word| is.iter().any(|test| test.holds(word, prepared))),
         None => words
             .iter()
             .take(MAX_WORDS)
-            .any(|word| is.iter().any(|test| test.holds(word, view))),
+            .any(|word| is.iter().any(|test| test.holds(word, prepared))),
     }
 }
 
 impl WordTest {
     #[inline]
-    fn holds(self, word: &[u8; 32], view: &View) -> bool {
+    fn holds(self, word: &[u8; 32], prepared: &Prepared) -> bool {
         match self {
             Self::Range(range) => range.contains(&U256::from_be_bytes(*word)),
-            Self::Sender => is_address(word, &view.subject.tx.from),
-            Self::Callee => view.subject.tx.to.is_some_and(|to| is_address(word, &to)),
-            Self::Monitored => view
+            Self::Sender => is_address(word, &prepared.subject.tx.from),
+            Self::Callee => prepared
+                .subject
+                .tx
+                .to
+                .is_some_and(|to| is_address(word, &to)),
+            Self::Monitored => prepared
                 .monitored_touched()
                 .any(|address| is_address(word, address)),
             Self::MaxUint => {

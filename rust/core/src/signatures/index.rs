@@ -1,6 +1,6 @@
 //! Which rules can match at all: by required selectors, else by cheap facts. Most rules are never evaluated.
 
-use super::condition::{CodeTest, Condition, Contact, Set, Test, View, method_bit};
+use super::condition::{CodeTest, Condition, Contact, Prepared, Set, Test, method_bit};
 use super::load::Loaded;
 use hashbrown::HashMap;
 
@@ -56,8 +56,8 @@ impl Index {
 
     /// Calls `visit` with every rule that can match; more than once where several selectors lead to it.
     #[inline]
-    pub fn candidates(&self, view: &View, mut visit: impl FnMut(u32)) {
-        let have = facts(view);
+    pub fn candidates(&self, prepared: &Prepared, mut visit: impl FnMut(u32)) {
+        let have = facts(prepared);
         let mut pass = |gates: &[Gate]| {
             for gate in gates {
                 if gate.needs & !have == 0 {
@@ -66,14 +66,14 @@ impl Index {
             }
         };
         if !self.by_selector.is_empty() {
-            if let Some(gates) = view
+            if let Some(gates) = prepared
                 .selector
                 .and_then(|selector| self.by_selector.get(&selector))
             {
                 pass(gates);
             }
-            for selector in &view.subject.decoded.selectors {
-                if view.selector != Some(*selector)
+            for selector in &prepared.subject.decoded.selectors {
+                if prepared.selector != Some(*selector)
                     && let Some(gates) = self.by_selector.get(selector)
                 {
                     pass(gates);
@@ -85,16 +85,16 @@ impl Index {
 }
 
 #[inline]
-fn facts(view: &View) -> Facts {
-    let subject = view.subject;
-    let mut have =
-        Facts::from(view.contact) | Facts::from(method_bit(subject.decoded.method)) << METHOD_SHIFT;
+fn facts(prepared: &Prepared) -> Facts {
+    let subject = prepared.subject;
+    let mut have = Facts::from(prepared.contact)
+        | Facts::from(method_bit(subject.decoded.method)) << METHOD_SHIFT;
     have |= if subject.tx.to.is_some() {
         CALL
     } else {
         CREATION
     };
-    if view.contact == 0 {
+    if prepared.contact == 0 {
         have |= UNTOUCHED;
     }
     if subject.decoded.depth > 0 {

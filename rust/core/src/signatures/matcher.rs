@@ -1,6 +1,6 @@
 //! Evaluation in the hot path, and what it costs.
 
-use super::condition::View;
+use super::condition::Prepared;
 use super::threshold::Counts;
 use super::{Matcher, RuleCost, RuleSet, Subject};
 use crate::evidence::SignatureMatch;
@@ -82,8 +82,8 @@ impl Matcher {
             round,
             ..
         } = self;
-        let view = View::new(subject);
-        rules.index.candidates(&view, |i| {
+        let prepared = Prepared::new(subject);
+        rules.index.candidates(&prepared, |i| {
             let counter = &mut counters[i as usize];
             if counter.round == *round {
                 return;
@@ -91,7 +91,7 @@ impl Matcher {
             counter.round = *round;
             counter.evaluated += 1;
             let start = TIMED.then(Instant::now);
-            let holds = rules.rules[i as usize].rule.condition.holds(&view);
+            let holds = rules.rules[i as usize].rule.condition.holds(&prepared);
             if let Some(start) = start {
                 counter.timed += 1;
                 counter.nanoseconds += start.elapsed().as_nanos() as u64;

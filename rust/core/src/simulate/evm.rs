@@ -1,9 +1,14 @@
 //! Who executes, in which block, by which rules, and what is watched meanwhile.
 
-mod again;
 pub mod backend;
 pub mod diff;
 pub mod environment;
+mod error;
 pub mod execute;
+pub mod question;
+pub mod told;
 pub mod tracer;
 pub mod transaction;
+pub mod views;
+
+pub use error::StateError;

@@ -8,18 +8,19 @@ use crate::event::json::{decimal, simulation};
 use crate::evidence::trace::{Frame, Trace};
 use crate::evidence::{Simulation, ThreatLevel};
 use crate::inbox::queue::queue;
-use crate::node::Asker;
+use crate::node::{Asker, RpcError};
 use crate::pipeline::codes::Codes;
 use crate::pipeline::judge::Stages;
 use crate::pipeline::slot::Slot;
-use crate::simulate::evm::backend::{Backend, Local, Node, Recorded};
+use crate::simulate::evm::backend::{Backend, Local, Remote, Traced};
+use crate::simulate::evm::environment::Environment;
 use crate::simulate::evm::environment::Header;
-use crate::simulate::evm::execute::Environment;
+use crate::simulate::evm::question::at;
+use crate::simulate::evm::told::read;
 use crate::simulate::evm::transaction::from_pending;
 use crate::simulate::judge::simulator::{Simulator, Step, Unfinished};
-use crate::simulate::state::answers::read;
 use crate::simulate::state::head::{Changes, HeadBlock, HeadState};
-use crate::simulate::state::{Snapshot, at, prefetch};
+use crate::simulate::state::{Snapshot, prefetch};
 use crate::stats::Stats;
 use crate::tx::{Extras, PendingTransaction};
 use crate::wire::parse_object;
@@ -117,7 +118,7 @@ pub fn inspect(config: &SensorConfig, input: &Input, block: Option<&str>) -> Res
                 tx: &tx,
                 extras: &extras,
             };
-            let done = simulator.simulate(&Recorded(trace), &environment, &[step], deadline);
+            let done = simulator.simulate(&Traced(trace), &environment, &[step], deadline);
             let done = done.map_err(|unfinished| failed("recorded trace", unfinished))?;
             (tx, done, false)
         }
@@ -214,16 +215,12 @@ impl Nodes {
     fn ask(&self, method: &'static str, params: String) -> Result<bytes::Bytes> {
         // A connection of its own may take a moment to be there.
         loop {
-            let answer = self
-                .asker
-                .wait(vec![(method, params.clone())], self.deadline);
-            let error = match answer.into_iter().next() {
-                Some(Ok(raw)) => return Ok(raw),
-                Some(Err(error)) => error.to_string(),
-                None => "no answer".into(),
-            };
-            if error != "no node is connected" || Instant::now() >= self.deadline {
-                return Err(node_error(method, error));
+            let asked = vec![(method, params.clone())];
+            let answer = self.asker.wait(asked, self.deadline).pop();
+            match answer.unwrap_or(Err(RpcError::Unconnected)) {
+                Ok(raw) => return Ok(raw),
+                Err(RpcError::Unconnected) if Instant::now() < self.deadline => {}
+                Err(error) => return Err(node_error(method, error.to_string())),
             }
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -317,14 +314,14 @@ impl Nodes {
         view.basic_ref(tx.from)
             .map_err(|error| node_error("state", error.to_string()))?;
         let local = Local(&view);
-        let node = Node {
+        let remote = Remote {
             asker: &self.asker,
             method: limits.backend,
             block: head,
         };
         let backend: &dyn Backend = match limits.backend {
             Executor::Revm => &local,
-            _ => &node,
+            _ => &remote,
         };
         let done = simulator.simulate(backend, &environment, &[Step { tx, extras }], self.deadline);
         done.map_err(|unfinished| failed("simulation", unfinished))

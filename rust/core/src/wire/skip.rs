@@ -1,6 +1,6 @@
 //! Passing over values that do not matter, in bounded stack.
 
-use super::fields::Key;
+use super::key::Key;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 

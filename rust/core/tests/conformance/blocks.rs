@@ -6,8 +6,8 @@ use super::mainnet::{RecordedBlock, apply, blocks};
 use alloy_consensus::proofs::calculate_receipt_root;
 use alloy_consensus::{Eip658Value, Receipt, ReceiptEnvelope, ReceiptWithBloom, TxType};
 use alloy_primitives::{Bloom, Log};
-use mempool_ids_core::simulate::evm::execute::{Checks, Execution, Outcome, Sandbox};
-use mempool_ids_core::simulate::state::StateError;
+use mempool_ids_core::simulate::evm::StateError;
+use mempool_ids_core::simulate::evm::execute::{Checks, Execution, Exit, Sandbox};
 use revm::context::TxEnv;
 
 /// Since then (EIP-658) receipts have a status where the state's root was, which no execution of transactions alone gives.
@@ -28,7 +28,7 @@ fn receipt(kind: TxType, execution: &Execution, cumulative_gas_used: u64) -> Rec
         .into_iter()
         .map(|log| Log::new_unchecked(log.address, log.topics.clone(), log.data.clone()));
     let receipt = Receipt {
-        status: Eip658Value::Eip658(execution.outcome == Outcome::Succeeded),
+        status: Eip658Value::Eip658(execution.exit == Exit::Succeeded),
         cumulative_gas_used,
         logs: logs.collect(),
     };
@@ -41,10 +41,10 @@ fn judge(block: &RecordedBlock, mut execute: impl FnMut(TxEnv) -> Execution) -> 
     let mut receipts = Vec::new();
     for (index, (hash, envelope, transaction)) in block.transactions.iter().enumerate() {
         let execution = execute(transaction.clone());
-        match execution.outcome {
-            Outcome::Succeeded | Outcome::Reverted | Outcome::Halted(_) => {}
-            Outcome::NoState(reason) => return Verdict::NotRecorded(index, reason),
-            outcome => return Verdict::Differs(format!("{hash}: {outcome:?}")),
+        match execution.exit {
+            Exit::Succeeded | Exit::Reverted | Exit::Halted(_) => {}
+            Exit::NoState(reason) => return Verdict::NotRecorded(index, reason),
+            exit => return Verdict::Differs(format!("{hash}: {exit:?}")),
         }
         gas_used += execution.gas_used;
         receipts.push(receipt(envelope.tx_type(), &execution, gas_used));

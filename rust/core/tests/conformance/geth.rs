@@ -1,12 +1,14 @@
 //! geth's own tracer tests.
 
+use super::call_tracer::to_json;
 use super::recorded::{Number, archive, shared};
 use super::{bounds, difference};
 use alloy_consensus::{TxEnvelope, transaction::SignerRecoverable};
 use alloy_eips::eip2718::Decodable2718;
 use alloy_primitives::{Address, B256, Bytes, keccak256};
 use mempool_ids_core::evidence::trace::Trace;
-use mempool_ids_core::simulate::evm::execute::{Checks, Environment, Execution, Sandbox};
+use mempool_ids_core::simulate::evm::environment::Environment;
+use mempool_ids_core::simulate::evm::execute::{Checks, Execution, Sandbox};
 use mempool_ids_core::simulate::evm::transaction::from_envelope;
 use mempool_ids_core::simulate::state::RecordedState;
 use revm::bytecode::Bytecode;
@@ -223,7 +225,7 @@ pub fn compare(folder: &str, render: impl Fn(&Fixture, &Execution) -> (Value, Va
         let execution = fixture.run();
         let (ours, theirs) = render(&fixture, &execution);
         if let Some(difference) = difference("", &ours, &theirs) {
-            differences.push(format!("{name}: {:?}: {difference}", execution.outcome));
+            differences.push(format!("{name}: {:?}: {difference}", execution.exit));
         }
     }
     assert!(differences.is_empty(), "{}", differences.join("\n"));
@@ -237,9 +239,9 @@ fn compare_trees(folder: &str, optional: &[&str], normalize: impl Fn(&mut Value)
         if fixture.config["onlyTopCall"] == true {
             trace.frames.truncate(1);
         }
-        let text = trace.to_json(logs);
+        let text = to_json(&trace, logs);
         let read_back = Trace::from_json(&text).unwrap();
-        assert_eq!(read_back.to_json(logs), text, "read back");
+        assert_eq!(to_json(&read_back, logs), text, "read back");
         let mut ours: Value = serde_json::from_str(&text).unwrap();
         let mut theirs = fixture.result.clone();
         lower_case(&mut theirs);

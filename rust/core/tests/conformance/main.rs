@@ -4,6 +4,8 @@
 //! say so and pass.
 
 mod blocks;
+#[path = "../support/call_tracer.rs"]
+mod call_tracer;
 mod geth;
 mod mainnet;
 mod prestate;

@@ -1,8 +1,9 @@
 //! The traces of mainnet's blocks as training data: benign ones, of a recorder other than the incidents'.
 
 use super::bounds;
+use super::call_tracer::to_json;
 use super::mainnet::blocks;
-use mempool_ids_core::simulate::evm::execute::{Checks, Outcome, Sandbox};
+use mempool_ids_core::simulate::evm::execute::{Checks, Exit, Sandbox};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 
@@ -26,12 +27,12 @@ fn traces_of_mainnet_are_written_for_training() {
         for (hash, _, transaction) in &block.transactions {
             let execution = sandbox.execute(transaction.clone(), Checks::Consensus, bounds());
             if !matches!(
-                execution.outcome,
-                Outcome::Succeeded | Outcome::Reverted | Outcome::Halted(_)
+                execution.exit,
+                Exit::Succeeded | Exit::Reverted | Exit::Halted(_)
             ) {
                 break;
             }
-            let trace = execution.trace.to_json(false);
+            let trace = to_json(&execution.trace, false);
             writeln!(
                 file,
                 r#"{{"label":"benign","hash":"{hash}","chain":"eth","block":{number},"timestamp":{timestamp},"trace":{trace}}}"#

@@ -1,6 +1,7 @@
 //! The way out of a replay: pacing, counting, stopping.
 
 use crate::capture::record::{Form, Record, object_item};
+use crate::error::Error;
 use crate::evidence::{Anomaly, AnomalyKind};
 use crate::inbox::Item;
 use crate::inbox::queue::ItemSender;
@@ -8,6 +9,7 @@ use crate::stats::Stats;
 use crate::tx::PendingTransaction;
 use crate::wire::WireError;
 use bytes::Bytes;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
@@ -155,5 +157,13 @@ impl Emitter {
             }
             std::thread::park_timeout(left);
         }
+    }
+}
+
+/// A file that cannot be replayed at all; `reason` is for people.
+pub(super) fn bad(path: &Path, reason: &str) -> Error {
+    Error::Capture {
+        path: path.into(),
+        reason: reason.into(),
     }
 }

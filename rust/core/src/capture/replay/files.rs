@@ -1,6 +1,6 @@
 //! Which files a replay reads, in which order, and whether they are what they seem.
 
-use super::emit::{Emitter, Stopped};
+use super::emit::{Emitter, Stopped, bad};
 use super::{lines, parquet};
 use crate::capture::journal::{JournalReader, Next};
 use crate::capture::segment::{is_context, is_journal};
@@ -172,12 +172,5 @@ fn replay_journal(path: &Path, emitter: &mut Emitter) -> Result<(), Stopped> {
             Ok(Next::End) => return Ok(()),
             Err(e) => return emitter.bad_capture(origin(at), e.to_string()),
         }
-    }
-}
-
-pub(super) fn bad(path: &Path, reason: &str) -> Error {
-    Error::Capture {
-        path: path.into(),
-        reason: reason.into(),
     }
 }

@@ -1,7 +1,6 @@
 //! JSON lines: one transaction object a line, as `eth_getTransactionByHash` returns it, with an optional `timestamp_ms`.
 
-use super::emit::{Emitter, Stopped};
-use super::files::bad;
+use super::emit::{Emitter, Stopped, bad};
 use crate::error::{Error, Result};
 use crate::evidence::AnomalyKind;
 use bytes::{Bytes, BytesMut};

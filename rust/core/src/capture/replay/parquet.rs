@@ -6,8 +6,7 @@
 mod column;
 mod context;
 
-use super::emit::{Emitter, Stopped};
-use super::files::bad;
+use super::emit::{Emitter, Stopped, bad};
 use crate::capture::columns::CHAIN_ID_KEY;
 use crate::error::{Error, Result};
 use crate::evidence::AnomalyKind;

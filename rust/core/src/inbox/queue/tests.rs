@@ -1,5 +1,11 @@
+use super::super::Raw;
 use super::*;
-use crate::evidence::{Anomaly, AnomalyKind};
+use crate::chain::{BlockContents, CodeAnswer, MinedTransaction};
+use crate::evidence::samples::recorded;
+use crate::evidence::{
+    Anomaly, AnomalyKind, Authenticity, Failure, FailureKind, Simulation, SimulationResult,
+};
+use alloy_primitives::{Address, B256};
 use bytes::Bytes;
 use std::time::Instant;
 
@@ -46,6 +52,80 @@ fn bytes_are_bounded_and_released() {
     assert!(tx.try_send(Item::Ready).unwrap().is_none());
     assert!(rx.try_recv().is_some());
     assert!(tx.try_send(object(600)).unwrap().is_none());
+}
+
+/// One of each kind that holds something, of about `bytes`.
+fn heavy(bytes: usize) -> Vec<Item> {
+    let text = || "x".repeat(bytes);
+    let simulated = |result, record| {
+        Item::Simulated(Box::new(SimulationResult {
+            fingerprint: 0,
+            authenticity: Authenticity::Proven,
+            signer: None,
+            hash: B256::ZERO,
+            result,
+            took_us: 0.0,
+            record,
+        }))
+    };
+    let codes = bytes as u64 / 24_576 + 1;
+    let told = Simulation {
+        outcome: text().into(),
+        ..Simulation::default()
+    };
+    let mined = MinedTransaction {
+        hash: B256::ZERO,
+        from: Address::ZERO,
+        nonce: 0,
+        creates: false,
+    };
+    vec![
+        object(bytes),
+        Item::Code(CodeAnswer {
+            address: Address::ZERO,
+            code: vec![0; bytes].into(),
+            created_at: None,
+            dating: false,
+        }),
+        Item::Block(BlockContents {
+            transactions: vec![mined; bytes / size_of::<MinedTransaction>() + 1],
+            ..BlockContents::default()
+        }),
+        simulated(Ok(Box::new(told)), None),
+        simulated(Ok(Box::default()), Some(recorded(codes))),
+        simulated(
+            Err(Failure {
+                kind: FailureKind::State,
+                reason: text(),
+                touched: false,
+            }),
+            None,
+        ),
+        Item::Recorded(recorded(codes)),
+        Item::Anomaly(Anomaly {
+            at_ms: 0,
+            kind: AnomalyKind::NodeError,
+            origin: text(),
+            reason: String::new(),
+        }),
+    ]
+}
+
+#[test]
+fn whatever_holds_something_counts_until_it_is_received() {
+    const BYTES: usize = 100_000;
+    for item in heavy(BYTES) {
+        let (tx, rx) = small(100, 3 * BYTES);
+        let mut sent = 0;
+        while tx.try_send(item.clone()).unwrap().is_none() {
+            sent += 1;
+        }
+        assert!((1..=3).contains(&sent), "{sent} of {item:?}");
+        let level = rx.bytes();
+        assert!((sent * BYTES..=3 * BYTES).contains(&level), "{level}");
+        while rx.try_recv().is_some() {}
+        assert_eq!(rx.bytes(), 0);
+    }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::{Simulating, Worker};
 use crate::capture::CaptureWriter;
 use crate::capture::context::ContextEntry;
-use crate::evidence::{Failure, RecordedSimulation, Simulated};
+use crate::evidence::{Failure, RecordedSimulation, SimulationResult};
 use crate::pipeline::triage::{self, Action};
 use crate::simulate::pool::suspect::Key;
 use std::collections::VecDeque;
@@ -53,7 +53,7 @@ impl Worker {
         }
     }
 
-    pub(super) fn simulated(&mut self, done: Simulated) {
+    pub(super) fn simulated(&mut self, done: SimulationResult) {
         let key = (done.hash, done.fingerprint);
         self.triage(match done.result {
             Ok(simulation) => triage::Event::Verdict {

@@ -1,17 +1,18 @@
 //! Who executes: revm on a state, a node, or nobody because it was recorded.
 
 mod local;
-mod node;
-mod recorded;
+mod remote;
+mod traced;
 
 pub use local::Local;
-pub use node::{Node, call, overrides};
-pub use recorded::Recorded;
+pub use remote::Remote;
+pub use traced::Traced;
 
-use super::execute::{Environment, Execution};
+use super::environment::Environment;
+use super::execute::Execution;
 use super::tracer::Bounds;
-use crate::simulate::judge::invariants::Views;
-use crate::simulate::state::StateError;
+use crate::simulate::evm::error::StateError;
+use crate::simulate::evm::views::Views;
 use revm::context::TxEnv;
 
 /// Shown each transaction's execution in turn, with what views answer before and after it.

@@ -1,10 +1,7 @@
 //! What an execution changed, account by account.
 
-mod json;
-
-pub use json::Leave;
-
-use crate::simulate::state::StateError;
+use super::error::StateError;
+use super::told::ToldDiff;
 use alloy_primitives::{Address, U256};
 use revm::DatabaseRef;
 use revm::state::{Account, AccountInfo, EvmState};
@@ -82,6 +79,57 @@ impl StateDiff {
             );
         }
         Ok(Self(diff))
+    }
+
+    /// From a node's diff, which tells of what changed alone.
+    pub fn of_told(told: ToldDiff) -> Self {
+        let ToldDiff { pre, mut post } = told;
+        let mut accounts = BTreeMap::new();
+        for (address, before) in pre {
+            let (info, _) = before.info();
+            let after = post.remove(&address);
+            let slots = before.storage.iter().map(|(slot, value)| {
+                // One that became zero is told of as it was alone.
+                let left = after.as_ref().and_then(|after| after.storage.get(slot));
+                let left = left.copied().unwrap_or_default();
+                ((*slot).into(), ((*value).into(), left.into()))
+            });
+            let mut storage: BTreeMap<_, _> = slots.collect();
+            let after = after.map(|after| {
+                for (slot, value) in &after.storage {
+                    let changed = storage.entry((*slot).into());
+                    changed.or_insert((U256::ZERO, (*value).into()));
+                }
+                AccountInfo {
+                    balance: after.balance.unwrap_or(info.balance),
+                    nonce: after.nonce.unwrap_or(info.nonce),
+                    code_hash: match after.code {
+                        Some(_) => after.info().0.code_hash,
+                        None => info.code_hash,
+                    },
+                    ..AccountInfo::default()
+                }
+            });
+            let before = Some(info);
+            let account = AccountDiff {
+                before,
+                after,
+                storage,
+            };
+            accounts.insert(address, account);
+        }
+        for (address, created) in post {
+            let slots = created.storage.iter();
+            let storage =
+                slots.map(|(slot, value)| ((*slot).into(), (U256::ZERO, (*value).into())));
+            let account = AccountDiff {
+                before: None,
+                storage: storage.collect(),
+                after: Some(created.info().0),
+            };
+            accounts.insert(address, account);
+        }
+        Self(accounts)
     }
 }
 

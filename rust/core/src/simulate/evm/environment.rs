@@ -1,6 +1,5 @@
 //! The block that pending transactions are executed in: the one after the head.
 
-use super::execute::Environment;
 use crate::chain::Head;
 use crate::chain::forks::{HeaderFields, Rules};
 use alloy_primitives::{Address, B256, U64, U256};
@@ -11,6 +10,28 @@ use serde::de::IgnoredAny;
 
 /// Seconds between blocks where the chain has not shown its own.
 const INTERVAL: u64 = 12;
+
+/// The block that an execution happens in, and its rules.
+#[derive(Debug, Clone)]
+pub struct Environment {
+    pub chain_id: u64,
+    pub fork: SpecId,
+    pub block: BlockEnv,
+    /// EIP-4844's update fraction, where the chain has its own.
+    pub blob_base_fee_update_fraction: Option<u64>,
+}
+
+impl Environment {
+    /// Of what was executed somewhere else.
+    pub fn unknown(chain_id: u64) -> Self {
+        Self {
+            chain_id,
+            fork: SpecId::default(),
+            block: BlockEnv::default(),
+            blob_base_fee_update_fraction: None,
+        }
+    }
+}
 
 /// A header as `eth_getBlockBy…` answers it, as far as the next block hangs on it.
 #[derive(Debug, Clone, Deserialize)]

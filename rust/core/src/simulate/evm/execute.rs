@@ -4,41 +4,19 @@
 mod tests;
 
 use super::diff::{AccountDiff, StateDiff};
+use super::environment::Environment;
 use super::tracer::{Access, Bounds, Stop, Surroundings, Tracer};
 use crate::evidence::trace::{CallKind, Frame, Trace};
-use crate::simulate::state::StateError;
+use crate::simulate::evm::error::StateError;
 use alloy_primitives::{Address, Bytes, TxKind, U256};
 use revm::context::result::{EVMError, ExecutionResult, HaltReason, ResultAndState};
-use revm::context::{BlockEnv, CfgEnv, TxEnv};
+use revm::context::{CfgEnv, TxEnv};
 use revm::database::{AccountState, CacheDB};
-use revm::primitives::hardfork::SpecId;
 use revm::{Context, DatabaseCommit, DatabaseRef, InspectEvm, MainBuilder, MainContext};
 use std::borrow::Cow;
 
 /// Gas of a view: several are asked in one simulation, and hostile tokens answer them too.
 const VIEW_GAS: u64 = 10_000_000;
-
-/// The block that an execution happens in, and its rules.
-#[derive(Debug, Clone)]
-pub struct Environment {
-    pub chain_id: u64,
-    pub fork: SpecId,
-    pub block: BlockEnv,
-    /// EIP-4844's update fraction, where the chain has its own.
-    pub blob_base_fee_update_fraction: Option<u64>,
-}
-
-impl Environment {
-    /// Of what was executed somewhere else.
-    pub fn unknown(chain_id: u64) -> Self {
-        Self {
-            chain_id,
-            fork: SpecId::default(),
-            block: BlockEnv::default(),
-            blob_base_fee_update_fraction: None,
-        }
-    }
-}
 
 /// Which transactions are executed though no block could hold them now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +31,7 @@ pub enum Checks {
 
 /// How an execution ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub enum Exit {
     Succeeded,
     Reverted,
     /// Out of gas, an invalid jump …: all its gas is used.
@@ -69,7 +47,7 @@ pub enum Outcome {
 /// One executed transaction.
 #[derive(Debug)]
 pub struct Execution {
-    pub outcome: Outcome,
+    pub exit: Exit,
     /// As the receipt says; 0 where it was not executed to its end.
     pub gas_used: u64,
     /// What it returned, or reverted with.
@@ -92,9 +70,9 @@ pub struct Execution {
 }
 
 impl Execution {
-    fn unfinished(outcome: Outcome, recorder: Tracer) -> Self {
+    fn unfinished(exit: Exit, recorder: Tracer) -> Self {
         Self {
-            outcome,
+            exit,
             gas_used: 0,
             output: Bytes::new(),
             trace: recorder.trace,
@@ -146,7 +124,7 @@ impl<'a, S: DatabaseRef<Error = StateError>> Sandbox<'a, S> {
                 early,
                 ..self.run(transaction, checks, bounds)
             },
-            Err(error) => Execution::unfinished(Outcome::NoState(error), Tracer::new(bounds)),
+            Err(error) => Execution::unfinished(Exit::NoState(error), Tracer::new(bounds)),
         }
     }
 
@@ -183,7 +161,7 @@ impl<'a, S: DatabaseRef<Error = StateError>> Sandbox<'a, S> {
         };
         let diff = match StateDiff::between(&*state, &changes) {
             Ok(diff) => diff,
-            Err(error) => return Execution::unfinished(Outcome::NoState(error), recorder),
+            Err(error) => return Execution::unfinished(Exit::NoState(error), recorder),
         };
         let beneficiary = diff.0.get(&environment.block.beneficiary);
         let coinbase_payment = beneficiary.map_or(U256::ZERO, AccountDiff::gain);
@@ -195,7 +173,7 @@ impl<'a, S: DatabaseRef<Error = StateError>> Sandbox<'a, S> {
     ///
     /// # Errors
     /// How it ended, where it did not succeed.
-    pub fn view(&self, contract: Address, data: Bytes, bounds: Bounds) -> Result<Bytes, Outcome> {
+    pub fn view(&self, contract: Address, data: Bytes, bounds: Bounds) -> Result<Bytes, Exit> {
         let call = TxEnv {
             kind: TxKind::Call(contract),
             data,
@@ -208,18 +186,18 @@ impl<'a, S: DatabaseRef<Error = StateError>> Sandbox<'a, S> {
             environment: self.environment,
         };
         let execution = sandbox.execute(call, Checks::View, bounds);
-        match execution.outcome {
-            Outcome::Succeeded => Ok(execution.output),
-            outcome => Err(outcome),
+        match execution.exit {
+            Exit::Succeeded => Ok(execution.output),
+            exit => Err(exit),
         }
     }
 }
 
-fn unfinished(error: EVMError<StateError>, recorder: &Tracer) -> Outcome {
+fn unfinished(error: EVMError<StateError>, recorder: &Tracer) -> Exit {
     match (recorder.stopped, error) {
-        (Some(stop), _) => Outcome::Stopped(stop),
-        (None, EVMError::Database(error)) => Outcome::NoState(error),
-        (None, error) => Outcome::Invalid(error.to_string()),
+        (Some(stop), _) => Exit::Stopped(stop),
+        (None, EVMError::Database(error)) => Exit::NoState(error),
+        (None, error) => Exit::Invalid(error.to_string()),
     }
 }
 
@@ -268,13 +246,13 @@ fn finished(
         trace.frames.push(first);
     }
     (trace.frames[0].gas, trace.frames[0].gas_used) = (limit, gas_used);
-    let outcome = match &result {
-        ExecutionResult::Success { .. } => Outcome::Succeeded,
-        ExecutionResult::Revert { .. } => Outcome::Reverted,
-        ExecutionResult::Halt { reason, .. } => Outcome::Halted(halted(&trace, reason)),
+    let exit = match &result {
+        ExecutionResult::Success { .. } => Exit::Succeeded,
+        ExecutionResult::Revert { .. } => Exit::Reverted,
+        ExecutionResult::Halt { reason, .. } => Exit::Halted(halted(&trace, reason)),
     };
     Execution {
-        outcome,
+        exit,
         gas_used,
         output: result.into_output().unwrap_or_default(),
         trace,

@@ -9,12 +9,12 @@
 
 mod calls;
 mod conduct;
-mod flows;
+mod movements;
+mod readings;
 mod scene;
 #[cfg(test)]
 mod tests;
 mod verbs;
-mod views;
 
 use crate::evidence::trace::Trace;
 use scene::Scene;
@@ -28,7 +28,7 @@ macro_rules! features {
         ///
         /// *Lead*: the transaction's callee, and contracts created in it that call others. *Cluster*: sender, lead, and all
         /// contracts created. *Entry*: a frame that is no delegated call. *Action*: a call that is neither static nor a
-        /// token's transfer, approval or balance. Verbs: see `features/verbs.rs`.
+        /// token's transfer, approval or balance. Verbs: see `behaviour/verbs.rs`.
         #[derive(Debug, Clone, Copy, Default, PartialEq)]
         pub struct TraceFeatures {
             $($(#[doc = $doc])* pub $name: f32,)+
@@ -231,8 +231,8 @@ pub fn extract(trace: &Trace) -> TraceFeatures {
     let mut features = TraceFeatures::default();
     if let Some(scene) = Scene::of(trace) {
         calls::fill(&scene, &mut features);
-        flows::fill(&scene, trace, &mut features);
-        views::fill(&scene, &mut features);
+        movements::fill(&scene, trace, &mut features);
+        readings::fill(&scene, &mut features);
         conduct::fill(&scene, &mut features);
     }
     features

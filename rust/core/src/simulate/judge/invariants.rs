@@ -11,38 +11,37 @@ mod donation;
 mod entries;
 mod flash_loan;
 mod governance;
-mod losses;
+mod judgement;
 mod outflow;
 mod price_manipulation;
 mod protected;
 mod read_only_reentrancy;
 mod reentrancy;
+mod shortfalls;
 mod solvency;
 mod takeover;
 #[cfg(test)]
 mod tests;
-mod verdict;
-mod views;
 mod words;
 mod written;
 
+pub use judgement::{Judgement, judge};
 pub use protected::Protected;
-pub use verdict::{Judgement, judge};
-pub use views::{NoViews, RecordedViews, SandboxViews, Views, When};
 
 use crate::evidence::transfers::{Asset, Transfer};
 use crate::evidence::{Class, Violation};
 use crate::signatures::Invariant;
-use crate::simulate::evm::execute::{Execution, Outcome};
+use crate::simulate::evm::execute::{Execution, Exit};
+use crate::simulate::evm::views::Views;
 use alloy_primitives::{Address, U256};
 use case::Case;
-use losses::Loss;
+use shortfalls::Shortfall;
 use std::borrow::Cow;
 use std::sync::Arc;
 
 /// What one execution did, seen from one monitored contract.
 #[derive(Clone, Copy)]
-pub struct Subject<'a> {
+pub struct Effects<'a> {
     pub execution: &'a Execution,
     /// Of the execution's trace.
     pub transfers: &'a [Transfer],
@@ -91,14 +90,14 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     CHECKS.iter().map(|(name, _)| *name)
 }
 
-/// Every invariant of the subject's contract that the execution breaks; `written`: those of the user's rules. Empty where it did not succeed: what is undone
+/// Every invariant of the contract that the execution breaks; `written`: those of the user's rules. Empty where it did not succeed: what is undone
 /// broke nothing.
-pub fn check_all(subject: &Subject, written: &[Invariant]) -> Vec<Violation> {
-    if subject.execution.outcome != Outcome::Succeeded {
+pub fn check_all(effects: &Effects, written: &[Invariant]) -> Vec<Violation> {
+    if effects.execution.exit != Exit::Succeeded {
         return Vec::new();
     }
-    let case = Case::new(subject);
-    let contract = subject.contract;
+    let case = Case::new(effects);
+    let contract = effects.contract;
     let checks = CHECKS.iter().filter(|(name, _)| contract.checks(name));
     let found = checks.filter_map(|(name, check)| {
         let finding = check(&case)?;
@@ -106,7 +105,7 @@ pub fn check_all(subject: &Subject, written: &[Invariant]) -> Vec<Violation> {
             Cow::Borrowed(*name),
             contract.name.clone(),
             finding,
-            &case.losses,
+            &case.shortfalls,
         ))
     });
     let mut violations: Vec<_> = found.collect();
@@ -121,7 +120,7 @@ pub fn check_all(subject: &Subject, written: &[Invariant]) -> Vec<Violation> {
             name,
             contract.name.clone(),
             finding,
-            &case.losses,
+            &case.shortfalls,
         ))
     }));
     violations
@@ -131,7 +130,7 @@ fn violation(
     invariant: Cow<'static, str>,
     contract: Arc<str>,
     finding: Finding,
-    losses: &[Loss],
+    shortfalls: &[Shortfall],
 ) -> Violation {
     let Finding {
         class,
@@ -140,7 +139,7 @@ fn violation(
         explanation,
         losses: others,
     } = finding;
-    let own = losses.iter().map(|loss| (loss.asset, loss.amount));
+    let own = shortfalls.iter().map(|loss| (loss.asset, loss.amount));
     let mut losses: Vec<_> = own.collect();
     losses.extend(others);
     losses.sort_unstable();

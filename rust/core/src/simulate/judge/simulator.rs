@@ -4,7 +4,7 @@
 mod tests;
 
 use super::behaviour::{TraceFeatures, extract};
-use super::invariants::{Protected, Subject, Views, check_all, judge};
+use super::invariants::{Effects, Protected, check_all, judge};
 use super::model::TraceModel;
 use super::variations::variations;
 use crate::chain::forks::is_precompile;
@@ -14,11 +14,13 @@ use crate::evidence::trace::CallKind;
 use crate::evidence::transfers::{Transfer, net};
 use crate::evidence::{Failure, FailureKind, Flow, Loss, Simulation, Variation, Violation};
 use crate::signatures::RuleSet;
+use crate::simulate::evm::StateError;
 use crate::simulate::evm::backend::Backend;
-use crate::simulate::evm::execute::{Environment, Execution, Outcome};
+use crate::simulate::evm::environment::Environment;
+use crate::simulate::evm::execute::{Execution, Exit};
 use crate::simulate::evm::tracer::{Bounds, Stop};
 use crate::simulate::evm::transaction::from_pending;
-use crate::simulate::state::StateError;
+use crate::simulate::evm::views::Views;
 use crate::tx::{Extras, PendingTransaction};
 use alloy_primitives::{Address, I256};
 use arc_swap::ArcSwap;
@@ -140,7 +142,7 @@ impl Simulator {
         let (run, before) = self.run(backend, environment, &transactions, bounds)?;
         if let Some(suspect) = sequence.last()
             && suspect.tx.gas > self.limits.gas
-            && matches!(run.execution.outcome, Outcome::Halted(_))
+            && matches!(run.execution.exit, Exit::Halted(_))
         {
             let reason = format!("uses more than {} gas", self.limits.gas);
             return Err(Unfinished::Failed(Failure::new(
@@ -248,8 +250,8 @@ impl Simulator {
         };
         // What one of them waits for, all after it do.
         run.execution.early = early;
-        match run.execution.outcome {
-            Outcome::Stopped(stop) => {
+        match run.execution.exit {
+            Exit::Stopped(stop) => {
                 let (kind, reason) = match stop {
                     Stop::Deadline => (
                         FailureKind::Deadline,
@@ -280,10 +282,10 @@ impl Simulator {
         let violations = self.violations(&execution, &transfers, &stands, sender, views, deadline);
         // Judged by some of the contracts alone it would look more harmless than it is.
         let violations = violations.unwrap_or_else(|| {
-            execution.outcome = Outcome::Stopped(Stop::Deadline);
+            execution.exit = Exit::Stopped(Stop::Deadline);
             Vec::new()
         });
-        let succeeded = execution.outcome == Outcome::Succeeded;
+        let succeeded = execution.exit == Exit::Succeeded;
         let features = succeeded.then(|| extract(&execution.trace));
         let model = self.model.as_mut().zip(features.as_ref());
         // Without its calls it looks like nothing.
@@ -304,7 +306,7 @@ impl Simulator {
     }
 
     /// Of every monitored contract that the execution had to do with; nothing where the deadline does not allow for all.
-    #[allow(clippy::too_many_arguments)] // What makes a subject, and until when.
+    #[allow(clippy::too_many_arguments)] // What the effects are of, and until when.
     fn violations(
         &self,
         execution: &Execution,
@@ -328,7 +330,7 @@ impl Simulator {
             if Instant::now() >= deadline {
                 return None;
             }
-            let subject = Subject {
+            let effects = Effects {
                 execution,
                 transfers,
                 stands,
@@ -337,7 +339,7 @@ impl Simulator {
                 monitored: &self.monitored,
                 views,
             };
-            violations.extend(check_all(&subject, &written));
+            violations.extend(check_all(&effects, &written));
         }
         // Out of time, views have no answers.
         (Instant::now() < deadline).then_some(violations)
@@ -357,7 +359,7 @@ impl Simulator {
         Simulation {
             block: environment.block.number.saturating_to(),
             outcome: outcome(execution),
-            succeeded: execution.outcome == Outcome::Succeeded,
+            succeeded: execution.exit == Exit::Succeeded,
             gas_used: execution.gas_used,
             frames: frames.len(),
             depth: frames.iter().map(|frame| frame.depth).max().unwrap_or(0),
@@ -436,11 +438,11 @@ fn losses(violations: &[Violation]) -> Vec<Loss> {
 }
 
 fn outcome(execution: &Execution) -> Cow<'static, str> {
-    match &execution.outcome {
-        Outcome::Succeeded => "succeeded".into(),
-        Outcome::Reverted => "reverted".into(),
-        Outcome::Halted(reason) => format!("halted: {reason}").into(),
-        Outcome::Invalid(reason) => format!("invalid: {reason}").into(),
-        Outcome::Stopped(_) | Outcome::NoState(_) => "unfinished".into(),
+    match &execution.exit {
+        Exit::Succeeded => "succeeded".into(),
+        Exit::Reverted => "reverted".into(),
+        Exit::Halted(reason) => format!("halted: {reason}").into(),
+        Exit::Invalid(reason) => format!("invalid: {reason}").into(),
+        Exit::Stopped(_) | Exit::NoState(_) => "unfinished".into(),
     }
 }

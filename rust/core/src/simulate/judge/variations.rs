@@ -1,6 +1,6 @@
 //! Other surroundings for what asks for them: code that behaves while it is watched must be watched from several sides.
 
-use crate::simulate::evm::execute::Environment;
+use crate::simulate::evm::environment::Environment;
 use crate::simulate::evm::tracer::Surroundings;
 use alloy_primitives::{Address, B256, U256, address, keccak256};
 

@@ -1,6 +1,6 @@
 //! What waits to be simulated: bounded, by priority, with a quota for each sender.
 
-use super::Job;
+use super::job::Job;
 use crate::evidence::FailureKind;
 use alloy_primitives::Address;
 use hashbrown::HashMap;
@@ -10,12 +10,12 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 /// Jobs from their offer to their end; those whose state is being fetched are counted, but not in a line.
 #[derive(Default)]
 pub struct Queue {
-    waiting: Mutex<Waiting>,
+    waiting: Mutex<Lines>,
     filled: Condvar,
 }
 
 #[derive(Default)]
-struct Waiting {
+struct Lines {
     /// Their state has been fetched.
     ready: VecDeque<Job>,
     /// They touch a monitored contract.
@@ -84,7 +84,7 @@ impl Queue {
             if waiting.closed {
                 return None;
             }
-            let Waiting {
+            let Lines {
                 ready,
                 contact,
                 others,
@@ -112,12 +112,12 @@ impl Queue {
         self.filled.notify_all();
     }
 
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
+    fn lock(&self) -> MutexGuard<'_, Lines> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Waiting {
+impl Lines {
     fn end(&mut self, sender: &Address) {
         self.unfinished = self.unfinished.saturating_sub(1);
         if let Some(count) = self.senders.get_mut(sender) {

@@ -1,13 +1,21 @@
 //! The pool on a scripted node: what it asks, and what becomes of a suspect where the node fails.
 
+use super::workshop::UNFORESEEN;
 use super::*;
 use crate::config::Limits;
+use crate::evidence::{RecordedSimulation, SimulationResult};
 use crate::feed::tests::node::{FakeNode, Reply, Request};
+use crate::inbox::Item;
 use crate::inbox::queue::{ItemReceiver, queue};
-use crate::simulate::evm::execute::Environment;
+use crate::simulate::evm::StateError;
+use crate::simulate::evm::backend::Local;
+use crate::simulate::evm::environment::Environment;
+use crate::simulate::judge::simulator::Step;
+use crate::simulate::state::Snapshot;
 use crate::simulate::state::head::{Changes, HeadBlock};
 use crate::tx::PendingTransaction;
-use alloy_primitives::{Address, U256, keccak256};
+use alloy_primitives::{Address, B256, U256, keccak256};
+use revm::DatabaseRef;
 use revm::context::BlockEnv;
 use revm::primitives::hardfork::SpecId;
 use serde_json::{Value, json};
@@ -105,7 +113,7 @@ fn suspect(nonce: u64) -> Suspect {
 }
 
 impl Rig {
-    fn result(&self) -> Box<Simulated> {
+    fn result(&self) -> Box<SimulationResult> {
         let deadline = Instant::now() + Duration::from_secs(20);
         while Instant::now() < deadline {
             if let Some(Item::Simulated(simulated)) =
@@ -117,7 +125,7 @@ impl Rig {
         panic!("no result in time");
     }
 
-    fn simulate(&self, nonce: u64) -> Box<Simulated> {
+    fn simulate(&self, nonce: u64) -> Box<SimulationResult> {
         assert_eq!(self.pool.offer(suspect(nonce)), None);
         self.result()
     }
@@ -437,6 +445,39 @@ fn on_a_state_that_is_some_blocks_old_nothing_is_judged() {
     assert!(rig.simulate(1).result.is_ok());
     rig.state.announce(4);
     assert_eq!(rig.failure(2).kind, FailureKind::NotReady);
+}
+
+#[test]
+fn what_was_fetched_for_a_suspect_that_is_not_executed_gives_its_room_back() {
+    let state = Arc::new(std::sync::OnceLock::<Arc<HeadState>>::new());
+    let shared = state.clone();
+    let rig = rig(
+        |_| {},
+        move |request| {
+            if request.method == "debug_traceCall" {
+                // The answer finds a state that is too old by now.
+                shared.get().expect("set before").announce(9);
+            }
+            state_of_the_contract(request)
+        },
+    );
+    state.set(rig.state.clone()).ok();
+    for nonce in 1..=2 {
+        // When the second one has its result, the first one's job is gone.
+        assert_eq!(rig.failure(nonce).kind, FailureKind::NotReady);
+    }
+    assert_eq!(rig.node.requests("debug_traceCall"), 1);
+    let fetched = &rig.pool.shared.fetched;
+    assert_eq!(fetched.bytes(), 0);
+
+    let past = Instant::now();
+    let mut late = Job::new(suspect(3), past, past);
+    late.fetched = Some((head(1).hash, fetched.hold(vec![0; 100].into())));
+    assert_eq!(fetched.bytes(), 100);
+    let mut simulator = simulator(&SimulationConfig::default());
+    rig.pool.shared.attempt(&mut simulator, late);
+    assert_eq!(rig.result().result.unwrap_err().kind, FailureKind::Deadline);
+    assert_eq!(fetched.bytes(), 0);
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! The chain's state at its head as far as it is known: shared by all simulations, carried on from block to block.
 
-use super::answers::{ToldAccount, ToldDiff};
 use crate::chain::forks::is_precompile;
-use crate::simulate::evm::execute::Environment;
+use crate::simulate::evm::environment::Environment;
+use crate::simulate::evm::told::{ToldAccount, ToldDiff};
 use alloy_primitives::map::{AddressMap, AddressSet, B256Map, HashMap};
 use alloy_primitives::{Address, B256, U256, address};
 use revm::bytecode::Bytecode;
@@ -42,7 +42,7 @@ pub struct HeadBlock {
 /// Grows by what simulations read, and forgets the longest unread above its bound.
 #[derive(Debug)]
 pub struct HeadState {
-    known: RwLock<Known>,
+    known: RwLock<Knowledge>,
     /// Accounts and slots kept at the most.
     capacity: usize,
     /// Number of the newest head that was announced: its state may not be here yet.
@@ -50,16 +50,16 @@ pub struct HeadState {
 }
 
 #[derive(Debug, Default)]
-struct Known {
+struct Knowledge {
     block: Option<Arc<HeadBlock>>,
-    accounts: AddressMap<Account>,
+    accounts: AddressMap<KnownAccount>,
     codes: B256Map<Bytecode>,
     code_bytes: usize,
     slots: usize,
 }
 
 #[derive(Debug, Default)]
-struct Account {
+struct KnownAccount {
     /// Not known where only slots are.
     info: Option<AccountInfo>,
     slots: HashMap<U256, U256>,
@@ -218,26 +218,26 @@ impl HeadState {
         addresses.iter().filter_map(slots).collect()
     }
 
-    fn at(&self, head: &B256) -> Result<RwLockReadGuard<'_, Known>, Moved> {
+    fn at(&self, head: &B256) -> Result<RwLockReadGuard<'_, Knowledge>, Moved> {
         let known = self.read();
         known.is_at(head).then_some(known).ok_or(Moved)
     }
 
-    fn at_mut(&self, head: &B256) -> Result<RwLockWriteGuard<'_, Known>, Moved> {
+    fn at_mut(&self, head: &B256) -> Result<RwLockWriteGuard<'_, Knowledge>, Moved> {
         let known = self.write();
         known.is_at(head).then_some(known).ok_or(Moved)
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, Known> {
+    fn read(&self) -> RwLockReadGuard<'_, Knowledge> {
         self.known.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, Known> {
+    fn write(&self) -> RwLockWriteGuard<'_, Knowledge> {
         self.known.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Known {
+impl Knowledge {
     fn is_at(&self, head: &B256) -> bool {
         self.block.as_ref().is_some_and(|block| block.hash == *head)
     }

@@ -1,12 +1,13 @@
 //! Carries the state on from head to head, on a thread of its own, and keeps warm what matters.
 
-use super::answers::{block_diffs, read};
+use super::Snapshot;
 use super::head::{Changes, HeadBlock, HeadState};
-use super::{Snapshot, at};
 use crate::inbox::Item;
 use crate::inbox::queue::ItemSender;
 use crate::node::{Asked, Asker};
 use crate::simulate::evm::environment::Header;
+use crate::simulate::evm::question::at;
+use crate::simulate::evm::told::{block_diffs, read};
 use crate::stats::Stats;
 use crate::thread::give_way;
 use alloy_primitives::map::AddressSet;

@@ -1,10 +1,9 @@
 //! What a transaction will read, asked for at once instead of slot by slot.
 
-use super::answers::Prestate;
-use super::at;
 use crate::node::{Asker, RpcError};
-use crate::simulate::evm::backend::{call, overrides};
-use crate::simulate::evm::execute::Environment;
+use crate::simulate::evm::environment::Environment;
+use crate::simulate::evm::question::{at, call, overrides};
+use crate::simulate::evm::told::Prestate;
 use alloy_primitives::B256;
 use bytes::Bytes;
 use revm::context::TxEnv;
@@ -62,5 +61,5 @@ pub fn params(transaction: &TxEnv, head: &B256, environment: &Environment) -> St
 /// # Errors
 /// In words: it has another shape.
 pub fn accounts(raw: &[u8]) -> Result<Prestate, String> {
-    super::answers::read(raw)
+    crate::simulate::evm::told::read(raw)
 }

@@ -1,6 +1,6 @@
 //! A state somebody wrote down: a fixture, a prestate trace, a capture.
 
-use super::StateError;
+use crate::simulate::evm::StateError;
 use alloy_primitives::map::{AddressMap, B256Map, HashMap};
 use alloy_primitives::{Address, B256, U256};
 use revm::DatabaseRef;

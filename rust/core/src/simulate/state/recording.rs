@@ -1,6 +1,7 @@
 //! Writes down what is read of a state, so that the same can be executed again without it.
 
-use super::{RecordedState, StateError};
+use super::RecordedState;
+use crate::simulate::evm::StateError;
 use alloy_primitives::{Address, B256, U256};
 use revm::DatabaseRef;
 use revm::bytecode::Bytecode;

@@ -1,9 +1,10 @@
 //! The state at the head as one simulation reads it: what is known, else what a node answers.
 
-use super::StateError;
-use super::answers::{bytecode, read};
 use super::head::{BEACON_ROOTS, HISTORY, HeadBlock, HeadState, Moved};
 use crate::node::Asker;
+use crate::simulate::evm::StateError;
+use crate::simulate::evm::question::{ask, at};
+use crate::simulate::evm::told::{bytecode, read};
 use alloy_primitives::{Address, B256, Bytes, U64, U256, keccak256};
 use revm::DatabaseRef;
 use revm::bytecode::Bytecode;
@@ -73,22 +74,6 @@ impl<'a> Snapshot<'a> {
     }
 }
 
-/// As many answers as there are questions, or the first that there is none to.
-pub fn ask(
-    asker: &Asker,
-    questions: Vec<(&'static str, String)>,
-    deadline: Instant,
-) -> Result<Vec<Bytes>, StateError> {
-    let methods: Vec<_> = questions.iter().map(|(method, _)| *method).collect();
-    let answers = methods.iter().zip(asker.wait(questions, deadline));
-    answers
-        .map(|(method, answer)| match answer {
-            Ok(raw) => Ok(raw.into()),
-            Err(error) => Err(StateError::Node(format!("{method}: {error}"))),
-        })
-        .collect()
-}
-
 /// What the next block writes before its first transaction (EIP-4788, EIP-2935): without it, code could tell a simulation
 /// from a block. Its beacon root is not known yet; any will do.
 fn system_slot(block: &HeadBlock, address: Address, slot: U256) -> Option<U256> {
@@ -105,11 +90,6 @@ fn system_slot(block: &HeadBlock, address: Address, slot: U256) -> Option<U256> 
         }
         _ => None,
     }
-}
-
-/// The block parameter that names a block whatever becomes of the chain (EIP-1898).
-pub fn at(hash: &B256) -> String {
-    format!(r#"{{"blockHash":"{hash}"}}"#)
 }
 
 fn told<'a, T: serde::Deserialize<'a>>(raw: &'a Bytes) -> Result<T, StateError> {

@@ -5,8 +5,8 @@ use parquet::column::reader::{ColumnReader, ColumnReaderImpl, get_typed_column_r
 use parquet::data_type::{ByteArray, ByteArrayType, DataType, Int64Type};
 use parquet::file::reader::{FileReader, RowGroupReader};
 
-/// Rows decoded at a time.
-const BATCH: usize = 1024;
+/// Transactions decoded at a time: of the largest that the network passes on, 32 MB.
+const BATCH: usize = 256;
 
 /// What one tick of a timestamp column is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,12 +123,12 @@ impl<T: DataType> Column<T> {
         })
     }
 
-    /// Decodes the next batch; returns its number of rows.
-    pub(super) fn read(&mut self) -> Result<usize, String> {
-        let (mut values, mut levels) = (Vec::with_capacity(BATCH), Vec::new());
+    /// Decodes the next `batch` rows, or what is left; returns their number.
+    pub(super) fn read(&mut self, batch: usize) -> Result<usize, String> {
+        let (mut values, mut levels) = (Vec::with_capacity(batch), Vec::new());
         let (rows, ..) = self
             .reader
-            .read_records(BATCH, Some(&mut levels), None, &mut values)
+            .read_records(batch, Some(&mut levels), None, &mut values)
             .map_err(|e| e.to_string())?;
         (self.values, self.levels, self.rows) = (values.into_iter(), levels.into_iter(), rows);
         Ok(rows)
@@ -154,12 +154,12 @@ pub(super) struct Batches {
 impl Batches {
     /// Decodes the next batch of all columns; 0 at the end of the row group.
     pub(super) fn read(&mut self) -> Result<usize, String> {
-        let rows = self.timestamp.read()?;
+        let rows = self.timestamp.read(BATCH)?;
         for column in [Some(&mut self.raw), self.hash.as_mut(), self.from.as_mut()]
             .into_iter()
             .flatten()
         {
-            if column.read()? != rows {
+            if column.read(BATCH)? != rows {
                 return Err("columns of different lengths".into());
             }
         }

@@ -13,6 +13,9 @@ use parquet::file::reader::{FileReader, SerializedFileReader};
 use std::fs::File;
 use std::path::PathBuf;
 
+/// Entries decoded at a time. What a simulation read may be megabytes.
+const BATCH: usize = 16;
+
 /// Entries still to come. Without a context file there are none.
 pub(super) struct Context {
     path: PathBuf,
@@ -156,8 +159,8 @@ impl Rows {
                 ));
                 continue;
             };
-            self.left = position.read()?;
-            if kind.read()? != self.left || body.read()? != self.left {
+            self.left = position.read(BATCH)?;
+            if kind.read(BATCH)? != self.left || body.read(BATCH)? != self.left {
                 return Err("columns of different lengths".into());
             }
             if self.left == 0 {
@@ -177,5 +180,31 @@ impl Rows {
             }
             _ => Err("a null".into()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::columns::SegmentWriter;
+
+    #[test]
+    fn no_more_than_some_large_bodies_are_read_ahead() {
+        const BODY: usize = 100_000;
+        let dir = tempfile::tempdir().unwrap();
+        let paths = ["a.parquet", "a.context.parquet"].map(|name| dir.path().join(name));
+        let mut writer = SegmentWriter::create(&paths[0], &paths[1], 1).unwrap();
+        for _ in 0..100 {
+            writer.context("head", vec![b'x'; BODY]).unwrap();
+        }
+        writer.finish().unwrap();
+        let mut rows = Rows::open(&paths[1]).unwrap();
+        let mut seen = 0;
+        while let Some(entry) = rows.next().unwrap() {
+            assert_eq!(entry.body.len(), BODY);
+            assert!(rows.left < BATCH);
+            seen += 1;
+        }
+        assert_eq!(seen, 100);
     }
 }

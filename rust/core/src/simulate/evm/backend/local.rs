@@ -1,10 +1,11 @@
 //! revm, on any state.
 
 use super::{Backend, Look};
-use crate::simulate::evm::execute::{Checks, Environment, Outcome, Sandbox};
+use crate::simulate::evm::environment::Environment;
+use crate::simulate::evm::error::StateError;
+use crate::simulate::evm::execute::{Checks, Exit, Sandbox};
 use crate::simulate::evm::tracer::Bounds;
-use crate::simulate::judge::invariants::SandboxViews;
-use crate::simulate::state::StateError;
+use crate::simulate::evm::views::SandboxViews;
 use revm::DatabaseRef;
 use revm::context::TxEnv;
 
@@ -26,7 +27,7 @@ impl<S: DatabaseRef<Error = StateError>> Backend for Local<'_, S> {
         for transaction in transactions {
             let before = sandbox.clone();
             let execution = sandbox.execute(transaction.clone(), Checks::Pending, bounds);
-            if let Outcome::NoState(error) = execution.outcome {
+            if let Exit::NoState(error) = execution.exit {
                 return Err(error);
             }
             let views = SandboxViews::new(&before, &sandbox, bounds, VIEWS);

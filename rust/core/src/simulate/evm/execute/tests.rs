@@ -1,10 +1,13 @@
 //! Code that misbehaves, and sequences.
 
 use super::*;
+use crate::evidence::trace::call_tracer::to_json;
 use crate::simulate::state::RecordedState;
 use alloy_primitives::{Address, keccak256};
 use revm::bytecode::Bytecode;
+use revm::context::BlockEnv;
 use revm::context_interface::block::BlobExcessGasAndPrice;
+use revm::primitives::hardfork::SpecId;
 use std::time::{Duration, Instant};
 
 const SENDER: Address = Address::repeat_byte(0x5e);
@@ -76,25 +79,25 @@ const DEEPER: [u8; 9] = [0x5f, 0x5f, 0x5f, 0x5f, 0x5f, 0x30, 0x5a, 0xf1, 0x00];
 #[test]
 fn code_that_loops_ends_with_its_gas_or_at_the_deadline() {
     let execution = run(&LOOP, call(MILLION), bounds());
-    assert_eq!(execution.outcome, Outcome::Halted("out of gas".into()));
+    assert_eq!(execution.exit, Exit::Halted("out of gas".into()));
     assert_eq!(execution.gas_used, MILLION);
     let late = Bounds {
         deadline: Instant::now(),
         ..bounds()
     };
     let execution = run(&LOOP, call(1 << 38), late);
-    assert_eq!(execution.outcome, Outcome::Stopped(Stop::Deadline));
+    assert_eq!(execution.exit, Exit::Stopped(Stop::Deadline));
     assert!(execution.diff.0.is_empty());
 }
 
 #[test]
 fn calls_nest_as_deep_as_the_evm_allows_and_the_trace_can_be_read_back() {
     let execution = run(&DEEPER, call(1 << 38), bounds());
-    assert_eq!(execution.outcome, Outcome::Succeeded);
+    assert_eq!(execution.exit, Exit::Succeeded);
     let deepest = execution.trace.frames.last().expect("frames");
     assert_eq!(deepest.depth, 1_025);
     assert_eq!(deepest.error.as_deref(), Some("max call depth exceeded"));
-    let text = execution.trace.to_json(true);
+    let text = to_json(&execution.trace, true);
     let read = Trace::from_json(&text).expect("a trace");
     assert_eq!(read, execution.trace);
 }
@@ -110,7 +113,7 @@ fn a_flood_of_calls_is_stopped_and_what_was_seen_is_kept() {
         ..bounds()
     };
     let execution = run(&flood, call(1 << 38), few);
-    assert_eq!(execution.outcome, Outcome::Stopped(Stop::Frames));
+    assert_eq!(execution.exit, Exit::Stopped(Stop::Frames));
     assert_eq!(execution.trace.frames.len(), 101);
 }
 
@@ -152,7 +155,7 @@ fn memory_that_cannot_be_paid_for_ends_the_frame() {
     // MSTORE at 2^40.
     let hog = [0x5f, 0x65, 0x01, 0, 0, 0, 0, 0, 0x52];
     let execution = run(&hog, call(30 * MILLION), bounds());
-    assert_eq!(execution.outcome, Outcome::Halted("out of gas".into()));
+    assert_eq!(execution.exit, Exit::Halted("out of gas".into()));
 }
 
 #[test]
@@ -162,7 +165,7 @@ fn garbage_for_a_precompile_fails_that_call_alone() {
         0x5f, 0x5f, 0x60, 0x0a, 0x5f, 0x5f, 0x60, 0x08, 0x5a, 0xf1, 0x00,
     ];
     let execution = run(&garbage, call(MILLION), bounds());
-    assert_eq!(execution.outcome, Outcome::Succeeded);
+    assert_eq!(execution.exit, Exit::Succeeded);
     assert!(execution.trace.frames[1].error.is_some());
 }
 
@@ -203,7 +206,7 @@ fn what_no_block_can_hold_is_invalid_and_changes_nothing() {
     for transaction in [&poor, &cheap, &later, &large, &foreign] {
         let execution = run(&[0x00], transaction.clone(), bounds());
         assert!(
-            matches!(execution.outcome, Outcome::Invalid(_)),
+            matches!(execution.exit, Exit::Invalid(_)),
             "{transaction:?}"
         );
         assert!(execution.diff.0.is_empty() && execution.trace.frames.is_empty());
@@ -212,20 +215,18 @@ fn what_no_block_can_hold_is_invalid_and_changes_nothing() {
     let pending = |transaction| {
         let (state, environment) = (state(&[0x00]), environment());
         let mut sandbox = Sandbox::new(&state, &environment);
-        sandbox
-            .execute(transaction, Checks::Pending, bounds())
-            .outcome
+        sandbox.execute(transaction, Checks::Pending, bounds()).exit
     };
-    assert_eq!(pending(cheap), Outcome::Succeeded);
-    assert_eq!(pending(later), Outcome::Succeeded);
-    assert!(matches!(pending(poor), Outcome::Invalid(_)));
+    assert_eq!(pending(cheap), Exit::Succeeded);
+    assert_eq!(pending(later), Exit::Succeeded);
+    assert!(matches!(pending(poor), Exit::Invalid(_)));
 }
 
-fn outcome_on(state: &RecordedState) -> Outcome {
+fn exit_on(state: &RecordedState) -> Exit {
     let environment = environment();
     let mut sandbox = Sandbox::new(state, &environment);
     let execution = sandbox.execute(call(MILLION), Checks::Consensus, bounds());
-    execution.outcome
+    execution.exit
 }
 
 #[test]
@@ -235,10 +236,10 @@ fn a_state_that_cannot_be_had_ends_it_without_a_verdict() {
     state.accounts.entry(MINER).or_default();
     state.strict = true;
     let missing = StateError::NoSlot(CONTRACT, U256::ONE);
-    assert_eq!(outcome_on(&state), Outcome::NoState(missing));
+    assert_eq!(exit_on(&state), Exit::NoState(missing));
     let contract = state.accounts.get_mut(&CONTRACT).expect("there");
     contract.storage.insert(U256::ONE, U256::ZERO);
-    assert_eq!(outcome_on(&state), Outcome::Succeeded);
+    assert_eq!(exit_on(&state), Exit::Succeeded);
 }
 
 #[test]
@@ -246,9 +247,9 @@ fn a_block_hash_that_was_not_recorded_is_not_taken_for_zero() {
     // BLOCKHASH of NUMBER - 1.
     let mut state = state(&[0x60, 0x01, 0x43, 0x03, 0x40, 0x00]);
     let missing = StateError::NoBlockHash(19_999_999);
-    assert_eq!(outcome_on(&state), Outcome::NoState(missing));
+    assert_eq!(exit_on(&state), Exit::NoState(missing));
     state.block_hashes.insert(19_999_999, [7; 32].into());
-    assert_eq!(outcome_on(&state), Outcome::Succeeded);
+    assert_eq!(exit_on(&state), Exit::Succeeded);
 }
 
 /// With calldata: sets slot 0. Without: reverts where slot 0 is set, else gives away all its ether.
@@ -287,18 +288,18 @@ fn each_of_a_sequence_stands_on_what_the_former_left() {
         executed.collect()
     };
     let alone = run(&[attack(0)]);
-    assert_eq!(alone[0].outcome, Outcome::Succeeded);
+    assert_eq!(alone[0].exit, Exit::Succeeded);
     assert_eq!(alone[0].diff.0[&CONTRACT].loss(), U256::from(ETHER));
     let paused = run(&[pause.clone(), attack(1)]);
-    assert_eq!(paused[0].outcome, Outcome::Succeeded);
-    assert_eq!(paused[1].outcome, Outcome::Reverted);
+    assert_eq!(paused[0].exit, Exit::Succeeded);
+    assert_eq!(paused[1].exit, Exit::Reverted);
     assert_eq!(paused[1].diff.0[&CONTRACT].loss(), U256::ZERO);
     // The state itself is as it was.
-    assert_eq!(run(&[attack(0)])[0].outcome, Outcome::Succeeded);
+    assert_eq!(run(&[attack(0)])[0].exit, Exit::Succeeded);
     // An invalid one in between changes nothing, and the rest is executed.
     let skipped = run(&[pause, attack(9), attack(1)]);
-    assert!(matches!(skipped[1].outcome, Outcome::Invalid(_)));
-    assert_eq!(skipped[2].outcome, Outcome::Reverted);
+    assert!(matches!(skipped[1].exit, Exit::Invalid(_)));
+    assert_eq!(skipped[2].exit, Exit::Reverted);
 }
 
 #[test]
@@ -338,7 +339,7 @@ fn a_view_answers_from_the_present_and_changes_nothing() {
     let reverts = self::state(&[0x5f, 0x5f, 0xfd]);
     let sandbox = Sandbox::new(&reverts, &environment);
     let answer = sandbox.view(CONTRACT, Bytes::new(), bounds());
-    assert_eq!(answer, Err(Outcome::Reverted));
+    assert_eq!(answer, Err(Exit::Reverted));
 }
 
 #[test]

@@ -1,4 +1,5 @@
 use super::{FEATURES, NAMES, TraceFeatures, extract, log};
+use crate::evidence::trace::call_tracer::to_json;
 use crate::evidence::trace::{CallKind, Frame, FrameLog, Trace};
 use alloy_primitives::{Address, Bytes, U256};
 use proptest::prelude::*;
@@ -419,7 +420,7 @@ proptest! {
             }
         }
         prop_assert_eq!(extract(&trace), features);
-        let read = Trace::from_json(&trace.to_json(false));
+        let read = Trace::from_json(&to_json(&trace, false));
         if let Ok(read) = read {
             prop_assert_eq!(extract(&read), features);
         }

@@ -29,9 +29,9 @@ pub(super) fn check(case: &Case) -> Option<Finding> {
     if case.authorised {
         return None;
     }
-    let frames = &case.subject.execution.trace.frames;
+    let frames = &case.effects.execution.trace.frames;
     let cluster = cluster(case);
-    let moved = case.subject.transfers.iter().filter(|transfer| {
+    let moved = case.effects.transfers.iter().filter(|transfer| {
         let frame = &frames[transfer.frame as usize];
         frame.input.len() >= LENGTH && frame.input.starts_with(&TRANSFER_FROM)
     });
@@ -75,7 +75,7 @@ fn by_the_contract(
     if frame.from != contract || owner == contract || cluster.contains(&owner) {
         return None;
     }
-    let frames = &case.subject.execution.trace.frames;
+    let frames = &case.effects.execution.trace.frames;
     let entry = case.entries.inside(frame.parent)?;
     let call = &frames[entry as usize];
     // Who called, or called who called, agreed.
@@ -96,7 +96,7 @@ fn from_the_contract(case: &Case, transfer: &Transfer, frame: &Frame) -> Option<
     {
         return None;
     }
-    let frames = &case.subject.execution.trace.frames;
+    let frames = &case.effects.execution.trace.frames;
     let mut calls = ancestors(frames, frame.parent);
     let call = calls.find(|call| call.to == Some(spender))?;
     Some((chosen(&call.input, transfer, frame)?, spender))

@@ -2,11 +2,11 @@
 //! something in return. What leaves without any of it was taken.
 
 use super::case::Case;
-use super::losses;
-use super::losses::{Loss, MAX_ASSETS};
-use super::views::When;
+use super::shortfalls;
+use super::shortfalls::{MAX_ASSETS, Shortfall};
 use crate::evidence::transfers::Asset;
 use crate::simulate::evm::diff::AccountDiff;
+use crate::simulate::evm::views::When;
 use alloy_primitives::{Address, U256};
 use std::collections::BTreeMap;
 
@@ -19,8 +19,8 @@ const MOST_OF_ALL: f64 = 2.2;
 const FAIR: f64 = 0.99;
 
 /// Whether the contract's books, or what came in, account for a loss.
-pub(super) fn accounts_for(case: &Case, loss: &Loss) -> bool {
-    let diff = &case.subject.execution.diff.0;
+pub(super) fn accounts_for(case: &Case, loss: &Shortfall) -> bool {
+    let diff = &case.effects.execution.diff.0;
     let own = diff.get(&case.contract.address);
     if own.is_some_and(|own| underflows(own, loss.amount)) {
         return false;
@@ -92,12 +92,12 @@ impl Lane {
 }
 
 /// Shares were burned, and of their supply at least the part that left of the assets.
-fn burned(case: &Case, loss: &Loss) -> bool {
+fn burned(case: &Case, loss: &Shortfall) -> bool {
     let Some(share) = loss.share() else {
         return false;
     };
     let mut burned: BTreeMap<Address, U256> = BTreeMap::new();
-    for transfer in case.subject.transfers.iter().filter(|one| one.to.is_zero()) {
+    for transfer in case.effects.transfers.iter().filter(|one| one.to.is_zero()) {
         if let Asset::Token(token) = transfer.asset {
             let sum = burned.entry(token).or_default();
             *sum = sum.saturating_add(transfer.amount);
@@ -105,7 +105,7 @@ fn burned(case: &Case, loss: &Loss) -> bool {
     }
     burned.retain(|token, _| case.knows(*token));
     burned.into_iter().any(|(token, amount)| {
-        let account = case.subject.execution.diff.0.get(&token);
+        let account = case.effects.execution.diff.0.get(&token);
         let slots = account
             .into_iter()
             .flat_map(|account| account.storage.values());
@@ -119,12 +119,12 @@ fn burned(case: &Case, loss: &Loss) -> bool {
 }
 
 /// The supply that the user named fell by the same share.
-fn supply_fell(case: &Case, loss: &Loss) -> bool {
+fn supply_fell(case: &Case, loss: &Shortfall) -> bool {
     let contract = case.contract;
     let (Some(call), Some(share)) = (&contract.views.total_supply, loss.share()) else {
         return false;
     };
-    let ask = |when| case.subject.views.number(when, contract.address, call);
+    let ask = |when| case.effects.views.number(when, contract.address, call);
     let (Some(before), Some(after)) = (ask(When::Before), ask(When::After)) else {
         return false;
     };
@@ -133,7 +133,7 @@ fn supply_fell(case: &Case, loss: &Loss) -> bool {
 
 /// What came in makes up for what left, by the measure of a constant product.
 fn traded(case: &Case) -> bool {
-    let kept = case.losses.iter().map(|loss| Some(1.0 - loss.share()?));
+    let kept = case.shortfalls.iter().map(|loss| Some(1.0 - loss.share()?));
     let Some(kept) = kept.product::<Option<f64>>() else {
         return false;
     };
@@ -141,10 +141,10 @@ fn traded(case: &Case) -> bool {
     let grown: f64 = grown
         .map(|(asset, gain)| {
             let before = match asset {
-                Asset::Native => losses::native_before(case.subject),
+                Asset::Native => shortfalls::native_before(case.effects),
                 Asset::Token(token) | Asset::Unique(token, _) => {
                     let holder = case.contract.address;
-                    case.subject.views.balance(When::Before, token, holder)
+                    case.effects.views.balance(When::Before, token, holder)
                 }
             };
             1.0 + before.map_or(0.0, |before| super::words::share(gain, before))

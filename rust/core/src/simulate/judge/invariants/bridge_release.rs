@@ -1,9 +1,9 @@
 //! `bridge_release`: a release on a root that is zero, or that nobody had confirmed before.
 
 use super::case::Case;
-use super::views::When;
 use super::{Finding, words};
 use crate::evidence::Class;
+use crate::simulate::evm::views::When;
 use alloy_primitives::{B256, Bytes};
 
 /// Releases that are looked at in one execution.
@@ -19,7 +19,7 @@ pub(super) fn check(case: &Case) -> Option<Finding> {
 
 /// A call that releases: its calldata, its root, and whether it can be asked if that was known.
 fn released<'c>(case: &'c Case, entry: u32) -> Option<(&'c Bytes, B256, Option<[u8; 4]>)> {
-    let frames = &case.subject.execution.trace.frames;
+    let frames = &case.effects.execution.trace.frames;
     let input = &frames[entry as usize].input;
     let (selector, arguments) = input.split_first_chunk::<4>()?;
     let mut releases = case.contract.releases.iter();
@@ -33,7 +33,7 @@ fn finding(case: &Case, input: &Bytes, root: B256, known: Option<[u8; 4]>) -> Op
     let zero = root.is_zero();
     if !zero {
         let question = [&known?[..], root.as_slice()].concat().into();
-        let views = case.subject.views;
+        let views = case.effects.views;
         let answer = views.number(When::Before, case.contract.address, &question)?;
         if !answer.is_zero() {
             return None;

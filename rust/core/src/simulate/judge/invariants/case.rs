@@ -1,20 +1,20 @@
-//! A subject with what several checks need of it, worked out once.
+//! The effects on one contract with what several checks need of them, worked out once.
 
 use super::entries::{Entries, account};
-use super::losses::Loss;
 use super::protected::Protected;
-use super::{Subject, losses};
+use super::shortfalls::Shortfall;
+use super::{Effects, shortfalls};
 use crate::evidence::trace::CallKind;
 use crate::evidence::transfers::Asset;
 use alloy_primitives::Address;
 use std::collections::BTreeSet;
 
 pub(super) struct Case<'a> {
-    pub subject: &'a Subject<'a>,
+    pub effects: &'a Effects<'a>,
     pub contract: &'a Protected,
     pub entries: Entries,
     /// What the contract lost, the largest share first.
-    pub losses: Vec<Loss>,
+    pub shortfalls: Vec<Shortfall>,
     /// Whom the contract's own code called.
     called: BTreeSet<Address>,
     /// Whether one of the contract's administrators signed this, or called the contract (as a multisig does).
@@ -22,21 +22,21 @@ pub(super) struct Case<'a> {
 }
 
 impl<'a> Case<'a> {
-    pub fn new(subject: &'a Subject<'a>) -> Self {
-        let contract = subject.contract;
-        let frames = &subject.execution.trace.frames;
+    pub fn new(effects: &'a Effects<'a>) -> Self {
+        let contract = effects.contract;
+        let frames = &effects.execution.trace.frames;
         let of_contract = |frame: &&crate::evidence::trace::Frame| frame.from == contract.address;
         let called = frames.iter().skip(1).filter(of_contract);
         let called: BTreeSet<_> = called.filter_map(account).collect();
-        let trusted = |account| trusts(subject, account);
+        let trusted = |account| trusts(effects, account);
         Self {
-            subject,
+            effects,
             contract,
-            entries: Entries::new(&subject.execution.trace, contract.address, trusted),
-            losses: losses::of(subject, &called),
+            entries: Entries::new(&effects.execution.trace, contract.address, trusted),
+            shortfalls: shortfalls::of(effects, &called),
             called,
-            authorised: contract.admins.contains(&subject.sender)
-                || frames.iter().zip(subject.stands).any(|(frame, stands)| {
+            authorised: contract.admins.contains(&effects.sender)
+                || frames.iter().zip(effects.stands).any(|(frame, stands)| {
                     *stands
                         && frame.kind != CallKind::StaticCall
                         && frame.to == Some(contract.address)
@@ -47,7 +47,7 @@ impl<'a> Case<'a> {
 
     /// Whether what a frame did was not undone.
     pub fn stood(&self, frame: u32) -> bool {
-        let stands = self.subject.stands.get(frame as usize);
+        let stands = self.effects.stands.get(frame as usize);
         stands.copied().unwrap_or(false)
     }
 
@@ -58,18 +58,18 @@ impl<'a> Case<'a> {
 
     /// Whom a contract may be called back by.
     pub fn trusts(&self, account: Address) -> bool {
-        trusts(self.subject, account)
+        trusts(self.effects, account)
     }
 
     /// What came in of watched assets beyond what went out.
     pub fn gains(&self) -> Vec<(Asset, alloy_primitives::U256)> {
-        losses::gains(self.subject, &self.called)
+        shortfalls::gains(self.effects, &self.called)
     }
 }
 
-fn trusts(subject: &Subject, account: Address) -> bool {
-    let contract = subject.contract;
-    subject.monitored.contains(&account)
+fn trusts(effects: &Effects, account: Address) -> bool {
+    let contract = effects.contract;
+    effects.monitored.contains(&account)
         || contract.receivers.contains(&account)
         || contract.assets.contains(&Asset::Token(account))
 }

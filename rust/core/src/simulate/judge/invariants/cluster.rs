@@ -7,21 +7,21 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// The sender, the contract it called (unless that is monitored), and what was created meanwhile.
 pub(super) fn cluster(case: &Case) -> BTreeSet<Address> {
-    let subject = case.subject;
-    let frames = &subject.execution.trace.frames;
+    let effects = case.effects;
+    let frames = &effects.execution.trace.frames;
     let called = frames.first().and_then(|root| root.to);
     let created = frames.iter().filter(|frame| frame.kind.creates());
     let created = created.filter_map(|frame| frame.to);
     let mut cluster: BTreeSet<Address> = created.chain(called).collect();
-    cluster.retain(|account| !subject.monitored.contains(account));
-    cluster.insert(subject.sender);
+    cluster.retain(|account| !effects.monitored.contains(account));
+    cluster.insert(effects.sender);
     cluster
 }
 
 /// What the cluster has more of, where it has less of nothing: who trades has less of what was sold.
 pub(super) fn profit(case: &Case, cluster: &BTreeSet<Address>) -> Vec<(Asset, I256)> {
     let mut sums: BTreeMap<Asset, I256> = BTreeMap::new();
-    for (account, assets) in net(case.subject.transfers) {
+    for (account, assets) in net(case.effects.transfers) {
         for (asset, sum) in assets {
             if cluster.contains(&account) {
                 let total = sums.entry(asset).or_default();
@@ -30,7 +30,7 @@ pub(super) fn profit(case: &Case, cluster: &BTreeSet<Address>) -> Vec<(Asset, I2
         }
     }
     // A bribe to the block's builder is a cost of business.
-    let bribe = I256::try_from(case.subject.execution.coinbase_payment).unwrap_or(I256::MAX);
+    let bribe = I256::try_from(case.effects.execution.coinbase_payment).unwrap_or(I256::MAX);
     let lost = |(asset, sum): (&Asset, &I256)| {
         let spared = if *asset == Asset::Native {
             -bribe

@@ -1,11 +1,11 @@
 //! `donation`: a gift makes few shares worth so much that the next deposit is rounded away, or a deposit got nothing.
 
 use super::case::Case;
-use super::views::When;
 use super::{Finding, words};
 use crate::evidence::Class;
 use crate::evidence::trace::CallKind;
 use crate::evidence::transfers::Asset;
+use crate::simulate::evm::views::When;
 use alloy_primitives::{U256, hex};
 
 /// `deposit(uint256,address)` of EIP-4626 and `deposit(uint256)`: they answer the shares.
@@ -18,9 +18,9 @@ pub(super) fn check(case: &Case) -> Option<Finding> {
 fn inflated(case: &Case) -> Option<Finding> {
     let contract = case.contract;
     let limits = &contract.limits.donation;
-    let gift = case.subject.transfers.iter().find(|transfer| {
+    let gift = case.effects.transfers.iter().find(|transfer| {
         // Plain ether runs the contract's code; what self-destructs pays without.
-        let frame = &case.subject.execution.trace.frames[transfer.frame as usize];
+        let frame = &case.effects.execution.trace.frames[transfer.frame as usize];
         let silent = transfer.asset != Asset::Native || frame.kind == CallKind::SelfDestruct;
         let invited = case.entries.inside(transfer.frame).is_some();
         let watched = contract.assets.is_empty() || contract.assets.contains(&transfer.asset);
@@ -28,7 +28,7 @@ fn inflated(case: &Case) -> Option<Finding> {
         transfer.to == contract.address && silent && watched && (forced || !invited)
     })?;
     let ask = |when, call| {
-        let views = case.subject.views;
+        let views = case.effects.views;
         views.number(when, contract.address, call)
     };
     let supply_call = contract.views.total_supply.as_ref()?;
@@ -65,8 +65,8 @@ fn inflated(case: &Case) -> Option<Finding> {
 }
 
 fn minted_nothing(case: &Case) -> Option<Finding> {
-    let frames = &case.subject.execution.trace.frames;
-    let paid = case.subject.transfers.iter().find(|transfer| {
+    let frames = &case.effects.execution.trace.frames;
+    let paid = case.effects.transfers.iter().find(|transfer| {
         let Some(entry) = case.entries.inside(transfer.frame) else {
             return false;
         };

@@ -25,7 +25,7 @@ static SELECTORS: LazyLock<Vec<[u8; 4]>> = LazyLock::new(|| {
 });
 
 pub(super) fn check(case: &Case) -> Option<Finding> {
-    let trace = &case.subject.execution.trace;
+    let trace = &case.effects.execution.trace;
     let carries_out = |selector: &[u8; 4]| {
         SELECTORS.contains(selector) || case.contract.governance_functions.contains(selector)
     };
@@ -38,7 +38,7 @@ pub(super) fn check(case: &Case) -> Option<Finding> {
         return None;
     }
     let cluster = cluster(case);
-    let loans = flash_loans(trace, case.subject.transfers, |account| {
+    let loans = flash_loans(trace, case.effects.transfers, |account| {
         cluster.contains(&account)
     });
     let during = |entry: &u32| loans.iter().find(|loan| loan.covers(*entry));

@@ -1,7 +1,7 @@
 //! `outflow`: more leaves than usual, and nothing accounts for it.
 
 use super::case::Case;
-use super::losses::Loss;
+use super::shortfalls::Shortfall;
 use super::{Finding, booking, words};
 use crate::config::WatchedAsset;
 use crate::evidence::Class;
@@ -11,11 +11,11 @@ pub(super) fn check(case: &Case) -> Option<Finding> {
     if case.authorised {
         return None;
     }
-    let found = case.losses.iter().filter_map(|loss| judge(case, loss));
+    let found = case.shortfalls.iter().filter_map(|loss| judge(case, loss));
     found.max_by(|a, b| a.weight.total_cmp(&b.weight))
 }
 
-fn judge(case: &Case, loss: &Loss) -> Option<Finding> {
+fn judge(case: &Case, loss: &Shortfall) -> Option<Finding> {
     let limits = &case.contract.limits.outflow;
     let watched = match loss.asset {
         Asset::Native => WatchedAsset::Native,

@@ -6,10 +6,10 @@
 use super::case::Case;
 use super::cluster::{cluster, profit};
 use super::flash_loan::flash_loans;
-use super::views::{BALANCE_OF, When};
 use super::{Finding, words};
 use crate::evidence::Class;
 use crate::evidence::trace::{CallKind, Frame};
+use crate::simulate::evm::views::{BALANCE_OF, When};
 use alloy_primitives::{Address, U256, keccak256};
 use std::collections::{BTreeSet, HashSet};
 use std::sync::LazyLock;
@@ -46,19 +46,19 @@ const PRICES: &[&str] = &[
 
 type Selector = [u8; 4];
 
-struct Known {
+struct Selectors {
     reserves: Selector,
     slot0: Selector,
     latest_round: Selector,
     prices: HashSet<Selector>,
 }
 
-static KNOWN: LazyLock<Known> = LazyLock::new(|| {
+static SELECTORS: LazyLock<Selectors> = LazyLock::new(|| {
     let selector = |text: &str| -> Selector {
         let hash = keccak256(text);
         [hash[0], hash[1], hash[2], hash[3]]
     };
-    Known {
+    Selectors {
         reserves: selector(GET_RESERVES),
         slot0: selector(SLOT0),
         latest_round: selector(LATEST_ROUND),
@@ -72,7 +72,7 @@ fn price(case: &Case, selector: Selector, answer: &[u8]) -> Option<f64> {
         let word = answer.get(32 * n..32 * n + 32)?;
         Some(f64::from(U256::from_be_slice(word)))
     };
-    let known = &*KNOWN;
+    let known = &*SELECTORS;
     let price = if selector == known.reserves {
         word(0)? / word(1)?
     } else if selector == known.slot0 {
@@ -92,10 +92,10 @@ fn price(case: &Case, selector: Selector, answer: &[u8]) -> Option<f64> {
 }
 
 pub(super) fn check(case: &Case) -> Option<Finding> {
-    let subject = case.subject;
-    let trace = &subject.execution.trace;
+    let effects = case.effects;
+    let trace = &effects.execution.trace;
     let cluster = cluster(case);
-    let loans = flash_loans(trace, subject.transfers, |account| {
+    let loans = flash_loans(trace, effects.transfers, |account| {
         cluster.contains(&account)
     });
     let loan = loans.iter().max_by_key(|loan| loan.amount)?;
@@ -155,7 +155,7 @@ fn tells(frame: &Frame, traders: &BTreeSet<Address>) -> bool {
 /// By how much an answer's price is off the one before.
 fn deviation(case: &Case, frame: &Frame) -> Option<f64> {
     let selector = *frame.input.first_chunk::<4>()?;
-    let views = case.subject.views;
+    let views = case.effects.views;
     let answer = views.ask(When::Before, frame.to?, &frame.input)?;
     Some(heard(case, frame)? / price(case, selector, &answer)? - 1.0)
 }
@@ -167,7 +167,7 @@ fn heard(case: &Case, frame: &Frame) -> Option<f64> {
 
 /// Third parties that both gave and got.
 fn traders(case: &Case, cluster: &BTreeSet<Address>) -> BTreeSet<Address> {
-    let transfers = case.subject.transfers;
+    let transfers = case.effects.transfers;
     let gave: BTreeSet<_> = transfers.iter().map(|one| one.from).collect();
     let got = transfers.iter().map(|one| one.to);
     let both = got.filter(|account| gave.contains(account));

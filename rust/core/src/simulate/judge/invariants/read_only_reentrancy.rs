@@ -13,7 +13,7 @@ use std::collections::{BTreeSet, HashMap};
 const MAX_ASKED: usize = 8;
 
 pub(super) fn check(case: &Case) -> Option<Finding> {
-    let trace = &case.subject.execution.trace;
+    let trace = &case.effects.execution.trace;
     let asked = asked_in_the_middle(trace, case).into_iter();
     let (pool, reentry) = asked.take(MAX_ASKED).find_map(|pool| {
         let entries = Entries::new(trace, pool, |account| case.trusts(account));

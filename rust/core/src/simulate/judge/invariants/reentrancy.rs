@@ -18,7 +18,7 @@ pub(super) struct Reentry {
 /// All of a contract, in order. Which slot was read does not matter: one that was out of date is enough. A lock is none:
 /// it is written before the call goes out.
 pub(super) fn reentries(case: &Case, contract: Address, entries: &Entries) -> BTreeSet<Reentry> {
-    let accesses = &case.subject.execution.accesses;
+    let accesses = &case.effects.execution.accesses;
     let own = || {
         let each = accesses.iter().enumerate();
         each.filter(|(_, access)| access.contract == contract)
@@ -42,8 +42,8 @@ pub(super) fn reentries(case: &Case, contract: Address, entries: &Entries) -> BT
 }
 
 pub(super) fn check(case: &Case) -> Option<Finding> {
-    let worst = case.losses.first()?;
-    let trace = &case.subject.execution.trace;
+    let worst = case.shortfalls.first()?;
+    let trace = &case.effects.execution.trace;
     let reentries = reentries(case, case.contract.address, &case.entries);
     // Who only looks, even at what is out of date, takes nothing here: that is `read_only_reentrancy`.
     let acting = acting(case);
@@ -72,16 +72,16 @@ pub(super) fn check(case: &Case) -> Option<Finding> {
 /// The entries that changed something: wrote the contract's storage, or moved what it has.
 fn acting(case: &Case) -> BTreeSet<u32> {
     let contract = case.contract.address;
-    let subject = case.subject;
-    let accesses = subject.execution.accesses.iter();
+    let effects = case.effects;
+    let accesses = effects.execution.accesses.iter();
     let writes = accesses
         .filter(|access| access.writes && access.contract == contract)
         .map(|access| access.frame);
-    let transfers = subject.transfers.iter();
+    let transfers = effects.transfers.iter();
     let moves = transfers
         .filter(|transfer| transfer.from == contract)
         .map(|transfer| transfer.frame);
-    let frames = &subject.execution.trace.frames;
+    let frames = &effects.execution.trace.frames;
     writes
         .chain(moves)
         .filter(|frame| case.stood(*frame))

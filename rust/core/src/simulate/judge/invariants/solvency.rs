@@ -1,9 +1,9 @@
 //! `solvency`: the share price falls, or the assets fall more than what is owed, without a loss that was registered.
 
 use super::case::Case;
-use super::views::When;
 use super::{Finding, words};
 use crate::evidence::Class;
+use crate::simulate::evm::views::When;
 use alloy_primitives::{Bytes, U256};
 
 pub(super) fn check(case: &Case) -> Option<Finding> {
@@ -31,7 +31,7 @@ pub(super) fn check(case: &Case) -> Option<Finding> {
 
 /// Whether the contract says itself that it lost something.
 fn registered(case: &Case) -> bool {
-    let frames = &case.subject.execution.trace.frames;
+    let frames = &case.effects.execution.trace.frames;
     let mut logs = frames.iter().flat_map(|frame| &frame.logs);
     logs.any(|log| {
         let event = log.topics.first();
@@ -82,7 +82,7 @@ fn uncovered(case: &Case) -> Option<Fall> {
 
 fn both(case: &Case, call: &Bytes) -> Option<(U256, U256)> {
     let ask = |when| {
-        let views = case.subject.views;
+        let views = case.effects.views;
         views.number(when, case.contract.address, call)
     };
     Some((ask(When::Before)?, ask(When::After)?))

@@ -68,7 +68,7 @@ pub(super) const ROLE_GRANTED: B256 =
 
 pub(super) fn check(case: &Case) -> Option<Finding> {
     let contract = case.contract;
-    let diff = case.subject.execution.diff.0.get(&contract.address);
+    let diff = case.effects.execution.diff.0.get(&contract.address);
     // What was created in this transaction is set up in it, too.
     if case.authorised || diff.is_some_and(|diff| diff.before.is_none()) {
         return None;
@@ -78,7 +78,7 @@ pub(super) fn check(case: &Case) -> Option<Finding> {
     if !known && named_in_storage(case) {
         return None;
     }
-    let sender = case.subject.sender;
+    let sender = case.effects.sender;
     Some(Finding {
         class: Class::Attack,
         weight: if known { 0.9 } else { 0.5 },
@@ -97,7 +97,7 @@ pub(super) fn check(case: &Case) -> Option<Finding> {
 
 fn changed(case: &Case, known: bool) -> Option<&'static str> {
     let address = case.contract.address;
-    if let Some(diff) = case.subject.execution.diff.0.get(&address) {
+    if let Some(diff) = case.effects.execution.diff.0.get(&address) {
         let code = |info: &revm::state::AccountInfo| info.code_hash;
         if diff.before.as_ref().map(code) != diff.after.as_ref().map(code) {
             return Some("code");
@@ -113,7 +113,7 @@ fn changed(case: &Case, known: bool) -> Option<&'static str> {
             return Some(what);
         }
     }
-    let frames = &case.subject.execution.trace.frames;
+    let frames = &case.effects.execution.trace.frames;
     let logs = frames.iter().flat_map(|frame| &frame.logs);
     let mut own = logs.filter(|log| log.address == address);
     own.find_map(|log| {
@@ -129,11 +129,11 @@ fn changed(case: &Case, known: bool) -> Option<&'static str> {
 /// Whether a slot that the contract read held the sender, or who called the contract: it looked who that is.
 fn named_in_storage(case: &Case) -> bool {
     let address = case.contract.address;
-    let frames = case.subject.execution.trace.frames.iter();
+    let frames = case.effects.execution.trace.frames.iter();
     let calls = frames.filter(|frame| frame.to == Some(address));
     let mut callers: BTreeSet<Address> = calls.map(|frame| frame.from).collect();
-    callers.insert(case.subject.sender);
-    let diff = case.subject.execution.diff.0.get(&address);
+    callers.insert(case.effects.sender);
+    let diff = case.effects.execution.diff.0.get(&address);
     let mut slots = diff.into_iter().flat_map(|diff| diff.storage.values());
     slots.any(|(before, _)| callers.contains(&Address::from_word(B256::from(*before))))
 }

@@ -5,6 +5,7 @@ mod assembler;
 mod bridge_release;
 mod donation;
 mod governance;
+mod judgement;
 mod outflow;
 mod price_manipulation;
 mod properties;
@@ -12,7 +13,6 @@ mod read_only_reentrancy;
 mod reentrancy;
 mod solvency;
 mod takeover;
-mod verdict;
 mod view;
 mod world;
 

@@ -40,7 +40,7 @@ pub(super) fn percent(share: f64) -> String {
     }
 }
 
-/// The name of a called function of the subject's contract, else its selector.
+/// The name of a called function of the contract, else its selector.
 pub(super) fn function(contract: &Protected, input: &[u8]) -> String {
     let Some(selector) = input.first_chunk::<4>() else {
         return "its receive function".to_owned();

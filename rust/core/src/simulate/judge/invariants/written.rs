@@ -2,9 +2,9 @@
 
 use super::Finding;
 use super::case::Case;
-use super::views::When;
 use crate::evidence::Class;
 use crate::signatures::{Compare, Invariant};
+use crate::simulate::evm::views::When;
 
 /// At this severity it alarms alone.
 const SEVERE: u8 = 1;
@@ -12,7 +12,7 @@ const SEVERE: u8 = 1;
 pub(super) fn check(case: &Case, invariant: &Invariant) -> Option<Finding> {
     let contract = case.contract;
     let ask = |when| {
-        let views = case.subject.views;
+        let views = case.effects.views;
         views.number(when, contract.address, &invariant.data)
     };
     let (before, after) = (ask(When::Before)?, ask(When::After)?);

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::simulate::evm::backend::Local;
-use crate::simulate::judge::invariants::NoViews;
+use crate::simulate::evm::views::NoViews;
 use crate::simulate::state::RecordedState;
 use alloy_primitives::{B256, U256, hex, keccak256};
 use revm::context::BlockEnv;

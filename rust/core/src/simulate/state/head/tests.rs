@@ -1,5 +1,5 @@
 use super::*;
-use crate::simulate::state::answers::block_diffs;
+use crate::simulate::evm::told::block_diffs;
 use revm::context::BlockEnv;
 use revm::primitives::hardfork::SpecId;
 use serde_json::{Value, json};
@@ -36,7 +36,7 @@ fn state() -> (HeadState, B256) {
         VAULT.to_string(): {"balance": "0x64", "nonce": 1, "code": "0x6001", "storage": {word(1).to_string(): word(10), word(2).to_string(): word(20)}},
         ALICE.to_string(): {"balance": "0x5", "nonce": 3},
     });
-    let told: crate::simulate::state::answers::Prestate = serde_json::from_value(told).unwrap();
+    let told: crate::simulate::evm::told::Prestate = serde_json::from_value(told).unwrap();
     state.learn_all(&head, told).unwrap();
     (state, head)
 }

@@ -6,6 +6,7 @@ use crate::evidence::trace::{CallKind, Frame, FrameLog, Trace};
 use crate::simulate::evm::diff::{AccountDiff, StateDiff};
 use crate::simulate::evm::execute::Execution;
 use crate::simulate::evm::tracer::Access;
+use crate::simulate::evm::views::TracedViews;
 use proptest::prelude::*;
 
 /// Few accounts, so that they meet.
@@ -134,7 +135,7 @@ proptest! {
             writes,
         });
         let execution = Execution {
-            outcome: Outcome::Succeeded,
+            exit: Exit::Succeeded,
             gas_used: 0,
             output: Bytes::new(),
             trace: trace(frames),
@@ -148,8 +149,8 @@ proptest! {
             coinbase_payment: U256::MAX,
         };
         let contract = contract();
-        let views = RecordedViews::new(&execution.trace);
-        let found = check_all(&Subject {
+        let views = TracedViews::new(&execution.trace);
+        let found = check_all(&Effects {
             execution: &execution,
             transfers: &execution.trace.transfers(),
             stands: &execution.trace.stands(),

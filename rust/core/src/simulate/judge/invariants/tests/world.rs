@@ -2,8 +2,11 @@
 
 use super::selector;
 use crate::config::MonitoredContract;
-use crate::simulate::evm::execute::{Checks, Environment, Sandbox};
+use crate::evidence::trace::call_tracer::to_json;
+use crate::simulate::evm::environment::Environment;
+use crate::simulate::evm::execute::{Checks, Sandbox};
 use crate::simulate::evm::tracer::Bounds;
+use crate::simulate::evm::views::SandboxViews;
 use crate::simulate::judge::invariants::*;
 use crate::simulate::state::RecordedState;
 use alloy_primitives::{Bytes, TxKind, hex, keccak256};
@@ -112,7 +115,7 @@ impl World {
         let mut sandbox = Sandbox::new(&self.state, &self.environment);
         for one in &self.history {
             let execution = sandbox.execute(one.clone(), Checks::Consensus, bounds());
-            assert_eq!(execution.outcome, Outcome::Succeeded, "{one:?}");
+            assert_eq!(execution.exit, Exit::Succeeded, "{one:?}");
         }
         sandbox
     }
@@ -131,14 +134,14 @@ impl World {
         let transaction = transaction(from, to, wei, data, self.nonce(from));
         let execution = after.execute(transaction, Checks::Consensus, bounds());
         assert_eq!(
-            execution.outcome,
-            Outcome::Succeeded,
+            execution.exit,
+            Exit::Succeeded,
             "{}",
-            execution.trace.to_json(true)
+            to_json(&execution.trace, true)
         );
         let views = SandboxViews::new(&before, &after, bounds(), 100);
         check_all(
-            &Subject {
+            &Effects {
                 execution: &execution,
                 transfers: &execution.trace.transfers(),
                 stands: &execution.trace.stands(),

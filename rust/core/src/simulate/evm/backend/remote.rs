@@ -1,33 +1,35 @@
 //! A node's own EVM: for chains whose rules revm does not have, and to compare with.
 
-use super::recorded::of_trace;
+use super::traced::of_trace;
 use super::{Backend, Look};
 use crate::config::Executor;
 use crate::evidence::trace::{Frame, FrameLog, Trace};
 use crate::node::{Asker, printable};
 use crate::simulate::evm::diff::StateDiff;
-use crate::simulate::evm::execute::{Environment, Execution, Outcome, first_frame};
+use crate::simulate::evm::environment::Environment;
+use crate::simulate::evm::error::StateError;
+use crate::simulate::evm::execute::{Execution, Exit, first_frame};
+use crate::simulate::evm::question::{ask, at, call, overrides};
+use crate::simulate::evm::told::{ToldDiff, read};
 use crate::simulate::evm::tracer::{Bounds, Stop};
-use crate::simulate::judge::invariants::NoViews;
-use crate::simulate::state::answers::{ToldDiff, read};
-use crate::simulate::state::{StateError, ask, at};
-use alloy_primitives::{Address, B256, Bytes, TxKind, U64, U256, address, hex};
+use crate::simulate::evm::views::NoViews;
+use alloy_primitives::{Address, B256, Bytes, U64, U256, address};
 use revm::context::TxEnv;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 /// Ether's transfers are logs of this address where a node is asked to trace them.
 const NATIVE: Address = address!("eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee");
 
 /// Executes on a node, on the state of one block. Views have no answer.
-pub struct Node<'a> {
+pub struct Remote<'a> {
     pub asker: &'a Asker,
     /// One of the node's.
     pub method: Executor,
     pub block: B256,
 }
 
-impl Backend for Node<'_> {
+impl Backend for Remote<'_> {
     fn execute(
         &self,
         environment: &Environment,
@@ -56,7 +58,7 @@ impl Backend for Node<'_> {
         };
         for mut execution in executions {
             if execution.trace.frames.len() > bounds.frames {
-                execution.outcome = Outcome::Stopped(Stop::Frames);
+                execution.exit = Exit::Stopped(Stop::Frames);
             }
             look(execution, &NoViews);
         }
@@ -68,7 +70,7 @@ impl Backend for Node<'_> {
     }
 }
 
-impl Node<'_> {
+impl Remote<'_> {
     fn trace(
         &self,
         environment: &Environment,
@@ -121,40 +123,6 @@ impl Node<'_> {
             .map(|(transaction, call)| simulated(transaction, call))
             .collect())
     }
-}
-
-/// A transaction as nodes take it in calls, without its price: it may not be payable yet.
-pub fn call(transaction: &TxEnv) -> Value {
-    let mut call = Map::new();
-    call.insert("from".into(), json!(transaction.caller));
-    if let TxKind::Call(to) = transaction.kind {
-        call.insert("to".into(), json!(to));
-    }
-    call.insert("gas".into(), format!("{:#x}", transaction.gas_limit).into());
-    call.insert("value".into(), json!(transaction.value));
-    call.insert(
-        "input".into(),
-        hex::encode_prefixed(&transaction.data).into(),
-    );
-    if !transaction.access_list.is_empty() {
-        call.insert("accessList".into(), json!(transaction.access_list));
-    }
-    let signed = transaction.authorization_list.iter();
-    let signed: Vec<_> = signed.filter_map(|one| one.as_ref().left()).collect();
-    if !signed.is_empty() {
-        call.insert("authorizationList".into(), json!(signed));
-    }
-    Value::Object(call)
-}
-
-/// Of `debug_traceCall`, as geth names them.
-pub fn overrides(environment: &Environment) -> Value {
-    let block = &environment.block;
-    json!({
-        "number": block.number, "time": block.timestamp, "gasLimit": U64::from(block.gas_limit),
-        "feeRecipient": block.beneficiary, "baseFeePerGas": U64::from(block.basefee),
-        "prevRandao": block.prevrandao,
-    })
 }
 
 /// Of `eth_simulateV1`, which wants the block's number and time to be later than the state's.

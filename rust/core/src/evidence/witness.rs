@@ -1,4 +1,4 @@
-//! What a simulation read, written down: the same can be executed again without a node.
+//! What a simulation read of the chain, as a capture keeps it: the same can be executed again without a node.
 
 use super::failure::Failure;
 use crate::tx::Extras;
@@ -14,12 +14,14 @@ pub struct RecordedSimulation {
     /// Why there was no simulation; then the rest is empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
+    /// What the execution read, where there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub executed: Option<Executed>,
+    pub executed: Option<Witness>,
 }
 
+/// The block that it was executed in, and all that was read of the state: enough to execute it again, and for nothing else.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Executed {
+pub struct Witness {
     pub(crate) chain_id: u64,
     pub(crate) fork: String,
     pub(crate) number: U256,
@@ -35,7 +37,7 @@ pub struct Executed {
     /// Executed before it, in this order: their hashes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) before: Vec<Before>,
-    pub(crate) accounts: BTreeMap<Address, Account>,
+    pub(crate) accounts: BTreeMap<Address, ReadAccount>,
     pub(crate) codes: BTreeMap<B256, Bytes>,
     pub(crate) block_hashes: BTreeMap<u64, B256>,
 }
@@ -48,7 +50,7 @@ pub struct Before {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Account {
+pub(crate) struct ReadAccount {
     pub(crate) balance: U256,
     pub(crate) nonce: u64,
     pub(crate) code_hash: B256,

@@ -3,17 +3,18 @@
 use super::{Backend, Look};
 use crate::evidence::trace::Trace;
 use crate::simulate::evm::diff::StateDiff;
-use crate::simulate::evm::execute::{Environment, Execution, Outcome};
+use crate::simulate::evm::environment::Environment;
+use crate::simulate::evm::error::StateError;
+use crate::simulate::evm::execute::{Execution, Exit};
 use crate::simulate::evm::tracer::{Bounds, Surroundings};
-use crate::simulate::judge::invariants::RecordedViews;
-use crate::simulate::state::StateError;
+use crate::simulate::evm::views::TracedViews;
 use alloy_primitives::U256;
 use revm::context::TxEnv;
 
 /// One trace. What it does not have (storage, balances) is unknown.
-pub struct Recorded(pub Trace);
+pub struct Traced(pub Trace);
 
-impl Backend for Recorded {
+impl Backend for Traced {
     fn execute(
         &self,
         _: &Environment,
@@ -24,7 +25,7 @@ impl Backend for Recorded {
         let trace = self.0.clone();
         look(
             of_trace(trace, StateDiff::default()),
-            &RecordedViews::new(&self.0),
+            &TracedViews::new(&self.0),
         );
         Ok(())
     }
@@ -39,10 +40,10 @@ pub fn of_trace(trace: Trace, diff: StateDiff) -> Execution {
     let root = trace.root();
     let error = root.and_then(|root| root.error.clone());
     Execution {
-        outcome: match error {
-            None => Outcome::Succeeded,
-            Some(error) if error == "execution reverted" => Outcome::Reverted,
-            Some(error) => Outcome::Halted(error),
+        exit: match error {
+            None => Exit::Succeeded,
+            Some(error) if error == "execution reverted" => Exit::Reverted,
+            Some(error) => Exit::Halted(error),
         },
         gas_used: root.map_or(0, |root| root.gas_used),
         output: root.map(|root| root.output.clone()).unwrap_or_default(),

@@ -1,16 +1,16 @@
 //! From what a simulation read to the record of it, and back.
 
-use super::environment::set_excess_blob_gas;
-use super::execute::Environment;
-use crate::evidence::executed::{Account, Before, Executed};
-use crate::simulate::state::answers::bytecode;
-use crate::simulate::state::{RecordedAccount, RecordedState};
+use super::recorded::{RecordedAccount, RecordedState};
+use crate::evidence::witness::{Before, ReadAccount, Witness};
+use crate::simulate::evm::environment::Environment;
+use crate::simulate::evm::environment::set_excess_blob_gas;
+use crate::simulate::evm::told::bytecode;
 use crate::tx::Extras;
 use revm::context::BlockEnv;
 use revm::primitives::hardfork::SpecId;
 use revm::state::AccountInfo;
 
-impl Executed {
+impl Witness {
     pub fn new(
         environment: &Environment,
         state: RecordedState,
@@ -20,7 +20,7 @@ impl Executed {
         let block = &environment.block;
         let accounts = state.accounts.into_iter().map(|(address, account)| {
             let RecordedAccount { info, storage } = account;
-            let account = Account {
+            let account = ReadAccount {
                 balance: info.balance,
                 nonce: info.nonce,
                 code_hash: info.code_hash,

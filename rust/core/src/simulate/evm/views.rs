@@ -1,9 +1,9 @@
 //! Asking contracts before and after an execution.
 
 use crate::evidence::trace::Trace;
-use crate::simulate::evm::execute::{Outcome, Sandbox};
+use crate::simulate::evm::error::StateError;
+use crate::simulate::evm::execute::{Exit, Sandbox};
 use crate::simulate::evm::tracer::Bounds;
-use crate::simulate::state::StateError;
 use alloy_primitives::map::HashMap;
 use alloy_primitives::{Address, Bytes, U256};
 use revm::DatabaseRef;
@@ -40,9 +40,9 @@ pub trait Views {
 }
 
 /// `balanceOf(address)`
-pub(super) const BALANCE_OF: [u8; 4] = [0x70, 0xa0, 0x82, 0x31];
+pub const BALANCE_OF: [u8; 4] = [0x70, 0xa0, 0x82, 0x31];
 
-pub(super) fn balance_of(holder: Address) -> Bytes {
+fn balance_of(holder: Address) -> Bytes {
     [&BALANCE_OF[..], holder.into_word().as_slice()]
         .concat()
         .into()
@@ -119,10 +119,10 @@ impl<S: DatabaseRef<Error = StateError>> Views for SandboxViews<'_, '_, S> {
         };
         let answer = sandbox.view(contract, data.clone(), bounds);
         match &answer {
-            Err(Outcome::NoState(error)) => {
+            Err(Exit::NoState(error)) => {
                 self.missing.borrow_mut().get_or_insert(error.clone());
             }
-            Err(Outcome::Stopped(_)) => self.exhausted.set(true),
+            Err(Exit::Stopped(_)) => self.exhausted.set(true),
             _ => {}
         }
         let answer = answer.ok();
@@ -136,9 +136,9 @@ impl<S: DatabaseRef<Error = StateError>> Views for SandboxViews<'_, '_, S> {
 }
 
 /// What a recorded trace heard itself: the first answer to a call is what holds before, the last what holds after.
-pub struct RecordedViews<'t>(HashMap<(Address, &'t Bytes), (&'t Bytes, &'t Bytes)>);
+pub struct TracedViews<'t>(HashMap<(Address, &'t Bytes), (&'t Bytes, &'t Bytes)>);
 
-impl<'t> RecordedViews<'t> {
+impl<'t> TracedViews<'t> {
     pub fn new(trace: &'t Trace) -> Self {
         let mut answers = HashMap::default();
         for frame in &trace.frames {
@@ -152,7 +152,7 @@ impl<'t> RecordedViews<'t> {
     }
 }
 
-impl Views for RecordedViews<'_> {
+impl Views for TracedViews<'_> {
     fn ask(&self, when: When, contract: Address, data: &Bytes) -> Option<Bytes> {
         let (first, last) = self.0.get(&(contract, data))?;
         Some(match when {

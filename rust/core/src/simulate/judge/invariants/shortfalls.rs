@@ -1,8 +1,8 @@
 //! What the contract has less of afterwards.
 
-use super::Subject;
-use super::views::When;
+use super::Effects;
 use crate::evidence::transfers::Asset;
+use crate::simulate::evm::views::When;
 use alloy_primitives::{Address, U256};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ pub(super) const MAX_ASSETS: usize = 32;
 
 /// One asset that left and did not come back.
 #[derive(Debug, Clone)]
-pub(super) struct Loss {
+pub(super) struct Shortfall {
     /// A collection of unique tokens counts as one token.
     pub asset: Asset,
     /// Smallest units, or a count of unique tokens.
@@ -22,7 +22,7 @@ pub(super) struct Loss {
     pub before: Option<U256>,
 }
 
-impl Loss {
+impl Shortfall {
     /// Of the balance before.
     pub fn share(&self) -> Option<f64> {
         let before = self.before.filter(|before| !before.is_zero())?;
@@ -31,32 +31,32 @@ impl Loss {
 }
 
 #[derive(Default)]
-struct Flow {
+struct Traffic {
     out: U256,
     back: U256,
     receivers: BTreeMap<Address, U256>,
 }
 
 /// Of watched assets, what went to others than the canonical receivers, less what these others brought.
-pub(super) fn of(subject: &Subject, called: &BTreeSet<Address>) -> Vec<Loss> {
-    let contract = subject.contract;
-    let flows = flows(subject, called);
+pub(super) fn of(effects: &Effects, called: &BTreeSet<Address>) -> Vec<Shortfall> {
+    let contract = effects.contract;
+    let flows = flows(effects, called);
     let lost = flows
         .into_iter()
         .filter(|(_, flow)| flow.out > flow.back)
         .take(MAX_ASSETS);
-    let lost = lost.map(|(asset, flow)| Loss {
+    let lost = lost.map(|(asset, flow)| Shortfall {
         asset,
         amount: flow.out - flow.back,
         receiver: largest(&flow.receivers),
         before: match asset {
-            Asset::Native => native_before(subject),
+            Asset::Native => native_before(effects),
             Asset::Token(token) | Asset::Unique(token, _) => {
-                subject.views.balance(When::Before, token, contract.address)
+                effects.views.balance(When::Before, token, contract.address)
             }
         },
     });
-    let mut losses: Vec<Loss> = lost.collect();
+    let mut losses: Vec<Shortfall> = lost.collect();
     losses.sort_by(|a, b| {
         b.share()
             .unwrap_or(0.0)
@@ -66,24 +66,24 @@ pub(super) fn of(subject: &Subject, called: &BTreeSet<Address>) -> Vec<Loss> {
 }
 
 /// What came in of watched assets beyond what went out.
-pub(super) fn gains(subject: &Subject, called: &BTreeSet<Address>) -> Vec<(Asset, U256)> {
-    let flows = flows(subject, called).into_iter();
+pub(super) fn gains(effects: &Effects, called: &BTreeSet<Address>) -> Vec<(Asset, U256)> {
+    let flows = flows(effects, called).into_iter();
     let gained = flows.filter(|(_, flow)| flow.back > flow.out);
     gained
         .map(|(asset, flow)| (asset, flow.back - flow.out))
         .collect()
 }
 
-fn flows(subject: &Subject, called: &BTreeSet<Address>) -> BTreeMap<Asset, Flow> {
-    let contract = subject.contract;
+fn flows(effects: &Effects, called: &BTreeSet<Address>) -> BTreeMap<Asset, Traffic> {
+    let contract = effects.contract;
     let watched = |asset: &Asset| match asset {
         _ if !contract.assets.is_empty() => contract.assets.contains(asset),
         Asset::Native => true,
         // A token that the contract does not know can say of it what it likes.
         Asset::Token(token) | Asset::Unique(token, _) => called.contains(token),
     };
-    let mut flows: BTreeMap<Asset, Flow> = BTreeMap::new();
-    for transfer in subject.transfers {
+    let mut flows: BTreeMap<Asset, Traffic> = BTreeMap::new();
+    for transfer in effects.transfers {
         let (from, to) = (transfer.from, transfer.to);
         if (from == contract.address) == (to == contract.address) {
             continue;
@@ -114,9 +114,9 @@ fn collection(asset: Asset) -> Asset {
     }
 }
 
-pub(super) fn native_before(subject: &Subject) -> Option<U256> {
-    let diff = &subject.execution.diff.0;
-    let account = diff.get(&subject.contract.address)?;
+pub(super) fn native_before(effects: &Effects) -> Option<U256> {
+    let diff = &effects.execution.diff.0;
+    let account = diff.get(&effects.contract.address)?;
     Some(account.balance_before())
 }
 

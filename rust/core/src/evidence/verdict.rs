@@ -1,0 +1,167 @@
+//! What a simulation, or that there is none, says of a suspect: a probability from 0 to 1.
+
+use super::failure::{Failure, FailureKind};
+use super::simulation::{Simulation, Variation};
+
+/// How much the first stage counts once it is known what the transaction does: not enough for an alert.
+const STAGE_ONE: f32 = 0.2;
+/// Odds by which a monitored contract that was touched and keeps all its invariants speaks against an attack on it. They
+/// are silent on about one attack in three and on nearly all else (docs/invariants.md); a half leaves room for holes of a
+/// kind that they do not know.
+const INTACT: f32 = 0.5;
+
+/// Of what cannot be watched to its end while it has to do with a monitored contract: an alert.
+pub const HIDING: f32 = 0.8;
+
+impl Simulation {
+    /// The final probability: invariants, the model of what it does, and the first stage's score as independent evidence,
+    /// `1 − (1 − harm)(1 − probability)(1 − 0.2 · stage one)`, where the model's odds are halved if a monitored contract was
+    /// called and keeps its invariants. Harm and probability are the worst of all surroundings.
+    ///
+    /// Only what was seen whole ([`decides`](Self::decides)) can lower the first stage's score. What does more than can be
+    /// recorded and calls a monitored contract meanwhile is taken for an attack: honest transactions have nothing to hide.
+    pub fn verdict(&self, stage_one: f32) -> f32 {
+        let verdict = self.evidence(stage_one);
+        let hides = self.cut && !self.touched.is_empty();
+        match (self.decides(), hides) {
+            (true, _) => verdict,
+            (false, false) => verdict.max(stage_one),
+            (false, true) => verdict.max(stage_one).max(HIDING),
+        }
+    }
+
+    /// Whether it is known what the transaction does: it succeeded, on the state that it will find as far as can be told, with
+    /// its storage watched and nothing left out, in all surroundings, and the model had an answer. What fails proves nothing:
+    /// it may succeed after a transaction that is not known.
+    pub fn decides(&self) -> bool {
+        let finished = self.variations.iter().all(|variation| variation.finished);
+        let answered = self.probability.is_some_and(f32::is_finite);
+        self.succeeded && self.complete && self.watched && !self.cut && finished && answered
+    }
+
+    fn evidence(&self, stage_one: f32) -> f32 {
+        let known = |probability: Option<f32>| probability.filter(|p| p.is_finite()).unwrap_or(0.0);
+        let varied = |of: fn(&Variation) -> f32| self.variations.iter().map(of).fold(0.0, f32::max);
+        let harm = self.harm.max(varied(|variation| variation.harm));
+        let varied = self.variations.iter().map(|v| known(v.probability));
+        let mut probability = varied.fold(known(self.probability), f32::max);
+        if harm == 0.0 && self.acted && self.decides() {
+            probability = INTACT * probability / (INTACT * probability + 1.0 - probability);
+        }
+        let innocent = (1.0 - harm) * (1.0 - probability) * (1.0 - STAGE_ONE * stage_one);
+        (1.0 - innocent).clamp(0.0, 1.0)
+    }
+}
+
+impl Failure {
+    /// What it says of a suspect that touches a monitored contract: to be more than can be simulated is a way to hide.
+    pub fn verdict(&self, contact: bool, stage_one: f32) -> f32 {
+        match self.kind == FailureKind::Budget && (contact || self.touched) {
+            true => stage_one.max(HIDING),
+            false => stage_one,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn succeeded() -> Simulation {
+        Simulation {
+            succeeded: true,
+            complete: true,
+            watched: true,
+            probability: Some(0.0),
+            ..Simulation::default()
+        }
+    }
+
+    #[test]
+    fn the_first_stage_alone_is_no_alert_once_it_is_known_what_it_does() {
+        assert!((succeeded().verdict(1.0) - 0.2).abs() < 1e-6);
+    }
+
+    #[test]
+    fn what_fails_or_is_not_seen_whole_proves_nothing() {
+        assert_eq!(Simulation::default().verdict(0.8), 0.8);
+        let cut = Simulation {
+            cut: true,
+            ..succeeded()
+        };
+        assert_eq!(cut.verdict(0.6), 0.6);
+        type Change = fn(&mut Simulation);
+        let changes: [Change; 5] = [
+            |simulation| simulation.watched = false,
+            |simulation| simulation.complete = false,
+            |simulation| simulation.probability = None,
+            |simulation| simulation.probability = Some(f32::NAN),
+            |simulation| {
+                simulation.variations = vec![Variation {
+                    of: "time",
+                    harm: 0.0,
+                    probability: None,
+                    finished: false,
+                }];
+            },
+        ];
+        for change in changes {
+            let mut simulation = succeeded();
+            change(&mut simulation);
+            assert_eq!(simulation.verdict(0.6), 0.6);
+        }
+    }
+
+    #[test]
+    fn what_hides_behind_noise_while_it_calls_a_monitored_contract_is_an_alert() {
+        let hides = Simulation {
+            cut: true,
+            touched: vec!["Vault".into()],
+            ..succeeded()
+        };
+        assert_eq!(hides.verdict(0.0), HIDING);
+    }
+
+    #[test]
+    fn invariants_that_hold_speak_for_it() {
+        let mut simulation = Simulation {
+            probability: Some(0.8),
+            ..succeeded()
+        };
+        assert_eq!(simulation.verdict(0.0), 0.8);
+        simulation.acted = true;
+        assert!((simulation.verdict(0.0) - 2.0 / 3.0).abs() < 1e-6);
+        simulation.harm = 0.9;
+        assert!((simulation.verdict(0.0) - 0.98).abs() < 1e-6);
+    }
+
+    #[test]
+    fn the_worst_surroundings_count() {
+        let variation = Variation {
+            of: "coinbase",
+            harm: 0.9,
+            probability: None,
+            finished: true,
+        };
+        let simulation = Simulation {
+            variations: vec![variation],
+            ..Simulation::default()
+        };
+        assert!((simulation.verdict(0.0) - 0.9).abs() < 1e-6);
+    }
+
+    proptest! {
+        #[test]
+        fn more_evidence_never_lowers_a_verdict(
+            harm in 0.0..=1.0_f32, probability in 0.0..=1.0_f32, stage_one in 0.0..=1.0_f32, more in 0.0..=1.0_f32,
+        ) {
+            let simulation = |harm, probability| Simulation { harm, probability: Some(probability), ..succeeded() };
+            let verdict = simulation(harm, probability).verdict(stage_one);
+            prop_assert!((0.0..=1.0).contains(&verdict));
+            prop_assert!(simulation(harm.max(more), probability).verdict(stage_one) >= verdict);
+            prop_assert!(simulation(harm, probability.max(more)).verdict(stage_one) >= verdict);
+            prop_assert!(simulation(harm, probability).verdict(stage_one.max(more)) >= verdict);
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! What is done with a job: looked at on what is known of the state, else put off until the rest has been fetched.
+
+use super::fetched::Fetched;
+use super::job::Job;
+use super::queue::Queue;
+use super::suspect::Key;
+use crate::config::Executor;
+use crate::evidence::{
+    Authenticity, Before, Failure, FailureKind, RecordedSimulation, Simulation, SimulationResult,
+    Witness,
+};
+use crate::inbox::Item;
+use crate::inbox::queue::ItemSender;
+use crate::node::Asker;
+use crate::simulate::evm::StateError;
+use crate::simulate::evm::backend::{Backend, Local, Remote};
+use crate::simulate::evm::environment::Environment;
+use crate::simulate::evm::transaction::from_pending;
+use crate::simulate::judge::simulator::{Simulator, Step, Unfinished};
+use crate::simulate::state::head::{HeadBlock, HeadState};
+use crate::simulate::state::keeper::Neighbourhood;
+use crate::simulate::state::prefetch::Prefetch;
+use crate::simulate::state::{RecordedState, Recording, Snapshot, prefetch};
+use crate::stats::Stats;
+use crate::thread::{busy, give_way};
+use alloy_primitives::Address;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Blocks that the state may be older than the head.
+const BEHIND: u64 = 2;
+/// Between two looks for the first block.
+const START: Duration = Duration::from_millis(2);
+/// Questions about state that a node did not foresee: so many are no accident where time ran out, and so many are asked.
+const FEW: usize = 16;
+pub(super) const UNFORESEEN: usize = 64;
+/// Attempts on heads that moved on meanwhile.
+const ATTEMPTS: u32 = 4;
+
+/// What all threads share.
+pub struct Workshop {
+    pub queue: Queue,
+    pub state: Arc<HeadState>,
+    pub neighbourhood: Arc<Neighbourhood>,
+    pub asker: Asker,
+    pub prefetch: Arc<Prefetch>,
+    pub items: ItemSender,
+    pub stats: Arc<Stats>,
+    pub executor: Executor,
+    pub fetched: Fetched,
+    /// Whether what was read is handed over too.
+    pub records: bool,
+}
+
+impl Workshop {
+    pub fn work(self: Arc<Self>, mut simulator: Simulator) {
+        give_way();
+        while let Some(job) = self.queue.next() {
+            let (key, sender) = (job.suspect.key(), job.sender);
+            let attempt = AssertUnwindSafe(|| self.attempt(&mut simulator, job));
+            if std::panic::catch_unwind(attempt).is_err() {
+                // Our own mistake, which an attacker may have found: the next suspect is judged all the same.
+                self.queue.end(&sender);
+                let mut failure = Failure::new(FailureKind::Budget, "internal error");
+                failure.touched = true;
+                let identity = (Authenticity::Unproven, None);
+                self.tell(key, identity, Instant::now(), Err(failure), None);
+            }
+        }
+    }
+
+    /// Executes a job on what is known of the state; where that does not do, has the rest fetched and puts it off.
+    pub(super) fn attempt(self: &Arc<Self>, simulator: &mut Simulator, mut job: Job) {
+        if let Err(reason) = job.read_originals() {
+            let failure = Failure::new(FailureKind::State, reason);
+            return self.end(job, Err(failure), None);
+        }
+        loop {
+            if Instant::now() >= job.deadline {
+                return self.end(job, Err(late()), None);
+            }
+            let Some(block) = self.first_block(job.deadline) else {
+                let failure = Failure::new(FailureKind::NotReady, "no block is known yet");
+                return self.end(job, Err(failure), None);
+            };
+            if self.state.behind(&block) > BEHIND {
+                let failure = Failure::new(FailureKind::NotReady, "the state is some blocks old");
+                return self.end(job, Err(failure), None);
+            }
+            if let Some((head, raw)) = &mut job.fetched
+                && let Some(raw) = raw.take()
+            {
+                if let Ok(accounts) = prefetch::accounts(&raw) {
+                    let mut read = accounts.keys();
+                    job.touches |= read.any(|address| simulator.monitors(address));
+                    // For another head than the current one it is of no use. What comes before it is not foreseen.
+                    if self.state.learn_all(head, accounts).is_ok() && job.suspect.before.is_empty()
+                    {
+                        job.foreseen = Some(*head);
+                    }
+                }
+            }
+            let asks = job.fetched.as_ref().map(|_| (&self.asker, job.deadline));
+            let foreseen = job.foreseen == Some(block.hash);
+            let most = if foreseen { UNFORESEEN } else { usize::MAX };
+            let view = Snapshot::new(&self.state, &block, asks).asking_at_most(most);
+            let (sequence, begun) = (job.sequence(&view), busy());
+            let recording = Recording::new(view);
+            let local = Local(&recording);
+            let remote = Remote {
+                asker: &self.asker,
+                method: self.executor,
+                block: block.hash,
+            };
+            let backend: &dyn Backend = match self.executor {
+                Executor::Revm => &local,
+                _ => &remote,
+            };
+            let done = sequence.map_err(Unfinished::State).and_then(|sequence| {
+                let done = simulator.simulate(backend, &block.next, &sequence, job.deadline)?;
+                Ok((done, sequence))
+            });
+            let failure = match done {
+                Ok((simulation, sequence)) => {
+                    let read = recording.into_read();
+                    if !simulation.touched.is_empty() {
+                        self.neighbourhood.add(read.accounts.keys().copied());
+                    }
+                    let recorded = self.records && self.executor == Executor::Revm;
+                    let executed = recorded.then(|| executed(&block.next, read, &sequence));
+                    return self.end(job, Ok(simulation), executed);
+                }
+                Err(Unfinished::State(StateError::Unknown)) if job.fetched.is_none() => {
+                    return self.fetch(job, &block);
+                }
+                Err(Unfinished::State(StateError::Moved)) if job.attempts < ATTEMPTS => {
+                    job.attempts += 1;
+                    continue;
+                }
+                Err(Unfinished::State(error)) => {
+                    let late = Instant::now() >= job.deadline;
+                    let many = foreseen && recording.state().asked() > FEW;
+                    match error {
+                        StateError::Unforeseen => unforeseen(&error),
+                        _ if late && many => unforeseen(&StateError::Unforeseen),
+                        _ if late => self::late(),
+                        _ => error.into(),
+                    }
+                }
+                Err(Unfinished::Failed(failure)) => {
+                    blame(failure, busy() - begun, job.deadline - job.since)
+                }
+            };
+            let touched = failure.touched || job.touches;
+            return self.end(job, Err(Failure { touched, ..failure }), None);
+        }
+    }
+
+    /// The block whose state is known. Right after the start there is none yet, and nothing that could be done meanwhile.
+    fn first_block(&self, deadline: Instant) -> Option<Arc<HeadBlock>> {
+        loop {
+            let block = self.state.block();
+            if block.is_some() || Instant::now() >= deadline {
+                return block;
+            }
+            std::thread::sleep(START);
+        }
+    }
+
+    fn fetch(self: &Arc<Self>, job: Job, block: &HeadBlock) {
+        self.stats.state_fetches.add(1);
+        let (shared, head, deadline) = (self.clone(), block.hash, job.deadline);
+        let extras = job.extras.as_ref().and_then(|all| all.last());
+        let transaction = from_pending(&job.suspect.tx, extras.cloned().unwrap_or_default());
+        let params = prefetch::params(&transaction, &head, &block.next);
+        self.prefetch
+            .ask(&self.asker, params, deadline, move |answer| {
+                // Without room it is asked for piece by piece.
+                let fetched = Some((head, answer.and_then(|raw| shared.fetched.hold(raw))));
+                shared.queue.put_back(Job { fetched, ..job });
+            });
+    }
+
+    fn end(&self, job: Job, result: Result<Simulation, Failure>, executed: Option<Witness>) {
+        self.queue.end(&job.sender);
+        let identity = (job.authenticity, job.signer);
+        self.tell(job.suspect.key(), identity, job.since, result, executed);
+    }
+
+    fn tell(
+        &self,
+        (hash, fingerprint): Key,
+        (authenticity, signer): (Authenticity, Option<Address>),
+        since: Instant,
+        result: Result<Simulation, Failure>,
+        executed: Option<Witness>,
+    ) {
+        let failure = match (&result, &executed) {
+            (Err(failure), _) => Some(failure.clone()),
+            // What the node read is not known.
+            (Ok(_), None) => Some(Failure::new(FailureKind::NotReady, "executed by a node")),
+            (Ok(_), Some(_)) => None,
+        };
+        let record = self.records.then_some(RecordedSimulation {
+            hash,
+            failure,
+            executed,
+        });
+        let simulated = SimulationResult {
+            hash,
+            fingerprint,
+            authenticity,
+            signer,
+            result: result.map(Box::new),
+            took_us: since.elapsed().as_nanos() as f64 / 1000.0,
+            record: record.map(Box::new),
+        };
+        // A pipeline that is gone needs no result.
+        self.items.send(Item::Simulated(Box::new(simulated))).ok();
+    }
+}
+
+fn executed(environment: &Environment, read: RecordedState, sequence: &[Step]) -> Witness {
+    let (suspect, before) = sequence.split_last().expect("the suspect is in it");
+    let before = before.iter().map(|step| Before {
+        hash: step.tx.hash,
+        extras: step.extras.clone(),
+    });
+    Witness::new(environment, read, suspect.extras.clone(), before.collect())
+}
+
+/// What spent a good part of its time on its own work takes too long to execute, whoever is asked; what waited, for a
+/// node or for the processor, may not.
+fn blame(mut failure: Failure, worked: Duration, time: Duration) -> Failure {
+    if failure.kind == FailureKind::Deadline && worked >= time / 4 {
+        failure.kind = FailureKind::Budget;
+    }
+    failure
+}
+
+/// To read what no node can foresee is a way to use up the time.
+fn unforeseen(error: &StateError) -> Failure {
+    Failure::new(FailureKind::Budget, error.to_string())
+}
+
+fn late() -> Failure {
+    Failure::new(FailureKind::Deadline, "not done within its deadline")
+}
