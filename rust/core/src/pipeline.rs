@@ -14,6 +14,7 @@ mod worker;
 
 use crate::capture::CaptureWriter;
 use crate::capture::replay::ReplaySource;
+use crate::chain::ChainSpec;
 use crate::config::{LiveConfig, SensorConfig, SimulationConfig, SourceConfig};
 use crate::error::{Error, Result};
 use crate::event::Event;
@@ -43,6 +44,7 @@ use worker::{Published, Worker};
 /// A running sensor: start it, pull events until [`Event::End`].
 pub struct Sensor {
     config: SensorConfig,
+    chain: Arc<ChainSpec>,
     stats: Arc<Stats>,
     /// Loaded at construction, so that a bad file fails there and not in the run; taken by `start`.
     prepared: Option<(Stages, Vec<Simulator>, Output)>,
@@ -71,6 +73,7 @@ impl Sensor {
     /// [`Error::Config`], [`Error::Rules`], [`Error::Model`], [`Error::Abi`]: what the user must change.
     pub fn new(config: SensorConfig) -> Result<Self> {
         let stats = Arc::new(Stats::default());
+        let chain = ChainSpec::load(config.chain_id, config.chain_spec.as_deref())?;
         let stages = Stages::load(&config)?;
         check_contracts(stages.matcher.rules(), &config)?;
         let rules = Arc::new(ArcSwap::new(stages.matcher.rules().clone()));
@@ -80,7 +83,7 @@ impl Sensor {
                 "a replay cannot be captured: copy the capture instead".into(),
             ));
         }
-        let simulators = simulators(&config, &rules)?;
+        let simulators = simulators(&config, &chain, &rules)?;
         let (output, receiver, held) = Output::new(config.limits.events, lossless, stats.clone());
         Ok(Self {
             events: Events {
@@ -92,6 +95,7 @@ impl Sensor {
                 held,
             },
             config,
+            chain,
             stats,
             prepared: Some((stages, simulators, output)),
             running: None,
@@ -162,6 +166,7 @@ impl Sensor {
         });
         let worker = Worker::new(
             &self.config,
+            self.chain.clone(),
             stages,
             simulations,
             live,
@@ -213,7 +218,7 @@ impl Sensor {
             state.clone(),
             neighbourhood.clone(),
             asker.clone(),
-            self.config.chain_id,
+            self.chain.clone(),
             items.clone(),
             self.stats.clone(),
         );
@@ -307,7 +312,11 @@ fn check_contracts(rules: &RuleSet, config: &SensorConfig) -> Result<()> {
 }
 
 /// One for the pipeline, and one for each simulating thread of a live sensor.
-fn simulators(config: &SensorConfig, rules: &Arc<ArcSwap<RuleSet>>) -> Result<Vec<Simulator>> {
+fn simulators(
+    config: &SensorConfig,
+    chain: &Arc<ChainSpec>,
+    rules: &Arc<ArcSwap<RuleSet>>,
+) -> Result<Vec<Simulator>> {
     let Some(simulation) = config
         .simulation
         .as_ref()
@@ -324,7 +333,13 @@ fn simulators(config: &SensorConfig, rules: &Arc<ArcSwap<RuleSet>>) -> Result<Ve
     (0..=threads)
         .map(|_| {
             let model = config.model.as_ref();
-            Simulator::new(&config.contracts, simulation, model, rules.clone())
+            Simulator::new(
+                &config.contracts,
+                simulation,
+                chain.clone(),
+                model,
+                rules.clone(),
+            )
         })
         .collect()
 }

@@ -28,6 +28,7 @@ fn sensor(lines: &str) -> (Sensor, tempfile::TempDir) {
     let config = SensorConfig {
         sensor: "test".into(),
         chain_id: CHAIN,
+        chain_spec: None,
         source: SourceConfig::Replay(ReplayConfig {
             paths: vec![path],
             speed: 0.0,

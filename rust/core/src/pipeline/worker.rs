@@ -9,7 +9,7 @@ use super::output::Output;
 use super::triage::{Simulations, Waiting as Awaiting};
 use crate::capture::CaptureWriter;
 use crate::capture::context::ContextEntry;
-use crate::chain::{CodeAnswer, Head};
+use crate::chain::{ChainSpec, CodeAnswer, Head};
 use crate::config::{Emit, SensorConfig};
 use crate::event::{Event, Judged, TransactionRecord};
 use crate::evidence::{
@@ -89,7 +89,7 @@ pub struct Worker {
     /// Contracts that pending transactions will create, as it was learnt lately.
     created: Vec<Address>,
     emit: Emit,
-    chain_id: u64,
+    chain: Arc<ChainSpec>,
     /// The latest time in what is replayed, Unix milliseconds.
     recorded_ms: u64,
     last_tick: Instant,
@@ -99,6 +99,7 @@ impl Worker {
     #[allow(clippy::too_many_arguments)] // One caller, which owns them all; a struct would only repeat the names.
     pub fn new(
         config: &SensorConfig,
+        chain: Arc<ChainSpec>,
         stages: Stages,
         simulations: Option<Simulations>,
         live: Option<Arc<LiveSource>>,
@@ -136,7 +137,7 @@ impl Worker {
             records: Vec::new(),
             created: Vec::new(),
             emit: config.emit,
-            chain_id: config.chain_id,
+            chain,
             stats,
             recorded_ms: 0,
             last_tick: Instant::now(),
@@ -279,11 +280,11 @@ impl Worker {
         }
         slot.again = false;
         // Before it can take the place of the transaction whose hash it bears.
-        if let Some(chain_id) = slot.tx.chain_id.filter(|id| *id != self.chain_id) {
+        if let Some(chain_id) = slot.tx.chain_id.filter(|id| *id != self.chain.id) {
             let (origin, at_ms) = (slot.tx.hash.to_string(), slot.tx.seen_ms);
             let reason = format!(
                 "signed for chain {chain_id}, this sensor watches {}",
-                self.chain_id
+                self.chain.id
             );
             self.anomaly(AnomalyKind::WrongChain, origin, reason, at_ms);
             return;
@@ -425,10 +426,11 @@ impl Worker {
         self.stats.heads.add(1);
         self.stats.head_number.set(head.number);
         self.stages.chain.block_number = Some(head.number);
-        self.stages.chain.next_base_fee = Some(head.next_base_fee());
+        let next_base_fee = head.next_base_fee(&self.chain);
+        self.stages.chain.next_base_fee = Some(next_base_fee);
         self.stats
             .next_base_fee_wei
-            .set(u64::try_from(head.next_base_fee()).unwrap_or(u64::MAX));
+            .set(u64::try_from(next_base_fee).unwrap_or(u64::MAX));
         self.tracker.head(head.number, head.hash);
         if let Some(simulations) = &mut self.simulations {
             simulations.head(head.number, head.hash);

@@ -1,6 +1,7 @@
 //! Triage, and what waits for its simulation.
 
 use super::*;
+use crate::chain::ChainSpec;
 use crate::config::MonitoredContract;
 use crate::evidence::FEATURES;
 use crate::simulate::judge::simulator::Simulator;
@@ -14,7 +15,14 @@ fn simulations() -> Simulations {
 }
 
 fn of(contracts: &[MonitoredContract], config: SimulationConfig) -> Simulations {
-    let simulator = Simulator::new(contracts, &config, None, Arc::default()).unwrap();
+    let simulator = Simulator::new(
+        contracts,
+        &config,
+        Arc::new(ChainSpec::of(1)),
+        None,
+        Arc::default(),
+    )
+    .unwrap();
     Simulations::new(&config, 0.7, simulator, None, Arc::default())
 }
 

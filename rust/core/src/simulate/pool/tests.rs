@@ -1,6 +1,7 @@
 //! The pool on a scripted node: what it asks, and what becomes of a suspect where the node fails.
 
 use super::*;
+use crate::chain::ChainSpec;
 use crate::config::Limits;
 use crate::feed::tests::node::{FakeNode, Reply, Request};
 use crate::inbox::queue::{ItemReceiver, queue};
@@ -29,7 +30,14 @@ struct Rig {
 }
 
 fn simulator(config: &SimulationConfig) -> Simulator {
-    Simulator::new(&[], config, None, Arc::default()).unwrap()
+    Simulator::new(
+        &[],
+        config,
+        Arc::new(ChainSpec::of(1)),
+        None,
+        Arc::default(),
+    )
+    .unwrap()
 }
 
 fn head(number: u64) -> HeadBlock {
