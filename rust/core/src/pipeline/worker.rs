@@ -289,6 +289,13 @@ impl Worker {
             self.anomaly(AnomalyKind::WrongChain, origin, reason, at_ms);
             return;
         }
+        if !self.chain.takes(slot.tx.tx_type) {
+            let (origin, at_ms) = (slot.tx.hash.to_string(), slot.tx.seen_ms);
+            let (kind, name) = (slot.tx.tx_type, &self.chain.name);
+            let reason = format!("type {kind:#x}: none such is pending on {name}");
+            self.anomaly(AnomalyKind::UnknownTransactionType, origin, reason, at_ms);
+            return;
+        }
         let fingerprint = self.dedup.fingerprint(&slot.tx);
         let hash = slot.tx.hash;
         let seen = self.dedup.insert(hash, fingerprint);
