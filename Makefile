@@ -16,7 +16,7 @@ BENCH_ARGS ?=
 PYTEST_ARGS ?=
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
-RUST_SOURCES := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name 'Cargo.toml' -o -name '*.yaml' -o -name '*.bin' | LC_ALL=C sort)
+RUST_SOURCES := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name '*.toml' -o -name '*.csv' -o -name '*.yaml' -o -name '*.bin' | LC_ALL=C sort)
 INSTALLED := $(VENV)/.installed
 BUILT := $(VENV)/.built
 PY_EVM := target/py-evm/bin/python

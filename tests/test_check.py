@@ -94,3 +94,23 @@ def test_parts_are_checked_one_by_one(tmp_path, monkeypatch: pytest.MonkeyPatch)
         "webhook secret": "failed",
         "mode": "failed",
     }
+
+
+def test_a_chain_without_a_public_pool_and_a_spec_that_is_wrong_are_said(tmp_path: Path) -> None:
+    def chain(**section: object) -> list[tuple[str, str]]:
+        parts = check_parts(IDSConfig(chain=section, storage={"url": f"sqlite:///{tmp_path}/ids.db"}))
+        return [(each.status.value, each.detail) for each in parts if each.check == "chain"]
+
+    assert chain(id=1) == chain(id=31337) == []
+    for quiet in ("Base", 8453), ("Arbitrum One", 42161):
+        [(status, detail)] = chain(id=quiet[1])
+        assert status == "warning"
+        assert f"{quiet[0]} has no public pool" in detail
+    own = tmp_path / "own.toml"
+    own.write_text("id = 99\nname = 'Own'\nnative = 'OWN'\nblock_time_ms = 500\n")
+    assert chain(id=99, spec=own) == [("ok", "Own: a block every 0.5 s")]
+    own.write_text("id = 99\nname = 'Own'\nnative = 'OWN'\nblock_time = 500\n")
+    [(status, detail)] = chain(id=99, spec=own)
+    assert status == "failed"
+    assert "own.toml" in detail
+    assert "block_time" in detail

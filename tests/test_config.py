@@ -123,8 +123,10 @@ def test_paths_in_flags_and_variables_are_relative_to_the_working_directory(
     hooks = '[{"url": "https://h/x", "secret": "file:hook.key"}]'
     environ = {"MEMPOOL_IDS_STORAGE_URL": "sqlite:///ids.db", "MEMPOOL_IDS_ALERTS_WEBHOOKS": hooks}
     overrides = ["alerts.jsonl=e.jsonl", "detection.rules=builtin,a.yaml,/b.yaml", "capture={dir='cap'}"]
+    overrides.append("chain.spec=own.toml")
     config = load(file, overrides, environ=environ)
     assert config.alerts.jsonl == here / "e.jsonl"
+    assert config.chain.spec == here / "own.toml"
     assert config.detection.rules == ("builtin", str(here / "a.yaml"), "/b.yaml")
     assert config.capture is not None
     assert config.capture.dir == here / "cap"

@@ -64,7 +64,7 @@ def _live(config: IDSConfig, listen: bool) -> dict[str, Any]:
         "type": "live",
         "websocket_urls": [url.full for url in chain.websocket_urls],
         "rpc_urls": [url.full for url in chain.rpc_urls],
-        **_given(chain, "id", "websocket_urls", "rpc_urls"),
+        **_given(chain, "id", "spec", "websocket_urls", "rpc_urls"),
     }
 
 
@@ -99,6 +99,7 @@ def sensor_config(
     core = {
         "sensor": config.sensor,
         "chain_id": config.chain.id,
+        "chain_spec": None if config.chain.spec is None else str(config.chain.spec),
         "source": {"type": "replay", "paths": [str(path) for path in replay], "speed": speed}
         if replay
         else _live(config, listen),

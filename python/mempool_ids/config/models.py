@@ -36,6 +36,8 @@ class Chain(Section):
     """The chain and the nodes that are asked. Times in milliseconds; None leaves the core's default."""
 
     id: Positive = 1
+    spec: ConfigPath | None = None
+    """A file that says what the chain is, where the core does not know it (docs/operating.md)."""
     websocket_urls: Annotated[tuple[WebSocketUrl, ...], Listed] = ()
     rpc_urls: Annotated[tuple[HttpUrl, ...], Listed] = ()
     stall_timeout_ms: Positive | None = None

@@ -17,6 +17,7 @@ from mempool_ids.storage.store import Store
 
 def check_parts(config: IDSConfig) -> Iterator[Finding]:
     """Every part in turn; none stops the others."""
+    yield from _chain(config)
     yield _tried("model", str(config.detection.model or BUILTIN), lambda: _model(config))
     yield _tried("rules", ", ".join(config.detection.rules), lambda: _rules(config))
     if config.contracts:
@@ -35,6 +36,23 @@ def _tried(check: str, subject: str, work: Callable[[], str]) -> Finding:
         return Finding(check, subject, Status.OK, work())
     except (MempoolIdsError, OSError) as error:
         return Finding(check, subject, Status.FAILED, str(error))
+
+
+def _chain(config: IDSConfig) -> Iterator[Finding]:
+    """A file of the user's, and what the chain keeps from a sensor."""
+    chain = config.chain
+    file = None if chain.spec is None else str(chain.spec)
+    try:
+        spec = orjson.loads(_core.chain_spec(chain.id, file))
+    except (MempoolIdsError, OSError) as error:
+        yield Finding("chain", str(file), Status.FAILED, str(error))
+        return
+    if file is not None:
+        detail = f"{spec['name']}: a block every {spec['block_time_ms'] / 1000:g} s"
+        yield Finding("chain", file, Status.OK, detail)
+    if not spec["public_pool"]:
+        detail = f"{spec['name']} has no public pool: only what its own node is sent is seen before its block"
+        yield Finding("chain", str(chain.id), Status.WARNING, detail)
 
 
 def _model(config: IDSConfig) -> str:

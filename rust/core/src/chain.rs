@@ -1,6 +1,10 @@
-//! What the sensor knows of the chain. Filled in the background, read in the hot path.
+//! What the sensor knows of the chain: what it is, and what its nodes tell of it. The latter is filled in the background and
+//! read in the hot path.
 
+mod fees;
 pub mod forks;
 mod head;
+mod spec;
 
 pub use head::{BlockContents, CodeAnswer, Head, MinedTransaction, Reorg};
+pub use spec::ChainSpec;

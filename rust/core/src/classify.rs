@@ -1,5 +1,8 @@
-//! A model's probability for one transaction, by ONNX Runtime's C library as the onnxruntime wheel ships it.
+//! A model's probability for one transaction: a regression's by our own few lines, others' by ONNX Runtime's C library as the
+//! onnxruntime wheel ships it.
 
+mod graph;
+mod logistic;
 mod manifest;
 mod model;
 mod onnx;

@@ -14,6 +14,9 @@ pub struct SensorConfig {
     /// Name in every event.
     pub sensor: String,
     pub chain_id: u64,
+    /// A file that says what the chain is, where the core does not know it, or not well enough.
+    #[serde(default)]
+    pub chain_spec: Option<PathBuf>,
     pub source: SourceConfig,
     #[serde(default)]
     pub contracts: Vec<MonitoredContract>,

@@ -18,6 +18,7 @@ mod worker;
 
 use crate::capture::CaptureWriter;
 use crate::capture::replay::ReplaySource;
+use crate::chain::ChainSpec;
 use crate::config::{SensorConfig, SourceConfig};
 use crate::error::{Error, Result};
 use crate::event::Event;
@@ -44,6 +45,7 @@ use worker::{Published, Simulating, Worker};
 /// A running sensor: start it, pull events until [`Event::End`].
 pub struct Sensor {
     config: SensorConfig,
+    chain: Arc<ChainSpec>,
     stats: Arc<Stats>,
     /// Loaded at construction, so that a bad file fails there and not in the run; taken by `start`.
     prepared: Option<(Stages, Vec<Simulator>, Output)>,
@@ -72,6 +74,7 @@ impl Sensor {
     /// [`Error::Config`], [`Error::Rules`], [`Error::Model`], [`Error::Abi`]: what the user must change.
     pub fn new(config: SensorConfig) -> Result<Self> {
         let stats = Arc::new(Stats::default());
+        let chain = ChainSpec::load(config.chain_id, config.chain_spec.as_deref())?;
         let stages = Stages::load(&config)?;
         check_contracts(stages.matcher.rules(), &config)?;
         let rules = Arc::new(ArcSwap::new(stages.matcher.rules().clone()));
@@ -81,7 +84,7 @@ impl Sensor {
                 "a replay cannot be captured: copy the capture instead".into(),
             ));
         }
-        let simulators = runner::simulators(&config, &rules)?;
+        let simulators = runner::simulators(&config, &chain, &rules)?;
         let (output, receiver, held) = Output::new(config.limits.events, lossless, stats.clone());
         Ok(Self {
             events: Events {
@@ -93,6 +96,7 @@ impl Sensor {
                 held,
             },
             config,
+            chain,
             stats,
             prepared: Some((stages, simulators, output)),
             running: None,
@@ -124,6 +128,7 @@ impl Sensor {
         let runner = runner.map(|simulation| match &self.config.source {
             SourceConfig::Live(live) => Runner::live(
                 &self.config,
+                &self.chain,
                 live,
                 simulation,
                 simulators,
@@ -174,6 +179,7 @@ impl Sensor {
         let last_words = output.last_words();
         let worker = Worker::new(
             &self.config,
+            self.chain.clone(),
             stages,
             simulating,
             live,

@@ -93,6 +93,7 @@ fn judged(text: &str) -> BTreeSet<&'static str> {
             stands: &stands,
             sender: execution.trace.frames[0].from,
             contract: &contract,
+            native: "ETH",
             monitored: &[address],
             views: &views,
         };

@@ -6,6 +6,7 @@ use mempool_ids_core::config::{
 use mempool_ids_core::event::Event;
 use mempool_ids_core::pipeline::Sensor;
 use std::io::Write;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 const CHAIN: u64 = 1;
@@ -19,6 +20,10 @@ fn object(n: u64) -> String {
 }
 
 fn sensor(lines: &str) -> (Sensor, tempfile::TempDir) {
+    sensor_on(None, lines)
+}
+
+fn sensor_on(chain_spec: Option<PathBuf>, lines: &str) -> (Sensor, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("lines.jsonl");
     std::fs::File::create(&path)
@@ -28,6 +33,7 @@ fn sensor(lines: &str) -> (Sensor, tempfile::TempDir) {
     let config = SensorConfig {
         sensor: "test".into(),
         chain_id: CHAIN,
+        chain_spec,
         source: SourceConfig::Replay(ReplayConfig {
             paths: vec![path],
             speed: 0.0,
@@ -102,6 +108,19 @@ fn a_lie_about_the_chain_does_not_take_the_place_of_the_truth() {
     let lie = object(1).replace("\"type\":", "\"chainId\":\"0x3e7\",\"type\":");
     let (sensor, _folder) = sensor(&format!("{lie}\n{}\n", object(1)));
     assert_eq!(run(sensor), (vec![1], vec!["wrong_chain"]));
+}
+
+#[test]
+fn what_the_chains_pool_does_not_take_is_told_and_not_judged() {
+    let folder = tempfile::tempdir().unwrap();
+    let spec = folder.path().join("chain.toml");
+    let text =
+        "id = 1\nname = 'Plain'\nnative = 'ETH'\nblock_time_ms = 1000\ntransaction_types = [0]\n";
+    std::fs::write(&spec, text).unwrap();
+    let later = object(2).replace("\"type\":\"0x0\"", "\"type\":\"0x1\",\"chainId\":\"0x1\"");
+    assert_ne!(later, object(2));
+    let (sensor, _folder) = sensor_on(Some(spec), &format!("{}\n{later}\n", object(1)));
+    assert_eq!(run(sensor), (vec![1], vec!["unknown_transaction_type"]));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Python's view of the core. Each function unwraps, calls, wraps; nothing else.
 
 mod analyzer;
+mod chain;
 mod convert;
 mod error;
 mod inspect;
@@ -28,6 +29,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<sensor::Sensor>()?;
     module.add_class::<analyzer::Analyzer>()?;
     module.add_class::<model::Model>()?;
+    module.add_function(wrap_pyfunction!(chain::chain_spec, module)?)?;
     module.add_function(wrap_pyfunction!(inspect::inspect_transaction, module)?)?;
     module.add_class::<model::TraceModel>()?;
     module.add_function(wrap_pyfunction!(sensor::measure_stages, module)?)?;

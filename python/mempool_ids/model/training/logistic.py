@@ -75,6 +75,8 @@ def onnx_nodes(
     """Nodes from `source` (N, width) to the calibrated probability `target` (N, 1), and their constants.
 
     Scaling is exact in float32, as `exact_scaler` says; the sums are taken in float64, as scikit-learn takes them.
+    The core knows these nodes by name and evaluates them itself (rust/core/src/classify/logistic.rs); any other graph
+    runs in ONNX Runtime there.
     """
     helper, tensor = needs("onnx").helper, needs("onnx").TensorProto
     width = len(fitted.whole.weights)

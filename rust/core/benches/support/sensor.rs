@@ -36,6 +36,7 @@ pub fn config(
     SensorConfig {
         sensor: "bench".into(),
         chain_id: 1,
+        chain_spec: None,
         source: SourceConfig::Live(LiveConfig {
             websocket_urls: vec![url],
             rpc_urls: Vec::new(),

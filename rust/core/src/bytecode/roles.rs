@@ -5,7 +5,8 @@ use alloy_primitives::Address;
 use hashbrown::{HashMap, HashSet};
 use std::sync::LazyLock;
 
-/// address,name,kind of well-known contracts on Ethereum mainnet.
+/// address,name,kind of well-known contracts on Ethereum mainnet; the features know these on every chain, since the models were
+/// trained so.
 const ADDRESSES: &str = include_str!("../../data/addresses.csv");
 
 /// What a selector, or the selectors in a contract's code, take part in.

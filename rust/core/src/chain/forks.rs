@@ -4,6 +4,7 @@ use alloy_eips::eip7840::BlobParams;
 use alloy_hardforks::{EthereumHardfork, ForkCondition};
 use alloy_primitives::Address;
 use revm::primitives::hardfork::SpecId;
+use serde::Deserialize;
 
 /// Precompiles have no code, and answer all the same. All that any chain has defined lie below 0x200.
 pub fn is_precompile(address: &Address) -> bool {
@@ -28,20 +29,6 @@ pub struct HeaderFields {
 }
 
 impl Rules {
-    /// Of a block of Ethereum or one of its test networks; `None` for other chains.
-    pub fn of_ethereum(chain_id: u64, number: u64, timestamp: u64) -> Option<Self> {
-        let mut rules = Self {
-            fork: SpecId::FRONTIER,
-            blobs: BlobParams::cancun(),
-        };
-        for (fork, condition) in schedule(chain_id)? {
-            if condition.active_at_timestamp_or_number(timestamp, number) {
-                rules.enter(fork);
-            }
-        }
-        Some(rules)
-    }
-
     /// Of a chain whose schedule is not known, by a header of it: the newest rules that such headers have.
     pub fn of_header(fields: HeaderFields) -> Self {
         let (fork, blobs) = match fields {
@@ -97,26 +84,165 @@ impl Rules {
     }
 }
 
-fn schedule(chain_id: u64) -> Option<Vec<(EthereumHardfork, ForkCondition)>> {
-    Some(match chain_id {
-        1 => EthereumHardfork::mainnet().into(),
-        17_000 => EthereumHardfork::holesky().into(),
-        560_048 => EthereumHardfork::hoodi().into(),
-        11_155_111 => EthereumHardfork::sepolia().into(),
-        _ => return None,
-    })
+/// When a chain's rules changed.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(try_from = "Told")]
+pub enum Forks {
+    /// Each header tells.
+    #[default]
+    Headers,
+    Schedule(Schedule),
+}
+
+/// Forks in the order in which they began.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Schedule(Vec<Fork>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Fork {
+    fork: EthereumHardfork,
+    begins: ForkCondition,
+    /// Where the chain has its own.
+    blobs: Option<Blobs>,
+}
+
+/// A chain's own blob parameters; the rest is the fork's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Blobs {
+    target: u64,
+    max: u64,
+    update_fraction: u64,
+}
+
+impl Schedule {
+    /// The rules of a block, by its number and its time in Unix seconds.
+    pub fn at(&self, number: u64, timestamp: u64) -> Rules {
+        let mut rules = Rules {
+            fork: SpecId::FRONTIER,
+            blobs: BlobParams::cancun(),
+        };
+        for Fork {
+            fork,
+            begins,
+            blobs,
+        } in &self.0
+        {
+            if begins.active_at_timestamp_or_number(timestamp, number) {
+                rules.enter(*fork);
+                if let Some(own) = blobs {
+                    rules.blobs.target_blob_count = own.target;
+                    rules.blobs.max_blob_count = own.max;
+                    rules.blobs.update_fraction = own.update_fraction.into();
+                }
+            }
+        }
+        rules
+    }
+}
+
+/// As a file tells it.
+#[derive(Deserialize)]
+#[serde(
+    untagged,
+    expecting = "\"headers\", \"mainnet\", \"sepolia\", \"holesky\", \"hoodi\", or a list of {fork, block or timestamp, and \
+                 perhaps blobs = {target, max, update_fraction}}"
+)]
+enum Told {
+    Named(String),
+    Listed(Vec<Listed>),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Listed {
+    fork: String,
+    block: Option<u64>,
+    timestamp: Option<u64>,
+    blobs: Option<Blobs>,
+}
+
+impl TryFrom<Told> for Forks {
+    type Error = String;
+
+    fn try_from(told: Told) -> Result<Self, String> {
+        let network: Vec<(EthereumHardfork, ForkCondition)> = match told {
+            Told::Listed(listed) => {
+                let forks: Result<_, _> = listed.into_iter().map(Fork::try_from).collect();
+                return Ok(Self::Schedule(Schedule(forks?)));
+            }
+            Told::Named(name) => match name.as_str() {
+                "headers" => return Ok(Self::Headers),
+                "mainnet" => EthereumHardfork::mainnet().into(),
+                "sepolia" => EthereumHardfork::sepolia().into(),
+                "holesky" => EthereumHardfork::holesky().into(),
+                "hoodi" => EthereumHardfork::hoodi().into(),
+                other => return Err(format!("no network's forks are known as {other:?}")),
+            },
+        };
+        let forks = network.into_iter().map(|(fork, begins)| Fork {
+            fork,
+            begins,
+            blobs: None,
+        });
+        Ok(Self::Schedule(Schedule(forks.collect())))
+    }
+}
+
+impl TryFrom<Listed> for Fork {
+    type Error = String;
+
+    fn try_from(listed: Listed) -> Result<Self, String> {
+        let fork = listed.fork.parse();
+        let fork = fork.map_err(|_| format!("no fork is known as {:?}", listed.fork))?;
+        let begins = match (listed.block, listed.timestamp) {
+            (Some(number), None) => ForkCondition::Block(number),
+            (None, Some(time)) => ForkCondition::Timestamp(time),
+            _ => {
+                let named = listed.fork;
+                return Err(format!(
+                    "{named}: either block or timestamp says when it began"
+                ));
+            }
+        };
+        if listed
+            .blobs
+            .is_some_and(|own| own.update_fraction == 0 || own.max < own.target || own.max > 1_024)
+        {
+            let named = listed.fork;
+            return Err(format!(
+                "{named}: blobs: update_fraction is not 0, max is no less than target and 1024 at most"
+            ));
+        }
+        Ok(Self {
+            fork,
+            begins,
+            blobs: listed.blobs,
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn schedule(toml: &str) -> Result<Schedule, String> {
+        #[derive(Debug, Deserialize)]
+        struct Spec {
+            forks: Forks,
+        }
+        match toml::from_str::<Spec>(toml) {
+            Ok(Spec {
+                forks: Forks::Schedule(schedule),
+            }) => Ok(schedule),
+            other => Err(format!("{other:?}")),
+        }
+    }
+
     #[test]
     fn mainnet_changes_its_rules_at_its_forks() {
-        let fork = |number, timestamp| {
-            let rules = Rules::of_ethereum(1, number, timestamp);
-            rules.expect("known").fork
-        };
+        let mainnet = schedule("forks = 'mainnet'").unwrap();
+        let fork = |number, timestamp| mainnet.at(number, timestamp).fork;
         assert_eq!(fork(1_149_999, 0), SpecId::FRONTIER);
         assert_eq!(fork(1_150_000, 0), SpecId::HOMESTEAD);
         assert_eq!(fork(4_369_999, 1), SpecId::SPURIOUS_DRAGON);
@@ -132,11 +258,8 @@ mod tests {
 
     #[test]
     fn blob_parameters_change_between_forks() {
-        let blobs = |timestamp| {
-            Rules::of_ethereum(1, 24_000_000, timestamp)
-                .expect("known")
-                .blobs
-        };
+        let mainnet = schedule("forks = 'mainnet'").unwrap();
+        let blobs = |timestamp| mainnet.at(24_000_000, timestamp).blobs;
         assert_eq!(blobs(1_764_798_551), BlobParams::osaka());
         assert_eq!(blobs(1_765_290_071), BlobParams::bpo1());
         assert_eq!(blobs(1_767_747_671), BlobParams::bpo2());
@@ -144,7 +267,6 @@ mod tests {
 
     #[test]
     fn other_chains_are_known_by_their_headers() {
-        assert_eq!(Rules::of_ethereum(137, 1, 1), None);
         let mut fields = HeaderFields::default();
         let fork = |fields| Rules::of_header(fields).fork;
         assert_eq!(fork(fields), SpecId::BERLIN);
@@ -156,5 +278,46 @@ mod tests {
         assert_eq!(fork(fields), SpecId::CANCUN);
         fields.requests_hash = true;
         assert_eq!(fork(fields), SpecId::OSAKA);
+    }
+
+    #[test]
+    fn a_list_of_forks_may_have_its_own_blobs() {
+        let own = schedule(
+            "forks = [{fork = 'london', block = 10},
+                      {fork = 'Cancun', timestamp = 100, blobs = {target = 1, max = 2, update_fraction = 7}},
+                      {fork = 'prague', timestamp = 200}]",
+        )
+        .unwrap();
+        assert_eq!(own.at(9, 0).fork, SpecId::FRONTIER);
+        assert_eq!(own.at(10, 99).fork, SpecId::LONDON);
+        let cancun = own.at(10, 100);
+        assert_eq!(cancun.fork, SpecId::CANCUN);
+        assert_eq!(
+            (cancun.blobs.target_blob_count, cancun.blobs.max_blob_count),
+            (1, 2)
+        );
+        assert_eq!(cancun.blobs.update_fraction, 7);
+        assert_eq!(own.at(10, 200).blobs, BlobParams::prague());
+    }
+
+    #[test]
+    fn what_is_no_list_of_forks_is_refused() {
+        for (wrong, said) in [
+            ("forks = 'goerli'", "goerli"),
+            ("forks = 1", "a list of {fork, block or timestamp"),
+            ("forks = [{fork = 'london'}]", "either block or timestamp"),
+            (
+                "forks = [{fork = 'london', block = 1, timestamp = 1}]",
+                "either block or timestamp",
+            ),
+            ("forks = [{fork = 'bronze', block = 1}]", "bronze"),
+            (
+                "forks = [{fork = 'cancun', block = 1, blobs = {target = 2, max = 1, update_fraction = 1}}]",
+                "max is no less than target",
+            ),
+        ] {
+            let error = schedule(wrong).unwrap_err();
+            assert!(error.contains(said), "{wrong}: {error}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! What nodes tell of the chain: heads, blocks, reorgs, code.
 
+use super::spec::ChainSpec;
 use alloy_primitives::{Address, B256, Bytes};
 use serde::{Deserialize, Serialize};
 
@@ -20,21 +21,9 @@ pub struct Head {
 }
 
 impl Head {
-    /// Base fee of the next block in wei per gas, by EIP-1559 (elasticity 2, denominator 8); 0 before London.
-    pub fn next_base_fee(&self) -> u128 {
-        let Some(base) = self.base_fee else { return 0 };
-        let target = u128::from(self.gas_limit / 2);
-        if target == 0 {
-            return base;
-        }
-        let used = u128::from(self.gas_used);
-        if used >= target {
-            let delta =
-                (base.saturating_mul(used - target) / target / 8).max(u128::from(used > target));
-            base.saturating_add(delta)
-        } else {
-            base - base.saturating_mul(target - used) / target / 8
-        }
+    /// Wei per gas in the next block, by the chain's rule; 0 before London.
+    pub fn next_base_fee(&self, chain: &ChainSpec) -> u128 {
+        chain.next_base_fee(self.base_fee, self.gas_used, self.gas_limit, &[])
     }
 }
 

@@ -1,5 +1,6 @@
 //! One verified model of a model folder, whatever its features.
 
+use super::logistic::Logistic;
 use super::manifest::{ModelEntry, Schema};
 use super::onnx::Session;
 use crate::config::ModelConfig;
@@ -9,12 +10,18 @@ use std::sync::Arc;
 
 /// Ready to run. One per thread: sessions are not shared.
 pub(crate) struct Model {
-    session: Session,
+    evaluator: Evaluator,
     schema: Schema,
     pub name: Arc<str>,
     pub version: Arc<str>,
     baseline: Vec<f32>,
     scratch: Vec<f32>,
+}
+
+/// Who computes.
+enum Evaluator {
+    Logistic(Logistic),
+    Onnx(Session),
 }
 
 impl Model {
@@ -27,11 +34,20 @@ impl Model {
     ) -> Result<Self> {
         let bytes = entry.bytes(name, &config.dir, schema)?;
         let width = schema.names.len();
-        let mut session = Session::open(&config.onnxruntime, name, entry, width, &bytes)?;
+        let mut evaluator = match Logistic::read(&bytes, width) {
+            Some(logistic) => Evaluator::Logistic(logistic),
+            None => Evaluator::Onnx(Session::open(
+                &config.onnxruntime,
+                name,
+                entry,
+                width,
+                &bytes,
+            )?),
+        };
         // A graph of the right interface can still fail on its first row (an operator this runtime lacks).
-        session.run(&entry.baseline, &mut Vec::new())?;
+        evaluator.run(&entry.baseline, width, &mut Vec::new())?;
         Ok(Self {
-            session,
+            evaluator,
             schema,
             name: name.into(),
             version: entry.version.as_str().into(),
@@ -46,8 +62,9 @@ impl Model {
         if rows.is_empty() {
             return Ok(());
         }
-        self.session.run(rows, out)?;
-        let count = rows.len() / self.schema.names.len();
+        let width = self.schema.names.len();
+        self.evaluator.run(rows, width, out)?;
+        let count = rows.len() / width;
         if out.len() == count {
             return Ok(());
         }
@@ -83,5 +100,18 @@ impl Model {
         answered?;
         factors.sort_by(|a, b| b.contribution.abs().total_cmp(&a.contribution.abs()));
         Ok(factors)
+    }
+}
+
+impl Evaluator {
+    /// Appends a probability for each row.
+    fn run(&mut self, rows: &[f32], width: usize, out: &mut Vec<f32>) -> Result<()> {
+        match self {
+            Self::Logistic(logistic) => {
+                out.extend(rows.chunks_exact(width).map(|row| logistic.predict(row)));
+                Ok(())
+            }
+            Self::Onnx(session) => session.run(rows, out),
+        }
     }
 }

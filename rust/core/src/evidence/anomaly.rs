@@ -25,7 +25,7 @@ pub enum AnomalyKind {
     OversizedFrame,
     /// A transaction object with a missing, mistyped or out-of-range field.
     MalformedTransaction,
-    /// An EIP-2718 type this version does not know.
+    /// An EIP-2718 type that this version does not know, or that the chain's pool does not take.
     UnknownTransactionType,
     /// Calldata that its function's ABI cannot have produced, or that exceeds the decoding budget.
     MalformedCalldata,

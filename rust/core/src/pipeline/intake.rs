@@ -2,6 +2,7 @@
 
 use super::dedup::Dedup;
 use super::slot::Slot;
+use crate::chain::ChainSpec;
 use crate::config::SensorConfig;
 use crate::evidence::{Anomaly, AnomalyKind};
 use crate::inbox::Raw;
@@ -36,7 +37,7 @@ pub enum Admission {
 }
 
 pub struct Intake {
-    chain_id: u64,
+    chain: Arc<ChainSpec>,
     /// Redacted URLs of the endpoints, and their figures; none in a replay.
     labels: Vec<String>,
     endpoints: Vec<Arc<EndpointStats>>,
@@ -50,12 +51,13 @@ pub struct Intake {
 impl Intake {
     pub fn new(
         config: &SensorConfig,
+        chain: Arc<ChainSpec>,
         labels: Vec<String>,
         endpoints: Vec<Arc<EndpointStats>>,
         stats: Arc<Stats>,
     ) -> Self {
         Self {
-            chain_id: config.chain_id,
+            chain,
             labels,
             endpoints,
             seen: Dedup::new(config.limits.dedup),
@@ -98,10 +100,15 @@ impl Intake {
             reason,
         };
         // Before it can take the place of the transaction whose hash it bears.
-        if let Some(chain_id) = tx.chain_id.filter(|id| *id != self.chain_id) {
-            let watched = self.chain_id;
+        if let Some(chain_id) = tx.chain_id.filter(|id| *id != self.chain.id) {
+            let watched = self.chain.id;
             let reason = format!("signed for chain {chain_id}, this sensor watches {watched}");
             return Admission::Refused(anomaly(AnomalyKind::WrongChain, reason));
+        }
+        if !self.chain.takes(tx.tx_type) {
+            let (kind, name) = (tx.tx_type, &self.chain.name);
+            let reason = format!("type {kind:#x}: none such is pending on {name}");
+            return Admission::Refused(anomaly(AnomalyKind::UnknownTransactionType, reason));
         }
         slot.fingerprint = self.seen.fingerprint(tx);
         let first = self.seen.insert(tx.hash, slot.fingerprint);

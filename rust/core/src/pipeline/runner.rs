@@ -2,6 +2,7 @@
 
 use super::slot::Slot;
 use super::triage::Identity;
+use crate::chain::ChainSpec;
 use crate::config::{LiveConfig, SensorConfig, SimulationConfig, SourceConfig};
 use crate::error::Error;
 use crate::evidence::{
@@ -39,6 +40,7 @@ impl Runner {
     /// [`Error::Config`]: a URL cannot be used. [`Error::Io`]: no thread can be had.
     pub fn live(
         config: &SensorConfig,
+        chain: &Arc<ChainSpec>,
         live: &LiveConfig,
         simulation: &SimulationConfig,
         simulators: Vec<Simulator>,
@@ -64,7 +66,7 @@ impl Runner {
             state.clone(),
             neighbourhood.clone(),
             asker.clone(),
-            config.chain_id,
+            chain.clone(),
             items.clone(),
             stats.clone(),
         );
@@ -153,6 +155,7 @@ impl Runner {
 /// As [`Simulator::new`].
 pub fn simulators(
     config: &SensorConfig,
+    chain: &Arc<ChainSpec>,
     rules: &Arc<ArcSwap<RuleSet>>,
 ) -> Result<Vec<Simulator>, Error> {
     let simulation = config.simulation.as_ref();
@@ -167,7 +170,15 @@ pub fn simulators(
     };
     let model = config.model.as_ref();
     (0..threads)
-        .map(|_| Simulator::new(&config.contracts, simulation, model, rules.clone()))
+        .map(|_| {
+            Simulator::new(
+                &config.contracts,
+                simulation,
+                chain.clone(),
+                model,
+                rules.clone(),
+            )
+        })
         .collect()
 }
 

@@ -3,7 +3,7 @@ use super::codes::{AwaitsCode, Codes, Lookup};
 use super::contact::Contacts;
 use super::dedup::Dedup;
 use super::follow::Tracker;
-use crate::chain::{BlockContents, CodeAnswer, Head, MinedTransaction};
+use crate::chain::{BlockContents, ChainSpec, CodeAnswer, Head, MinedTransaction};
 use crate::config::MonitoredContract;
 use crate::evidence::{FEATURES, Fate, Outcome};
 use crate::stats::Stats;
@@ -290,19 +290,19 @@ fn head(gas_used: u64, gas_limit: u64, base_fee: u128) -> Head {
 #[test]
 fn the_next_base_fee_follows_eip_1559() {
     assert_eq!(
-        head(15_000_000, 30_000_000, 1_000_000_000).next_base_fee(),
+        head(15_000_000, 30_000_000, 1_000_000_000).next_base_fee(&ChainSpec::of(1)),
         1_000_000_000
     );
     assert_eq!(
-        head(30_000_000, 30_000_000, 1_000_000_000).next_base_fee(),
+        head(30_000_000, 30_000_000, 1_000_000_000).next_base_fee(&ChainSpec::of(1)),
         1_125_000_000
     );
     assert_eq!(
-        head(0, 30_000_000, 1_000_000_000).next_base_fee(),
+        head(0, 30_000_000, 1_000_000_000).next_base_fee(&ChainSpec::of(1)),
         875_000_000
     );
     assert_eq!(
-        head(15_000_001, 30_000_000, 7).next_base_fee(),
+        head(15_000_001, 30_000_000, 7).next_base_fee(&ChainSpec::of(1)),
         8,
         "rises by one wei at least"
     );
@@ -311,7 +311,7 @@ fn the_next_base_fee_follows_eip_1559() {
             base_fee: None,
             ..head(0, 0, 0)
         }
-        .next_base_fee(),
+        .next_base_fee(&ChainSpec::of(1)),
         0
     );
 }

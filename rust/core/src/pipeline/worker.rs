@@ -17,7 +17,7 @@ use super::slot::{Slot, Timings};
 use super::triage::{self, Action, Triage};
 use crate::capture::CaptureWriter;
 use crate::capture::context::ContextEntry;
-use crate::chain::{BlockContents, CodeAnswer, Head, Reorg};
+use crate::chain::{BlockContents, ChainSpec, CodeAnswer, Head, Reorg};
 use crate::config::{Emit, SensorConfig};
 use crate::error::{Error, Result};
 use crate::event::{Event, TransactionRecord};
@@ -87,6 +87,7 @@ pub struct Worker {
     /// Contracts that pending transactions will create, as it was learnt lately.
     created: Vec<Address>,
     emit: Emit,
+    chain: Arc<ChainSpec>,
     last_tick: Instant,
 }
 
@@ -94,6 +95,7 @@ impl Worker {
     #[allow(clippy::too_many_arguments)] // One caller, which owns them all; a struct would only repeat the names.
     pub fn new(
         config: &SensorConfig,
+        chain: Arc<ChainSpec>,
         stages: Stages,
         simulating: Option<Simulating>,
         live: Option<Arc<LiveSource>>,
@@ -110,7 +112,13 @@ impl Worker {
         Self {
             stages,
             simulating,
-            intake: Intake::new(config, labels, figures.collect(), stats.clone()),
+            intake: Intake::new(
+                config,
+                chain.clone(),
+                labels,
+                figures.collect(),
+                stats.clone(),
+            ),
             clock: match live {
                 Some(_) => Clock::live(),
                 None => Clock::Recorded { latest_ms: 0 },
@@ -133,6 +141,7 @@ impl Worker {
             actions: Vec::new(),
             created: Vec::new(),
             emit: config.emit,
+            chain,
             stats,
             last_tick: Instant::now(),
         }
@@ -303,10 +312,11 @@ impl Worker {
         self.stats.heads.add(1);
         self.stats.head_number.set(head.number);
         self.stages.chain.block_number = Some(head.number);
-        self.stages.chain.next_base_fee = Some(head.next_base_fee());
+        let next_base_fee = head.next_base_fee(&self.chain);
+        self.stages.chain.next_base_fee = Some(next_base_fee);
         self.stats
             .next_base_fee_wei
-            .set(u64::try_from(head.next_base_fee()).unwrap_or(u64::MAX));
+            .set(u64::try_from(next_base_fee).unwrap_or(u64::MAX));
         self.tracker.head(head.number, head.hash);
         if let Some(simulating) = &self.simulating {
             simulating.runner.head(head.number, head.hash);

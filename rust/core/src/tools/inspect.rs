@@ -1,6 +1,6 @@
 //! One transaction for a person: what it would do, call by call, and what is to be thought of it (`mempool-ids simulate`).
 
-use crate::chain::CodeAnswer;
+use crate::chain::{ChainSpec, CodeAnswer};
 use crate::config::{Executor, SensorConfig, SimulationConfig, SourceConfig};
 use crate::decode::Decoder;
 use crate::error::{Error, Result};
@@ -103,10 +103,11 @@ fn member<'a>(object: &'a str, name: &str) -> Option<&'a str> {
 /// [`Error::Config`] and its like as for a sensor; [`Error::Node`] where a node does not have what is needed.
 pub fn inspect(config: &SensorConfig, input: &Input, block: Option<&str>) -> Result<Value> {
     let limits = config.simulation.clone().unwrap_or_default();
+    let chain = ChainSpec::load(config.chain_id, config.chain_spec.as_deref())?;
     let mut stages = Stages::load(config)?;
     let rules = Arc::new(ArcSwap::new(stages.matcher.rules().clone()));
     let model = config.model.as_ref();
-    let mut simulator = Simulator::new(&config.contracts, &limits, model, rules)?;
+    let mut simulator = Simulator::new(&config.contracts, &limits, chain.clone(), model, rules)?;
     simulator.keeps = true;
     let deadline = Instant::now() + PATIENCE;
     let (tx, simulation, without_earlier) = match input {
@@ -123,7 +124,7 @@ pub fn inspect(config: &SensorConfig, input: &Input, block: Option<&str>) -> Res
             (tx, done, false)
         }
         _ => {
-            let nodes = Nodes::connect(config, deadline)?;
+            let nodes = Nodes::connect(config, chain, deadline)?;
             let (tx, extras, mined) = nodes.transaction(input)?;
             let moment = nodes.moment(block, mined)?;
             nodes.code(&tx, &moment, &mut stages);
@@ -180,12 +181,12 @@ type Mined = Option<B256>;
 
 struct Nodes {
     asker: Asker,
-    chain_id: u64,
+    chain: Arc<ChainSpec>,
     deadline: Instant,
 }
 
 impl Nodes {
-    fn connect(config: &SensorConfig, deadline: Instant) -> Result<Self> {
+    fn connect(config: &SensorConfig, chain: Arc<ChainSpec>, deadline: Instant) -> Result<Self> {
         let SourceConfig::Live(live) = &config.source else {
             return Err(Error::Config("a replay has no nodes to ask".into()));
         };
@@ -207,7 +208,7 @@ impl Nodes {
         )?;
         Ok(Self {
             asker,
-            chain_id: config.chain_id,
+            chain,
             deadline,
         })
     }
@@ -268,11 +269,11 @@ impl Nodes {
         if let (None, Some(mined)) = (block, mined) {
             let own = self.header(&mined.to_string())?;
             let parent = self.header(&own.parent_hash.to_string())?;
-            let block = head_block(&parent, own.own(self.chain_id));
+            let block = head_block(&parent, own.own(&self.chain));
             return Ok(Moment { block, mined: true });
         }
         let header = self.header(block.unwrap_or("latest"))?;
-        let block = head_block(&header, header.next(self.chain_id, None));
+        let block = head_block(&header, header.next(&self.chain, None));
         Ok(Moment {
             block,
             mined: false,

@@ -5,7 +5,7 @@ use alloy_consensus::TxEnvelope;
 use alloy_primitives::map::B256Map;
 use alloy_primitives::{Address, B256, Bloom, U256, address, hex, keccak256};
 use flate2::read::GzDecoder;
-use mempool_ids_core::chain::forks::Rules;
+use mempool_ids_core::chain::{ChainSpec, forks::HeaderFields};
 use mempool_ids_core::simulate::evm::StateError;
 use mempool_ids_core::simulate::evm::diff::StateDiff;
 use mempool_ids_core::simulate::evm::environment::Environment;
@@ -214,7 +214,11 @@ fn begin(header: &Header, state: &mut RecordedState) {
 }
 
 fn environment(header: &Header) -> Environment {
-    let rules = Rules::of_ethereum(1, header.number.u64(), header.timestamp.u64()).unwrap();
+    let rules = ChainSpec::of(1).rules(
+        header.number.u64(),
+        header.timestamp.u64(),
+        HeaderFields::default(),
+    );
     let fraction = rules.blobs.update_fraction as u64;
     let mut block = BlockEnv {
         number: header.number.0,

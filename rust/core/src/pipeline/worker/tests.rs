@@ -1,13 +1,15 @@
 use super::*;
 use crate::config::{DetectionConfig, Limits, ReplayConfig, SourceConfig};
-use crate::inbox::queue::queue;
+use crate::inbox::queue::{ItemSender, queue};
 use crate::pipeline::output::Output;
 use crate::tx::PendingTransaction;
+use crossbeam_channel::Receiver;
 
 fn config() -> SensorConfig {
     SensorConfig {
         sensor: "test".into(),
         chain_id: 1,
+        chain_spec: None,
         source: SourceConfig::Replay(ReplayConfig {
             paths: Vec::new(),
             speed: 0.0,
@@ -26,66 +28,70 @@ fn config() -> SensorConfig {
     }
 }
 
+struct Pipeline {
+    worker: Worker,
+    items: ItemSender,
+    inbox: ItemReceiver,
+    events: Receiver<Event>,
+    last_words: LastWords,
+}
+
+impl Pipeline {
+    fn new() -> Self {
+        let (config, stats) = (config(), Arc::<Stats>::default());
+        let (output, events, _) = Output::new(16, true, stats.clone());
+        let last_words = output.last_words();
+        let (items, inbox) = queue(&config.limits, stats.clone());
+        let worker = Worker::new(
+            &config,
+            Arc::new(ChainSpec::of(1)),
+            Stages::load(&config).unwrap(),
+            None,
+            None,
+            None,
+            output,
+            stats,
+            Arc::default(),
+            Arc::default(),
+            u64::MAX,
+        );
+        Self {
+            worker,
+            items,
+            inbox,
+            events,
+            last_words,
+        }
+    }
+
+    /// What it says of its failure before the end.
+    fn fails(self) -> (&'static str, String) {
+        let thread = self.worker.start(self.inbox, self.last_words).unwrap();
+        thread.join().unwrap();
+        let Event::Broken(broken) = self.events.recv().unwrap() else {
+            panic!("why nothing follows comes first");
+        };
+        assert!(matches!(self.events.recv().unwrap(), Event::End));
+        (broken.thread, broken.reason)
+    }
+}
+
 #[test]
 fn a_pipeline_that_panics_says_so_before_the_end() {
-    let (config, stats) = (config(), Arc::<Stats>::default());
-    let (output, events, _) = Output::new(16, true, stats.clone());
-    let last_words = output.last_words();
-    let mut worker = Worker::new(
-        &config,
-        Stages::load(&config).unwrap(),
-        None,
-        None,
-        None,
-        output,
-        stats.clone(),
-        Arc::default(),
-        Arc::default(),
-        u64::MAX,
-    );
+    let mut pipeline = Pipeline::new();
     // A mistake of our own: there is no slot for what comes.
-    worker.slots.clear();
-    let (items, inbox) = queue(&config.limits, stats);
-    let tx = Box::new(PendingTransaction::default());
-    items
-        .send(Item::Transaction {
-            tx,
-            at: Instant::now(),
-        })
-        .unwrap();
-    worker.start(inbox, last_words).unwrap().join().unwrap();
-    let Event::Broken(broken) = events.recv().unwrap() else {
-        panic!("why nothing follows comes first");
-    };
-    assert_eq!(broken.thread, "ids-pipeline");
-    assert!(broken.reason.contains("index out of bounds"), "{broken:?}");
-    assert!(matches!(events.recv().unwrap(), Event::End));
+    pipeline.worker.slots.clear();
+    let (tx, at) = (Box::new(PendingTransaction::default()), Instant::now());
+    pipeline.items.send(Item::Transaction { tx, at }).unwrap();
+    let (thread, reason) = pipeline.fails();
+    assert_eq!(thread, "ids-pipeline");
+    assert!(reason.contains("index out of bounds"), "{reason}");
 }
 
 #[test]
 fn a_source_that_fails_is_named_and_ends_the_run() {
-    let (config, stats) = (config(), Arc::<Stats>::default());
-    let (output, events, _) = Output::new(16, true, stats.clone());
-    let last_words = output.last_words();
-    let worker = Worker::new(
-        &config,
-        Stages::load(&config).unwrap(),
-        None,
-        None,
-        None,
-        output,
-        stats.clone(),
-        Arc::default(),
-        Arc::default(),
-        u64::MAX,
-    );
-    let (items, inbox) = queue(&config.limits, stats);
+    let pipeline = Pipeline::new();
     let broken = critical("a source", || panic!("has a hole")).unwrap_err();
-    items.send(Item::Broken(broken)).unwrap();
-    worker.start(inbox, last_words).unwrap().join().unwrap();
-    let Event::Broken(broken) = events.recv().unwrap() else {
-        panic!("why nothing follows comes first");
-    };
-    assert_eq!((broken.thread, &*broken.reason), ("a source", "has a hole"));
-    assert!(matches!(events.recv().unwrap(), Event::End));
+    pipeline.items.send(Item::Broken(broken)).unwrap();
+    assert_eq!(pipeline.fails(), ("a source", "has a hole".to_owned()));
 }

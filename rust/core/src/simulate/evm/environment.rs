@@ -1,15 +1,12 @@
 //! The block that pending transactions are executed in: the one after the head.
 
-use crate::chain::Head;
+use crate::chain::ChainSpec;
 use crate::chain::forks::{HeaderFields, Rules};
-use alloy_primitives::{Address, B256, U64, U256};
+use alloy_primitives::{Address, B256, Bytes, U64, U256};
 use revm::context::BlockEnv;
 use revm::primitives::hardfork::SpecId;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
-
-/// Seconds between blocks where the chain has not shown its own.
-const INTERVAL: u64 = 12;
 
 /// The block that an execution happens in, and its rules.
 #[derive(Debug, Clone)]
@@ -49,6 +46,8 @@ pub struct Header {
     mix_hash: B256,
     #[serde(default)]
     difficulty: U256,
+    #[serde(default)]
+    extra_data: Bytes,
     base_fee_per_gas: Option<U256>,
     excess_blob_gas: Option<U64>,
     blob_gas_used: Option<U64>,
@@ -88,39 +87,28 @@ impl Header {
 
     /// The block after this one, where `before` is the timestamp of the one before it: its number and base fee are
     /// certain, its time is likely, and who builds it is not known: this one's beneficiary stands for it.
-    pub fn next(&self, chain_id: u64, before: Option<u64>) -> Environment {
-        let own = self.timestamp();
-        let interval = before.map_or(INTERVAL, |before| own.saturating_sub(before));
-        let timestamp = own.saturating_add(interval.clamp(1, INTERVAL));
+    pub fn next(&self, chain: &ChainSpec, before: Option<u64>) -> Environment {
+        let timestamp = chain.next_timestamp(self.timestamp(), before);
         let number = self.number().saturating_add(1);
-        let head = Head {
-            number: self.number(),
-            hash: self.hash,
-            parent: self.parent_hash,
-            timestamp: own,
-            base_fee: self.base_fee_per_gas.map(|fee| fee.saturating_to()),
-            gas_used: self.gas_used.to(),
-            gas_limit: self.gas_limit.to(),
-            seen_ms: 0,
-        };
-        let rules = self.rules(chain_id, number, timestamp);
-        let base_fee = u64::try_from(head.next_base_fee()).unwrap_or(u64::MAX);
+        let rules = chain.rules(number, timestamp, self.fields());
+        let base_fee = chain.next_base_fee(
+            self.base_fee_per_gas.map(|fee| fee.saturating_to()),
+            self.gas_used.to(),
+            self.gas_limit.to(),
+            &self.extra_data,
+        );
+        let base_fee = u64::try_from(base_fee).unwrap_or(u64::MAX);
         let blobs = self.next_excess_blob_gas(&rules);
-        self.environment(chain_id, rules, number, timestamp, base_fee, blobs)
+        self.environment(chain.id, rules, number, timestamp, base_fee, blobs)
     }
 
     /// This very block.
-    pub fn own(&self, chain_id: u64) -> Environment {
+    pub fn own(&self, chain: &ChainSpec) -> Environment {
         let (number, timestamp) = (self.number(), self.timestamp());
-        let rules = self.rules(chain_id, number, timestamp);
+        let rules = chain.rules(number, timestamp, self.fields());
         let base_fee = self.base_fee_per_gas.unwrap_or_default().saturating_to();
         let blobs = bounded(self.excess_blob_gas);
-        self.environment(chain_id, rules, number, timestamp, base_fee, blobs)
-    }
-
-    fn rules(&self, chain_id: u64, number: u64, timestamp: u64) -> Rules {
-        Rules::of_ethereum(chain_id, number, timestamp)
-            .unwrap_or_else(|| Rules::of_header(self.fields()))
+        self.environment(chain.id, rules, number, timestamp, base_fee, blobs)
     }
 
     fn environment(
@@ -207,7 +195,7 @@ mod tests {
     #[test]
     fn the_next_block_follows_from_the_head() {
         let header = header(json!({"excessBlobGas": "0x80000", "blobGasUsed": "0x60000"}));
-        let next = header.next(1, Some(header.timestamp() - 12));
+        let next = header.next(&ChainSpec::of(1), Some(header.timestamp() - 12));
         assert_eq!(next.fork, SpecId::CANCUN);
         assert_eq!(next.block.number, U256::from(20_000_001));
         assert_eq!(next.block.timestamp, U256::from(0x66500000 + 12));
@@ -225,8 +213,8 @@ mod tests {
             "excessBlobGas": most, "blobGasUsed": most, "baseFeePerGas": U256::MAX, "timestamp": most,
             "number": most, "gasUsed": most, "gasLimit": most, "requestsHash": B256::ZERO, "withdrawals": [],
         }));
-        for chain in [1, 31_337] {
-            let next = header.next(chain, None);
+        for chain in [1, 31_337, 8_453] {
+            let next = header.next(&ChainSpec::of(chain), None);
             assert_eq!(next.block.number, U256::from(u64::MAX));
             assert_eq!(next.block.basefee, u64::MAX);
         }

@@ -53,6 +53,8 @@ pub struct Effects<'a> {
     pub contract: &'a Protected,
     /// All monitored contracts; they are trusted to call each other.
     pub monitored: &'a [Address],
+    /// Symbol of the chain's native asset.
+    pub native: &'a str,
     pub views: &'a dyn Views,
 }
 

@@ -7,6 +7,7 @@ use super::behaviour::{TraceFeatures, extract};
 use super::invariants::{Effects, Protected, check_all, judge};
 use super::model::TraceModel;
 use super::variations::variations;
+use crate::chain::ChainSpec;
 use crate::chain::forks::is_precompile;
 use crate::config::{ModelConfig, MonitoredContract, SimulationConfig};
 use crate::error::Result;
@@ -62,6 +63,7 @@ pub struct Simulator {
     /// Absent where the model's folder has none: then invariants alone judge.
     model: Option<TraceModel>,
     limits: SimulationConfig,
+    chain: Arc<ChainSpec>,
     /// Whether simulations come with all their calls.
     pub keeps: bool,
 }
@@ -88,6 +90,7 @@ impl Simulator {
     pub fn new(
         contracts: &[MonitoredContract],
         limits: &SimulationConfig,
+        chain: Arc<ChainSpec>,
         model: Option<&ModelConfig>,
         rules: Arc<ArcSwap<RuleSet>>,
     ) -> Result<Self> {
@@ -100,6 +103,7 @@ impl Simulator {
             rules,
             model: model.flatten(),
             limits: limits.clone(),
+            chain,
             keeps: false,
         })
     }
@@ -163,7 +167,7 @@ impl Simulator {
             simulation.factors.truncate(FACTORS);
         }
         if self.limits.vary && backend.varies() {
-            for (of, varied) in variations(environment, run.execution.surroundings) {
+            for (of, varied) in variations(environment, &self.chain, run.execution.surroundings) {
                 let (other, _) = match self.run(backend, &varied, &transactions, bounds) {
                     Ok(other) => other,
                     Err(Unfinished::State(error @ (StateError::Unknown | StateError::Moved))) => {
@@ -336,6 +340,7 @@ impl Simulator {
                 stands,
                 sender,
                 contract,
+                native: &self.chain.native,
                 monitored: &self.monitored,
                 views,
             };

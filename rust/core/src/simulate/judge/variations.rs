@@ -1,36 +1,37 @@
 //! Other surroundings for what asks for them: code that behaves while it is watched must be watched from several sides.
 
+use crate::chain::ChainSpec;
 use crate::simulate::evm::environment::Environment;
 use crate::simulate::evm::tracer::Surroundings;
-use alloy_primitives::{Address, B256, U256, address, keccak256};
+use alloy_primitives::{Address, B256, U256, keccak256};
 
 /// A day: past what waits for a block or an hour.
 const LATER_SECONDS: u64 = 86_400;
-const LATER_BLOCKS: u64 = 7_200;
-/// A beneficiary that has built blocks for years, so that it is no stranger to code that looks for one.
-const BUILDER: Address = address!("95222290dd7278aa3ddd389cc1e1d165cc4bafe5");
 
 /// Surroundings other than the likely ones, in what an execution asked of them; each with what was changed.
 pub fn variations(
     likely: &Environment,
+    chain: &ChainSpec,
     asked: Surroundings,
-) -> impl Iterator<Item = (&'static str, Environment)> {
-    let vary = |of: &'static str, asked: bool, change: fn(&mut Environment)| {
+) -> impl Iterator<Item = (&'static str, Environment)> + use<> {
+    let vary = |of: &'static str, asked: bool, change: &dyn Fn(&mut Environment)| {
         asked.then(|| {
             let mut environment = likely.clone();
             change(&mut environment);
             (of, environment)
         })
     };
+    let other_beneficiary = |to: &mut Environment| other_beneficiary(to, chain.builder);
+    let later = |to: &mut Environment| later(to, chain.blocks_a_day());
     let several = [asked.beneficiary, asked.time, asked.price, asked.gas_limit];
     let several = several.into_iter().filter(|asked| *asked).count() > 1;
     let varied = [
-        vary("coinbase", asked.beneficiary, other_beneficiary),
-        vary("time", asked.time, later),
-        vary("price", asked.price, cheaper),
-        vary("gas limit", asked.gas_limit, roomier),
+        vary("coinbase", asked.beneficiary, &other_beneficiary),
+        vary("time", asked.time, &later),
+        vary("price", asked.price, &cheaper),
+        vary("gas limit", asked.gas_limit, &roomier),
         // What hides behind several conditions at once.
-        vary("all", several, |environment| {
+        vary("all", several, &|environment: &mut Environment| {
             other_beneficiary(environment);
             later(environment);
             cheaper(environment);
@@ -40,18 +41,18 @@ pub fn variations(
     varied.into_iter().flatten()
 }
 
-fn other_beneficiary(environment: &mut Environment) {
+fn other_beneficiary(environment: &mut Environment, builder: Address) {
     let block = &mut environment.block;
-    block.beneficiary = match block.beneficiary {
-        BUILDER => Address::ZERO,
-        _ => BUILDER,
+    block.beneficiary = match block.beneficiary == builder {
+        true => Address::ZERO,
+        false => builder,
     };
 }
 
-fn later(environment: &mut Environment) {
+fn later(environment: &mut Environment, blocks: u64) {
     let block = &mut environment.block;
     block.timestamp = block.timestamp.saturating_add(U256::from(LATER_SECONDS));
-    block.number = block.number.saturating_add(U256::from(LATER_BLOCKS));
+    block.number = block.number.saturating_add(U256::from(blocks));
     let other = keccak256(block.prevrandao.unwrap_or(B256::ZERO));
     block.prevrandao = block.prevrandao.map(|_| other);
 }
@@ -72,7 +73,9 @@ mod tests {
 
     fn names(asked: Surroundings) -> Vec<&'static str> {
         let likely = Environment::unknown(1);
-        variations(&likely, asked).map(|(name, _)| name).collect()
+        variations(&likely, &ChainSpec::of(1), asked)
+            .map(|(name, _)| name)
+            .collect()
     }
 
     #[test]
@@ -98,14 +101,14 @@ mod tests {
             price: true,
             gas_limit: true,
         };
-        let mut likely = Environment::unknown(1);
+        let (mut likely, chain) = (Environment::unknown(1), ChainSpec::of(1));
         likely.block.basefee = 100;
         likely.block.gas_limit = 1_000;
-        for (name, varied) in variations(&likely, all) {
+        for (name, varied) in variations(&likely, &chain, all) {
             assert_ne!(varied.block, likely.block, "{name}");
         }
-        likely.block.beneficiary = BUILDER;
-        let (_, varied) = variations(&likely, all).next().unwrap();
-        assert_ne!(varied.block.beneficiary, BUILDER);
+        likely.block.beneficiary = chain.builder;
+        let (_, varied) = variations(&likely, &chain, all).next().unwrap();
+        assert_ne!(varied.block.beneficiary, chain.builder);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::workshop::UNFORESEEN;
 use super::*;
+use crate::chain::ChainSpec;
 use crate::config::Limits;
 use crate::evidence::{RecordedSimulation, SimulationResult};
 use crate::feed::tests::node::{FakeNode, Reply, Request};
@@ -37,7 +38,14 @@ struct Rig {
 }
 
 fn simulator(config: &SimulationConfig) -> Simulator {
-    Simulator::new(&[], config, None, Arc::default()).unwrap()
+    Simulator::new(
+        &[],
+        config,
+        Arc::new(ChainSpec::of(1)),
+        None,
+        Arc::default(),
+    )
+    .unwrap()
 }
 
 fn head(number: u64) -> HeadBlock {

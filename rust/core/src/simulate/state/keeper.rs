@@ -2,6 +2,7 @@
 
 use super::Snapshot;
 use super::head::{Changes, HeadBlock, HeadState};
+use crate::chain::ChainSpec;
 use crate::inbox::Item;
 use crate::inbox::queue::ItemSender;
 use crate::node::{Asked, Asker};
@@ -68,7 +69,7 @@ impl Keeper {
         state: Arc<HeadState>,
         neighbourhood: Arc<Neighbourhood>,
         asker: Asker,
-        chain_id: u64,
+        chain: Arc<ChainSpec>,
         items: ItemSender,
         stats: Arc<Stats>,
     ) -> std::io::Result<Self> {
@@ -77,7 +78,7 @@ impl Keeper {
             state: state.clone(),
             neighbourhood,
             asker,
-            chain_id,
+            chain,
             items,
             stats,
         };
@@ -99,7 +100,7 @@ struct Follower {
     state: Arc<HeadState>,
     neighbourhood: Arc<Neighbourhood>,
     asker: Asker,
-    chain_id: u64,
+    chain: Arc<ChainSpec>,
     items: ItemSender,
     stats: Arc<Stats>,
 }
@@ -154,7 +155,7 @@ impl Follower {
             hash,
             parent: header.parent_hash,
             timestamp: header.timestamp(),
-            next: header.next(self.chain_id, parent.map(|parent| parent.timestamp)),
+            next: header.next(&self.chain, parent.map(|parent| parent.timestamp)),
         };
         self.state.advance(block.clone(), changes);
         match told {

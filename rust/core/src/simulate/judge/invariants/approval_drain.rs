@@ -1,8 +1,8 @@
 //! `approval_drain`: what others allowed a contract to move is moved because somebody's calldata said so.
 
+use super::Finding;
 use super::case::Case;
 use super::cluster::cluster;
-use super::{Finding, words};
 use crate::evidence::Class;
 use crate::evidence::trace::Frame;
 use crate::evidence::transfers::{Asset, Transfer};
@@ -55,7 +55,7 @@ pub(super) fn check(case: &Case) -> Option<Finding> {
         severe: chosen == Chosen::Call,
         explanation: format!(
             "{} of {}, who did not sign this, are moved to {} through what was allowed to {spender}, {how}",
-            words::amount(transfer.asset, transfer.amount),
+            case.amount(transfer.asset, transfer.amount),
             transfer.from,
             transfer.to,
         ),

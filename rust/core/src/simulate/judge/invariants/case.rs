@@ -3,10 +3,10 @@
 use super::entries::{Entries, account};
 use super::protected::Protected;
 use super::shortfalls::Shortfall;
-use super::{Effects, shortfalls};
+use super::{Effects, shortfalls, words};
 use crate::evidence::trace::CallKind;
 use crate::evidence::transfers::Asset;
-use alloy_primitives::Address;
+use alloy_primitives::{Address, U256};
 use std::collections::BTreeSet;
 
 pub(super) struct Case<'a> {
@@ -61,8 +61,13 @@ impl<'a> Case<'a> {
         trusts(self.effects, account)
     }
 
+    /// For people.
+    pub fn amount(&self, asset: Asset, amount: U256) -> String {
+        words::amount(self.effects.native, asset, amount)
+    }
+
     /// What came in of watched assets beyond what went out.
-    pub fn gains(&self) -> Vec<(Asset, alloy_primitives::U256)> {
+    pub fn gains(&self) -> Vec<(Asset, U256)> {
         shortfalls::gains(self.effects, &self.called)
     }
 }

@@ -57,7 +57,7 @@ fn inflated(case: &Case) -> Option<Finding> {
         severe: true,
         explanation: format!(
             "{} are given to {} without a deposit; each of its {supply} shares is worth {factor:.1} times as much, so that the next deposit is rounded away",
-            words::amount(gift.asset, gift.amount),
+            case.amount(gift.asset, gift.amount),
             contract.name,
         ),
         losses: Vec::new(),
@@ -83,7 +83,7 @@ fn minted_nothing(case: &Case) -> Option<Finding> {
         severe: false,
         explanation: format!(
             "{} are deposited in {} by {} for no share at all",
-            words::amount(paid.asset, paid.amount),
+            case.amount(paid.asset, paid.amount),
             case.contract.name,
             paid.from,
         ),

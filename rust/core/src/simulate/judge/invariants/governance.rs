@@ -53,7 +53,7 @@ pub(super) fn check(case: &Case) -> Option<Finding> {
             "{} of {} carries out a proposal while {} are borrowed from {} for this transaction alone",
             words::function(case.contract, &trace.frames[entry as usize].input),
             case.contract.name,
-            words::amount(loan.asset, loan.amount),
+            case.amount(loan.asset, loan.amount),
             loan.lender,
         ),
         losses: Vec::new(),

@@ -39,7 +39,7 @@ fn judge(case: &Case, loss: &Shortfall) -> Option<Finding> {
     let why = match (booked, limit.filter(|_| above_limit)) {
         (true, Some(limit)) => format!(
             "more than the {} that may leave at once",
-            words::amount(loss.asset, *limit)
+            case.amount(loss.asset, *limit)
         ),
         _ => "and neither a claim on it falls by as much nor does it get as much".to_owned(),
     };
@@ -53,7 +53,7 @@ fn judge(case: &Case, loss: &Shortfall) -> Option<Finding> {
         severe,
         explanation: format!(
             "{}{of_balance} leave {} to {}, {why}",
-            words::amount(loss.asset, loss.amount),
+            case.amount(loss.asset, loss.amount),
             case.contract.name,
             loss.receiver,
         ),

@@ -127,12 +127,12 @@ pub(super) fn check(case: &Case) -> Option<Finding> {
         severe: false,
         explanation: format!(
             "{} borrowed and repaid; meanwhile {} is told a price by {} that is {} {} than before the transaction; the sender's side gains {}",
-            words::amount(loan.asset, loan.amount),
+            case.amount(loan.asset, loan.amount),
             case.contract.name,
             frame.to.unwrap_or_default(),
             words::percent(moved.abs()),
             if moved > 0.0 { "higher" } else { "lower" },
-            words::amount(*asset, gain.unsigned_abs()),
+            case.amount(*asset, gain.unsigned_abs()),
         ),
         losses: Vec::new(),
     })

@@ -59,7 +59,7 @@ pub(super) fn check(case: &Case) -> Option<Finding> {
         severe: false,
         explanation: format!(
             "{} leave {} to {}, re-entered {} in {} before its books were written",
-            words::amount(worst.asset, worst.amount),
+            case.amount(worst.asset, worst.amount),
             case.contract.name,
             worst.receiver,
             words::times(reentries.len()),

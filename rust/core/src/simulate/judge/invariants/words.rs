@@ -6,9 +6,9 @@ use alloy_primitives::U256;
 use alloy_primitives::utils::format_ether;
 
 /// `12.4 ETH`, `1500000 units of 0x…`, `number 7 of 0x…`.
-pub(super) fn amount(asset: Asset, amount: U256) -> String {
+pub(super) fn amount(native: &str, asset: Asset, amount: U256) -> String {
     match asset {
-        Asset::Native => format!("{} ETH", rounded(&format_ether(amount))),
+        Asset::Native => format!("{} {native}", rounded(&format_ether(amount))),
         Asset::Token(token) => format!("{amount} units of {token}"),
         Asset::Unique(token, id) => format!("number {id} of {token}"),
     }

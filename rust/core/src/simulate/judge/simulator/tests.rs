@@ -101,7 +101,14 @@ fn simulator() -> Simulator {
         ..MonitoredContract::default()
     };
     let limits = SimulationConfig::default();
-    Simulator::new(&[contract], &limits, None, Arc::default()).unwrap()
+    Simulator::new(
+        &[contract],
+        &limits,
+        Arc::new(ChainSpec::of(1)),
+        None,
+        Arc::default(),
+    )
+    .unwrap()
 }
 
 fn soon() -> Instant {

@@ -25,7 +25,14 @@ fn rig(behaviour: impl Fn(&Request) -> Option<Reply> + Send + Sync + 'static) ->
     let state = Arc::new(HeadState::new(1_000));
     let neighbourhood = Arc::new(Neighbourhood::of([VAULT]));
     let asker = node.asker(stats.clone(), items.clone());
-    let keeper = Keeper::start(state.clone(), neighbourhood, asker, 1, items, stats.clone());
+    let keeper = Keeper::start(
+        state.clone(),
+        neighbourhood,
+        asker,
+        Arc::new(ChainSpec::of(1)),
+        items,
+        stats.clone(),
+    );
     Rig {
         keeper: keeper.unwrap(),
         state,

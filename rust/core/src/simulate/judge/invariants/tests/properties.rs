@@ -156,7 +156,8 @@ proptest! {
             stands: &execution.trace.stands(),
             sender,
             contract: &contract,
-            monitored: &[contract.address],
+            native: "ETH",
+monitored: &[contract.address],
             views: &views,
         }, &[]);
         let names: Vec<_> = names().collect();

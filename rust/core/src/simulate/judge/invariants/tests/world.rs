@@ -147,6 +147,7 @@ impl World {
                 stands: &execution.trace.stands(),
                 sender: from,
                 contract: &contract,
+                native: "ETH",
                 monitored: &[contract.address],
                 views: &views,
             },
