@@ -106,7 +106,7 @@ async def test_lines_that_a_crash_kept_from_the_event_log_are_written_at_the_nex
     lines = [line for line in log.read_bytes().splitlines() if b'"alert"' in line]
     # As if the process had been killed after the commit: three alerts unmarked, the last of them half written.
     log.write_bytes(b"\n".join(lines[:18]) + b"\n" + lines[18][:50])
-    store = Store(tmp_path / "ids.db")
+    store = Store(tmp_path / "ids.db", 1)
     with store._connection.begin():
         store._connection.exec_driver_sql("UPDATE detections SET logged = 0 WHERE seq > 17")
     store.close()

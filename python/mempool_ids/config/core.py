@@ -120,6 +120,7 @@ def sensor_config(
     core = {
         "sensor": config.sensor,
         "chain_id": config.chain.id,
+        "mode": config.operational_mode.value,
         "source": {"type": "replay", "paths": [str(path) for path in replay], "speed": speed}
         if replay
         else _live(config, listen),

@@ -4,6 +4,7 @@ mod contract;
 
 pub use contract::*;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -14,6 +15,9 @@ pub struct SensorConfig {
     /// Name in every event.
     pub sensor: String,
     pub chain_id: u64,
+    /// What alerts say of the response; Python acts by it.
+    #[serde(default)]
+    pub mode: Mode,
     pub source: SourceConfig,
     #[serde(default)]
     pub contracts: Vec<MonitoredContract>,
@@ -31,6 +35,17 @@ pub struct SensorConfig {
     pub emit: Emit,
     #[serde(default)]
     pub limits: Limits,
+}
+
+/// How far the sensor goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "mode")]
+pub enum Mode {
+    #[default]
+    MonitorOnly,
+    AlertOnly,
+    ActiveDefense,
 }
 
 #[derive(Clone, Serialize, Deserialize)]

@@ -5,11 +5,12 @@ pub(crate) mod contact;
 mod dedup;
 mod follow;
 pub(crate) mod judge;
-mod latency;
+pub(crate) mod latency;
 mod output;
 #[cfg(test)]
 mod tests;
 mod triage;
+mod watch;
 mod worker;
 
 use crate::capture::CaptureWriter;
@@ -87,6 +88,7 @@ impl Sensor {
                 origin: Arc::new(Origin {
                     sensor: config.sensor.clone(),
                     chain_id: config.chain_id,
+                    mode: config.mode,
                 }),
                 receiver,
                 held,

@@ -1,7 +1,7 @@
 //! A whole sensor without a model: what goes in comes out.
 
 use mempool_ids_core::config::{
-    DetectionConfig, Emit, Limits, ReplayConfig, SensorConfig, SourceConfig,
+    DetectionConfig, Emit, Limits, Mode, ReplayConfig, SensorConfig, SourceConfig,
 };
 use mempool_ids_core::event::Event;
 use mempool_ids_core::pipeline::Sensor;
@@ -28,6 +28,7 @@ fn sensor(lines: &str) -> (Sensor, tempfile::TempDir) {
     let config = SensorConfig {
         sensor: "test".into(),
         chain_id: CHAIN,
+        mode: Mode::default(),
         source: SourceConfig::Replay(ReplayConfig {
             paths: vec![path],
             speed: 0.0,

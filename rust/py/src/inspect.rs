@@ -1,6 +1,6 @@
 //! `inspect_transaction`: one transaction simulated for a person.
 
-use crate::convert::{detached, json};
+use crate::convert::detached;
 use crate::error::{ConfigError, to_py};
 use mempool_ids_core::tools::inspect::{Input, inspect};
 use pyo3::prelude::*;
@@ -19,5 +19,5 @@ pub fn inspect_transaction<'py>(
         serde_json::from_str(config_json).map_err(|e| ConfigError::new_err(e.to_string()))?;
     let input = Input::parse(text).map_err(to_py)?;
     let report = detached(py, || inspect(&config, &input, block))?;
-    Ok(PyBytes::new(py, &json(&report)?))
+    Ok(PyBytes::new(py, &report))
 }

@@ -251,6 +251,7 @@ impl Stages {
         probability: f32,
         score: f32,
         simulation: SimulationStatus,
+        watched_ms: u64,
     ) -> Option<ThreatDetection> {
         let Some(classifier) = &mut self.classifier else {
             return None;
@@ -298,6 +299,7 @@ impl Stages {
             features: slot.row,
             latency_us: slot.clock.latency(&simulation),
             simulation,
+            watched_ms,
         })
     }
 }

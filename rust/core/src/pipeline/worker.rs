@@ -7,6 +7,7 @@ use super::judge::{Clock, Slot, Stages};
 use super::latency::{Latency, LatencySnapshot};
 use super::output::Output;
 use super::triage::{Simulations, Waiting as Awaiting};
+use super::watch::Watch;
 use crate::capture::CaptureWriter;
 use crate::capture::context::ContextEntry;
 use crate::chain::{CodeAnswer, Head};
@@ -92,6 +93,7 @@ pub struct Worker {
     chain_id: u64,
     /// The latest time in what is replayed, Unix milliseconds.
     recorded_ms: u64,
+    watch: Watch,
     last_tick: Instant,
 }
 
@@ -139,6 +141,7 @@ impl Worker {
             chain_id: config.chain_id,
             stats,
             recorded_ms: 0,
+            watch: Watch::default(),
             last_tick: Instant::now(),
         }
     }
@@ -237,7 +240,12 @@ impl Worker {
                 worker.judge_callers();
             }),
             Item::Anomaly(anomaly) => self.output.anomaly(anomaly),
-            Item::Ready => self.output.send(Event::Ready),
+            Item::Ready => {
+                if self.live.is_some() {
+                    self.watch.begin(self.watch.uptime_ms());
+                }
+                self.output.send(Event::Ready);
+            }
             Item::End => {}
         }
     }
@@ -330,6 +338,9 @@ impl Worker {
             _ => None,
         };
         self.recorded_ms = self.recorded_ms.max(slot.tx.seen_ms);
+        if self.live.is_none() {
+            self.watch.begin(self.recorded_ms);
+        }
         self.tracker.pending(&slot.tx, &mut self.outcomes);
         if !self.stages.judges() {
             let (arrived, finished) = (slot.clock.arrived, Instant::now());
@@ -429,6 +440,9 @@ impl Worker {
         self.stats
             .next_base_fee_wei
             .set(u64::try_from(head.next_base_fee()).unwrap_or(u64::MAX));
+        if self.live.is_none() {
+            self.watch.begin(head.seen_ms);
+        }
         self.tracker.head(head.number, head.hash);
         if let Some(simulations) = &mut self.simulations {
             simulations.head(head.number, head.hash);
@@ -591,7 +605,13 @@ impl Worker {
         if self.detected.insert(slot.tx.hash, ()).is_some() {
             return;
         }
-        let detection = self.stages.detect(slot, probability, score, simulation);
+        let watched_ms = self.watch.ms(match self.live {
+            Some(_) => self.watch.uptime_ms(),
+            None => self.recorded_ms,
+        });
+        let detection = self
+            .stages
+            .detect(slot, probability, score, simulation, watched_ms);
         if let Some(detection) = detection {
             self.stats.detections.add(1);
             self.output.send(Event::Detection(Box::new(detection)));
