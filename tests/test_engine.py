@@ -395,6 +395,26 @@ async def test_a_bad_rule_file_stops_the_start_and_not_a_reload(tmp_path: Path) 
     assert [match.id for match in detection.signatures] == [2000001]
 
 
+async def test_a_live_alert_says_how_long_was_watched_since_the_nodes_were_subscribed(tmp_path: Path) -> None:
+    async with running(Node()) as node:
+        config = settings(tmp_path, websocket_url=node.url, simulation={"enabled": False})
+        seen: asyncio.Queue[ThreatDetection] = asyncio.Queue()
+        engine = IDSEngine(config)
+
+        @engine.on_detection
+        async def see(detection: ThreatDetection) -> None:
+            seen.put_nowait(detection)
+
+        started = time.monotonic()
+        async with engine:
+            assert await engine.wait_ready(10)
+            watched = []
+            for number in (1, 2):
+                await node.announce(transaction(number))
+                watched.append((await asyncio.wait_for(seen.get(), 10)).watched_ms)
+        assert 0 <= watched[0] <= watched[1] <= (time.monotonic() - started) * 1000
+
+
 async def test_an_engine_whose_nodes_all_serve_another_chain_fails_with_the_reason(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

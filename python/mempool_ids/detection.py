@@ -44,7 +44,7 @@ class ThreatDetection:
     features: tuple[float, ...]
     latency_us: Mapping[str, float]
     watched_ms: int
-    """Milliseconds that the sensor had been watching by then: what its features remember starts empty."""
+    """Milliseconds that the sensor had been watching when it arrived: what its features remember starts empty."""
     event: Mapping[str, Any]
     """The `alert` event as in the event log."""
 

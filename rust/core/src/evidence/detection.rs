@@ -145,7 +145,7 @@ pub struct ThreatDetection {
     pub notify: bool,
     pub simulation: SimulationStatus,
     pub latency_us: LatencyUs,
-    /// Milliseconds that the sensor had been watching: memory that features look into starts empty.
+    /// Milliseconds that the sensor had been watching when it arrived: memory that features look into starts empty.
     pub watched_ms: u64,
 }
 

@@ -35,7 +35,7 @@ pub struct Loss {
 pub struct Variation {
     /// It came to its end. What does not exonerates nothing.
     pub finished: bool,
-    /// As [`Simulation::harm`] and [`Simulation::probability`].
+    /// As the simulation's own.
     #[schemars(range(min = 0, max = 1))]
     pub harm: f32,
     /// What was changed.

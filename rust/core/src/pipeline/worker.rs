@@ -111,6 +111,10 @@ impl Worker {
         published: Arc<Mutex<Published>>,
         drop_after_ms: u64,
     ) -> Self {
+        let watch = match live {
+            Some(_) => Watch::Live(None),
+            None => Watch::Recorded(None),
+        };
         Self {
             stages,
             simulations,
@@ -141,7 +145,7 @@ impl Worker {
             chain_id: config.chain_id,
             stats,
             recorded_ms: 0,
-            watch: Watch::default(),
+            watch,
             last_tick: Instant::now(),
         }
     }
@@ -241,9 +245,7 @@ impl Worker {
             }),
             Item::Anomaly(anomaly) => self.output.anomaly(anomaly),
             Item::Ready => {
-                if self.live.is_some() {
-                    self.watch.begin(self.watch.uptime_ms());
-                }
+                self.watch.ready();
                 self.output.send(Event::Ready);
             }
             Item::End => {}
@@ -338,9 +340,7 @@ impl Worker {
             _ => None,
         };
         self.recorded_ms = self.recorded_ms.max(slot.tx.seen_ms);
-        if self.live.is_none() {
-            self.watch.begin(self.recorded_ms);
-        }
+        self.watch.record(slot.tx.seen_ms);
         self.tracker.pending(&slot.tx, &mut self.outcomes);
         if !self.stages.judges() {
             let (arrived, finished) = (slot.clock.arrived, Instant::now());
@@ -440,9 +440,7 @@ impl Worker {
         self.stats
             .next_base_fee_wei
             .set(u64::try_from(head.next_base_fee()).unwrap_or(u64::MAX));
-        if self.live.is_none() {
-            self.watch.begin(head.seen_ms);
-        }
+        self.watch.record(head.seen_ms);
         self.tracker.head(head.number, head.hash);
         if let Some(simulations) = &mut self.simulations {
             simulations.head(head.number, head.hash);
@@ -605,10 +603,7 @@ impl Worker {
         if self.detected.insert(slot.tx.hash, ()).is_some() {
             return;
         }
-        let watched_ms = self.watch.ms(match self.live {
-            Some(_) => self.watch.uptime_ms(),
-            None => self.recorded_ms,
-        });
+        let watched_ms = self.watch.until(slot.clock.arrived, slot.tx.seen_ms);
         let detection = self
             .stages
             .detect(slot, probability, score, simulation, watched_ms);

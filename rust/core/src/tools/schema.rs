@@ -98,9 +98,9 @@ pub fn event_schema() -> Schema {
         .into_root_schema_for::<Event>()
 }
 
-/// What is not declared is a mistake.
+/// What is not declared is a mistake. A condition has properties, and is no object.
 fn closed(schema: &mut Schema) {
-    if schema.get("properties").is_some() {
+    if schema.get("type").is_some() && schema.get("properties").is_some() {
         schema.insert("additionalProperties".into(), false.into());
     }
 }

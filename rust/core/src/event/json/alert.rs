@@ -43,10 +43,10 @@ pub struct Alert<'a> {
     threat_level: ThreatLevel,
     timestamp: Text<Timestamp>,
     tx: Transaction<'a>,
-    /// Milliseconds that this sensor had been watching when it judged; of a replay, by the recorded clock. What it remembers
-    /// of senders, targets and fees starts empty: an alert of the first minutes rests on less.
+    /// Milliseconds that this sensor had been watching when the transaction arrived; of a replay, by the recorded clock.
+    /// What it remembers of senders, targets and fees starts empty: an alert of the first minutes rests on less.
     watched_ms: u64,
-    /// Last, where it has always been.
+    // Last, where it has always been.
     response: Response,
 }
 

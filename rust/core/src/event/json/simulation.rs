@@ -80,7 +80,7 @@ pub struct Done<'a> {
     probability: Option<f32>,
     /// In an alert; who asked for it knows.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(required, extend("const" = "done"))]
+    #[schemars(!skip_serializing_if, required, extend("const" = "done"))]
     status: Option<&'static str>,
     /// Monitored contracts that it called.
     touched: &'a [Arc<str>],
