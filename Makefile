@@ -28,7 +28,7 @@ WITH_ANVIL = ANVIL="$$($(BIN)/python -m mempool_ids.demo.anvil)" && export ANVIL
 WITH_GETH = GETH="$$($(BIN)/python -m tests.geth)" || \
   echo "WARNING: no geth: the tests on geth are skipped" >&2; export GETH;
 
-.PHONY: help setup anvil geth demo test lint format types test-rust test-python locks check-contracts contracts lock wheel \
+.PHONY: help setup anvil geth demo test lint format types test-rust test-python locks check-contracts contracts schema lock wheel \
         check-wheel bench fuzz clean
 
 help: ## list the targets
@@ -84,6 +84,9 @@ test-rust: anvil ## unit, property and integration tests of the core
 
 test-python: anvil ## unit tests, and end to end against a real node
 	$(WITH_GETH) $(WITH_ANVIL) $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+schema: ## derive the event log's JSON Schema anew (test-rust holds it against the types)
+	MEMPOOL_IDS_WRITE_SCHEMA=1 $(CARGO) test --locked --release --quiet -p mempool-ids-core --lib tools::schema
 
 locks: $(INSTALLED) ## the lock files fit what they lock
 	$(BIN)/python tools/check_lock.py

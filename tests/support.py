@@ -94,8 +94,16 @@ def alert(number: int, **changes: Any) -> dict[str, Any]:
         "signature_score": 0.5,
         "features": [0.0] * 22,
         "simulation": {"status": "not_run"},
+        "latency_us": {
+            "decode": 1.0,
+            "features": 1.0,
+            "signatures": 1.0,
+            "classify": 5.0,
+            "simulate": None,
+            "total": 9.5,
+        },
+        "watched_ms": 90_000,
         "response": {"mode": "alert_only", "action_id": None},
-        "latency_us": {"decode": 1.0, "features": 1.0, "signatures": 1.0, "classify": 5.0, "total": 9.5},
         **changes,
     }
 

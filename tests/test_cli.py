@@ -379,7 +379,7 @@ async def test_a_killed_sensor_has_every_alert_it_emitted_in_its_storage(tmp_pat
     }
     from mempool_ids.storage import Store
 
-    store = Store(tmp_path / "mempool-ids.db")
+    store = Store(tmp_path / "mempool-ids.db", 1)
     stored = {event["alert_id"] for event in store.events()}
     store.close()
     assert emitted

@@ -106,7 +106,7 @@ async def test_lines_that_a_crash_kept_from_the_event_log_are_written_at_the_nex
     lines = [line for line in log.read_bytes().splitlines() if b'"alert"' in line]
     # As if the process had been killed after the commit: three alerts unmarked, the last of them half written.
     log.write_bytes(b"\n".join(lines[:18]) + b"\n" + lines[18][:50])
-    store = Store(tmp_path / "ids.db")
+    store = Store(tmp_path / "ids.db", 1)
     with store._connection.begin():
         store._connection.exec_driver_sql("UPDATE detections SET logged = 0 WHERE seq > 17")
     store.close()
@@ -393,6 +393,26 @@ async def test_a_bad_rule_file_stops_the_start_and_not_a_reload(tmp_path: Path) 
             await node.announce(transaction(1))
             detection = await asyncio.wait_for(seen.get(), 10)
     assert [match.id for match in detection.signatures] == [2000001]
+
+
+async def test_a_live_alert_says_how_long_was_watched_since_the_nodes_were_subscribed(tmp_path: Path) -> None:
+    async with running(Node()) as node:
+        config = settings(tmp_path, websocket_url=node.url, simulation={"enabled": False})
+        seen: asyncio.Queue[ThreatDetection] = asyncio.Queue()
+        engine = IDSEngine(config)
+
+        @engine.on_detection
+        async def see(detection: ThreatDetection) -> None:
+            seen.put_nowait(detection)
+
+        started = time.monotonic()
+        async with engine:
+            assert await engine.wait_ready(10)
+            watched = []
+            for number in (1, 2):
+                await node.announce(transaction(number))
+                watched.append((await asyncio.wait_for(seen.get(), 10)).watched_ms)
+        assert 0 <= watched[0] <= watched[1] <= (time.monotonic() - started) * 1000
 
 
 async def test_an_engine_whose_nodes_all_serve_another_chain_fails_with_the_reason(

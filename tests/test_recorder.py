@@ -33,9 +33,7 @@ def recorder(tmp_path: Path) -> Iterator[Recorder]:
 
 def emitted(number: int, **changes: Any) -> tuple[str, bytes]:
     """An alert as the core emits it."""
-    event = alert(number, **changes)
-    del event["response"]
-    return "alert", orjson.dumps(event)
+    return "alert", orjson.dumps(alert(number, **changes))
 
 
 def outcome(number: int, **changes: Any) -> tuple[str, bytes]:
@@ -186,6 +184,7 @@ MALFORMED = [
     ("alert", b"[]"),
     ("alert", b"{"),
     outcome(2, hash=None),
+    outcome(2, chain_id=None),
     outcome(2, block=2**63),
     outcome(2, by=1),
 ]

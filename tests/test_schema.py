@@ -8,7 +8,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from mempool_ids import IDSConfig, IDSEngine, _core
+from mempool_ids import IDSConfig, IDSEngine, IDSMode, _core
 from mempool_ids.config import sensor_config
 from mempool_ids.records.schema import event_schema
 from tests.support import SENDER, VAULT, alert, write_capture
@@ -143,10 +143,37 @@ def test_what_the_core_emits_is_valid(tmp_path: Path) -> None:
             for line in raw.splitlines():
                 event = orjson.loads(line)
                 kinds.add(event["event_type"])
-                if kind == "alert":
-                    event["response"] = {"mode": "monitor_only", "action_id": None}
                 VALIDATOR.validate(event)
     assert kinds == {"alert", "tx", "anomaly"}
+
+
+def test_an_alert_says_how_long_the_sensor_had_watched_by_the_recorded_clock(tmp_path: Path) -> None:
+    config = IDSConfig(detection={"classification_threshold": 0.0}, monitored_contracts=[VAULT])
+    capture = write_capture(tmp_path / "c.jsonl", 3)  # 10 ms apart
+    sensor = _core.Sensor(sensor_config(config, replay=[capture]))
+    sensor.start()
+    watched: list[int] = []
+    ended = False
+    while not ended:
+        for kind, raw in sensor.recv(1.0):
+            ended = ended or kind == "end"
+            if kind == "alert":
+                watched.append(orjson.loads(raw)["watched_ms"])
+    assert watched == [0, 10, 20]
+
+
+@pytest.mark.parametrize("mode", IDSMode)
+def test_an_alert_says_in_which_mode_it_was_raised(tmp_path: Path, mode: IDSMode) -> None:
+    config = IDSConfig(
+        operational_mode=mode, detection={"classification_threshold": 0.0}, monitored_contracts=[VAULT]
+    )
+    capture = write_capture(tmp_path / "c.jsonl", 1)
+    sensor = _core.Sensor(sensor_config(config, replay=[capture]))
+    sensor.start()
+    alerts: list[bytes] = []
+    while not alerts:
+        alerts += [raw for kind, raw in sensor.recv(1.0) if kind == "alert"]
+    assert orjson.loads(alerts[0])["response"] == {"mode": mode.value, "action_id": None}
 
 
 async def test_every_line_of_the_event_log_is_valid(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ class Receiver(httpx2.AsyncBaseTransport):
 
 @pytest.fixture
 def store(tmp_path: Path):
-    store = Store(tmp_path / "ids.db")
+    store = Store(tmp_path / "ids.db", 1)
     yield store
     store.close()
 

@@ -334,7 +334,7 @@ class IDSEngine:
             MempoolIdsError: the storage cannot be read.
             OSError: the file cannot be written.
         """
-        store = Store(self.config.storage.path)
+        store = Store(self.config.storage.path, self.config.chain.id)
         try:
             return export(store.events(), Path(filepath))
         finally:

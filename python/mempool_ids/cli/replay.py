@@ -54,7 +54,6 @@ def replay(
     """
     from mempool_ids import _core
     from mempool_ids.config import sensor_config
-    from mempool_ids.records.events import with_response
 
     settings = configuration(config, overrides)
     log_to_stderr()
@@ -67,7 +66,7 @@ def replay(
         try:
             for kind, raw in events(sensor, "replay"):
                 if kind == "alert":
-                    out.write(with_response(orjson.loads(raw), settings.operational_mode.value)[1] + b"\n")
+                    out.write(raw + b"\n")
                 elif kind == "lines":
                     out.write(raw)
                 elif kind == "anomaly":

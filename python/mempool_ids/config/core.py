@@ -100,6 +100,7 @@ def sensor_config(
         "sensor": config.sensor,
         "chain_id": config.chain.id,
         "chain_spec": None if config.chain.spec is None else str(config.chain.spec),
+        "mode": config.operational_mode.value,
         "source": {"type": "replay", "paths": [str(path) for path in replay], "speed": speed}
         if replay
         else _live(config, listen),

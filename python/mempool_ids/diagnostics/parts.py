@@ -80,7 +80,7 @@ def _abis(config: IDSConfig) -> str:
 
 
 def _storage(config: IDSConfig) -> str:
-    store = Store(config.storage.path)
+    store = Store(config.storage.path, config.chain.id)
     try:
         return f"{store.count():,} detections"
     finally:

@@ -43,6 +43,8 @@ class ThreatDetection:
     signature_score: float
     features: tuple[float, ...]
     latency_us: Mapping[str, float]
+    watched_ms: int
+    """Milliseconds that the sensor had been watching when it arrived: what its features remember starts empty."""
     event: Mapping[str, Any]
     """The `alert` event as in the event log."""
 
@@ -67,6 +69,7 @@ class ThreatDetection:
             signature_score=event["signature_score"],
             features=tuple(event["features"]),
             latency_us=event["latency_us"],
+            watched_ms=event["watched_ms"],
             event=event,
         )
 

@@ -1,4 +1,4 @@
-"""Events of the core as Python takes them in, the response it adds to an alert, and `stats` events."""
+"""Events of the core as Python takes them in, and `stats` events."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -25,7 +25,12 @@ _ALERT: Mapping[str, tuple[type, ...]] = {
     "score": (float, int),
     "notify": (bool,),
 }
-_OUTCOME: Mapping[str, tuple[type, ...]] = {"hash": (str,), "timestamp": (str,), "outcome": (str,)}
+_OUTCOME: Mapping[str, tuple[type, ...]] = {
+    "chain_id": (int,),
+    "hash": (str,),
+    "timestamp": (str,),
+    "outcome": (str,),
+}
 _OUTCOME_OPTIONAL: Mapping[str, tuple[type, ...]] = {"block": (int, type(None)), "by": (str, type(None))}
 
 
@@ -33,8 +38,8 @@ class MalformedEvent(ValueError):
     """An event lacks what is needed to store it or to tell people; the message says what."""
 
 
-def read_event(kind: str, raw: bytes, mode: str) -> Event:
-    """An event of the core, as an object and as JSON; an alert with its `response`.
+def read_event(kind: str, raw: bytes) -> Event:
+    """An event of the core, as an object and as the JSON that it came as.
 
     Raises:
         MalformedEvent: it is not what its kind must be.
@@ -57,13 +62,7 @@ def read_event(kind: str, raw: bytes, mode: str) -> Event:
         "".join((detection.tx_hash, *detection.contracts, *names))  # texts, all of them
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise MalformedEvent(f"{type(error).__name__}: {error}") from None
-    return with_response(event, mode)
-
-
-def with_response(alert: dict[str, Any], mode: str) -> Event:
-    """An alert as the core emitted it, with `response`; as an object and as JSON."""
-    alert["response"] = {"mode": mode, "action_id": None}
-    return alert, orjson.dumps(alert)
+    return event, raw
 
 
 def _check(event: Mapping[str, Any], fields: Mapping[str, tuple[type, ...]]) -> None:

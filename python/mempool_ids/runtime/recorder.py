@@ -54,7 +54,7 @@ class Recorder:
     def __init__(self, config: IDSConfig, sinks: Sequence[str]) -> None:
         self._config = config
         self._sinks = tuple(sinks)
-        self.store = Store(config.storage.path)
+        self.store = Store(config.storage.path, config.chain.id)
         self._log = LogSink() if config.alerts.log else None
         self._event_log: EventLog | None = None
         # Whether alerts may lack their line, from before the start or since a write failed. The storage knows them,
@@ -90,7 +90,7 @@ class Recorder:
     def _read(self, kind: str, raw: bytes) -> Event | None:
         """None where it cannot be used: one bad event must not take the others of its batch with it."""
         try:
-            return read_event(kind, raw, self._config.operational_mode.value)
+            return read_event(kind, raw)
         except MalformedEvent as error:
             self.malformed += 1
             shown = raw[:_SHOWN_BYTES].decode(errors="replace")

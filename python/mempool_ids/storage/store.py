@@ -15,6 +15,7 @@ from sqlalchemy.pool import NullPool
 
 from mempool_ids.exceptions import MempoolIdsError
 from mempool_ids.records.events import Event
+from mempool_ids.storage import migrate
 from mempool_ids.storage.tables import SCHEMA_VERSION, deliveries, detections, meta, metadata, outcomes
 
 # SQLite's limit on variables in one statement is 32,766; chunks stay far below.
@@ -56,11 +57,15 @@ class Store:
 
     Every method that writes returns after its commit. Writing the same alert twice is the same as writing it once.
 
+    Args:
+        path: the file; one that an older version wrote is brought up to date.
+        chain_id: the sensor's: what an older version did not write down is taken to be of this chain.
+
     Raises:
         MempoolIdsError: the file cannot be opened, or a newer version wrote it.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, chain_id: int) -> None:
         self.path = path
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -69,18 +74,20 @@ class Store:
             )
             event.listen(self._engine, "connect", _pragmas)
             self._connection: Connection = self._engine.connect()
-            self._prepare()
+            self._prepare(chain_id)
             self._connection.exec_driver_sql(f"PRAGMA busy_timeout={_BUSY_MS}")
             self._connection.rollback()  # the PRAGMA began a transaction
         except (SQLAlchemyError, OSError) as error:
             raise MempoolIdsError(f"storage {path}: {_reason(error)}") from None
 
-    def _prepare(self) -> None:
+    def _prepare(self, chain_id: int) -> None:
         with self._connection.begin():
             metadata.create_all(self._connection)
             found = self._connection.scalar(select(meta.c.value).where(meta.c.key == "schema_version"))
             if found is None:
                 self._connection.execute(insert(meta).values(key="schema_version", value=str(SCHEMA_VERSION)))
+            elif found == "1":
+                migrate.from_1(self._connection, chain_id)
             elif int(found) != SCHEMA_VERSION:
                 raise MempoolIdsError(
                     f"storage {self.path}: its schema is version {found}, this program's is {SCHEMA_VERSION}"
@@ -124,6 +131,7 @@ class Store:
                 fresh.append(new)
                 if new and alert["notify"] and sinks:
                     first = {
+                        "chain_id": alert["chain_id"],
                         "alert_id": alert["alert_id"],
                         "state": "pending",
                         "attempts": 0,
@@ -136,13 +144,14 @@ class Store:
     def add_outcomes(self, events: Sequence[Mapping[str, Any]]) -> None:
         """Commits how detected transactions ended."""
         add = sqlite_insert(outcomes).on_conflict_do_nothing(
-            index_elements=["tx_hash", "timestamp", "outcome"]
+            index_elements=["chain_id", "tx_hash", "timestamp", "outcome"]
         )
         with self._connection.begin():
             self._connection.execute(
                 add,
                 [
                     {
+                        "chain_id": event["chain_id"],
                         "tx_hash": event["hash"],
                         "timestamp": event["timestamp"],
                         "outcome": event["outcome"],
@@ -225,19 +234,20 @@ class Store:
             if not page:
                 return
             for row in page:
-                yield {**orjson.loads(row.event), "outcomes": ends.get(row.tx_hash, [])}
+                yield {**orjson.loads(row.event), "outcomes": ends.get((row.chain_id, row.tx_hash), [])}
             last = page[-1].seq
 
-    def _outcomes(self, hashes: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+    def _outcomes(self, hashes: Sequence[str]) -> dict[tuple[int, str], list[dict[str, Any]]]:
+        """By chain and transaction."""
         query = select(outcomes).where(outcomes.c.tx_hash.in_(hashes)).order_by(outcomes.c.seq)
-        found: dict[str, list[dict[str, Any]]] = {}
+        found: dict[tuple[int, str], list[dict[str, Any]]] = {}
         for row in self._connection.execute(query):
             end = {"timestamp": row.timestamp, "outcome": row.outcome}
             if row.block is not None:
                 end["block"] = row.block
             if row.by is not None:
                 end["by"] = row.by
-            found.setdefault(row.tx_hash, []).append(end)
+            found.setdefault((row.chain_id, row.tx_hash), []).append(end)
         return found
 
 

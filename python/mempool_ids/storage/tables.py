@@ -1,4 +1,4 @@
-"""The database's tables. Raise `SCHEMA_VERSION` with every change and say in `store` how to get there."""
+"""The database's tables. Raise `SCHEMA_VERSION` with every change and say in `migrate` how to get there."""
 
 from sqlalchemy import (
     Boolean,
@@ -14,7 +14,7 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 metadata = MetaData()
 
@@ -50,19 +50,21 @@ outcomes = Table(
     "outcomes",
     metadata,
     Column("seq", Integer, primary_key=True, autoincrement=True),
+    Column("chain_id", Integer, nullable=False),
     Column("tx_hash", String, nullable=False, index=True),
     Column("timestamp", String, nullable=False),
     # mined, replaced, dropped or reorged
     Column("outcome", String, nullable=False),
     Column("block", Integer),
     Column("by", String),
-    UniqueConstraint("tx_hash", "timestamp", "outcome"),
+    UniqueConstraint("chain_id", "tx_hash", "timestamp", "outcome"),
 )
 
 deliveries = Table(
     "deliveries",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("chain_id", Integer, nullable=False),
     Column("alert_id", String, ForeignKey("detections.alert_id"), nullable=False),
     # The webhook's identity: a hash of its URL, so that the database holds no key.
     Column("sink", String, nullable=False),

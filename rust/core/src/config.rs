@@ -4,6 +4,7 @@ mod contract;
 
 pub use contract::*;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -17,6 +18,9 @@ pub struct SensorConfig {
     /// A file that says what the chain is, where the core does not know it, or not well enough.
     #[serde(default)]
     pub chain_spec: Option<PathBuf>,
+    /// What alerts say of the response; Python acts by it.
+    #[serde(default)]
+    pub mode: Mode,
     pub source: SourceConfig,
     #[serde(default)]
     pub contracts: Vec<MonitoredContract>,
@@ -34,6 +38,17 @@ pub struct SensorConfig {
     pub emit: Emit,
     #[serde(default)]
     pub limits: Limits,
+}
+
+/// How far the sensor goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "mode")]
+pub enum Mode {
+    #[default]
+    MonitorOnly,
+    AlertOnly,
+    ActiveDefense,
 }
 
 #[derive(Clone, Serialize, Deserialize)]

@@ -7,13 +7,14 @@ mod dedup;
 mod follow;
 mod intake;
 pub(crate) mod judge;
-mod latency;
+pub(crate) mod latency;
 mod output;
 mod runner;
 pub(crate) mod slot;
 #[cfg(test)]
 mod tests;
 mod triage;
+mod watch;
 mod worker;
 
 use crate::capture::CaptureWriter;
@@ -91,6 +92,7 @@ impl Sensor {
                 origin: Arc::new(Origin {
                     sensor: config.sensor.clone(),
                     chain_id: config.chain_id,
+                    mode: config.mode,
                 }),
                 receiver,
                 held,

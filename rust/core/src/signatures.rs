@@ -22,6 +22,7 @@ use crate::error::{Error, Result};
 use crate::tx::PendingTransaction;
 use alloy_primitives::Address;
 use load::Loaded;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -56,7 +57,8 @@ pub struct RuleInfo {
 }
 
 /// Cost and use of one rule.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(rename = "rule")]
 pub struct RuleCost {
     pub sid: u32,
     pub evaluated: u64,

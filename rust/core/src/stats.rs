@@ -1,6 +1,7 @@
 //! Counters. Each is incremented where the thing it counts happens.
 
 use crate::evidence::{AnomalyKind, FailureKind};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
@@ -129,7 +130,8 @@ pub struct EndpointStats {
 }
 
 /// A snapshot of one endpoint's counters.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(rename = "endpoint")]
 pub struct EndpointSnapshot {
     /// Redacted URL.
     pub endpoint: String,

@@ -4,3 +4,4 @@ pub mod analyzer;
 pub mod inspect;
 pub mod measure;
 pub mod rules;
+pub mod schema;

@@ -1,7 +1,7 @@
 //! A whole sensor without a model: what goes in comes out.
 
 use mempool_ids_core::config::{
-    DetectionConfig, Emit, Limits, ReplayConfig, SensorConfig, SourceConfig,
+    DetectionConfig, Emit, Limits, Mode, ReplayConfig, SensorConfig, SourceConfig,
 };
 use mempool_ids_core::event::Event;
 use mempool_ids_core::pipeline::Sensor;
@@ -34,6 +34,7 @@ fn sensor_on(chain_spec: Option<PathBuf>, lines: &str) -> (Sensor, tempfile::Tem
         sensor: "test".into(),
         chain_id: CHAIN,
         chain_spec,
+        mode: Mode::default(),
         source: SourceConfig::Replay(ReplayConfig {
             paths: vec![path],
             speed: 0.0,

@@ -1,6 +1,6 @@
 //! `inspect_transaction`: one transaction simulated for a person.
 
-use crate::convert::{interruptible, json};
+use crate::convert::interruptible;
 use crate::error::{ConfigError, to_py};
 use mempool_ids_core::tools::inspect::{Input, inspect};
 use pyo3::prelude::*;
@@ -20,5 +20,5 @@ pub fn inspect_transaction<'py>(
     let input = Input::parse(text).map_err(to_py)?;
     let block = block.map(str::to_owned);
     let report = interruptible(py, move || inspect(&config, &input, block.as_deref()))?;
-    Ok(PyBytes::new(py, &json(&report)?))
+    Ok(PyBytes::new(py, &report))
 }

@@ -2,7 +2,7 @@
 
 use alloy_primitives::Address;
 use mempool_ids_core::config::{
-    DetectionConfig, Emit, Limits, LiveConfig, ModelConfig, MonitoredContract, SensorConfig,
+    DetectionConfig, Emit, Limits, LiveConfig, Mode, ModelConfig, MonitoredContract, SensorConfig,
     SourceConfig,
 };
 use mempool_ids_core::event::Event;
@@ -37,6 +37,7 @@ pub fn config(
         sensor: "bench".into(),
         chain_id: 1,
         chain_spec: None,
+        mode: Mode::default(),
         source: SourceConfig::Live(LiveConfig {
             websocket_urls: vec![url],
             rpc_urls: Vec::new(),

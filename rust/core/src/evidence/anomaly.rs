@@ -1,9 +1,10 @@
 //! What cannot be what it claims to be: attackers send garbage on purpose.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Malformed or impossible input: counted, reported at a bounded rate, never fatal.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Anomaly {
     /// Unix milliseconds.
     pub at_ms: u64,
@@ -15,8 +16,9 @@ pub struct Anomaly {
 }
 
 /// Names of anomaly counters. The wire form is the snake_case name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "anomaly_kind")]
 #[repr(u8)]
 pub enum AnomalyKind {
     /// Not JSON, or JSON of another shape than JSON-RPC.

@@ -1,10 +1,12 @@
 //! Whether a transaction is what its hash says.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Nodes are believed as long as nothing speaks against them; a detection says what it rests on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "authenticity")]
 pub enum Authenticity {
     /// Its contents hash to its hash, and its sender is who signed it.
     Proven,
@@ -14,14 +16,4 @@ pub enum Authenticity {
     Unproven,
     /// Its contents hash to something else: the node lies, or tells them in a way that this version does not know.
     Contradicted,
-}
-
-impl Authenticity {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Proven => "proven",
-            Self::Unproven => "unproven",
-            Self::Contradicted => "contradicted",
-        }
-    }
 }

@@ -1,7 +1,8 @@
 //! The final record of the core: a transaction with all evidence.
 
-use super::{Failure, Simulation};
+use super::{Authenticity, Failure, Simulation};
 use crate::tx::PendingTransaction;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::Arc;
 
@@ -11,8 +12,9 @@ pub const FEATURES: usize = 22;
 pub type FeatureVector = [f32; FEATURES];
 
 /// By probability p: BENIGN p < 0.3, LOW < 0.5, MEDIUM < 0.7, HIGH < 0.9, else CRITICAL.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "UPPERCASE")]
+#[schemars(rename = "threat_level")]
 pub enum ThreatLevel {
     Benign,
     Low,
@@ -45,47 +47,57 @@ impl ThreatLevel {
 }
 
 /// How much one feature moved the probability: p(x) − p(x with this feature at its baseline).
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "factor")]
 pub struct Factor {
+    pub contribution: f32,
     pub feature: &'static str,
     pub value: f32,
-    pub contribution: f32,
 }
 
 /// A model's answer for one transaction.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "classification")]
 pub struct Classification {
-    pub model: Arc<str>,
-    pub version: Arc<str>,
-    /// Calibrated, 0..=1.
-    pub probability: f32,
-    pub threshold: f32,
     /// Largest absolute contribution first.
     pub factors: Vec<Factor>,
+    pub model: Arc<str>,
+    /// Calibrated, 0..=1.
+    #[schemars(range(min = 0, max = 1))]
+    pub probability: f32,
+    #[schemars(range(min = 0, max = 1))]
+    pub threshold: f32,
+    pub version: Arc<str>,
 }
 
 /// A signature that matched.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "signature")]
 pub struct SignatureMatch {
-    pub id: u32,
-    pub rev: u32,
-    pub name: Arc<str>,
     pub classtype: Arc<str>,
-    /// 1 critical, 2 high, 3 medium, 4 low (Suricata's order: 1 is worst).
-    pub severity: u8,
-    /// The rule's weight, 0..=1.
-    pub score: f32,
+    pub id: u32,
+    pub name: Arc<str>,
     /// False where a threshold or suppression mutes its notification.
     pub notify: bool,
+    pub rev: u32,
+    /// The rule's weight, 0..=1.
+    #[schemars(range(min = 0, max = 1))]
+    pub score: f32,
+    /// 1 critical, 2 high, 3 medium, 4 low (Suricata's order: 1 is worst).
+    #[schemars(range(min = 1, max = 4))]
+    pub severity: u8,
 }
 
 /// Microseconds spent in each stage; `total` is from the frame's arrival to the detection.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "latency_us")]
 pub struct LatencyUs {
+    pub classify: f64,
     pub decode: f64,
     pub features: f64,
     pub signatures: f64,
-    pub classify: f64,
+    /// From the decision to simulate to the verdict.
+    #[schemars(range(min = 0))]
     pub simulate: Option<f64>,
     pub total: f64,
 }
@@ -128,11 +140,15 @@ pub struct ThreatDetection {
     pub signatures: Vec<SignatureMatch>,
     /// 1 − Π(1 − weight) over the matched signatures.
     pub signature_score: f32,
+    /// Whether the transaction is what its hash says.
+    pub authenticity: Authenticity,
     pub features: [f32; super::FEATURES],
     /// False where thresholds or suppressions mute it; the record is kept all the same.
     pub notify: bool,
     pub simulation: SimulationStatus,
     pub latency_us: LatencyUs,
+    /// Milliseconds that the sensor had been watching when it arrived: memory that features look into starts empty.
+    pub watched_ms: u64,
 }
 
 /// The same transaction on the same chain always has the same id: a restart or a replay repeats no notification.

@@ -1,5 +1,6 @@
 //! Why a suspect has no simulation.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Why there is no simulation. The detection goes on without it.
@@ -13,8 +14,9 @@ pub struct Failure {
     pub touched: bool,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(rename = "failure")]
 pub enum FailureKind {
     /// It did not end in time.
     Deadline,

@@ -1,19 +1,16 @@
 //! What became of a detected transaction.
 
 use alloy_primitives::B256;
-use serde::Serialize;
 
 /// How a detected pending transaction ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Outcome {
     pub at_ms: u64,
     pub hash: B256,
-    #[serde(flatten)]
     pub fate: Fate,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(tag = "outcome", rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fate {
     Mined {
         block: u64,

@@ -2,7 +2,8 @@
 
 use super::witness::{ReadAccount, RecordedSimulation, Witness};
 use super::{
-    Classification, FEATURES, LatencyUs, SimulationStatus, ThreatDetection, ThreatLevel, alert_id,
+    Authenticity, Classification, FEATURES, LatencyUs, SimulationStatus, ThreatDetection,
+    ThreatLevel, alert_id,
 };
 use crate::tx::{Extras, PendingTransaction};
 use alloy_primitives::{Address, B256, Bytes, U256};
@@ -69,6 +70,8 @@ pub(crate) fn detection(bytes: usize) -> Box<ThreatDetection> {
         },
         signatures: Vec::new(),
         signature_score: 0.0,
+        authenticity: Authenticity::Proven,
+        watched_ms: 0,
         features: [0.0; FEATURES],
         notify: true,
         simulation: SimulationStatus::NotRun,

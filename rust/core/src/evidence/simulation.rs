@@ -7,6 +7,8 @@ use super::transfers::Asset;
 use super::witness::RecordedSimulation;
 use super::{Factor, Violation};
 use alloy_primitives::{Address, B256, I256, U256};
+use schemars::JsonSchema;
+use serde::Serialize;
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -29,15 +31,19 @@ pub struct Loss {
 }
 
 /// The same transaction in other surroundings, where it did more harm than in the likely ones, or came to no end.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
+#[schemars(rename = "variation")]
 pub struct Variation {
-    /// What was changed.
-    pub of: &'static str,
-    /// As [`Simulation::harm`] and [`Simulation::probability`].
-    pub harm: f32,
-    pub probability: Option<f32>,
     /// It came to its end. What does not exonerates nothing.
     pub finished: bool,
+    /// As the simulation's own.
+    #[schemars(range(min = 0, max = 1))]
+    pub harm: f32,
+    /// What was changed.
+    #[schemars(extend("enum" = ["coinbase", "time", "price", "gas limit", "all"]))]
+    pub of: &'static str,
+    #[schemars(range(min = 0, max = 1))]
+    pub probability: Option<f32>,
 }
 
 /// One simulation.

@@ -145,6 +145,7 @@ impl Stages {
         probability: f32,
         score: f32,
         simulation: SimulationStatus,
+        watched_ms: u64,
     ) -> Option<ThreatDetection> {
         let Some(classifier) = &mut self.classifier else {
             return None;
@@ -189,9 +190,11 @@ impl Stages {
                 || signatures.iter().any(|s| s.notify),
             signatures,
             signature_score: slot.signature_score,
+            authenticity: slot.authenticity,
             features: slot.row,
             latency_us: slot.timings.latency(&simulation),
             simulation,
+            watched_ms,
         })
     }
 }

@@ -1,6 +1,7 @@
 //! Frame to classification, as a histogram.
 
 use hdrhistogram::Histogram;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::time::Duration;
 
@@ -11,7 +12,8 @@ pub struct Latency {
 }
 
 /// Microseconds.
-#[derive(Debug, Clone, Copy, Default, Serialize)]
+#[derive(Debug, Clone, Copy, Default, Serialize, JsonSchema)]
+#[schemars(rename = "latency")]
 pub struct LatencySnapshot {
     pub count: u64,
     pub p50: f64,

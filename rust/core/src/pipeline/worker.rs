@@ -15,6 +15,7 @@ use super::output::{LastWords, Output};
 use super::runner::Runner;
 use super::slot::{Slot, Timings};
 use super::triage::{self, Action, Triage};
+use super::watch::Watch;
 use crate::capture::CaptureWriter;
 use crate::capture::context::ContextEntry;
 use crate::chain::{BlockContents, ChainSpec, CodeAnswer, Head, Reorg};
@@ -88,6 +89,7 @@ pub struct Worker {
     created: Vec<Address>,
     emit: Emit,
     chain: Arc<ChainSpec>,
+    watch: Watch,
     last_tick: Instant,
 }
 
@@ -109,6 +111,10 @@ impl Worker {
         let endpoints = live.iter().flat_map(|live| live.endpoints());
         let labels = endpoints.map(|endpoint| endpoint.endpoint).collect();
         let figures = live.iter().flat_map(|live| live.endpoint_stats()).cloned();
+        let watch = match live {
+            Some(_) => Watch::Live(None),
+            None => Watch::Recorded(None),
+        };
         Self {
             stages,
             simulating,
@@ -143,6 +149,7 @@ impl Worker {
             emit: config.emit,
             chain,
             stats,
+            watch,
             last_tick: Instant::now(),
         }
     }
@@ -226,7 +233,10 @@ impl Worker {
             Item::Recorded(record) => self.after_batch(|worker| worker.replay(&record)),
             Item::Anomaly(anomaly) => self.output.anomaly(anomaly),
             Item::Broken(broken) => self.output.send(Event::Broken(broken)),
-            Item::Ready => self.output.send(Event::Ready),
+            Item::Ready => {
+                self.watch.ready();
+                self.output.send(Event::Ready);
+            }
             Item::End => {}
         }
     }
@@ -269,6 +279,7 @@ impl Worker {
         slot.original = raw.map(Original::from);
         slot.authenticity = Authenticity::default();
         self.clock.recorded(slot.tx.seen_ms);
+        self.watch.record(slot.tx.seen_ms);
         let now_ms = self.clock.elapsed_ms();
         self.tracker.pending(&slot.tx, now_ms, &mut self.outcomes);
         if self.stages.judges() {
@@ -317,6 +328,7 @@ impl Worker {
         self.stats
             .next_base_fee_wei
             .set(u64::try_from(next_base_fee).unwrap_or(u64::MAX));
+        self.watch.record(head.seen_ms);
         self.tracker.head(head.number, head.hash);
         if let Some(simulating) = &self.simulating {
             simulating.runner.head(head.number, head.hash);

@@ -4,7 +4,8 @@ use crate::chain::{ChainSpec, CodeAnswer};
 use crate::config::{Executor, SensorConfig, SimulationConfig, SourceConfig};
 use crate::decode::Decoder;
 use crate::error::{Error, Result};
-use crate::event::json::{decimal, simulation};
+use crate::event::json::simulation::Done;
+use crate::event::json::{decimal, write};
 use crate::evidence::trace::{Frame, Trace};
 use crate::evidence::{Simulation, ThreatLevel};
 use crate::inbox::queue::queue;
@@ -30,6 +31,7 @@ use alloy_eips::eip2718::Decodable2718;
 use alloy_primitives::{B256, Bytes, hex};
 use arc_swap::ArcSwap;
 use revm::DatabaseRef;
+use serde::Serialize;
 use serde_json::{Value, json};
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -101,7 +103,7 @@ fn member<'a>(object: &'a str, name: &str) -> Option<&'a str> {
 ///
 /// # Errors
 /// [`Error::Config`] and its like as for a sensor; [`Error::Node`] where a node does not have what is needed.
-pub fn inspect(config: &SensorConfig, input: &Input, block: Option<&str>) -> Result<Value> {
+pub fn inspect(config: &SensorConfig, input: &Input, block: Option<&str>) -> Result<Vec<u8>> {
     let limits = config.simulation.clone().unwrap_or_default();
     let chain = ChainSpec::load(config.chain_id, config.chain_spec.as_deref())?;
     let mut stages = Stages::load(config)?;
@@ -135,9 +137,23 @@ pub fn inspect(config: &SensorConfig, input: &Input, block: Option<&str>) -> Res
             (tx, done, moment.mined && !told)
         }
     };
-    let mut report = report(config, &mut stages, tx, &simulation);
-    report["without_earlier"] = without_earlier.into();
-    Ok(report)
+    let report = Report {
+        without_earlier,
+        ..report(config, &mut stages, tx, &simulation)
+    };
+    Ok(write(&report))
+}
+
+/// What is said of one transaction.
+#[derive(Serialize)]
+struct Report<'a> {
+    calls: Vec<Value>,
+    names: Value,
+    simulation: Done<'a>,
+    stage_one: Value,
+    tx: Value,
+    verdict: Value,
+    without_earlier: bool,
 }
 
 fn failed(what: &str, unfinished: Unfinished) -> Error {
@@ -368,12 +384,12 @@ fn head_block(state: &Header, next: Environment) -> HeadBlock {
     }
 }
 
-fn report(
+fn report<'a>(
     config: &SensorConfig,
     stages: &mut Stages,
     tx: PendingTransaction,
-    done: &Simulation,
-) -> Value {
+    done: &'a Simulation,
+) -> Report<'a> {
     let mut slot = Slot {
         tx,
         ..Slot::default()
@@ -391,17 +407,18 @@ fn report(
     let calls: Vec<_> = frames.map(|frame| call(stages.decoder(), frame)).collect();
     let monitored = config.contracts.iter();
     let names = monitored.map(|c| (format!("{:#x}", c.address), Value::from(c.name.clone())));
-    json!({
-        "tx": {
+    Report {
+        calls,
+        names: Value::Object(names.collect()),
+        simulation: Done::of(done),
+        stage_one: json!({"probability": decimal(probability), "signature_score": decimal(slot.signature_score)}),
+        tx: json!({
             "hash": slot.tx.hash, "from": format!("{:#x}", slot.tx.from),
             "to": slot.tx.to.map(|to| format!("{to:#x}")), "value": slot.tx.value.to_string(), "gas": slot.tx.gas,
-        },
-        "names": Value::Object(names.collect()),
-        "calls": calls,
-        "simulation": simulation::json(done),
-        "stage_one": {"probability": decimal(probability), "signature_score": decimal(slot.signature_score)},
-        "verdict": {"probability": decimal(verdict), "threat_level": ThreatLevel::of(verdict)},
-    })
+        }),
+        verdict: json!({"probability": decimal(verdict), "threat_level": ThreatLevel::of(verdict)}),
+        without_earlier: false,
+    }
 }
 
 /// A call with its function's name and arguments, where its selector is known.

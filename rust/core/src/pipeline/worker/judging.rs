@@ -150,7 +150,10 @@ impl Worker {
         if self.detected.insert(slot.tx.hash, ()).is_some() {
             return;
         }
-        let detection = self.stages.detect(slot, probability, score, simulation);
+        let watched_ms = self.watch.until(slot.timings.arrived, slot.tx.seen_ms);
+        let detection = self
+            .stages
+            .detect(slot, probability, score, simulation, watched_ms);
         if let Some(detection) = detection {
             self.stats.detections.add(1);
             self.output.send(Event::Detection(Box::new(detection)));

@@ -1,5 +1,5 @@
 use super::*;
-use crate::config::{DetectionConfig, Limits, ReplayConfig, SourceConfig};
+use crate::config::{DetectionConfig, Limits, Mode, ReplayConfig, SourceConfig};
 use crate::inbox::queue::{ItemSender, queue};
 use crate::pipeline::output::Output;
 use crate::tx::PendingTransaction;
@@ -10,6 +10,7 @@ fn config() -> SensorConfig {
         sensor: "test".into(),
         chain_id: 1,
         chain_spec: None,
+        mode: Mode::default(),
         source: SourceConfig::Replay(ReplayConfig {
             paths: Vec::new(),
             speed: 0.0,
