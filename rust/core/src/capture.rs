@@ -90,7 +90,7 @@ impl CaptureWriter {
         }
         let (offers, inbox) = bounded(QUEUE);
         let held = Arc::new(AtomicUsize::new(0));
-        let recorder = Appender::new(
+        let appender = Appender::new(
             config.clone(),
             chain_id,
             journal,
@@ -99,7 +99,7 @@ impl CaptureWriter {
             trouble,
         );
         let levels = held.clone();
-        let thread = spawn("capture", move || recorder.run(&inbox, &levels, converter))?;
+        let thread = spawn("capture", move || appender.run(&inbox, &levels, converter))?;
         Ok(Self {
             offers: Some(offers),
             held,

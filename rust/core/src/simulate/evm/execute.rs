@@ -70,17 +70,17 @@ pub struct Execution {
 }
 
 impl Execution {
-    fn unfinished(exit: Exit, recorder: Tracer) -> Self {
+    fn unfinished(exit: Exit, tracer: Tracer) -> Self {
         Self {
             exit,
             gas_used: 0,
             output: Bytes::new(),
-            trace: recorder.trace,
-            accesses: recorder.accesses,
-            surroundings: recorder.surroundings,
+            trace: tracer.trace,
+            accesses: tracer.accesses,
+            surroundings: tracer.surroundings,
             has_calls: true,
             watched: true,
-            cut: recorder.cut,
+            cut: tracer.cut,
             early: false,
             diff: StateDiff::default(),
             coinbase_payment: U256::ZERO,
@@ -151,22 +151,22 @@ impl<'a, S: DatabaseRef<Error = StateError>> Sandbox<'a, S> {
             .with_block(environment.block.clone())
             .build_mainnet_with_inspector(Tracer::new(bounds));
         let done = evm.inspect_tx(transaction);
-        let recorder = evm.into_inspector().finish();
+        let tracer = evm.into_inspector().finish();
         let ResultAndState {
             result,
             state: changes,
         } = match done {
             Ok(done) => done,
-            Err(error) => return Execution::unfinished(unfinished(error, &recorder), recorder),
+            Err(error) => return Execution::unfinished(unfinished(error, &tracer), tracer),
         };
         let diff = match StateDiff::between(&*state, &changes) {
             Ok(diff) => diff,
-            Err(error) => return Execution::unfinished(Exit::NoState(error), recorder),
+            Err(error) => return Execution::unfinished(Exit::NoState(error), tracer),
         };
         let beneficiary = diff.0.get(&environment.block.beneficiary);
         let coinbase_payment = beneficiary.map_or(U256::ZERO, AccountDiff::gain);
         state.commit(changes);
-        finished(first, result, recorder, diff, coinbase_payment)
+        finished(first, result, tracer, diff, coinbase_payment)
     }
 
     /// What a call answers now: nobody pays for it, and it changes nothing.
@@ -193,8 +193,8 @@ impl<'a, S: DatabaseRef<Error = StateError>> Sandbox<'a, S> {
     }
 }
 
-fn unfinished(error: EVMError<StateError>, recorder: &Tracer) -> Exit {
-    match (recorder.stopped, error) {
+fn unfinished(error: EVMError<StateError>, tracer: &Tracer) -> Exit {
+    match (tracer.stopped, error) {
         (Some(stop), _) => Exit::Stopped(stop),
         (None, EVMError::Database(error)) => Exit::NoState(error),
         (None, error) => Exit::Invalid(error.to_string()),
@@ -235,12 +235,12 @@ pub(super) fn first_frame(transaction: &TxEnv) -> Frame {
 fn finished(
     first: Frame,
     result: ExecutionResult,
-    recorder: Tracer,
+    tracer: Tracer,
     diff: StateDiff,
     coinbase_payment: U256,
 ) -> Execution {
     let gas_used = result.tx_gas_used();
-    let mut trace = recorder.trace;
+    let mut trace = tracer.trace;
     let limit = first.gas;
     if trace.frames.is_empty() {
         trace.frames.push(first);
@@ -256,11 +256,11 @@ fn finished(
         gas_used,
         output: result.into_output().unwrap_or_default(),
         trace,
-        accesses: recorder.accesses,
-        surroundings: recorder.surroundings,
+        accesses: tracer.accesses,
+        surroundings: tracer.surroundings,
         has_calls: true,
         watched: true,
-        cut: recorder.cut,
+        cut: tracer.cut,
         early: false,
         diff,
         coinbase_payment,

@@ -90,15 +90,13 @@ impl Workshop {
             }
             if let Some((head, raw)) = &mut job.fetched
                 && let Some(raw) = raw.take()
+                && let Ok(accounts) = prefetch::accounts(&raw)
             {
-                if let Ok(accounts) = prefetch::accounts(&raw) {
-                    let mut read = accounts.keys();
-                    job.touches |= read.any(|address| simulator.monitors(address));
-                    // For another head than the current one it is of no use. What comes before it is not foreseen.
-                    if self.state.learn_all(head, accounts).is_ok() && job.suspect.before.is_empty()
-                    {
-                        job.foreseen = Some(*head);
-                    }
+                let mut read = accounts.keys();
+                job.touches |= read.any(|address| simulator.monitors(address));
+                // For another head than the current one it is of no use. What comes before it is not foreseen.
+                if self.state.learn_all(head, accounts).is_ok() && job.suspect.before.is_empty() {
+                    job.foreseen = Some(*head);
                 }
             }
             let asks = job.fetched.as_ref().map(|_| (&self.asker, job.deadline));
