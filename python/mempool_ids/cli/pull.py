@@ -12,6 +12,7 @@ import orjson
 from mempool_ids import _core
 from mempool_ids.cli.terminal import StatusLine
 from mempool_ids.records.statistics import dropped
+from mempool_ids.runtime.receiver import broken_down
 
 _STATUS_EVERY_S = 0.5
 
@@ -36,13 +37,22 @@ def stopping(sensor: _core.Sensor) -> Iterator[list[int]]:
 
 
 def events(sensor: _core.Sensor, phase: str, deadline: float | None = None) -> Iterator[tuple[str, bytes]]:
-    """Events up to the end, with a status line on a terminal. Past `deadline` (monotonic seconds) the sensor stops."""
+    """Events up to the end, with a status line on a terminal. Past `deadline` (monotonic seconds) the sensor stops.
+
+    Raises:
+        MempoolIdsError: at the end, where the sensor failed in its own code.
+    """
     shown = 0.0
+    breakdown: bytes | None = None
     with StatusLine() as line:
         while True:
             for kind, raw in sensor.recv(0.1):
                 if kind == "end":
+                    if breakdown is not None:
+                        raise broken_down(breakdown)
                     return
+                if kind == "breakdown":
+                    breakdown = raw
                 yield kind, raw
             now = time.monotonic()
             if line.visible and now - shown >= _STATUS_EVERY_S:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 import orjson
 
-from mempool_ids.exceptions import NodeError
+from mempool_ids.exceptions import MempoolIdsError, NodeError
 
 Batch = list[tuple[str, bytes]]
 """(kind, JSON) in the order the core emitted them."""
@@ -26,6 +26,15 @@ def unasked_end(anomaly: bytes | None) -> NodeError:
     """For a live sensor that ended and was not stopped. `anomaly` is the last that it reported, its reason."""
     reason = orjson.loads(anomaly)["reason"] if anomaly else "the sensor ended by itself"
     return NodeError(reason)
+
+
+def broken_down(breakdown: bytes) -> MempoolIdsError:
+    """For a sensor whose own code failed; `breakdown` is the event that says so."""
+    event = orjson.loads(breakdown)
+    return MempoolIdsError(
+        f"the sensor failed in {event['thread']}: {event['reason']}. "
+        "This is a mistake of mempool-ids itself, please report it; nothing after it was judged"
+    )
 
 
 class Source(Protocol):
@@ -95,19 +104,27 @@ class Receiver:
         return taken
 
     async def batches(self) -> AsyncIterator[Batch]:
-        """Batches in order, without the final `end`."""
+        """Batches in order, without the final `end`.
+
+        Raises:
+            MempoolIdsError: after the last batch, where the sensor failed in its own code.
+        """
+        breakdown: bytes | None = None
         while True:
             await self._arrived.wait()
             self._arrived.clear()
             over = self._over
             for batch in self._take():
                 events = [event for event in batch if event[0] != "end"]
+                breakdown = next((raw for kind, raw in events if kind == "breakdown"), breakdown)
                 if events:
                     yield events
             if over:
                 break
         if self._error is not None:
             raise self._error
+        if breakdown is not None:
+            raise broken_down(breakdown)
 
     def abandon(self) -> None:
         """Stops pulling; what is left in the core is dropped with it."""

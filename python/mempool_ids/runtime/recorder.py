@@ -25,7 +25,7 @@ T = TypeVar("T")
 # out unstored, because a full disk or a locked database must not silence the sensor.
 _PATIENCE_S = 0.75
 _PAUSE_S = 0.05
-_RECORDED = frozenset({"alert", "outcome", "anomaly", "reorg"})
+_RECORDED = frozenset({"alert", "outcome", "anomaly", "breakdown", "reorg"})
 # Alerts kept in memory while neither storage nor event log can be written.
 _UNWRITTEN = 1024
 # Of an event that cannot be used, so much is logged.

@@ -32,6 +32,8 @@ class LogSink:
                 log.info(
                     "anomaly %s from %s: %s", event.get("kind"), event.get("origin"), event.get("reason")
                 )
+            elif kind == "breakdown":
+                log.critical("breakdown of %s: %s", event.get("thread"), event.get("reason"))
             elif kind == "outcome":
                 log.info("outcome of %s: %s", event.get("hash"), event.get("outcome"))
 

@@ -198,7 +198,7 @@ impl Triage {
             }
             Event::Failed { key, failure } => {
                 if let Some(suspicion) = self.take_running(&key) {
-                    self.fail(suspicion, failure, Next::Try, now_ms, out);
+                    self.fail(suspicion, failure, now_ms, out);
                 }
                 self.look(now_ms, out);
             }
@@ -383,14 +383,7 @@ impl Triage {
     }
 
     /// What it amounts to that there is no simulation.
-    fn fail(
-        &mut self,
-        suspicion: Suspicion,
-        failure: Failure,
-        next: Next,
-        now_ms: u64,
-        out: &mut Vec<Action>,
-    ) {
+    fn fail(&mut self, suspicion: Suspicion, failure: Failure, now_ms: u64, out: &mut Vec<Action>) {
         self.stats.simulation_failures.add(failure.kind);
         let contact = !suspicion.slot.contacts.is_empty();
         let score = failure.verdict(contact, suspicion.score);
@@ -402,12 +395,12 @@ impl Triage {
         if !contact || failure.kind == FailureKind::Budget {
             return;
         }
-        match next {
+        match failure.kind {
             // For what is recorded later.
-            Next::Wait => self.keep(suspicion),
+            FailureKind::NotCaptured => self.keep(suspicion),
             // The next try was recorded, too.
-            Next::Try if self.policy.replay => self.submit_again(suspicion, now_ms, out),
-            Next::Try => self.put_off(suspicion, failure.kind.was_executed(), now_ms),
+            _ if self.policy.replay => self.submit_again(suspicion, now_ms, out),
+            kind => self.put_off(suspicion, kind.was_executed(), now_ms),
         }
     }
 
@@ -437,12 +430,12 @@ impl Triage {
     }
 
     fn end_without_result(&mut self, key: &Key, now_ms: u64, out: &mut Vec<Action>) {
-        let (kind, reason, next) = match self.policy.replay {
-            true => (FailureKind::NotReady, "not in the capture", Next::Wait),
-            false => (FailureKind::Deadline, "no result in time", Next::Try),
+        let (kind, reason) = match self.policy.replay {
+            true => (FailureKind::NotCaptured, "not in the capture"),
+            false => (FailureKind::Deadline, "no result in time"),
         };
         if let Some(suspicion) = self.take_running(key) {
-            self.fail(suspicion, Failure::new(kind, reason), next, now_ms, out);
+            self.fail(suspicion, Failure::new(kind, reason), now_ms, out);
         }
     }
 
@@ -586,12 +579,4 @@ impl Triage {
         let known = self.predecessors.creates(created);
         !known.is_some_and(|known| contacts.iter().all(|contact| known.contains(contact)))
     }
-}
-
-/// What follows where there was no simulation.
-enum Next {
-    /// Another try.
-    Try,
-    /// Whatever is recorded of it.
-    Wait,
 }

@@ -421,7 +421,7 @@ fn what_the_recording_has_no_simulation_of_waits_for_the_deadline_or_the_end() {
     let SimulationStatus::Failed(failure) = &emitted[0].simulation else {
         panic!("it failed");
     };
-    assert_eq!(failure.kind, FailureKind::NotReady);
+    assert_eq!(failure.kind, FailureKind::NotCaptured);
     assert_eq!(failure.reason, "not in the capture");
 }
 
