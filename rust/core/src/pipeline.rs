@@ -199,8 +199,7 @@ impl Sensor {
             source,
         };
         let asker = Asker::start(
-            &live.websocket_urls,
-            &live.rpc_urls,
+            live,
             self.config.chain_id,
             &self.config.limits,
             self.stats.clone(),

@@ -9,10 +9,15 @@ mod extras;
 mod fields;
 pub(crate) mod hex;
 pub mod json;
+mod key;
+pub(crate) mod nesting;
 pub mod signed;
 pub(crate) mod skip;
 #[cfg(test)]
 mod tests;
+mod trace;
+
+pub use trace::TraceError;
 
 use crate::evidence::AnomalyKind;
 use crate::tx::PendingTransaction;

@@ -3,7 +3,6 @@
 mod json;
 #[cfg(test)]
 mod tests;
-pub use json::{MAX_DEPTH, TraceError};
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use std::borrow::Cow;

@@ -1,6 +1,7 @@
 //! The JSON-RPC around a transaction object.
 
-use super::fields::{Field, Key};
+use super::fields::Field;
+use super::key::Key;
 use super::skip::Skip;
 use serde::de::{Deserialize, DeserializeSeed, Deserializer, MapAccess, Visitor};
 use std::fmt;

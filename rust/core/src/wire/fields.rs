@@ -1,5 +1,6 @@
 //! The fields of a transaction object as they stand in the JSON, and what they must be to make a transaction.
 
+use super::key::Key;
 use super::skip::Skip;
 use super::{WireError, hex};
 use crate::evidence::AnomalyKind;
@@ -87,28 +88,6 @@ impl<'de> Visitor<'de> for FieldVisitor {
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Field<'de>, A::Error> {
         Skip::ANY.visit_map(map)?;
         Ok(Field::Other)
-    }
-}
-
-/// An object's key, borrowed unless it is written with escapes.
-pub(super) struct Key<'a>(pub(super) Cow<'a, str>);
-
-impl<'de> Deserialize<'de> for Key<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct KeyVisitor;
-        impl<'de> Visitor<'de> for KeyVisitor {
-            type Value = Key<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
-                f.write_str("a key")
-            }
-            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Key<'de>, E> {
-                Ok(Key(Cow::Borrowed(text)))
-            }
-            fn visit_str<E>(self, text: &str) -> Result<Key<'de>, E> {
-                Ok(Key(Cow::Owned(text.into())))
-            }
-        }
-        deserializer.deserialize_str(KeyVisitor)
     }
 }
 

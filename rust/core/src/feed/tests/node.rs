@@ -306,7 +306,8 @@ fn usual(request: &Request) -> Reply {
 /// Connected to one of these nodes at least.
 pub fn asker(nodes: &[&FakeNode], stats: Arc<Stats>, items: ItemSender) -> Asker {
     let urls: Vec<_> = nodes.iter().map(|node| node.url()).collect();
-    let asker = Asker::start(&urls, &[], 1, &Limits::default(), stats, items).expect("starts");
+    let live = config(&urls);
+    let asker = Asker::start(&live, 1, &Limits::default(), stats, items).expect("starts");
     let deadline = Instant::now() + Duration::from_secs(20);
     while asker.wait(vec![("eth_chainId", "[]".into())], deadline)[0].is_err() {
         assert!(Instant::now() < deadline, "connects in time");

@@ -1,23 +1,5 @@
 use super::*;
-
-#[test]
-fn nesting_is_measured_outside_strings() {
-    assert!(nests_within(br#"{"a":[1,{"b":"[[[[[\"[[[["}]}"#, 3));
-    assert!(!nests_within(br#"{"a":[1,{"b":2}]}"#, 2));
-    assert!(nests_within("[]".repeat(10_000).as_bytes(), 1));
-    for cut in [&b"\"abc"[..], b"\"abc\\", b"{\"a\\", b"", b"]]]]["] {
-        assert!(nests_within(cut, 4));
-    }
-}
-
-#[test]
-fn ten_megabytes_of_brackets_are_refused_at_once() {
-    assert!(!nests_within(&vec![b'['; 10 << 20], MAX_NESTING));
-    assert!(!nests_within(
-        "{\"a\":".repeat(2 << 20).as_bytes(),
-        MAX_NESTING
-    ));
-}
+use crate::wire::nesting::{MAX_NESTING, nests_within};
 
 #[test]
 fn the_deepest_that_passes_is_parsed_without_harm() {

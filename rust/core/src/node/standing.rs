@@ -1,0 +1,64 @@
+//! The chain that a node serves: nothing it says is believed before that is known to be the right one.
+
+use super::message::Outcome;
+use super::report::Reporter;
+use crate::evidence::AnomalyKind;
+use crate::wire::json;
+use std::cell::Cell;
+
+/// What one node, over all its connections, has shown of its chain.
+pub struct Standing {
+    expected: u64,
+    was_right: Cell<bool>,
+    is_wrong: Cell<bool>,
+}
+
+/// Why a node cannot be used.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Unfit {
+    /// Now; in words.
+    Now(String),
+    /// It serves another chain, and never served the right one.
+    Forever,
+}
+
+impl Standing {
+    pub fn new(chain_id: u64) -> Self {
+        Self {
+            expected: chain_id,
+            was_right: Cell::new(false),
+            is_wrong: Cell::new(false),
+        }
+    }
+
+    /// Whether it has shown that it serves the right chain, or that it never will.
+    pub fn known(&self) -> Option<Result<(), Unfit>> {
+        if self.is_wrong.get() {
+            return Some(Err(Unfit::Forever));
+        }
+        self.was_right.get().then_some(Ok(()))
+    }
+
+    /// Judges what it answered to `eth_chainId`; that of another chain is told.
+    ///
+    /// # Errors
+    /// Where it cannot be used.
+    pub fn check(&self, answered: Outcome, reporter: &Reporter) -> Result<(), Unfit> {
+        let answer = answered.map_err(|error| Unfit::Now(format!("eth_chainId: {error}")))?;
+        let id = json::string(answer.text()).and_then(json::quantity);
+        let id = id.ok_or_else(|| Unfit::Now("eth_chainId: not a quantity".into()))?;
+        if id == self.expected {
+            self.was_right.set(true);
+            return Ok(());
+        }
+        let reason = format!("serves chain {id}, not {}", self.expected);
+        if self.was_right.get() {
+            reporter.report(AnomalyKind::WrongChain, &reason);
+            return Err(Unfit::Now(reason));
+        }
+        if !self.is_wrong.replace(true) {
+            reporter.tell(AnomalyKind::WrongChain, format!("{reason}: not used"));
+        }
+        Err(Unfit::Forever)
+    }
+}
