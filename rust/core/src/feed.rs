@@ -2,8 +2,9 @@
 //!
 //! [`thread`] runs everything. [`reconnect`] strings connections together: a [`handshake`], then [`connection`] reads frames
 //! that [`session`] tells apart, [`resync`] reads what was missed, [`heads`] are watched, and a [`desk`] asks for what was
-//! announced by its hash alone. [`deliver`] puts transactions into the inbox.
+//! announced by its hash alone. [`deliver`] puts transactions into the inbox. Beside them works [`background`].
 
+mod background;
 mod connection;
 mod deliver;
 mod desk;

@@ -83,14 +83,15 @@ impl<'a> HeadWatch<'a> {
             .call("eth_getBlockByNumber", r#"["latest",false]"#, TIMEOUT)
             .await
         {
-            Ok(answer) => match json::head(answer.text(), answer.arrival.unix_ms) {
-                Some(head) => {
+            Ok(answer) => {
+                let head = answer.read(|answer| json::head(answer.text(), answer.arrival.unix_ms));
+                if let Some(head) = head.await {
                     let number = head.number;
                     self.pass_on(head);
                     return Some(number);
                 }
-                None => "a block that cannot be read".to_owned(),
-            },
+                "a block that cannot be read".to_owned()
+            }
             Err(RpcError::Lost) => return None,
             Err(error) => error.to_string(),
         };

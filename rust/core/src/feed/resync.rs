@@ -8,6 +8,7 @@ use crate::inbox::queue::Closed;
 use crate::node::aside::elsewhere;
 use crate::node::message::{Answer, RpcError};
 use crate::node::rpc::WsRpc;
+use crate::node::transport::Arrival;
 use crate::wire::json;
 use bytes::Bytes;
 use std::borrow::Cow;
@@ -141,11 +142,7 @@ async fn hand_over(
     });
     let taking = async move {
         while let Some(piece) = handed.recv().await {
-            take(endpoint, piece, |object| {
-                let missed = endpoint.is_behind();
-                endpoint.deliver.send_object(object, arrival, missed)
-            })
-            .await?;
+            take(endpoint, piece, arrival).await?;
         }
         Ok(())
     };
@@ -153,11 +150,7 @@ async fn hand_over(
     taken.map(|()| readable)
 }
 
-async fn take<F: Future<Output = Result<(), Closed>>>(
-    endpoint: &Endpoint,
-    piece: Piece,
-    send: impl Fn(Bytes) -> F,
-) -> Result<(), Closed> {
+async fn take(endpoint: &Endpoint, piece: Piece, arrival: Arrival) -> Result<(), Closed> {
     for _ in 0..piece.flaws {
         let said = "part of txpool_content cannot be read";
         endpoint.reporter.report(AnomalyKind::NodeError, said);
@@ -168,7 +161,11 @@ async fn take<F: Future<Output = Result<(), Closed>>>(
         reporter.report(AnomalyKind::MalformedTransaction, said);
     }
     for object in piece.objects {
-        send(object).await?;
+        let missed = endpoint.is_behind();
+        endpoint
+            .deliver
+            .send_object(object, arrival, missed)
+            .await?;
     }
     tokio::task::yield_now().await;
     Ok(())
@@ -198,3 +195,6 @@ fn read_block(pieces: &mut Pieces, block: &str) -> Result<bool, Abandoned> {
     }
     Ok(true)
 }
+
+#[cfg(test)]
+mod tests;

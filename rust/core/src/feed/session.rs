@@ -47,8 +47,8 @@ pub struct Session {
 
 /// A notification's frame begins with at most this before its subscription's name.
 const PREFIX: usize = 256;
-/// Bytes of a block header at the most: they have some two thousand.
-const MAX_HEADER: usize = 64 << 10;
+/// Bytes of a block header at the most; some nodes add the hashes of its transactions.
+const MAX_HEADER: usize = 1 << 20;
 
 impl Session {
     pub fn new() -> Self {

@@ -1,5 +1,6 @@
 //! The live thread: its tasks, what each of them is given, its end.
 
+use super::background::Background;
 use super::deliver::Deliver;
 use super::endpoint::{Endpoint, Seen};
 use super::hashes::Lookups;
@@ -10,24 +11,19 @@ use crate::evidence::AnomalyKind;
 use crate::inbox::Item;
 use crate::inbox::queue::ItemSender;
 use crate::node::backoff::Backoff;
-use crate::node::blocks::Contents;
-use crate::node::canonical::Chain;
-use crate::node::code::{CodeFetcher, CodeQueue};
-use crate::node::fetch::Fetcher;
+use crate::node::code::CodeQueue;
 use crate::node::guard::lasting;
-use crate::node::heads::Follower;
 use crate::node::http::HttpNode;
 use crate::node::redact::SecretUrl;
 use crate::node::report::{Outbox, Reporter, emit};
 use crate::node::routes::Routes;
 use crate::node::standing::Standing;
-use crate::node::{aside, blocks, heads};
+use crate::node::{aside, heads};
 use crate::stats::{EndpointStats, Stats};
 use crate::thread::give_way;
 use crate::wire::nesting::MAX_NESTING;
 use alloy_primitives::B256;
 use rustls::ClientConfig;
-use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -95,18 +91,14 @@ impl LiveThread {
 
     /// Runs until no endpoint can be used, or the pipeline is gone.
     async fn work(self, outbox: Rc<Outbox>, reporter: Reporter) {
-        let report = |origin: &dyn ToString| {
-            Reporter::new(outbox.clone(), self.stats.clone(), origin.to_string())
-        };
+        let report = |origin: String| Reporter::new(outbox.clone(), self.stats.clone(), origin);
         let http = self.rpc_urls.into_iter().map(|url| {
-            let reporter = report(&url);
+            let reporter = report(url.to_string());
             let (client, bytes) = (self.client.clone(), self.limits.message_bytes);
             HttpNode::new(url, client, self.chain_id, bytes, MAX_NESTING, reporter)
         });
         let routes = Rc::new(Routes::new(http.collect()));
-        let head = Rc::new(Cell::new(0));
-        let (heads, mut announced) = mpsc::channel(heads::WAITING);
-        let (new_blocks, mut blocks) = mpsc::channel(blocks::WAITING);
+        let (heads, announced) = mpsc::channel(heads::WAITING);
         let count = self.urls.len() as u16;
         let connector = Rc::new(Connector {
             tls: self.tls,
@@ -119,7 +111,7 @@ impl LiveThread {
             readiness: Readiness::new(count, self.items.clone()),
         });
         let endpoint = |((index, url), stats): ((u16, SecretUrl), Arc<EndpointStats>)| {
-            let reporter = Rc::new(report(&url));
+            let reporter = Rc::new(report(url.to_string()));
             Rc::new(Endpoint {
                 index,
                 url,
@@ -139,52 +131,15 @@ impl LiveThread {
         let urls = (0..count).zip(self.urls).zip(self.endpoints);
         let endpoints: Vec<_> = urls.map(endpoint).collect();
 
-        let mut tasks = JoinSet::new();
-        let follower = Follower {
-            routes: routes.clone(),
-            items: self.items.clone(),
-            head: head.clone(),
-            blocks: new_blocks,
-            reporter: report(&"heads"),
-        };
-        tasks.spawn_local(async move {
-            let mut chain = Chain::default();
-            let follow = async || follower.follow(&mut chain, &mut announced).await;
-            lasting(follow, &follower.reporter).await;
-        });
-        let contents = Contents {
-            routes: routes.clone(),
-            items: self.items.clone(),
-            reporter: report(&"blocks"),
-        };
-        let sources = endpoints.clone();
-        tasks.spawn_local(async move {
-            let mined =
-                async |endpoint: u16, object, arrival| match sources.get(usize::from(endpoint)) {
-                    Some(source) => source.deliver.send_object(object, arrival, true).await,
-                    None => Ok(()),
-                };
-            let fetch = async || contents.fetch(&mut blocks, &mined).await;
-            lasting(fetch, &contents.reporter).await;
-        });
-        let code = CodeFetcher {
-            routes: routes.clone(),
-            items: self.items.clone(),
-            stats: self.stats.clone(),
-            head,
-            reporter: report(&"code"),
-        };
-        tasks.spawn_local(code.serve(self.codes));
-        let fetcher = Fetcher {
+        let background = Background {
             routes,
-            items: self.items.clone(),
+            items: self.items,
             stats: self.stats.clone(),
-            reporter: report(&"fetch"),
+            announced,
+            codes: self.codes,
+            wanted: self.wanted,
         };
-        tasks.spawn_local(fetcher.serve(self.wanted));
-        let (items, told) = (self.items.clone(), outbox.clone());
-        tasks.spawn_local(async move { told.deliver(&items).await });
-
+        let mut tasks = background.spawn(&endpoints, report, outbox.clone());
         let mut connections = JoinSet::new();
         for endpoint in endpoints {
             let (connector, config) = (connector.clone(), self.config.clone());

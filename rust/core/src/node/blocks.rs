@@ -1,6 +1,5 @@
 //! The contents of each new block, in the order of the blocks.
 
-use super::aside::aside;
 use super::heads::NewBlock;
 use super::message::Answer;
 use super::report::{Reporter, emit};
@@ -90,7 +89,7 @@ impl Contents {
     ) -> Result<(), Closed> {
         let arrival = answer.arrival;
         let (hash, missed) = (block.hash, block.missed);
-        let read = aside(answer.raw.len(), move || full(&answer, hash, missed));
+        let read = answer.read(move |answer| full(answer, hash, missed));
         let Some(full) = read.await else {
             let said = format!("{} is not the block asked for", json::short(&hash));
             self.reporter.report(AnomalyKind::NodeError, &said);

@@ -169,7 +169,8 @@ impl CodeFetcher {
             .ask(None, "eth_getCode", &params)
             .await
             .map_err(|error| error.to_string())?;
-        json::code(answer.text()).ok_or_else(|| "not code".into())
+        let code = answer.read(|answer| json::code(answer.text())).await;
+        code.ok_or_else(|| "not code".into())
     }
 
     /// The first block with code, by binary search over historical `eth_getCode`; `None` where the node has no such state.
@@ -206,9 +207,7 @@ impl CodeFetcher {
         match self.head.get() {
             0 => {
                 let answer = self.routes.ask(None, "eth_blockNumber", "[]").await?;
-                Ok(json::string(answer.text())
-                    .and_then(json::quantity)
-                    .unwrap_or(0))
+                Ok(answer.quantity().unwrap_or(0))
             }
             head => Ok(head),
         }

@@ -131,7 +131,8 @@ impl Follower {
             .ask(Some(endpoint), "eth_getBlockByHash", &params)
             .await;
         let answer = answer.map_err(|error| error.to_string())?;
-        let head = json::head(answer.text(), answer.arrival.unix_ms).ok_or("not a block")?;
+        let head = answer.read(|answer| json::head(answer.text(), answer.arrival.unix_ms));
+        let head = head.await.ok_or("not a block")?;
         if head.hash == hash {
             Ok(head)
         } else {

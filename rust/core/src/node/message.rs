@@ -14,6 +14,9 @@ pub const TIMEOUT: Duration = Duration::from_secs(10);
 /// Answers of one message that are read: far more than are ever asked for in one.
 const MAX_ANSWERS: usize = 1_024;
 
+/// Bytes of a quantity, with leading zeros as some nodes send them.
+const MAX_QUANTITY: usize = 128;
+
 /// A result: raw JSON, never `null` unless asked for.
 #[derive(Debug, Clone)]
 pub struct Answer {
@@ -22,9 +25,24 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// Takes its whole length to make: of a large answer not on a thread that others wait for, see [`read`](Self::read).
     pub fn text(&self) -> &str {
         // Checked when its message was read.
         std::str::from_utf8(&self.raw).unwrap_or_default()
+    }
+
+    /// Has `read` make something of the text; of a large one aside from this thread.
+    pub async fn read<T: Send + 'static>(
+        self,
+        read: impl FnOnce(&Self) -> T + Send + 'static,
+    ) -> T {
+        aside(self.raw.len(), move || read(&self)).await
+    }
+
+    /// The number it is.
+    pub fn quantity(&self) -> Option<u64> {
+        let text = (self.raw.len() <= MAX_QUANTITY).then(|| self.text())?;
+        json::string(text).and_then(json::quantity)
     }
 
     pub fn is_null(&self) -> bool {
@@ -70,13 +88,13 @@ pub enum Message {
 /// One answer.
 #[derive(Debug)]
 pub struct Reply {
-    pub to: Asked,
+    pub to: ReplyTo,
     pub outcome: Outcome,
 }
 
 /// Which question an answer is to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Asked {
+pub enum ReplyTo {
     Question(u64),
     /// No id: a batch refused as a whole is answered like this.
     Unnamed,
@@ -140,11 +158,11 @@ fn reply(frame: &Bytes, answer: &Envelope<'_>, arrival: Arrival) -> Result<Reply
         _ => return Err("neither result nor error".into()),
     };
     let to = match answer.id {
-        None | Some("null") => Asked::Unnamed,
+        None | Some("null") => ReplyTo::Unnamed,
         // Some nodes send it back as a string.
         Some(raw) => match raw.trim_matches('"').parse() {
-            Ok(id) => Asked::Question(id),
-            Err(_) => Asked::Nothing,
+            Ok(id) => ReplyTo::Question(id),
+            Err(_) => ReplyTo::Nothing,
         },
     };
     Ok(Reply { to, outcome })
@@ -183,5 +201,40 @@ fn refusal(raw: &str) -> RpcError {
     RpcError::Refused {
         code,
         message: printable(message, 200),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answers(text: &str) -> Vec<Result<Reply, String>> {
+        let frame = Bytes::copy_from_slice(text.as_bytes());
+        match parse(&frame, Arrival::now(), 8) {
+            Ok(Message::Answers(replies)) => replies,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_batch_is_read_up_to_what_is_no_answer_and_no_further_than_any_is_asked() {
+        let batch = answers(r#"[{"id":1,"result":2},{"id":2},{"id":3,"result":4}]"#);
+        assert!(batch[0].is_ok() && batch[1].is_err() && batch.len() == 2);
+        let long = answers(&format!(
+            "[{}]",
+            [r#"{"id":1,"result":2}"#; 5_000].join(",")
+        ));
+        assert_eq!(long.len(), MAX_ANSWERS + 1);
+        assert!(long[MAX_ANSWERS].is_err());
+    }
+
+    #[test]
+    fn an_id_may_be_a_string_and_an_error_of_null_is_none() {
+        let answer = answers(r#"{"id":"7","result":null,"error":null}"#).remove(0);
+        let Reply { to, outcome } = answer.unwrap();
+        assert_eq!(to, ReplyTo::Question(7));
+        assert!(outcome.unwrap().is_null());
+        let stranger = answers(r#"{"id":"x","result":1}"#).remove(0).unwrap();
+        assert_eq!(stranger.to, ReplyTo::Nothing);
     }
 }

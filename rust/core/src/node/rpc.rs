@@ -1,7 +1,7 @@
 //! The questions of one WebSocket connection: ids, batches, timeouts, and each answer to who asked.
 
 use super::health::Health;
-use super::message::{Asked, Outcome, Reply, RpcError, TIMEOUT, request};
+use super::message::{ReplyTo, Outcome, Reply, RpcError, TIMEOUT, request};
 use bytes::Bytes;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -18,7 +18,7 @@ pub enum Topic {
     Heads,
 }
 
-struct Question {
+struct Unanswered {
     reply: oneshot::Sender<Outcome>,
     /// The result is the id of this subscription, to be known before the next frame is routed.
     topic: Option<Topic>,
@@ -28,7 +28,7 @@ struct Question {
 /// The asking side of one connection. The connection's loop sends what it puts out and brings back the answers.
 pub struct WsRpc {
     next_id: Cell<u64>,
-    questions: RefCell<HashMap<u64, Question>>,
+    questions: RefCell<HashMap<u64, Unanswered>>,
     out: mpsc::Sender<String>,
     pub health: Health,
 }
@@ -108,7 +108,7 @@ impl WsRpc {
         let id = self.next_id.get();
         self.next_id.set(id + 1);
         let (reply, receiver) = oneshot::channel();
-        let question = Question {
+        let question = Unanswered {
             reply,
             topic,
             batched,
@@ -124,9 +124,9 @@ impl WsRpc {
     pub fn settle(&self, reply: Reply) -> Result<Option<(Topic, Bytes)>, String> {
         let Reply { to, outcome } = reply;
         let question = match to {
-            Asked::Unnamed => return self.refuse_batches(outcome).map(|()| None),
-            Asked::Question(id) => self.questions.borrow_mut().remove(&id),
-            Asked::Nothing => None,
+            ReplyTo::Unnamed => return self.refuse_batches(outcome).map(|()| None),
+            ReplyTo::Question(id) => self.questions.borrow_mut().remove(&id),
+            ReplyTo::Nothing => None,
         };
         let question = question.ok_or("an answer that nobody waits for")?;
         let confirmed = match (question.topic, &outcome) {

@@ -3,7 +3,6 @@
 use super::message::Outcome;
 use super::report::Reporter;
 use crate::evidence::AnomalyKind;
-use crate::wire::json;
 use std::cell::Cell;
 
 /// What one node, over all its connections, has shown of its chain.
@@ -45,7 +44,7 @@ impl Standing {
     /// Where it cannot be used.
     pub fn check(&self, answered: Outcome, reporter: &Reporter) -> Result<(), Unfit> {
         let answer = answered.map_err(|error| Unfit::Now(format!("eth_chainId: {error}")))?;
-        let id = json::string(answer.text()).and_then(json::quantity);
+        let id = answer.quantity();
         let id = id.ok_or_else(|| Unfit::Now("eth_chainId: not a quantity".into()))?;
         if id == self.expected {
             self.was_right.set(true);

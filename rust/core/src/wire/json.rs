@@ -158,6 +158,9 @@ fn mined(raw: &str) -> Option<MinedTransaction> {
     })
 }
 
+/// Transactions of one block, at the most: those of a billion gas are fewer.
+const MAX_TRANSACTIONS: usize = 1 << 16;
+
 /// A block with its transaction objects, each raw too, and how many of them could not be read.
 pub struct FullBlock<'a> {
     pub contents: BlockContents,
@@ -177,7 +180,7 @@ pub fn full_block(raw: &str) -> Option<FullBlock<'_>> {
             _ => {}
         }
     }
-    let objects = elements(list?).collect::<Option<Vec<_>>>()?;
+    let objects = objects(list?)?;
     let transactions: Vec<_> = objects.iter().filter_map(|raw| mined(raw)).collect();
     let unreadable = objects.len() - transactions.len();
     let contents = BlockContents {
@@ -198,7 +201,15 @@ pub fn block_objects(raw: &str) -> Option<Vec<&str>> {
         None => Some(None),
         Some((name, value)) => (name == "transactions").then_some(Some(value)),
     })??;
-    elements(list).collect()
+    objects(list)
+}
+
+/// The elements of a list of transactions, where all of them can be read and it is no longer than any block's.
+fn objects(list: &str) -> Option<Vec<&str>> {
+    let objects: Vec<_> = elements(list)
+        .take(MAX_TRANSACTIONS + 1)
+        .collect::<Option<_>>()?;
+    (objects.len() <= MAX_TRANSACTIONS).then_some(objects)
 }
 
 #[cfg(test)]

@@ -77,3 +77,13 @@ fn one_unreadable_transaction_does_not_lose_the_block() {
     assert_eq!(block_objects(&text).unwrap().len(), 2);
     assert!(full_block(r#"{"hash":"0x","number":"0x1"}"#).is_none());
 }
+
+#[test]
+fn a_list_longer_than_any_blocks_is_no_block() {
+    let block = |transactions: usize| {
+        let list = vec!["1"; transactions].join(",");
+        format!(r#"{{"transactions":[{list}]}}"#)
+    };
+    assert!(block_objects(&block(MAX_TRANSACTIONS)).is_some());
+    assert!(block_objects(&block(MAX_TRANSACTIONS + 1)).is_none());
+}
