@@ -1,7 +1,8 @@
 //! Asking nodes: over HTTP where there are RPC URLs, else over a WebSocket; one after another until one answers.
 //!
-//! [`transport`] connects, [`connection`] reads what comes and [`message`] says what it is; [`rpc`] and [`http`] ask one node,
-//! [`routes`] whoever answers. [`heads`], [`blocks`], [`code`] and [`fetch`] ask in the background, [`ask`] for others.
+//! [`transport`] connects, [`connection`] reads what comes and [`message`] says what it is; [`rpc`] and [`http`] ask one
+//! node, [`routes`] whoever answers. [`heads`], [`blocks`], [`code`] and [`fetch`] ask in the background, [`ask`] for
+//! others.
 
 pub(crate) mod aside;
 pub mod ask;

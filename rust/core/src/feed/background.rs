@@ -30,8 +30,8 @@ pub struct Background {
 }
 
 impl Background {
-    /// Each task ends only with the pipeline, or where nobody can ask any more. Missed transactions go the way of the endpoint
-    /// that announced their block.
+    /// Each task ends only with the pipeline, or where nobody can ask any more. Missed transactions go the way of the
+    /// endpoint that announced their block.
     pub fn spawn(
         self,
         endpoints: &[Rc<Endpoint>],

@@ -38,9 +38,9 @@ pub struct Connector {
 impl Connector {
     /// Keeps `endpoint` connected. Returns where it must not be used: it serves another chain, or the pipeline is gone.
     ///
-    /// A connection's whole life is one future inside this loop, dropped before the next begins: no second loop can be left
-    /// running. Success, which resets the backoff, means subscribed and caught up, so that a node that breaks off while it is
-    /// asked for its pool is asked ever more seldom.
+    /// A connection's whole life is one future inside this loop, dropped before the next begins: no second loop can be
+    /// left running. Success, which resets the backoff, means subscribed and caught up, so that a node that breaks off
+    /// while it is asked for its pool is asked ever more seldom.
     pub async fn keep_connected(&self, endpoint: &Rc<Endpoint>, mut backoff: Backoff) {
         loop {
             endpoint.seen.caught_up.set(false);

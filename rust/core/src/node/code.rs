@@ -79,6 +79,21 @@ impl CodeRequests {
     }
 }
 
+/// An address that is asked about for as long as this lives.
+struct UnderWay {
+    address: Address,
+    in_flight: Arc<Mutex<HashSet<Address>>>,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.in_flight
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .remove(&self.address);
+    }
+}
+
 /// Asks for code.
 pub struct CodeFetcher {
     pub routes: Rc<Routes>,
@@ -98,23 +113,26 @@ impl CodeFetcher {
         while let Ok(permit) = room.clone().acquire_owned().await
             && let Some(address) = queue.receiver.recv().await
         {
-            let (fetcher, in_flight) = (fetcher.clone(), queue.in_flight.clone());
+            let fetcher = fetcher.clone();
+            let under_way = UnderWay {
+                address,
+                in_flight: queue.in_flight.clone(),
+            };
             let dating = dating.clone();
             // Asked before anyone is connected, or after a cut: it waits instead of failing.
             fetcher.routes.any().await;
             tokio::task::spawn_local(async move {
                 let answer = async {
-                    if let Err(reason) = fetcher.answer(address, permit, &dating).await {
+                    let answered = fetcher.answer(address, permit, &dating).await;
+                    // Whoever sees the failure counted may ask again.
+                    drop(under_way);
+                    if let Err(reason) = answered {
                         fetcher.stats.code_failures.add(1);
                         let said = format!("eth_getCode {address}: {reason}");
                         fetcher.reporter.report(AnomalyKind::NodeError, &said);
                     }
                 };
                 guarded(answer, &fetcher.reporter).await;
-                in_flight
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .remove(&address);
             });
         }
     }

@@ -60,8 +60,10 @@ impl Line {
             if let Err(unfit) = self.standing.check(answered, &self.reporter) {
                 return unfit;
             }
-            backoff.reset();
             self.routes.add(self.index, rpc.clone());
+            // One that breaks off right away is connected to ever more seldom.
+            tokio::time::sleep(backoff.ceiling()).await;
+            backoff.reset();
             std::future::pending().await
         };
         let answers = Answers(&rpc);

@@ -1,7 +1,7 @@
 //! The questions of one WebSocket connection: ids, batches, timeouts, and each answer to who asked.
 
 use super::health::Health;
-use super::message::{ReplyTo, Outcome, Reply, RpcError, TIMEOUT, request};
+use super::message::{Outcome, Reply, ReplyTo, RpcError, TIMEOUT, request};
 use bytes::Bytes;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;

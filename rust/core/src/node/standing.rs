@@ -61,3 +61,58 @@ impl Standing {
         Err(Unfit::Forever)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::node::message::{Answer, RpcError};
+    use crate::node::transport::Arrival;
+    use crate::stats::Stats;
+    use std::rc::Rc;
+    use std::sync::Arc;
+
+    fn answered(raw: &'static str) -> Outcome {
+        Ok(Answer {
+            raw: raw.into(),
+            arrival: Arrival::now(),
+        })
+    }
+
+    fn reporter() -> (Reporter, Arc<Stats>) {
+        let stats = Arc::new(Stats::default());
+        let reporter = Reporter::new(Rc::default(), stats.clone(), "test".into());
+        (reporter, stats)
+    }
+
+    #[test]
+    fn who_served_the_right_chain_may_come_back_and_who_never_did_may_not() {
+        let (reporter, stats) = reporter();
+        let node = Standing::new(1);
+        assert_eq!(node.check(answered(r#""0x01""#), &reporter), Ok(()));
+        let other = node.check(answered(r#""0x5""#), &reporter);
+        assert_eq!(other, Err(Unfit::Now("serves chain 5, not 1".into())));
+        assert_eq!(node.known(), Some(Ok(())));
+        assert_eq!(stats.anomalies.get(AnomalyKind::WrongChain), 1);
+        let node = Standing::new(1);
+        for _ in 0..3 {
+            let other = node.check(answered(r#""0x5""#), &reporter);
+            assert_eq!(other, Err(Unfit::Forever));
+        }
+        assert_eq!(node.known(), Some(Err(Unfit::Forever)));
+        let told = stats.anomalies.get(AnomalyKind::WrongChain);
+        assert_eq!(told, 2, "once");
+    }
+
+    #[test]
+    fn what_is_no_answer_decides_nothing() {
+        let (reporter, _) = reporter();
+        let node = Standing::new(1);
+        for raw in ["1", r#""""#, "null", r#""0x1"x"#] {
+            let unfit = node.check(answered(raw), &reporter).unwrap_err();
+            assert_eq!(unfit, Unfit::Now("eth_chainId: not a quantity".into()));
+        }
+        let lost = node.check(Err(RpcError::Lost), &reporter).unwrap_err();
+        assert_eq!(lost, Unfit::Now("eth_chainId: connection lost".into()));
+        assert_eq!(node.known(), None);
+    }
+}

@@ -1,7 +1,7 @@
 //! Slices out of JSON that nobody has looked at yet.
 //!
-//! The parser validates and skips by recursion without a bound, so nothing is given to it before [`nests_within`](super::nesting::nests_within) has
-//! answered.
+//! The parser validates and skips by recursion without a bound, so nothing is given to it before the guard of
+//! [`nesting`](super::nesting) has answered.
 
 use crate::chain::{BlockContents, Head, MinedTransaction};
 use alloy_primitives::{Address, B256, Bytes as Code, hex};
@@ -121,7 +121,7 @@ struct HeadJson<'a> {
     gas_limit: &'a str,
 }
 
-/// A block header, of `newHeads` or `eth_getBlockBy…`. The text must have passed [`nests_within`](super::nesting::nests_within).
+/// A block header, of `newHeads` or `eth_getBlockBy…`. The text must have passed the guard of [`nesting`](super::nesting).
 pub fn head(raw: &str, seen_ms: u64) -> Option<Head> {
     let json: HeadJson<'_> = sonic_rs::from_str(raw).ok()?;
     Some(Head {
@@ -168,7 +168,7 @@ pub struct FullBlock<'a> {
     pub unreadable: usize,
 }
 
-/// `eth_getBlockBy…(…, true)`. The text must have passed [`nests_within`](super::nesting::nests_within).
+/// `eth_getBlockBy…(…, true)`. The text must have passed the guard of [`nesting`](super::nesting).
 pub fn full_block(raw: &str) -> Option<FullBlock<'_>> {
     let (mut number, mut block_hash, mut list) = (None, None, None);
     for member in members(raw) {

@@ -3,8 +3,8 @@
 //! Parsers recurse once a bracket. What is read in one pass counts its levels on the way down ([`Levels`]); what is given to
 //! a parser that recurses without a bound is measured before ([`nests_within`]).
 
-/// Of a message or of a value in it. Deeper than any that a node sends: `txpool_content` with an access list has seven levels,
-/// a transaction three.
+/// Of a message or of a value in it. Deeper than any that a node sends: `txpool_content` with an access list has seven
+/// levels, a transaction three.
 pub const MAX_NESTING: usize = 32;
 
 /// Levels of arrays and objects that may still open.

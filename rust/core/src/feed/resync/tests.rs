@@ -3,7 +3,7 @@ use crate::config::Limits;
 use crate::feed::deliver::Deliver;
 use crate::feed::endpoint::Seen;
 use crate::inbox::queue::{ItemSender, queue};
-use crate::node::message::{ReplyTo, Reply};
+use crate::node::message::{Reply, ReplyTo};
 use crate::node::redact::SecretUrl;
 use crate::node::report::Reporter;
 use crate::node::standing::Standing;
