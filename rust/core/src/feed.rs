@@ -1,20 +1,21 @@
 //! Subscriptions to items: live transactions of every WebSocket endpoint at once, on one thread.
 //!
-//! [`thread`] runs everything. [`connection`] is one connection's life and [`reconnect`] strings them together;
-//! [`session`] tells frames apart, [`resync`] reads what was missed. [`heads`], [`blocks`], [`code`] and [`fetch`] work in
-//! the background.
+//! [`thread`] runs everything. [`reconnect`] strings connections together: a [`handshake`], then [`connection`] reads frames
+//! that [`session`] tells apart, [`resync`] reads what was missed, [`heads`] are watched, and a [`desk`] asks for what was
+//! announced by its hash alone. [`deliver`] puts transactions into the inbox. Beside them works [`background`].
 
-mod blocks;
-mod code;
+mod background;
 mod connection;
+mod deliver;
+mod desk;
 mod endpoint;
-mod fetch;
+mod handshake;
 mod hashes;
 mod heads;
+mod readiness;
 mod reconnect;
 mod resync;
 mod session;
-mod silence;
 mod thread;
 
 #[cfg(test)]
@@ -25,20 +26,19 @@ use crate::error::{Error, Result};
 use crate::inbox::Item;
 use crate::inbox::queue::ItemSender;
 use crate::node::redact::SecretUrl;
-use crate::node::{http_client, parse_urls, transport};
+use crate::node::{code, fetch, http_client, parse_urls, transport};
 use crate::stats::{EndpointSnapshot, EndpointStats, Stats};
 use crate::thread::critical;
 use alloy_primitives::{Address, B256};
 use rustls::ClientConfig;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use thread::Start;
+use thread::LiveThread;
 use tokio::sync::{Notify, mpsc};
 
 const THREAD: &str = "mempool-ids-live";
-
-/// Transactions asked for by name that wait.
-const FETCHES: usize = 1024;
 
 /// The running source. Dropping it stops it.
 pub struct LiveSource {
@@ -48,6 +48,16 @@ pub struct LiveSource {
     fetches: mpsc::Sender<B256>,
     stop: Arc<Notify>,
     thread: Mutex<Option<JoinHandle<()>>>,
+    ended: Arc<AtomicBool>,
+}
+
+/// Says that the thread has ended, be it by a panic.
+struct Farewell(Arc<AtomicBool>);
+
+impl Drop for Farewell {
+    fn drop(&mut self) {
+        self.0.store(true, Release);
+    }
 }
 
 impl LiveSource {
@@ -89,9 +99,9 @@ impl LiveSource {
             .map(|_| Arc::new(EndpointStats::default()))
             .collect();
         let (code, codes) = code::queue(stats.clone());
-        let (fetches, wanted) = mpsc::channel(FETCHES);
+        let (fetches, wanted) = mpsc::channel(fetch::WAITING);
         let stop = Arc::new(Notify::new());
-        let start = Start {
+        let live = LiveThread {
             config: config.clone(),
             chain_id,
             limits: limits.clone(),
@@ -106,11 +116,14 @@ impl LiveSource {
             wanted,
             stop: stop.clone(),
         };
+        let ended = Arc::new(AtomicBool::new(false));
+        let farewell = Farewell(ended.clone());
         let thread = std::thread::Builder::new()
             .name(THREAD.into())
             .spawn(move || {
-                let items = start.items.clone();
-                if let Err(broken) = critical(THREAD, || start.run()) {
+                let _farewell = farewell;
+                let items = live.items.clone();
+                if let Err(broken) = critical(THREAD, || live.run()) {
                     items.send(Item::Broken(broken)).ok();
                 }
             })
@@ -122,6 +135,7 @@ impl LiveSource {
             fetches,
             stop,
             thread: Mutex::new(Some(thread)),
+            ended,
         })
     }
 
@@ -160,10 +174,9 @@ impl LiveSource {
         self.fetches.try_send(hash).ok();
     }
 
-    /// Whether its thread is gone; what it has put in the queue may still be there.
+    /// Whether its thread is gone and has put in the queue what it ever will; that may still be there.
     pub fn has_ended(&self) -> bool {
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner);
-        thread.as_ref().is_none_or(JoinHandle::is_finished)
+        self.ended.load(Acquire)
     }
 
     /// Ends all connections and waits for the thread; `Item::End` is the last item.

@@ -10,11 +10,15 @@ mod fields;
 pub(crate) mod hex;
 pub mod json;
 mod key;
+pub(crate) mod nesting;
 mod original;
 pub mod signed;
 pub(crate) mod skip;
 #[cfg(test)]
 mod tests;
+mod trace;
+
+pub use trace::TraceError;
 
 pub use original::Original;
 

@@ -3,10 +3,8 @@
 #[cfg(test)]
 #[path = "../../tests/support/call_tracer.rs"]
 pub(crate) mod call_tracer;
-mod json;
 #[cfg(test)]
 mod tests;
-pub use json::{MAX_DEPTH, TraceError};
 
 use alloy_primitives::{Address, B256, Bytes, U256};
 use std::borrow::Cow;

@@ -1,285 +1,152 @@
-//! The canonical chain as the endpoints announce it: each head once, what was missed between, reorgs.
+//! The heads of one connection: passed on as they are announced, asked for where they are not.
 
-use super::thread::Shared;
-use crate::chain::{Head, Reorg};
+use super::endpoint::{Ended, Endpoint};
+use super::handshake::Heads;
+use crate::chain::Head;
 use crate::evidence::AnomalyKind;
-use crate::inbox::Item;
-use crate::inbox::queue::Closed;
-use crate::node::report::{Reporter, emit};
-use crate::node::transport::Arrival;
+use crate::node::heads::Announced;
+use crate::node::message::{RpcError, TIMEOUT};
+use crate::node::routes::Routes;
+use crate::node::rpc::WsRpc;
 use crate::wire::json;
-use alloy_primitives::B256;
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::cell::Cell;
+use std::time::Duration;
 use tokio::sync::mpsc;
 
-/// Blocks walked back in search of a known one, at the most.
-pub const MAX_WALK: usize = 64;
-/// Blocks of the canonical chain remembered: the deepest reorg whose depth is exact.
-const CHAIN: usize = 256;
-/// Headers remembered, side branches among them.
-const KNOWN: usize = 1024;
-/// Announcements that wait to be followed.
-pub const WAITING: usize = 1024;
+/// How often the head is asked for where the node refuses `newHeads`.
+const POLL_HEADS: Duration = Duration::from_secs(2);
+/// An announcement may come this much later than an answer that knows the same head.
+const OVERTAKEN: Duration = Duration::from_secs(5);
+/// Between two looks at whether it still announces heads, at the least.
+const MIN_WATCH: Duration = Duration::from_secs(1);
 
-/// A head as one endpoint announced it.
-#[derive(Debug, Clone)]
-pub struct Announced {
-    pub head: Head,
-    pub endpoint: u16,
-    /// Mined while nobody may have listened: its transactions are forwarded too.
-    pub missed: bool,
+/// The heads of one connection.
+pub struct HeadWatch<'a> {
+    endpoint: &'a Endpoint,
+    rpc: &'a WsRpc,
+    routes: &'a Routes,
+    heads: &'a mpsc::Sender<Announced>,
+    /// How many the node announced on this connection.
+    announced: Cell<u64>,
 }
 
-/// A new canonical block, whose contents are to be fetched.
-#[derive(Debug, Clone, Copy)]
-pub struct NewBlock {
-    pub hash: B256,
-    pub endpoint: u16,
-    pub missed: bool,
+/// A node that announces no heads.
+enum Silent {
+    /// It did before: it answers, but has forgotten what we subscribed to.
+    Forgotten,
+    /// It never did on this connection.
+    Always,
 }
 
-/// What a head means.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Known already, or a side branch no longer than the canonical one.
-    Nothing,
-    /// The header of this hash is needed first.
-    Missing(B256),
-    /// `blocks` are the new canonical ones, the oldest first. `depth` blocks left the chain (at least, where no common
-    /// ancestor was found); `gap` blocks before `blocks` are not known.
-    Advance {
-        blocks: Vec<Head>,
-        depth: u64,
-        gap: u64,
-    },
-    /// A child whose number is not its parent's plus one.
-    Impossible,
-}
-
-/// Follows the chain without asking anyone.
-#[derive(Default)]
-pub struct Chain {
-    /// Contiguous, the oldest first.
-    canonical: VecDeque<Head>,
-    known: HashMap<B256, Head>,
-    order: VecDeque<B256>,
-    /// Who announced the tip. Where one of them names another block of the same height, its view has changed: a reorg.
-    /// Where anyone else does, nodes disagree, and the first seen stands until the other branch is longer.
-    backers: HashSet<u16>,
-}
-
-impl Chain {
-    pub fn tip(&self) -> Option<&Head> {
-        self.canonical.back()
-    }
-
-    /// A header fetched on the way.
-    pub fn learn(&mut self, head: Head) {
-        let hash = head.hash;
-        if self.known.insert(hash, head).is_none() {
-            self.order.push_back(hash);
-        }
-        if self.order.len() > KNOWN
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.known.remove(&oldest);
-        }
-    }
-
-    /// Takes in a head that `endpoint` announced. With `give_up`, a missing header is not asked for.
-    pub fn advance(&mut self, head: &Head, endpoint: u16, give_up: bool) -> Step {
-        let Some(tip) = self.tip() else {
-            return self.adopt(vec![head.clone()], 0, endpoint, 0, 0);
-        };
-        let (tip, tip_hash) = (tip.number, tip.hash);
-        if self.ancestor(head.hash).is_some() {
-            if head.hash == tip_hash {
-                self.backers.insert(endpoint);
-            }
-            return Step::Nothing;
-        }
-        self.learn(head.clone());
-        if head.number <= tip && !self.backers.contains(&endpoint) {
-            return Step::Nothing;
-        }
-        let mut branch = vec![head.clone()];
-        let mut oldest = head;
-        loop {
-            if let Some((keep, number)) = self.ancestor(oldest.parent) {
-                if number.checked_add(1) != Some(oldest.number) {
-                    return Step::Impossible;
-                }
-                return self.adopt(branch, keep, endpoint, tip - number, 0);
-            }
-            if branch.len() >= MAX_WALK || oldest.number == 0 {
-                break;
-            }
-            match self.known.get(&oldest.parent) {
-                Some(parent) if parent.number.checked_add(1) != Some(oldest.number) => {
-                    return Step::Impossible;
-                }
-                Some(parent) => {
-                    oldest = parent;
-                    branch.push(parent.clone());
-                }
-                None if give_up => break,
-                None => return Step::Missing(oldest.parent),
-            }
-        }
-        // No common ancestor: everything remembered is void. The oldest block's parent is not canonical either.
-        let first = oldest.number;
-        let depth = tip.saturating_add(2).saturating_sub(first.max(1));
-        self.adopt(
-            branch,
-            0,
+impl<'a> HeadWatch<'a> {
+    /// `heads` takes them all, to be followed.
+    pub fn new(
+        endpoint: &'a Endpoint,
+        rpc: &'a WsRpc,
+        routes: &'a Routes,
+        heads: &'a mpsc::Sender<Announced>,
+    ) -> Self {
+        Self {
             endpoint,
-            depth,
-            first.saturating_sub(tip.saturating_add(1)),
-        )
-    }
-
-    /// Keeps the first `keep` canonical blocks and puts `branch` (the newest first) on top.
-    fn adopt(
-        &mut self,
-        mut branch: Vec<Head>,
-        keep: usize,
-        endpoint: u16,
-        depth: u64,
-        gap: u64,
-    ) -> Step {
-        branch.reverse();
-        self.canonical.truncate(keep);
-        self.canonical.extend(branch.iter().cloned());
-        let surplus = self.canonical.len().saturating_sub(CHAIN);
-        self.canonical.drain(..surplus);
-        self.backers = HashSet::from([endpoint]);
-        Step::Advance {
-            blocks: branch,
-            depth,
-            gap,
+            rpc,
+            routes,
+            heads,
+            announced: Cell::new(0),
         }
     }
 
-    /// How many canonical blocks there are up to the one of this hash, and its number. The parent of the first one is
-    /// known by its hash alone.
-    fn ancestor(&self, hash: B256) -> Option<(usize, u64)> {
-        let first = self.canonical.front()?;
-        if hash == first.parent {
-            return Some((0, first.number.checked_sub(1)?));
-        }
-        let position = self
-            .canonical
-            .iter()
-            .rposition(|block| block.hash == hash)?;
-        Some((position + 1, self.canonical[position].number))
+    /// The node has announced one.
+    pub fn announced(&self, head: Head) {
+        self.announced.set(self.announced.get() + 1);
+        self.pass_on(head);
     }
-}
 
-/// Follows announcements, one after the other, until the pipeline is gone.
-pub async fn follow(
-    shared: &Shared,
-    chain: &mut Chain,
-    announced: &mut mpsc::Receiver<Announced>,
-    blocks: &mpsc::Sender<NewBlock>,
-    reporter: &Reporter,
-) {
-    while let Some(next) = announced.recv().await {
-        if take(shared, chain, next, blocks, reporter).await.is_err() {
-            break;
-        }
-    }
-}
-
-async fn take(
-    shared: &Shared,
-    chain: &mut Chain,
-    announced: Announced,
-    blocks: &mpsc::Sender<NewBlock>,
-    reporter: &Reporter,
-) -> Result<(), Closed> {
-    let Announced {
-        head,
-        endpoint,
-        missed,
-    } = announced;
-    let old = chain.tip().map(|tip| tip.hash);
-    let mut give_up = false;
-    let (new, depth, gap) = loop {
-        match chain.advance(&head, endpoint, give_up) {
-            Step::Nothing => return Ok(()),
-            Step::Advance { blocks, depth, gap } => break (blocks, depth, gap),
-            Step::Impossible => {
-                reporter.report(
-                    AnomalyKind::MalformedFrame,
-                    "a head whose number does not follow its parent's",
-                );
-                return Ok(());
-            }
-            Step::Missing(hash) => match header(shared, endpoint, hash).await {
-                Ok(parent) => chain.learn(parent),
-                Err(reason) => {
-                    let said = format!("no header of {}: {reason}", json::short(&hash));
-                    reporter.report(AnomalyKind::NodeError, &said);
-                    // One endpoint's word against a chain that others can still announce: theirs is waited for.
-                    if shared.routes.others_up(endpoint) {
-                        return Ok(());
-                    }
-                    give_up = true;
-                }
-            },
-        }
-    };
-    if gap > 0 {
-        reporter.report(
-            AnomalyKind::NodeError,
-            &format!("{gap} blocks before {} were not followed", head.number),
-        );
-    }
-    if let Some(old_head) = old.filter(|_| depth > 0) {
-        let at_ms = Arrival::now().unix_ms;
-        let reorg = Reorg {
-            at_ms,
-            depth,
-            old_head,
-            new_head: head.hash,
-            number: head.number,
-        };
-        emit(&shared.items, Item::Reorg(reorg)).await?;
-    }
-    shared.head.set(head.number);
-    // Heads that nobody announced were mined while nobody listened.
-    let missed = missed || (new.len() > 1 && depth == 0);
-    for block in new {
-        let contents = NewBlock {
-            hash: block.hash,
-            endpoint,
+    fn pass_on(&self, head: Head) {
+        let endpoint = self.endpoint;
+        // A block mined while nobody listened may hold what was pending then and is in no pool any more.
+        let missed = endpoint.is_behind() && !self.routes.others_up(endpoint.index);
+        let announced = Announced {
+            head,
+            endpoint: endpoint.index,
             missed,
         };
-        emit(&shared.items, Item::Head(block)).await?;
-        if blocks.try_send(contents).is_err() {
-            reporter.report(
-                AnomalyKind::NodeError,
-                "blocks come faster than they can be fetched: one left out",
-            );
+        if self.heads.try_send(announced).is_err() {
+            let said = "heads come faster than they can be followed: one left out";
+            endpoint.reporter.report(AnomalyKind::NodeError, said);
         }
     }
-    Ok(())
-}
 
-async fn header(shared: &Shared, endpoint: u16, hash: B256) -> Result<Head, String> {
-    let params = format!(r#"["{hash}",false]"#);
-    let answer = shared
-        .routes
-        .ask(Some(endpoint), "eth_getBlockByHash", &params)
-        .await;
-    let answer = answer.map_err(|error| error.to_string())?;
-    let head = json::head(answer.text(), answer.arrival.unix_ms).ok_or("not a block")?;
-    if head.hash == hash {
-        Ok(head)
-    } else {
-        Err("the node gave another block".into())
+    /// The head now: the base fee at the start, and after a cut the blocks that were missed. Answers its number.
+    pub async fn latest(&self) -> Option<u64> {
+        let said = match self
+            .rpc
+            .call("eth_getBlockByNumber", r#"["latest",false]"#, TIMEOUT)
+            .await
+        {
+            Ok(answer) => {
+                let head = answer.read(|answer| json::head(answer.text(), answer.arrival.unix_ms));
+                if let Some(head) = head.await {
+                    let number = head.number;
+                    self.pass_on(head);
+                    return Some(number);
+                }
+                "a block that cannot be read".to_owned()
+            }
+            Err(RpcError::Lost) => return None,
+            Err(error) => error.to_string(),
+        };
+        let said = format!("eth_getBlockByNumber latest: {said}");
+        self.endpoint.report(AnomalyKind::NodeError, &said);
+        None
+    }
+
+    /// Sees to it that heads come. Returns where that takes a new connection.
+    pub async fn keep(&self, heads: Heads, stall_timeout: Duration) -> Ended {
+        if heads == Heads::Announced {
+            match self.watch(stall_timeout).await {
+                Silent::Forgotten => {
+                    let said = "announces no heads any more, though its chain goes on: the subscriptions are lost";
+                    return Ended::Lost(said.into());
+                }
+                Silent::Always => {
+                    let said = "announces no heads, though it agreed to: its head is asked for";
+                    let reporter = &self.endpoint.reporter;
+                    reporter.report(AnomalyKind::NodeError, said);
+                }
+            }
+        }
+        loop {
+            tokio::time::sleep(POLL_HEADS).await;
+            self.latest().await;
+        }
+    }
+
+    /// Ends where the node's chain goes on and it announces none of it.
+    async fn watch(&self, stall_timeout: Duration) -> Silent {
+        let interval = stall_timeout.max(MIN_WATCH);
+        let mut announced = self.announced.get();
+        // Its head as it answered, since it last announced one.
+        let mut answered = None;
+        loop {
+            tokio::time::sleep(interval).await;
+            let mut head = None;
+            if self.announced.get() == announced {
+                head = self.latest().await;
+            }
+            if head.is_some_and(|head| answered.is_some_and(|before| head > before)) {
+                // The answer may have overtaken the announcement.
+                tokio::time::sleep(interval.min(OVERTAKEN)).await;
+                if self.announced.get() == announced {
+                    return match announced {
+                        0 => Silent::Always,
+                        _ => Silent::Forgotten,
+                    };
+                }
+            }
+            answered = answered.or(head);
+            if self.announced.get() != announced {
+                (announced, answered) = (self.announced.get(), None);
+            }
+        }
     }
 }
-
-#[cfg(test)]
-mod tests;

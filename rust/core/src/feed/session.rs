@@ -1,21 +1,26 @@
 //! Which frame is what.
 
 use crate::chain::Head;
+use crate::node::message::{Message, Reply};
 use crate::node::rpc::{Topic, WsRpc};
 use crate::node::transport::Arrival;
 use crate::wire::json;
-use crate::wire::json::{Envelope, MAX_NESTING, nests_within};
 use alloy_primitives::B256;
 use bytes::Bytes;
 use memchr::memmem::Finder;
 
+/// A notification of a pending transaction.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Pending {
+    /// The whole of it: forwarded as it is.
+    Transaction,
+    Hash(B256),
+}
+
 /// What a frame turned out to be.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Routed {
-    /// A notification with a whole transaction: forwarded as it is.
-    Transaction,
-    /// A notification with a hash only.
-    Hash(B256),
+    Pending(Pending),
     Head(Head),
     /// One or several answers, delivered to who asked; `subscribed` where one of them confirmed a subscription, so that
     /// frames set aside may be routed again.
@@ -42,6 +47,8 @@ pub struct Session {
 
 /// A notification's frame begins with at most this before its subscription's name.
 const PREFIX: usize = 256;
+/// Bytes of a block header at the most; some nodes add the hashes of its transactions.
+const MAX_HEADER: usize = 1 << 20;
 
 impl Session {
     pub fn new() -> Self {
@@ -52,27 +59,22 @@ impl Session {
         }
     }
 
-    /// Every frame passes here. A notification of the pending subscription is recognised by its first bytes; the rest of
-    /// the frame is not looked at, and is parsed by the pipeline.
+    /// A notification of the pending subscription, by its first bytes; the rest of the frame is not looked at, and is parsed
+    /// by the pipeline. Of other frames, or other layouts, `None`: they must be read.
     #[inline]
-    pub fn route(&mut self, frame: &Bytes, rpc: &WsRpc, arrival: Arrival) -> Routed {
-        if let Some((name, result)) = self.peek(frame)
-            && self.names.pending.as_deref() == Some(name)
-        {
-            match frame.get(result) {
-                Some(b'{') => return Routed::Transaction,
-                Some(b'"') => {
-                    let text = frame
-                        .get(result + 1..result + 67)
-                        .and_then(|hash| std::str::from_utf8(hash).ok());
-                    if let Some(hash) = text.and_then(json::hash) {
-                        return Routed::Hash(hash);
-                    }
-                }
-                _ => {}
-            }
+    pub fn recognise(&self, frame: &Bytes) -> Option<Pending> {
+        let (name, result) = self.peek(frame)?;
+        if self.names.pending.as_deref() != Some(name) {
+            return None;
         }
-        self.route_slowly(frame, rpc, arrival)
+        match frame.get(result)? {
+            b'{' => Some(Pending::Transaction),
+            b'"' => {
+                let hash = std::str::from_utf8(frame.get(result + 1..result + 67)?).ok()?;
+                json::hash(hash).map(Pending::Hash)
+            }
+            _ => None,
+        }
     }
 
     /// The subscription's name and where the result begins, for frames laid out as nodes lay them out.
@@ -92,98 +94,65 @@ impl Session {
         Some((&frame[name..end], result))
     }
 
-    fn route_slowly(&mut self, frame: &Bytes, rpc: &WsRpc, arrival: Arrival) -> Routed {
-        let Ok(text) = std::str::from_utf8(frame) else {
-            return Routed::Malformed("not UTF-8".into());
-        };
-        if !nests_within(frame, MAX_NESTING) {
-            return Routed::Malformed(format!("nested deeper than {MAX_NESTING}"));
-        }
-        if text.trim_start().starts_with('[') {
-            return self.route_batch(frame, text, rpc, arrival);
-        }
-        let Some(envelope) = Envelope::parse(text) else {
-            return Routed::Malformed("not a JSON-RPC message".into());
-        };
-        if envelope.method.is_some() {
-            return self.route_notification(&envelope, arrival);
-        }
-        self.route_answer(frame, &envelope, rpc, arrival)
-    }
-
-    fn route_batch(&mut self, frame: &Bytes, text: &str, rpc: &WsRpc, arrival: Arrival) -> Routed {
-        let mut last = Routed::Malformed("an empty batch".into());
-        for element in json::elements(text) {
-            last = match element.and_then(Envelope::parse) {
-                Some(answer) => self.route_answer(frame, &answer, rpc, arrival),
-                None => Routed::Malformed("a batch of something else than answers".into()),
-            };
-            if let Routed::Malformed(_) = last {
-                break;
-            }
-        }
-        last
-    }
-
-    fn route_answer(
+    /// What was read; answers go to who asked.
+    pub fn route(
         &mut self,
-        frame: &Bytes,
-        answer: &Envelope<'_>,
+        message: Result<Message, String>,
         rpc: &WsRpc,
         arrival: Arrival,
     ) -> Routed {
-        match rpc.settle(frame, answer, arrival) {
-            Err(reason) => Routed::Malformed(reason),
-            Ok(None) => Routed::Answers { subscribed: false },
-            Ok(Some(topic)) => {
-                let name = answer
-                    .result
-                    .map(|name| Bytes::copy_from_slice(name.as_bytes()));
-                match topic {
-                    Topic::Pending => self.names.pending = name,
-                    Topic::Heads => self.names.heads = name,
-                }
-                Routed::Answers { subscribed: true }
-            }
-        }
+        let routed = match message {
+            Ok(Message::Answers(replies)) => self.settle(replies, rpc),
+            Ok(Message::Notification {
+                subscription,
+                result,
+            }) => self.route_notification(&subscription, &result, arrival),
+            Err(reason) => Err(reason),
+        };
+        routed.unwrap_or_else(Routed::Malformed)
     }
 
-    fn route_notification(&mut self, envelope: &Envelope<'_>, arrival: Arrival) -> Routed {
-        let (mut name, mut result) = (None, None);
-        for (member, value) in
-            json::members(envelope.params.unwrap_or("{}")).map_while(|member| member)
-        {
-            match &*member {
-                "subscription" => name = Some(value.as_bytes()),
-                "result" => result = Some(value),
-                _ => {}
+    fn settle(
+        &mut self,
+        replies: Vec<Result<Reply, String>>,
+        rpc: &WsRpc,
+    ) -> Result<Routed, String> {
+        let mut subscribed = false;
+        for reply in replies {
+            if let Some((topic, name)) = rpc.settle(reply?)? {
+                match topic {
+                    Topic::Pending => self.names.pending = Some(name),
+                    Topic::Heads => self.names.heads = Some(name),
+                }
+                subscribed = true;
             }
         }
-        let (Some("\"eth_subscription\""), Some(name), Some(result)) =
-            (envelope.method, name, result)
-        else {
-            return Routed::Malformed(
-                "a notification of something else than a subscription".into(),
-            );
+        Ok(Routed::Answers { subscribed })
+    }
+
+    fn route_notification(
+        &self,
+        name: &[u8],
+        result: &[u8],
+        arrival: Arrival,
+    ) -> Result<Routed, String> {
+        // Longer than any hash or header: not looked through on this thread.
+        let text = match result.get(MAX_HEADER..) {
+            None => std::str::from_utf8(result).unwrap_or_default(),
+            Some(_) => "",
         };
         if self.names.pending.as_deref() == Some(name) {
-            match (
-                result.starts_with('{'),
-                json::string(result).and_then(json::hash),
-            ) {
-                (true, _) => Routed::Transaction,
-                (_, Some(hash)) => Routed::Hash(hash),
-                _ => Routed::Malformed(
-                    "a pending transaction that is neither an object nor a hash".into(),
-                ),
+            match json::string(text).and_then(json::hash) {
+                _ if result.starts_with(b"{") => Ok(Routed::Pending(Pending::Transaction)),
+                Some(hash) => Ok(Routed::Pending(Pending::Hash(hash))),
+                None => Err("a pending transaction that is neither an object nor a hash".into()),
             }
         } else if self.names.heads.as_deref() == Some(name) {
-            match json::head(result, arrival.unix_ms) {
-                Some(head) => Routed::Head(head),
-                None => Routed::Malformed("a block header that cannot be read".into()),
-            }
+            let head = json::head(text, arrival.unix_ms);
+            let head = head.ok_or("a block header that cannot be read")?;
+            Ok(Routed::Head(head))
         } else {
-            Routed::Unknown
+            Ok(Routed::Unknown)
         }
     }
 }

@@ -1,22 +1,29 @@
-//! The live thread: its tasks, what they share, its end.
+//! The live thread: its tasks, what each of them is given, its end.
 
-use super::endpoint::Endpoint;
+use super::background::Background;
+use super::deliver::Deliver;
+use super::endpoint::{Endpoint, Seen};
 use super::hashes::Lookups;
-use super::heads::{Announced, Chain};
-use super::{blocks, code, fetch, heads, reconnect};
+use super::readiness::Readiness;
+use super::reconnect::Connector;
 use crate::config::{Limits, LiveConfig};
 use crate::evidence::AnomalyKind;
 use crate::inbox::Item;
-use crate::inbox::queue::{Closed, ItemSender};
+use crate::inbox::queue::ItemSender;
+use crate::node::backoff::Backoff;
+use crate::node::code::CodeQueue;
 use crate::node::guard::lasting;
+use crate::node::http::HttpNode;
 use crate::node::redact::SecretUrl;
 use crate::node::report::{Outbox, Reporter, emit};
-use crate::node::routes::{HttpNode, Routes};
+use crate::node::routes::Routes;
+use crate::node::standing::Standing;
+use crate::node::{aside, heads};
 use crate::stats::{EndpointStats, Stats};
-use crate::wire::json;
+use crate::thread::give_way;
+use crate::wire::nesting::MAX_NESTING;
 use alloy_primitives::B256;
 use rustls::ClientConfig;
-use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,51 +33,8 @@ use tokio::task::{JoinSet, LocalSet};
 /// How long the last items may wait for a pipeline that does not read them.
 const FAREWELL: Duration = Duration::from_secs(2);
 
-/// What all tasks of the live thread share.
-pub struct Shared {
-    pub items: ItemSender,
-    pub stats: Arc<Stats>,
-    pub config: LiveConfig,
-    pub limits: Limits,
-    pub chain_id: u64,
-    pub tls: Arc<ClientConfig>,
-    pub routes: Routes,
-    pub lookups: Lookups,
-    pub heads: mpsc::Sender<Announced>,
-    /// The number of the canonical head; 0 before the first.
-    pub head: Cell<u64>,
-    readiness: RefCell<Readiness>,
-}
-
-#[derive(Default)]
-struct Readiness {
-    /// Endpoints whose first attempt is not over.
-    untried: Vec<u16>,
-    subscribed: bool,
-    told: bool,
-}
-
-impl Shared {
-    /// An endpoint's attempt to subscribe is over. Says `Ready` where that was what everyone waited for.
-    pub async fn attempted(&self, endpoint: u16, subscribed: bool) -> Result<(), Closed> {
-        let ready = {
-            let mut state = self.readiness.borrow_mut();
-            state.untried.retain(|other| *other != endpoint);
-            state.subscribed |= subscribed;
-            let ready = state.untried.is_empty() && state.subscribed && !state.told;
-            state.told |= ready;
-            ready
-        };
-        if ready {
-            emit(&self.items, Item::Ready).await
-        } else {
-            Ok(())
-        }
-    }
-}
-
 /// Everything the thread needs.
-pub struct Start {
+pub struct LiveThread {
     pub config: LiveConfig,
     pub chain_id: u64,
     pub limits: Limits,
@@ -81,18 +45,20 @@ pub struct Start {
     pub urls: Vec<SecretUrl>,
     pub rpc_urls: Vec<SecretUrl>,
     pub endpoints: Vec<Arc<EndpointStats>>,
-    pub codes: code::CodeQueue,
+    pub codes: CodeQueue,
     pub wanted: mpsc::Receiver<B256>,
     pub stop: Arc<Notify>,
 }
 
-impl Start {
+impl LiveThread {
     pub fn run(self) {
         let (items, stats, stop) = (self.items.clone(), self.stats.clone(), self.stop.clone());
         let outbox = Rc::new(Outbox::default());
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
-            .max_blocking_threads(4)
+            .max_blocking_threads(aside::THREADS)
+            // They take large answers apart: what is announced comes first.
+            .on_thread_start(give_way)
             .build();
         let runtime = match runtime {
             Ok(runtime) => runtime,
@@ -127,83 +93,62 @@ impl Start {
     async fn work(self, outbox: Rc<Outbox>, reporter: Reporter) {
         let report = |origin: String| Reporter::new(outbox.clone(), self.stats.clone(), origin);
         let http = self.rpc_urls.into_iter().map(|url| {
-            let origin = url.to_string();
-            HttpNode::new(
-                url,
-                self.client.clone(),
-                self.chain_id,
-                self.limits.message_bytes,
-                json::MAX_NESTING,
-                report(origin),
-            )
+            let reporter = report(url.to_string());
+            let (client, bytes) = (self.client.clone(), self.limits.message_bytes);
+            HttpNode::new(url, client, self.chain_id, bytes, MAX_NESTING, reporter)
         });
+        let routes = Rc::new(Routes::new(http.collect()));
         let (heads, announced) = mpsc::channel(heads::WAITING);
-        let (new_blocks, blocks) = mpsc::channel(blocks::WAITING);
         let count = self.urls.len() as u16;
-        let shared = Rc::new(Shared {
-            routes: Routes::new(http.collect()),
-            lookups: Lookups::new(self.limits.dedup),
-            heads,
-            head: Cell::new(0),
-            readiness: RefCell::new(Readiness {
-                untried: (0..count).collect(),
-                ..Readiness::default()
-            }),
-            items: self.items.clone(),
-            stats: self.stats.clone(),
-            config: self.config,
-            limits: self.limits,
-            chain_id: self.chain_id,
+        let connector = Rc::new(Connector {
             tls: self.tls,
+            message_bytes: self.limits.message_bytes,
+            stall_timeout: Duration::from_millis(self.config.stall_timeout_ms),
+            resync: self.config.resync,
+            routes: routes.clone(),
+            lookups: Rc::new(Lookups::new(self.limits.dedup)),
+            heads,
+            readiness: Readiness::new(count, self.items.clone()),
         });
-        let endpoints: Vec<_> = (0..count)
-            .zip(self.urls)
-            .zip(self.endpoints)
-            .map(|((index, url), stats)| {
-                let reporter = report(url.to_string());
-                Rc::new(Endpoint::new(index, url, stats, reporter, shared.clone()))
+        let endpoint = |((index, url), stats): ((u16, SecretUrl), Arc<EndpointStats>)| {
+            let reporter = Rc::new(report(url.to_string()));
+            Rc::new(Endpoint {
+                index,
+                url,
+                stats,
+                reporter: reporter.clone(),
+                deliver: Deliver {
+                    endpoint: index,
+                    frame_bytes: self.limits.frame_bytes,
+                    items: self.items.clone(),
+                    stats: self.stats.clone(),
+                    reporter,
+                },
+                standing: Standing::new(self.chain_id),
+                seen: Seen::default(),
             })
-            .collect();
-        let (heads_reporter, blocks_reporter) = (report("heads".into()), report("blocks".into()));
-        let mut tasks = JoinSet::new();
-        let (mut announced, background) = (announced, shared.clone());
-        tasks.spawn_local(async move {
-            let mut chain = Chain::default();
-            let follow = async || {
-                heads::follow(
-                    &background,
-                    &mut chain,
-                    &mut announced,
-                    &new_blocks,
-                    &heads_reporter,
-                )
-                .await;
-            };
-            lasting(follow, &heads_reporter).await;
-        });
-        let (mut blocks, background, sources) = (blocks, shared.clone(), endpoints.clone());
-        tasks.spawn_local(async move {
-            let fetch = async || {
-                blocks::fetch(&background, &sources, &mut blocks, &blocks_reporter).await;
-            };
-            lasting(fetch, &blocks_reporter).await;
-        });
-        tasks.spawn_local(code::serve(
-            shared.clone(),
-            self.codes,
-            report("code".into()),
-        ));
-        tasks.spawn_local(fetch::serve(
-            shared.clone(),
-            self.wanted,
-            report("fetch".into()),
-        ));
-        let (items, deliver) = (self.items.clone(), outbox.clone());
-        tasks.spawn_local(async move { deliver.deliver(&items).await });
+        };
+        let urls = (0..count).zip(self.urls).zip(self.endpoints);
+        let endpoints: Vec<_> = urls.map(endpoint).collect();
+
+        let background = Background {
+            routes,
+            items: self.items,
+            stats: self.stats.clone(),
+            announced,
+            codes: self.codes,
+            wanted: self.wanted,
+        };
+        let mut tasks = background.spawn(&endpoints, report, outbox.clone());
         let mut connections = JoinSet::new();
         for endpoint in endpoints {
+            let (connector, config) = (connector.clone(), self.config.clone());
             connections.spawn_local(async move {
-                let connected = async || reconnect::keep_connected(endpoint.clone()).await;
+                let connected = async || {
+                    connector
+                        .keep_connected(&endpoint, Backoff::of(&config))
+                        .await
+                };
                 lasting(connected, &endpoint.reporter).await;
             });
         }

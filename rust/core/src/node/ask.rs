@@ -1,41 +1,35 @@
 //! Questions about the chain's state, on a thread and connections of their own: large answers must not hold up what is
 //! announced.
 
+use super::backoff::Backoff;
 use super::guard::guarded;
+use super::http::HttpNode;
+use super::line::{Line, MAX_NESTING};
+use super::message::RpcError;
 use super::redact::SecretUrl;
 use super::report::{Outbox, Reporter};
-use super::routes::{HttpNode, Routes, no_answer};
-use super::rpc::{RpcError, TIMEOUT, WsRpc};
-use super::transport;
-use super::transport::{Arrival, Socket};
-use crate::config::Limits;
+use super::routes::{Routes, no_answer};
+use super::standing::Standing;
+use super::{aside, transport};
+use crate::config::{Limits, LiveConfig};
 use crate::error::{Error, Result};
-use crate::evidence::AnomalyKind;
 use crate::inbox::queue::ItemSender;
 use crate::stats::Stats;
 use crate::thread::give_way;
-use crate::wire::json;
-use crate::wire::json::{Envelope, nests_within};
 use bytes::Bytes;
-use futures_util::{SinkExt, StreamExt};
 use rustls::ClientConfig;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::LocalSet;
-use tokio_tungstenite::tungstenite::Message;
 
 /// Questions that wait.
 const WAITING: usize = 1_024;
 /// Questions under way.
 const CONCURRENT: usize = 32;
-/// Traces nest two levels a call.
-const MAX_NESTING: usize = 1_024;
 /// The parser goes as deep as the answer.
 const STACK: usize = 16 << 20;
-/// Between two attempts to connect.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// A raw result, or why there is none.
 pub type Asked = std::result::Result<Bytes, RpcError>;
@@ -55,28 +49,28 @@ pub struct Asker {
 }
 
 impl Asker {
-    /// Over the RPC URLs; where there are none, over WebSocket connections of its own. What the nodes fail to do is told
-    /// through `items`.
+    /// Over the RPC URLs of `live`; where there are none, over WebSocket connections of its own. What the nodes fail to do
+    /// is told through `items`.
     ///
     /// # Errors
     /// [`Error::Config`]: a URL cannot be used, or no thread can be had.
     pub fn start(
-        websocket_urls: &[String],
-        rpc_urls: &[String],
+        live: &LiveConfig,
         chain_id: u64,
         limits: &Limits,
         stats: Arc<Stats>,
         items: ItemSender,
     ) -> Result<Self> {
         let tls = transport::tls_config().map_err(Error::Config)?;
-        let http = super::parse_urls("rpc_urls", rpc_urls, &["http", "https"])?;
+        let http = super::parse_urls("rpc_urls", &live.rpc_urls, &["http", "https"])?;
         let sockets = match http.is_empty() {
-            true => super::parse_urls("websocket_urls", websocket_urls, &["ws", "wss"])?,
+            true => super::parse_urls("websocket_urls", &live.websocket_urls, &["ws", "wss"])?,
             false => Vec::new(),
         };
         let (questions, asked) = mpsc::channel(WAITING);
-        let start = Start {
+        let asking = Asking {
             client: super::http_client(&tls)?,
+            live: live.clone(),
             http,
             sockets,
             chain_id,
@@ -88,7 +82,7 @@ impl Asker {
         std::thread::Builder::new()
             .name("mempool-ids-ask".into())
             .stack_size(STACK)
-            .spawn(move || start.run(asked))
+            .spawn(move || asking.run(asked))
             .map_err(|error| Error::Config(format!("no thread to ask the nodes: {error}")))?;
         Ok(Self { questions })
     }
@@ -135,8 +129,10 @@ impl Asker {
     }
 }
 
-struct Start {
+/// What the thread needs.
+struct Asking {
     client: reqwest::Client,
+    live: LiveConfig,
     http: Vec<SecretUrl>,
     sockets: Vec<SecretUrl>,
     chain_id: u64,
@@ -146,12 +142,13 @@ struct Start {
     items: ItemSender,
 }
 
-impl Start {
+impl Asking {
     fn run(self, asked: mpsc::Receiver<Question>) {
         give_way();
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
-            .max_blocking_threads(4)
+            .max_blocking_threads(aside::THREADS)
+            .thread_stack_size(STACK)
             .build();
         // Out of file handles: whoever asks learns that nobody answers.
         let Ok(runtime) = runtime else { return };
@@ -169,21 +166,23 @@ impl Start {
             HttpNode::new(url, client, self.chain_id, bytes, MAX_NESTING, reporter)
         });
         let routes = Rc::new(Routes::new(nodes.collect()));
-        let mut sockets = tokio::task::JoinSet::new();
+        let mut tasks = tokio::task::JoinSet::new();
         for (index, url) in (0..).zip(self.sockets) {
-            let socket = StateSocket {
+            let line = Line {
                 index,
                 reporter: report(url.to_string()),
                 url,
-                chain_id: self.chain_id,
-                message_bytes: self.message_bytes,
                 tls: self.tls.clone(),
+                message_bytes: self.message_bytes,
+                stall_timeout: Duration::from_millis(self.live.stall_timeout_ms),
+                standing: Standing::new(self.chain_id),
                 routes: routes.clone(),
             };
-            sockets.spawn_local(async move { socket.keep_connected().await });
+            let backoff = Backoff::of(&self.live);
+            tasks.spawn_local(async move { line.keep_connected(backoff).await });
         }
         let (items, told) = (self.items, outbox.clone());
-        sockets.spawn_local(async move { told.deliver(&items).await });
+        tasks.spawn_local(async move { told.deliver(&items).await });
         let reporter = Rc::new(report("state".into()));
         let room = Arc::new(Semaphore::new(CONCURRENT));
         while let Ok(permit) = room.clone().acquire_owned().await
@@ -201,86 +200,4 @@ impl Start {
 async fn answer(routes: &Routes, question: Question) {
     let asked = routes.ask_by(question.deadline, question.method, &question.params);
     (question.reply)(asked.await.map(|answer| answer.raw));
-}
-
-/// A WebSocket connection that nothing is subscribed on.
-struct StateSocket {
-    index: u16,
-    url: SecretUrl,
-    chain_id: u64,
-    message_bytes: usize,
-    tls: Arc<ClientConfig>,
-    routes: Rc<Routes>,
-    reporter: Reporter,
-}
-
-impl StateSocket {
-    async fn keep_connected(&self) {
-        loop {
-            let connected =
-                transport::connect(&self.url, self.tls.clone(), self.message_bytes).await;
-            let ended = match connected {
-                Ok(socket) => self.converse(socket).await,
-                Err(reason) => reason,
-            };
-            let said = format!("no state: {ended}");
-            self.reporter
-                .report(AnomalyKind::NodeError, &self.url.scrub(&said));
-            tokio::time::sleep(PAUSE).await;
-        }
-    }
-
-    /// Until the connection is lost; answers why.
-    async fn converse(&self, socket: Socket) -> String {
-        let (rpc, mut outgoing) = WsRpc::new();
-        let rpc = Rc::new(rpc);
-        let (mut sink, mut stream) = socket.split();
-        let exchange = async {
-            loop {
-                tokio::select! {
-                    Some(text) = outgoing.recv() => {
-                        if let Err(error) = sink.send(Message::text(text)).await {
-                            return error.to_string();
-                        }
-                    }
-                    message = stream.next() => match message {
-                        Some(Ok(Message::Text(text))) => settle(&rpc, text.into()),
-                        // The library answers pings.
-                        Some(Ok(_)) => {}
-                        Some(Err(error)) => return error.to_string(),
-                        None => return "the connection was closed".into(),
-                    }
-                }
-            }
-        };
-        let introduce = async {
-            let answer = rpc.call("eth_chainId", "[]", TIMEOUT).await;
-            let id = answer.map(|answer| json::string(answer.text()).and_then(json::quantity));
-            match id {
-                Ok(Some(id)) if id == self.chain_id => {
-                    self.routes.add(self.index, rpc.clone());
-                    std::future::pending().await
-                }
-                Ok(_) => "it serves another chain".to_owned(),
-                Err(error) => error.to_string(),
-            }
-        };
-        let ended = tokio::select! {
-            ended = exchange => ended,
-            ended = introduce => ended,
-        };
-        self.routes.remove(self.index);
-        rpc.close();
-        ended
-    }
-}
-
-/// Brings an answer to who asked; what is no answer is left.
-fn settle(rpc: &WsRpc, bytes: Bytes) {
-    if let Ok(text) = std::str::from_utf8(&bytes)
-        && nests_within(&bytes, MAX_NESTING)
-        && let Some(envelope) = Envelope::parse(text)
-    {
-        rpc.settle(&bytes, &envelope, Arrival::now()).ok();
-    }
 }

@@ -60,8 +60,9 @@ impl Outbox {
     }
 }
 
+/// When an anomaly of one kind was told, and how many were not since.
 #[derive(Clone, Copy, Default)]
-struct Slot {
+struct Told {
     last: Option<Instant>,
     left_out: u64,
 }
@@ -71,7 +72,7 @@ pub struct Reporter {
     outbox: Rc<Outbox>,
     stats: Arc<Stats>,
     origin: String,
-    slots: [Cell<Slot>; AnomalyKind::ALL.len()],
+    told: [Cell<Told>; AnomalyKind::ALL.len()],
 }
 
 impl Reporter {
@@ -81,24 +82,24 @@ impl Reporter {
             outbox,
             stats,
             origin,
-            slots: Default::default(),
+            told: Default::default(),
         }
     }
 
     /// Counts always, tells at most once a second per kind.
     pub fn report(&self, kind: AnomalyKind, reason: &str) {
-        let slot = &self.slots[kind as usize];
-        let Slot { last, left_out } = slot.get();
+        let told = &self.told[kind as usize];
+        let Told { last, left_out } = told.get();
         let now = Instant::now();
         if last.is_some_and(|last| now.duration_since(last) < INTERVAL) {
             self.stats.anomalies.add(kind);
-            slot.set(Slot {
+            told.set(Told {
                 last,
                 left_out: left_out + 1,
             });
             return;
         }
-        slot.set(Slot {
+        told.set(Told {
             last: Some(now),
             left_out: 0,
         });

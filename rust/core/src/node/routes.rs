@@ -1,16 +1,12 @@
 //! Background questions: over HTTP where the user gave RPC URLs, else over a WebSocket connection that is up.
 
-use super::redact::SecretUrl;
-use super::report::Reporter;
-use super::rpc::{Answer, RpcError, TIMEOUT, WsRpc, refusal, request};
-use super::transport::Arrival;
-use crate::evidence::AnomalyKind;
-use crate::wire::json;
-use crate::wire::json::{Envelope, nests_within};
-use bytes::{Bytes, BytesMut};
+use super::health::Health;
+use super::http::HttpNode;
+use super::message::{Outcome, RpcError, TIMEOUT};
+use super::rpc::WsRpc;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -18,10 +14,6 @@ use tokio::sync::Notify;
 
 /// Nodes asked for one answer at the most.
 const MAX_ROUTES: usize = 4;
-/// A node that did not answer is asked last for this long: each question to it may cost a whole timeout.
-const REST: Duration = Duration::from_secs(30);
-/// Less than this is no time to answer in.
-const SOME_TIME: Duration = Duration::from_millis(100);
 
 pub struct Routes {
     http: Vec<HttpNode>,
@@ -64,12 +56,7 @@ impl Routes {
     ///
     /// # Errors
     /// What the last node said.
-    pub async fn ask(
-        &self,
-        prefer: Option<u16>,
-        method: &str,
-        params: &str,
-    ) -> Result<Answer, RpcError> {
+    pub async fn ask(&self, prefer: Option<u16>, method: &str, params: &str) -> Outcome {
         self.ask_in_turn(prefer, method, params, |_| TIMEOUT).await
     }
 
@@ -78,12 +65,7 @@ impl Routes {
     ///
     /// # Errors
     /// What the last node said.
-    pub async fn ask_by(
-        &self,
-        deadline: Instant,
-        method: &str,
-        params: &str,
-    ) -> Result<Answer, RpcError> {
+    pub async fn ask_by(&self, deadline: Instant, method: &str, params: &str) -> Outcome {
         let share = |left: usize| {
             let time = deadline.saturating_duration_since(Instant::now());
             time / u32::try_from(left).unwrap_or(u32::MAX).max(1)
@@ -100,7 +82,7 @@ impl Routes {
         method: &str,
         params: &str,
         patience: impl Fn(usize) -> Duration,
-    ) -> Result<Answer, RpcError> {
+    ) -> Outcome {
         let mut last = RpcError::Unconnected;
         let connections = self.connections(prefer);
         let mut nodes = self.in_order(&connections).into_iter();
@@ -149,42 +131,6 @@ pub fn no_answer() -> RpcError {
     RpcError::Transport("no answer in time".into())
 }
 
-/// Whether a node answers.
-#[derive(Default)]
-pub struct Health(Cell<Option<Instant>>);
-
-impl Health {
-    fn is_down(&self) -> bool {
-        self.0.get().is_some_and(|at| at.elapsed() < REST)
-    }
-
-    fn watch(&self) -> Watch<'_> {
-        Watch {
-            health: self,
-            since: Instant::now(),
-            answered: None,
-        }
-    }
-}
-
-/// One question to a node. Where nobody waits for the answer any longer, the node is down if it had some time.
-struct Watch<'a> {
-    health: &'a Health,
-    since: Instant,
-    answered: Option<bool>,
-}
-
-impl Drop for Watch<'_> {
-    fn drop(&mut self) {
-        let down = match self.answered {
-            Some(answered) => !answered,
-            None if self.since.elapsed() < SOME_TIME => return,
-            None => true,
-        };
-        self.health.0.set(down.then(Instant::now));
-    }
-}
-
 enum Node<'a> {
     Http(&'a HttpNode),
     Ws(&'a WsRpc),
@@ -199,7 +145,7 @@ impl<'a> Node<'a> {
     }
 
     /// An answer that is not `null`.
-    async fn ask(self, method: &str, params: &str) -> Result<Answer, RpcError> {
+    async fn ask(self, method: &str, params: &str) -> Outcome {
         let mut watch = self.health().watch();
         let answer = match &self {
             Self::Http(node) => node.call(method, params).await,
@@ -208,10 +154,6 @@ impl<'a> Node<'a> {
         watch.answered = Some(matches!(answer, Ok(_) | Err(RpcError::Refused { .. })));
         match (answer, &self) {
             (Ok(answer), _) if answer.is_null() => Err(RpcError::Null),
-            (Err(RpcError::Refused { code, message }), Self::Http(node)) => {
-                let message = node.url.scrub(&message);
-                Err(RpcError::Refused { code, message })
-            }
             // Its words may repeat the URL's key, and the URL is not known here.
             (Err(RpcError::Refused { code, .. }), Self::Ws(_)) => {
                 let message = "an error".into();
@@ -219,123 +161,5 @@ impl<'a> Node<'a> {
             }
             (answer, _) => answer,
         }
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Standing {
-    Unknown,
-    Right,
-    Wrong,
-}
-
-/// One RPC URL. Its chain is checked before its first answer is believed.
-pub struct HttpNode {
-    url: SecretUrl,
-    client: reqwest::Client,
-    chain_id: u64,
-    /// Of one answer.
-    max_bytes: usize,
-    max_nesting: usize,
-    standing: Cell<Standing>,
-    health: Health,
-    reporter: Reporter,
-}
-
-impl HttpNode {
-    pub fn new(
-        url: SecretUrl,
-        client: reqwest::Client,
-        chain_id: u64,
-        max_bytes: usize,
-        max_nesting: usize,
-        reporter: Reporter,
-    ) -> Self {
-        Self {
-            url,
-            client,
-            chain_id,
-            max_bytes,
-            max_nesting,
-            standing: Cell::new(Standing::Unknown),
-            health: Health::default(),
-            reporter,
-        }
-    }
-
-    async fn call(&self, method: &str, params: &str) -> Result<Answer, RpcError> {
-        if self.standing.get() == Standing::Unknown {
-            self.check_chain().await?;
-        }
-        match self.standing.get() {
-            Standing::Wrong => Err(RpcError::Transport(format!(
-                "{} serves another chain",
-                self.url
-            ))),
-            _ => self.post(method, params).await,
-        }
-    }
-
-    async fn check_chain(&self) -> Result<(), RpcError> {
-        let answer = self.post("eth_chainId", "[]").await?;
-        let id = json::string(answer.text()).and_then(json::quantity);
-        let id = id.ok_or_else(|| RpcError::Transport("eth_chainId: not a quantity".into()))?;
-        if id == self.chain_id {
-            self.standing.set(Standing::Right);
-        } else if self.standing.replace(Standing::Wrong) != Standing::Wrong {
-            let reason = format!("serves chain {id}, not {}: not used", self.chain_id);
-            self.reporter.tell(AnomalyKind::WrongChain, reason);
-        }
-        Ok(())
-    }
-
-    async fn post(&self, method: &str, params: &str) -> Result<Answer, RpcError> {
-        let failed = |error: reqwest::Error| {
-            // The cause says more than the error itself ("error sending request"), and neither may show the URL.
-            let error = error.without_url();
-            let cause = std::error::Error::source(&error)
-                .map(ToString::to_string)
-                .unwrap_or_default();
-            RpcError::Transport(self.url.scrub(&format!("{}: {error} {cause}", self.url)))
-        };
-        let request = self
-            .client
-            .post(self.url.expose().clone())
-            .header(reqwest::header::CONTENT_TYPE, "application/json")
-            .body(request(1, method, params));
-        let mut response = request.send().await.map_err(failed)?;
-        let mut body = BytesMut::new();
-        while let Some(chunk) = response.chunk().await.map_err(failed)? {
-            if body.len() + chunk.len() > self.max_bytes {
-                return Err(RpcError::Transport(format!(
-                    "{}: an answer above {} bytes",
-                    self.url, self.max_bytes
-                )));
-            }
-            body.extend_from_slice(&chunk);
-        }
-        let body = body.freeze();
-        answer_of(&body, self.max_nesting).unwrap_or_else(|| {
-            Err(RpcError::Transport(format!(
-                "{}: status {}, no JSON-RPC answer",
-                self.url,
-                response.status().as_u16()
-            )))
-        })
-    }
-}
-
-fn answer_of(body: &Bytes, max_nesting: usize) -> Option<Result<Answer, RpcError>> {
-    let text = std::str::from_utf8(body).ok()?;
-    let envelope = nests_within(body, max_nesting)
-        .then(|| Envelope::parse(text))
-        .flatten()?;
-    match (envelope.result, envelope.error) {
-        (_, Some(error)) if error != "null" => Some(Err(refusal(error))),
-        (Some(result), _) => Some(Ok(Answer {
-            raw: json::share(body, result),
-            arrival: Arrival::now(),
-        })),
-        _ => None,
     }
 }

@@ -1,20 +1,13 @@
-//! JSON-RPC over one WebSocket connection: ids, answers, batches, timeouts.
+//! The questions of one WebSocket connection: ids, batches, timeouts, and each answer to who asked.
 
-use super::redact::printable;
-use super::routes::Health;
-use super::transport::Arrival;
-use crate::wire::json;
-use crate::wire::json::Envelope;
+use super::health::Health;
+use super::message::{Outcome, Reply, ReplyTo, RpcError, TIMEOUT, request};
 use bytes::Bytes;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
-/// How long a node may take to answer.
-pub const TIMEOUT: Duration = Duration::from_secs(10);
-/// The same for a whole pool, which may be tens of megabytes.
-pub const POOL_TIMEOUT: Duration = Duration::from_secs(180);
 /// Messages that wait for the socket.
 const OUTGOING: usize = 256;
 
@@ -25,48 +18,7 @@ pub enum Topic {
     Heads,
 }
 
-/// A result: raw JSON, never `null` unless asked for.
-#[derive(Debug, Clone)]
-pub struct Answer {
-    pub raw: Bytes,
-    pub arrival: Arrival,
-}
-
-impl Answer {
-    pub fn text(&self) -> &str {
-        // Checked when the frame was routed.
-        std::str::from_utf8(&self.raw).unwrap_or_default()
-    }
-
-    pub fn is_null(&self) -> bool {
-        &*self.raw == b"null"
-    }
-}
-
-/// Why there is no result.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RpcError {
-    /// The node's own error: code and message, bounded in length.
-    #[error("refused: {message} ({code})")]
-    Refused { code: i64, message: String },
-    #[error("no answer within {} s", .0.as_secs())]
-    Timeout(Duration),
-    /// The connection ended first.
-    #[error("connection lost")]
-    Lost,
-    /// No node has it.
-    #[error("no node knows it")]
-    Null,
-    /// There is nobody to be asked, yet.
-    #[error("no node is connected")]
-    Unconnected,
-    #[error("{0}")]
-    Transport(String),
-}
-
-type Outcome = Result<Answer, RpcError>;
-
-struct Waiting {
+struct Unanswered {
     reply: oneshot::Sender<Outcome>,
     /// The result is the id of this subscription, to be known before the next frame is routed.
     topic: Option<Topic>,
@@ -76,7 +28,7 @@ struct Waiting {
 /// The asking side of one connection. The connection's loop sends what it puts out and brings back the answers.
 pub struct WsRpc {
     next_id: Cell<u64>,
-    waiting: RefCell<HashMap<u64, Waiting>>,
+    questions: RefCell<HashMap<u64, Unanswered>>,
     out: mpsc::Sender<String>,
     pub health: Health,
 }
@@ -85,15 +37,13 @@ impl WsRpc {
     /// The second value yields the messages to send.
     pub fn new() -> (Self, mpsc::Receiver<String>) {
         let (out, outgoing) = mpsc::channel(OUTGOING);
-        (
-            Self {
-                next_id: Cell::new(1),
-                waiting: RefCell::default(),
-                out,
-                health: Health::default(),
-            },
-            outgoing,
-        )
+        let rpc = Self {
+            next_id: Cell::new(1),
+            questions: RefCell::default(),
+            out,
+            health: Health::default(),
+        };
+        (rpc, outgoing)
     }
 
     /// `params` is the JSON text of the parameter array.
@@ -115,12 +65,8 @@ impl WsRpc {
             .zip(params)
             .map(|((guard, _), p)| request(guard.id, method, p))
             .collect();
-        if self
-            .out
-            .send(format!("[{}]", messages.join(",")))
-            .await
-            .is_err()
-        {
+        let sent = self.out.send(format!("[{}]", messages.join(","))).await;
+        if sent.is_err() {
             return vec![Err(RpcError::Lost); params.len()];
         }
         let deadline = tokio::time::Instant::now() + TIMEOUT;
@@ -162,71 +108,56 @@ impl WsRpc {
         let id = self.next_id.get();
         self.next_id.set(id + 1);
         let (reply, receiver) = oneshot::channel();
-        self.waiting.borrow_mut().insert(
-            id,
-            Waiting {
-                reply,
-                topic,
-                batched,
-            },
-        );
+        let question = Unanswered {
+            reply,
+            topic,
+            batched,
+        };
+        self.questions.borrow_mut().insert(id, question);
         (Guard { rpc: self, id }, receiver)
     }
 
-    /// Brings one answer to who asked. Returns the topic whose subscription it confirms.
+    /// Brings one answer to who asked. Returns the subscription it confirms, by its topic and its name.
     ///
     /// # Errors
-    /// In words, where nobody asked, or it is no answer.
-    pub fn settle(
-        &self,
-        whole: &Bytes,
-        answer: &Envelope<'_>,
-        arrival: Arrival,
-    ) -> Result<Option<Topic>, String> {
-        let outcome = match (answer.result, answer.error) {
-            (_, Some(error)) if error != "null" => Err(refusal(error)),
-            (Some(result), _) => Ok(Answer {
-                raw: json::share(whole, result),
-                arrival,
-            }),
-            _ => return Err("neither result nor error".into()),
+    /// In words, where nobody asked.
+    pub fn settle(&self, reply: Reply) -> Result<Option<(Topic, Bytes)>, String> {
+        let Reply { to, outcome } = reply;
+        let question = match to {
+            ReplyTo::Unnamed => return self.refuse_batches(outcome).map(|()| None),
+            ReplyTo::Question(id) => self.questions.borrow_mut().remove(&id),
+            ReplyTo::Nothing => None,
         };
-        let id = match answer.id {
-            // A batch refused as a whole is answered by one error without an id.
-            None | Some("null") => return self.refuse_batches(outcome),
-            Some(raw) => raw.trim_matches('"').parse::<u64>().ok(),
+        let question = question.ok_or("an answer that nobody waits for")?;
+        let confirmed = match (question.topic, &outcome) {
+            (Some(topic), Ok(name)) => Some((topic, Bytes::copy_from_slice(&name.raw))),
+            _ => None,
         };
-        let waiting = id.and_then(|id| self.waiting.borrow_mut().remove(&id));
-        let Some(waiting) = waiting else {
-            return Err("an answer that nobody waits for".into());
-        };
-        let topic = if outcome.is_ok() { waiting.topic } else { None };
         // Who asked may have stopped waiting in the meantime.
-        waiting.reply.send(outcome).ok();
-        Ok(topic)
+        question.reply.send(outcome).ok();
+        Ok(confirmed)
     }
 
-    fn refuse_batches(&self, outcome: Outcome) -> Result<Option<Topic>, String> {
+    fn refuse_batches(&self, outcome: Outcome) -> Result<(), String> {
         let Err(error) = outcome else {
             return Err("a result without an id".into());
         };
-        let batched: Vec<_> = self
-            .waiting
-            .borrow_mut()
-            .extract_if(|_, waiting| waiting.batched)
+        let mut questions = self.questions.borrow_mut();
+        let batched: Vec<_> = questions
+            .extract_if(|_, question| question.batched)
             .collect();
         if batched.is_empty() {
             return Err(error.to_string());
         }
-        for (_, waiting) in batched {
-            waiting.reply.send(Err(error.clone())).ok();
+        for (_, question) in batched {
+            question.reply.send(Err(error.clone())).ok();
         }
-        Ok(None)
+        Ok(())
     }
 
     /// The connection is gone: whoever waits learns it now.
     pub fn close(&self) {
-        self.waiting.borrow_mut().clear();
+        self.questions.borrow_mut().clear();
     }
 }
 
@@ -238,27 +169,6 @@ struct Guard<'a> {
 
 impl Drop for Guard<'_> {
     fn drop(&mut self) {
-        self.rpc.waiting.borrow_mut().remove(&self.id);
-    }
-}
-
-pub fn request(id: u64, method: &str, params: &str) -> String {
-    format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"{method}","params":{params}}}"#)
-}
-
-/// A JSON-RPC error object, whatever its shape.
-pub fn refusal(raw: &str) -> RpcError {
-    let (mut code, mut message) = (0, String::new());
-    for (name, value) in json::members(raw).map_while(|member| member) {
-        match &*name {
-            "code" => code = value.parse().unwrap_or(0),
-            "message" => message = sonic_rs::from_str(value).unwrap_or_default(),
-            _ => {}
-        }
-    }
-    let message = if message.is_empty() { raw } else { &message };
-    RpcError::Refused {
-        code,
-        message: printable(message, 200),
+        self.rpc.questions.borrow_mut().remove(&self.id);
     }
 }

@@ -1,7 +1,10 @@
 //! One WebSocket connection: TCP, TLS, handshake, and the moment of each read.
 
 use super::redact::SecretUrl;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use futures_util::task::{Context, Poll};
+use percent_encoding::percent_decode_str;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
@@ -161,58 +164,15 @@ fn request(url: &Url) -> Result<Request, String> {
         .into_client_request()
         .map_err(|error| error.to_string())?;
     if !url.username().is_empty() || url.password().is_some() {
-        let mut pair = percent_decode(url.username());
+        let mut pair: Vec<u8> = percent_decode_str(url.username()).collect();
         pair.push(b':');
-        pair.extend(percent_decode(url.password().unwrap_or_default()));
-        let value = format!("Basic {}", base64(&pair));
+        pair.extend(percent_decode_str(url.password().unwrap_or_default()));
+        let value = format!("Basic {}", BASE64.encode(&pair));
         let mut value = HeaderValue::from_str(&value).map_err(|_| unusable())?;
         value.set_sensitive(true);
         request.headers_mut().insert(AUTHORIZATION, value);
     }
     Ok(request)
-}
-
-fn percent_decode(text: &str) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, tail @ ..] = rest {
-        let hex = (*first == b'%')
-            .then(|| tail.get(..2))
-            .flatten()
-            .and_then(|hex| std::str::from_utf8(hex).ok());
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                out.push(byte);
-                rest = &tail[2..];
-            }
-            None => {
-                out.push(*first);
-                rest = tail;
-            }
-        }
-    }
-    out
-}
-
-/// RFC 4648, with padding.
-fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let word = chunk
-            .iter()
-            .fold(0u32, |word, byte| word << 8 | u32::from(*byte))
-            << (8 * (3 - chunk.len()));
-        for i in 0..4 {
-            let sextet = word >> (18 - 6 * i) & 63;
-            out.push(if i <= chunk.len() {
-                char::from(ALPHABET[sextet as usize])
-            } else {
-                '='
-            });
-        }
-    }
-    out
 }
 
 /// TLS on ring, trusting the certificates of `SSL_CERT_FILE` where it is set, else Mozilla's.
@@ -278,7 +238,7 @@ mod tests {
             ("foo", "Zm9v"),
             ("foobar", "Zm9vYmFy"),
         ] {
-            assert_eq!(base64(plain.as_bytes()), coded);
+            assert_eq!(BASE64.encode(plain), coded);
         }
     }
 

@@ -52,8 +52,7 @@ impl Runner {
             source,
         };
         let asker = Asker::start(
-            &live.websocket_urls,
-            &live.rpc_urls,
+            live,
             config.chain_id,
             &config.limits,
             stats.clone(),

@@ -214,14 +214,7 @@ impl Nodes {
         let stats = Arc::new(Stats::default());
         // What goes wrong is told by the answers.
         let (items, _) = queue(&config.limits, stats.clone());
-        let asker = Asker::start(
-            &live.websocket_urls,
-            &live.rpc_urls,
-            config.chain_id,
-            &config.limits,
-            stats,
-            items,
-        )?;
+        let asker = Asker::start(live, config.chain_id, &config.limits, stats, items)?;
         Ok(Self {
             asker,
             chain,

@@ -1,48 +1,13 @@
 //! Slices out of JSON that nobody has looked at yet.
 //!
-//! The parser validates and skips by recursion without a bound, so nothing is given to it before [`nests_within`] has
-//! answered: brackets are cheap to send and a stack is finite.
-
-use alloy_primitives::{Address, B256, Bytes as Code, hex};
-use bytes::Bytes;
-use std::borrow::Cow;
+//! The parser validates and skips by recursion without a bound, so nothing is given to it before the guard of
+//! [`nesting`](super::nesting) has answered.
 
 use crate::chain::{BlockContents, Head, MinedTransaction};
+use alloy_primitives::{Address, B256, Bytes as Code, hex};
+use bytes::Bytes;
 use serde::Deserialize;
-
-/// Deeper than any answer of a node: `txpool_content` with an access list has seven levels.
-pub const MAX_NESTING: usize = 32;
-
-/// Whether no value lies deeper than `max` arrays and objects. Linear, without recursion; strings are jumped over.
-pub fn nests_within(json: &[u8], max: usize) -> bool {
-    let mut depth = 0usize;
-    let mut at = 0;
-    while let Some(byte) = json.get(at) {
-        at += 1;
-        match byte {
-            b'"' => loop {
-                match memchr::memchr2(b'"', b'\\', &json[at..]) {
-                    None => return true,
-                    Some(n) if json[at + n] == b'"' => {
-                        at += n + 1;
-                        break;
-                    }
-                    // An escape and the byte it escapes; past the end where the text is cut off.
-                    Some(n) => at = (at + n + 2).min(json.len()),
-                }
-            },
-            b'{' | b'[' => {
-                depth += 1;
-                if depth > max {
-                    return false;
-                }
-            }
-            b'}' | b']' => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    true
-}
+use std::borrow::Cow;
 
 /// The members of a JSON-RPC message, each as raw JSON.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -156,7 +121,7 @@ struct HeadJson<'a> {
     gas_limit: &'a str,
 }
 
-/// A block header, of `newHeads` or `eth_getBlockBy…`. The text must have passed [`nests_within`].
+/// A block header, of `newHeads` or `eth_getBlockBy…`. The text must have passed the guard of [`nesting`](super::nesting).
 pub fn head(raw: &str, seen_ms: u64) -> Option<Head> {
     let json: HeadJson<'_> = sonic_rs::from_str(raw).ok()?;
     Some(Head {
@@ -193,6 +158,9 @@ fn mined(raw: &str) -> Option<MinedTransaction> {
     })
 }
 
+/// Transactions of one block, at the most: those of a billion gas are fewer.
+const MAX_TRANSACTIONS: usize = 1 << 16;
+
 /// A block with its transaction objects, each raw too, and how many of them could not be read.
 pub struct FullBlock<'a> {
     pub contents: BlockContents,
@@ -200,7 +168,7 @@ pub struct FullBlock<'a> {
     pub unreadable: usize,
 }
 
-/// `eth_getBlockBy…(…, true)`. The text must have passed [`nests_within`].
+/// `eth_getBlockBy…(…, true)`. The text must have passed the guard of [`nesting`](super::nesting).
 pub fn full_block(raw: &str) -> Option<FullBlock<'_>> {
     let (mut number, mut block_hash, mut list) = (None, None, None);
     for member in members(raw) {
@@ -212,7 +180,7 @@ pub fn full_block(raw: &str) -> Option<FullBlock<'_>> {
             _ => {}
         }
     }
-    let objects = elements(list?).collect::<Option<Vec<_>>>()?;
+    let objects = objects(list?)?;
     let transactions: Vec<_> = objects.iter().filter_map(|raw| mined(raw)).collect();
     let unreadable = objects.len() - transactions.len();
     let contents = BlockContents {
@@ -233,7 +201,15 @@ pub fn block_objects(raw: &str) -> Option<Vec<&str>> {
         None => Some(None),
         Some((name, value)) => (name == "transactions").then_some(Some(value)),
     })??;
-    elements(list).collect()
+    objects(list)
+}
+
+/// The elements of a list of transactions, where all of them can be read and it is no longer than any block's.
+fn objects(list: &str) -> Option<Vec<&str>> {
+    let objects: Vec<_> = elements(list)
+        .take(MAX_TRANSACTIONS + 1)
+        .collect::<Option<_>>()?;
+    (objects.len() <= MAX_TRANSACTIONS).then_some(objects)
 }
 
 #[cfg(test)]

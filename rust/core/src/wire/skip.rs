@@ -1,29 +1,22 @@
 //! Passing over values that do not matter, in bounded stack.
 
 use super::key::Key;
+use super::nesting::{Levels, MAX_NESTING};
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use std::fmt;
-
-/// Deepest nesting of a value that is skipped. Access lists, the deepest thing a node sends, need 3.
-const MAX_DEPTH: u8 = 32;
 
 /// Any value, passed over. serde's `IgnoredAny`, `LazyValue`, and a typed request that meets the wrong container all make
 /// sonic-rs recurse once per bracket without a limit, which a frame of brackets turns into a stack overflow. Everything
 /// that reads a node's bytes with sonic-rs must therefore ask for `deserialize_any` and pass over values with this.
 #[derive(Clone, Copy)]
-pub(crate) struct Skip {
-    depth: u8,
-}
+pub(crate) struct Skip(Levels);
 
 impl Skip {
-    pub(crate) const ANY: Skip = Skip { depth: MAX_DEPTH };
+    pub(crate) const ANY: Skip = Skip(Levels::new(MAX_NESTING));
 
     fn inner<E: Error>(self) -> Result<Skip, E> {
-        let depth = self
-            .depth
-            .checked_sub(1)
-            .ok_or_else(|| E::custom("nested too deep"))?;
-        Ok(Skip { depth })
+        let levels = self.0.down();
+        levels.map(Skip).ok_or_else(|| E::custom("nested too deep"))
     }
 }
 

@@ -1,5 +1,6 @@
 use super::*;
-use crate::node::rpc::RpcError;
+use crate::node::message::{RpcError, parse};
+use crate::wire::nesting::MAX_NESTING;
 use std::time::Duration;
 
 const HASH: &str = "0x0101010101010101010101010101010101010101010101010101010101010101";
@@ -18,9 +19,20 @@ fn session() -> (Session, WsRpc) {
     (session, WsRpc::new().0)
 }
 
+/// What becomes of a frame, as a connection brings it.
+fn routed(session: &mut Session, frame: &Bytes, rpc: &WsRpc) -> Routed {
+    match session.recognise(frame) {
+        Some(pending) => Routed::Pending(pending),
+        None => {
+            let arrival = Arrival::now();
+            session.route(parse(frame, arrival, MAX_NESTING), rpc, arrival)
+        }
+    }
+}
+
 fn route(text: &str) -> Routed {
     let (mut session, rpc) = session();
-    session.route(&bytes(text), &rpc, Arrival::now())
+    routed(&mut session, &bytes(text), &rpc)
 }
 
 #[test]
@@ -30,7 +42,11 @@ fn transactions_are_recognised_however_the_node_lays_out_its_frames() {
         r#"{ "jsonrpc" : "2.0", "method" : "eth_subscription", "params" : { "subscription" : "0xa" , "result" : {} } }"#,
         r#"{"params":{"result":{"hash":"0x"},"subscription":"0xa"},"method":"eth_subscription","jsonrpc":"2.0"}"#,
     ] {
-        assert_eq!(route(frame), Routed::Transaction, "{frame}");
+        assert_eq!(
+            route(frame),
+            Routed::Pending(Pending::Transaction),
+            "{frame}"
+        );
     }
 }
 
@@ -38,7 +54,7 @@ fn transactions_are_recognised_however_the_node_lays_out_its_frames() {
 fn only_the_first_bytes_of_a_transaction_are_looked_at() {
     // What follows is the pipeline's to judge: it is JSON's end here that is missing.
     let frame = r#"{"jsonrpc":"2.0","method":"eth_subscription","params":{"subscription":"0xa","result":{"ha"#;
-    assert_eq!(route(frame), Routed::Transaction);
+    assert_eq!(route(frame), Routed::Pending(Pending::Transaction));
 }
 
 #[test]
@@ -50,8 +66,8 @@ fn a_hash_is_a_hash_in_both_layouts() {
     let other = format!(
         r#"{{"method":"eth_subscription","params":{{"result":"{HASH}","subscription":"0xa"}}}}"#
     );
-    assert_eq!(route(&usual), Routed::Hash(hash));
-    assert_eq!(route(&other), Routed::Hash(hash));
+    assert_eq!(route(&usual), Routed::Pending(Pending::Hash(hash)));
+    assert_eq!(route(&other), Routed::Pending(Pending::Hash(hash)));
     assert!(matches!(
         route(&usual.replace(HASH, "0x01")),
         Routed::Malformed(_)
@@ -87,15 +103,15 @@ fn a_subscription_is_known_to_the_very_next_frame() {
     assert!(outgoing.try_recv().unwrap().contains(r#""id":1,"#));
     let next =
         bytes(r#"{"method":"eth_subscription","params":{"subscription":"0xb","result":{}}}"#);
-    assert_eq!(session.route(&next, &rpc, Arrival::now()), Routed::Unknown);
+    assert_eq!(routed(&mut session, &next, &rpc), Routed::Unknown);
     let answer = bytes(r#"{"id":1,"result":"0xb"}"#);
     assert_eq!(
-        session.route(&answer, &rpc, Arrival::now()),
+        routed(&mut session, &answer, &rpc),
         Routed::Answers { subscribed: true }
     );
     assert_eq!(
-        session.route(&next, &rpc, Arrival::now()),
-        Routed::Transaction
+        routed(&mut session, &next, &rpc),
+        Routed::Pending(Pending::Transaction)
     );
 }
 
@@ -135,7 +151,7 @@ fn garbage_is_malformed_and_nothing_else() {
     }
     let (mut session, rpc) = session();
     assert!(matches!(
-        session.route(&Bytes::from_static(b"\xff\xfe"), &rpc, Arrival::now()),
+        routed(&mut session, &Bytes::from_static(b"\xff\xfe"), &rpc),
         Routed::Malformed(_)
     ));
 }
@@ -144,7 +160,7 @@ proptest::proptest! {
     #[test]
     fn any_bytes_have_an_answer(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..600)) {
         let (mut session, rpc) = session();
-        session.route(&Bytes::from(bytes), &rpc, Arrival::now());
+        routed(&mut session, &Bytes::from(bytes), &rpc);
     }
 
     #[test]
@@ -154,7 +170,7 @@ proptest::proptest! {
         frame[at] = byte;
         frame.truncate(cut);
         let (mut session, rpc) = session();
-        session.route(&Bytes::from(frame), &rpc, Arrival::now());
+        routed(&mut session, &Bytes::from(frame), &rpc);
     }
 }
 
@@ -171,14 +187,14 @@ async fn answers_find_who_asked() {
             r#"[{"id":"3","result":null},{"id":1,"result":{"a":1}},{"id":2,"error":{"code":-32000,"message":"no"}}]"#,
         );
         assert_eq!(
-            session.route(&answer, &rpc, Arrival::now()),
+            routed(&mut session, &answer, &rpc),
             Routed::Answers { subscribed: false }
         );
         outgoing.recv().await.unwrap();
         let refused = bytes(
             r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32600,"message":"batches are off"}}"#,
         );
-        session.route(&refused, &rpc, Arrival::now())
+        routed(&mut session, &refused, &rpc)
     };
     let ask = async {
         let answers = rpc.batch("m", &params).await;
@@ -209,6 +225,6 @@ async fn a_question_without_an_answer_is_forgotten() {
         RpcError::Timeout(patience)
     );
     let mut session = Session::new();
-    let late = session.route(&bytes(r#"{"id":1,"result":1}"#), &rpc, Arrival::now());
+    let late = routed(&mut session, &bytes(r#"{"id":1,"result":1}"#), &rpc);
     assert!(matches!(late, Routed::Malformed(_)));
 }

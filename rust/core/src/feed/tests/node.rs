@@ -306,7 +306,12 @@ fn usual(request: &Request) -> Reply {
 /// Connected to one of these nodes at least.
 pub fn asker(nodes: &[&FakeNode], stats: Arc<Stats>, items: ItemSender) -> Asker {
     let urls: Vec<_> = nodes.iter().map(|node| node.url()).collect();
-    let asker = Asker::start(&urls, &[], 1, &Limits::default(), stats, items).expect("starts");
+    asker_of(&config(&urls), stats, items)
+}
+
+/// Connected to one node of the configuration at least.
+pub fn asker_of(live: &LiveConfig, stats: Arc<Stats>, items: ItemSender) -> Asker {
+    let asker = Asker::start(live, 1, &Limits::default(), stats, items).expect("starts");
     let deadline = Instant::now() + Duration::from_secs(20);
     while asker.wait(vec![("eth_chainId", "[]".into())], deadline)[0].is_err() {
         assert!(Instant::now() < deadline, "connects in time");
@@ -428,6 +433,15 @@ impl Rig {
                 item => return Some(item),
             }
         }
+    }
+
+    /// An item that is there now, whatever it is.
+    pub fn take(&self) -> Option<Item> {
+        self.items.try_recv()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
     }
 
     /// Skips to the first item that `pick` takes.

@@ -346,7 +346,7 @@ fn a_transaction_asked_for_by_name_arrives_or_is_told() {
 fn tls_with_a_private_authority() {
     use rustls::pki_types::pem::PemObject;
     use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/source/live/tests/certs");
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/feed/tests/certs");
     let certificates = CertificateDer::pem_file_iter(format!("{folder}/node.pem")).unwrap();
     let key = PrivateKeyDer::from_pem_file(format!("{folder}/node.key")).unwrap();
     let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());

@@ -297,6 +297,42 @@ fn a_full_queue_drops_and_counts_and_stopping_is_prompt() {
 }
 
 #[test]
+fn a_source_has_ended_only_when_nothing_more_comes_of_it() {
+    let node = FakeNode::start(|_| None);
+    let limits = Limits {
+        queue_frames: 4,
+        ..Limits::default()
+    };
+    let mut rig = Rig::with(&config(&[node.url()]), &limits);
+    rig.ready();
+    for n in 0..30 {
+        node.push_transaction(&transaction(n));
+    }
+    let full = Instant::now();
+    while rig.stats.dropped_queue.get() < 1 {
+        assert!(full.elapsed() < Duration::from_secs(20), "nobody reads");
+        std::thread::yield_now();
+    }
+    std::thread::scope(|scope| {
+        // Its last item finds no room.
+        scope.spawn(|| rig.source.stop());
+        let stopped = Instant::now();
+        while !rig.source.has_ended() {
+            assert!(stopped.elapsed() < Duration::from_secs(20), "it ends");
+            std::thread::yield_now();
+        }
+        // What the pipeline takes then is all there ever is: it may leave.
+        while !rig.is_empty() {
+            rig.take();
+        }
+        assert!(
+            matches!(rig.take(), Some(Item::End)),
+            "nobody can send any more"
+        );
+    });
+}
+
+#[test]
 fn nothing_pending_during_a_cut_is_missed() {
     use std::sync::{Arc, Mutex};
     let pool = Arc::new(Mutex::new(Vec::<u64>::new()));

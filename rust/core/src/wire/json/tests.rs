@@ -1,23 +1,5 @@
 use super::*;
-
-#[test]
-fn nesting_is_measured_outside_strings() {
-    assert!(nests_within(br#"{"a":[1,{"b":"[[[[[\"[[[["}]}"#, 3));
-    assert!(!nests_within(br#"{"a":[1,{"b":2}]}"#, 2));
-    assert!(nests_within("[]".repeat(10_000).as_bytes(), 1));
-    for cut in [&b"\"abc"[..], b"\"abc\\", b"{\"a\\", b"", b"]]]]["] {
-        assert!(nests_within(cut, 4));
-    }
-}
-
-#[test]
-fn ten_megabytes_of_brackets_are_refused_at_once() {
-    assert!(!nests_within(&vec![b'['; 10 << 20], MAX_NESTING));
-    assert!(!nests_within(
-        "{\"a\":".repeat(2 << 20).as_bytes(),
-        MAX_NESTING
-    ));
-}
+use crate::wire::nesting::{MAX_NESTING, nests_within};
 
 #[test]
 fn the_deepest_that_passes_is_parsed_without_harm() {
@@ -94,4 +76,14 @@ fn one_unreadable_transaction_does_not_lose_the_block() {
     assert!(block.contents.transactions[0].creates);
     assert_eq!(block_objects(&text).unwrap().len(), 2);
     assert!(full_block(r#"{"hash":"0x","number":"0x1"}"#).is_none());
+}
+
+#[test]
+fn a_list_longer_than_any_blocks_is_no_block() {
+    let block = |transactions: usize| {
+        let list = vec!["1"; transactions].join(",");
+        format!(r#"{{"transactions":[{list}]}}"#)
+    };
+    assert!(block_objects(&block(MAX_TRANSACTIONS)).is_some());
+    assert!(block_objects(&block(MAX_TRANSACTIONS + 1)).is_none());
 }

@@ -1,6 +1,7 @@
-//! Reads the tree that geth's `callTracer` writes: recorded traces and a node's answers have this form.
+//! Reads the tree as geth's `callTracer` writes it: recorded traces and a node's answers have this form.
 
-use super::{CallKind, Frame, FrameLog, Trace};
+use super::nesting::nests_within;
+use crate::evidence::trace::{CallKind, Frame, FrameLog, Trace};
 use alloy_primitives::{Address, B256, Bytes, U64, hex};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -9,7 +10,9 @@ use std::fmt;
 use std::thread;
 
 /// Frames inside each other, at the most: the EVM allows 1,024 below the transaction's own, and a self-destruction.
-pub const MAX_DEPTH: usize = 1_026;
+const MAX_DEPTH: usize = 1_026;
+/// Levels of JSON: two a frame, and its logs.
+const MAX_NESTING: usize = 4 * MAX_DEPTH;
 /// Frames of one trace, at the most. A transaction of 36 million gas makes some 300,000.
 const MAX_FRAMES: usize = 1 << 19;
 /// Nested deeper than this, a trace is read on a thread with a stack for it.
@@ -28,11 +31,11 @@ impl Trace {
     /// # Errors
     /// Where it is no such tree, or beyond what the EVM can produce.
     pub fn from_json(text: &str) -> Result<Self, TraceError> {
-        let nesting = nesting(text);
-        if nesting > 4 * MAX_DEPTH {
-            return Err(TraceError(format!("{nesting} levels of JSON")));
+        if !nests_within(text.as_bytes(), MAX_NESTING) {
+            let said = format!("more than {MAX_NESTING} levels of JSON");
+            return Err(TraceError(said));
         }
-        if nesting <= SHALLOW {
+        if nests_within(text.as_bytes(), SHALLOW) {
             return read(text);
         }
         thread::scope(|scope| {
@@ -45,26 +48,6 @@ impl Trace {
                 .unwrap_or_else(|_| Err(TraceError("its reader panicked".into())))
         })
     }
-}
-
-/// Levels of JSON, by its brackets.
-fn nesting(text: &str) -> usize {
-    let (mut depth, mut deepest) = (0_usize, 0);
-    let (mut quoted, mut escaped) = (false, false);
-    for byte in text.bytes() {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if quoted => escaped = true,
-            b'"' => quoted = !quoted,
-            b'{' | b'[' if !quoted => {
-                depth += 1;
-                deepest = deepest.max(depth);
-            }
-            b'}' | b']' if !quoted => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-    }
-    deepest
 }
 
 fn read(text: &str) -> Result<Trace, TraceError> {

@@ -1,6 +1,6 @@
 //! When a connection counts as lost though nobody closed it.
 
-use crate::node::transport::Arrival;
+use super::transport::Arrival;
 use std::time::{Duration, Instant};
 
 /// An unanswered ping is waited for this long, or for the stall timeout where that is shorter.
