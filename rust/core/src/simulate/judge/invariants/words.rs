@@ -69,3 +69,15 @@ pub(super) fn share(a: U256, b: U256) -> f64 {
     }
     f64::from(a) / f64::from(b)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_native_bears_the_chains_symbol() {
+        let wei = U256::from(12_400_000_000_000_000_000_u64);
+        assert_eq!(amount("BNB", Asset::Native, wei), "12.4 BNB");
+        assert_eq!(amount("ETH", Asset::Native, U256::ZERO), "0 ETH");
+    }
+}
