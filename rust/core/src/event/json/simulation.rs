@@ -26,7 +26,7 @@ pub enum Status<'a> {
         #[schemars(extend("const" = "failed"))]
         status: &'static str,
     },
-    Done(Done<'a>),
+    Done(Box<Done<'a>>),
 }
 
 impl<'a> Status<'a> {
@@ -38,10 +38,10 @@ impl<'a> Status<'a> {
                 reason: &failure.reason,
                 status: "failed",
             },
-            SimulationStatus::Done(done) => Self::Done(Done {
+            SimulationStatus::Done(done) => Self::Done(Box::new(Done {
                 status: Some("done"),
                 ..Done::of(&done.simulation)
-            }),
+            })),
         }
     }
 }
