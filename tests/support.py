@@ -70,6 +70,7 @@ def alert(number: int, **changes: Any) -> dict[str, Any]:
         "score": 0.875,
         "notify": True,
         "tx": {
+            "authenticity": "proven",
             "hash": f"0x{number:064x}",
             "from": SENDER,
             "to": VAULT,

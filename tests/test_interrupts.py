@@ -55,6 +55,10 @@ def test_ctrl_c_ends_a_long_call(call: str) -> None:
         assert child.returncode in (7, -signal.SIGINT)
 
 
+async def _received(sensor: _core.Sensor, count: int) -> None:
+    await eventually(lambda: orjson.loads(sensor.stats())["received"] >= count, 30)
+
+
 async def test_others_run_while_a_sensor_that_is_dropped_waits_for_its_threads(tmp_path: Path) -> None:
     capture = tmp_path / "many.jsonl"
     write_capture(capture, 12_000)
@@ -63,7 +67,7 @@ async def test_others_run_while_a_sensor_that_is_dropped_waits_for_its_threads(t
     sensor = _core.Sensor(orjson.dumps(config).decode())
     sensor.start()
     # Nobody takes events: its queue fills, and all of it is judged when it is dropped.
-    await eventually(lambda: orjson.loads(sensor.stats())["received"] >= 10_000, 30)
+    await _received(sensor, 10_000)
     moments: list[float] = []
     over = threading.Event()
 

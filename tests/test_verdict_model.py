@@ -4,9 +4,9 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from mempool_ids import manifest
 from mempool_ids._core import TraceModel
-from mempool_ids.config import default_model_dir, onnxruntime_library
+from mempool_ids.model import manifest
+from mempool_ids.model.library import onnxruntime_library
 
 WIDTH = len(manifest.TRACE_SCHEMA.names)
 
@@ -14,7 +14,7 @@ WIDTH = len(manifest.TRACE_SCHEMA.names)
 def rows(count: int) -> NDArray[np.float32]:
     """Around the training medians, at all scales, many of them whole numbers; and what is at the ends of float32."""
     rng = np.random.default_rng(20261128)
-    baseline = np.array(manifest.trace_entry(manifest.read(default_model_dir())).baseline, dtype=np.float32)
+    baseline = np.array(manifest.trace_entry(manifest.read(manifest.BUILTIN)).baseline, dtype=np.float32)
     scale = rng.choice([0.1, 1, 3, 30, 1e4], size=(count, 1))
     some = rng.random((count, WIDTH)) < rng.random((count, 1))
     values = np.where(some, baseline + scale * rng.standard_normal((count, WIDTH)), baseline)
@@ -24,9 +24,9 @@ def rows(count: int) -> NDArray[np.float32]:
 
 
 def test_the_core_answers_as_onnx_runtime_bit_by_bit() -> None:
-    session = onnxruntime.InferenceSession(default_model_dir() / "trace.onnx")
+    session = onnxruntime.InferenceSession(manifest.BUILTIN / "trace.onnx")
     # No library of that name: whoever needs ONNX Runtime for it fails.
-    core = TraceModel(str(default_model_dir()), "/absent/libonnxruntime.so")
+    core = TraceModel(str(manifest.BUILTIN), "/absent/libonnxruntime.so")
     for features in np.array_split(rows(200_000), 20):
         expected = session.run(None, {"features": features})[0].reshape(-1)
         answer = np.frombuffer(core.predict(features.tobytes()), np.float32)
@@ -35,7 +35,7 @@ def test_the_core_answers_as_onnx_runtime_bit_by_bit() -> None:
 
 
 def test_a_row_alone_is_answered_as_among_others() -> None:
-    core = TraceModel(str(default_model_dir()), str(onnxruntime_library()))
+    core = TraceModel(str(manifest.BUILTIN), str(onnxruntime_library()))
     features = rows(100)[:100]
     together = np.frombuffer(core.predict(features.tobytes()), np.float32)
     alone = [np.frombuffer(core.predict(row.tobytes()), np.float32)[0] for row in features]

@@ -32,6 +32,7 @@ pub enum FailureKind {
     NotReady,
     /// A replay's capture has no record of it. Told as [`NotReady`](Self::NotReady), which says no more.
     #[serde(rename(serialize = "not_ready"), skip_deserializing)]
+    #[schemars(skip)]
     NotCaptured,
 }
 

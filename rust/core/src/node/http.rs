@@ -45,8 +45,8 @@ impl HttpNode {
         let fit = match self.standing.known() {
             Some(fit) => fit,
             None => {
-                let answered = self.post("eth_chainId", "[]").await;
-                self.standing.check(answered, &self.reporter)
+                let answer = self.post("eth_chainId", "[]").await?;
+                self.standing.check(Ok(answer), &self.reporter)
             }
         };
         match fit {
