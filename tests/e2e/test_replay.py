@@ -17,7 +17,7 @@ from tests.e2e.conftest import CHAIN_ID, Sensors
 from tests.e2e.harness import Event, alerts, parse, read_events, run
 
 VALIDATOR = Draft202012Validator(event_schema())
-_VOLATILE = ("timestamp", "latency_us")
+_VOLATILE = ("timestamp", "latency_us", "watched_ms")
 
 
 def simulated(events: list[Event]) -> list[Event]:
@@ -25,7 +25,7 @@ def simulated(events: list[Event]) -> list[Event]:
 
 
 def essence(events: list[Event]) -> list[dict[str, Any]]:
-    """Alerts without what may differ: when the event was written and how long the stages took."""
+    """Alerts without what may differ: when it was written, how long the stages took and the sensor watched."""
     kept = [{key: value for key, value in event.items() if key not in _VOLATILE} for event in alerts(events)]
     return sorted(kept, key=lambda alert: str(alert["alert_id"]))
 

@@ -1,7 +1,7 @@
 //! Questions to one RPC URL.
 
 use super::health::Health;
-use super::message::{Answer, Message, Outcome, RpcError, read, request};
+use super::message::{Answer, Answered, Message, RpcError, read, request};
 use super::redact::SecretUrl;
 use super::report::Reporter;
 use super::standing::{Standing, Unfit};
@@ -41,7 +41,7 @@ impl HttpNode {
     }
 
     /// `params` is the JSON text of the parameter array.
-    pub async fn call(&self, method: &str, params: &str) -> Outcome {
+    pub async fn call(&self, method: &str, params: &str) -> Answered {
         let fit = match self.standing.known() {
             Some(fit) => fit,
             None => {
@@ -56,7 +56,7 @@ impl HttpNode {
         }
     }
 
-    async fn post(&self, method: &str, params: &str) -> Outcome {
+    async fn post(&self, method: &str, params: &str) -> Answered {
         let request = self
             .client
             .post(self.url.expose().clone())

@@ -72,7 +72,7 @@ pub enum RpcError {
 }
 
 /// What became of one question.
-pub type Outcome = Result<Answer, RpcError>;
+pub type Answered = Result<Answer, RpcError>;
 
 /// `params` is the JSON text of the parameter array.
 pub fn request(id: u64, method: &str, params: &str) -> String {
@@ -92,7 +92,7 @@ pub enum Message {
 #[derive(Debug)]
 pub struct Reply {
     pub to: ReplyTo,
-    pub outcome: Outcome,
+    pub outcome: Answered,
 }
 
 /// Which question an answer is to.

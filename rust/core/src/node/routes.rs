@@ -2,7 +2,7 @@
 
 use super::health::Health;
 use super::http::HttpNode;
-use super::message::{Outcome, RpcError, TIMEOUT};
+use super::message::{Answered, RpcError, TIMEOUT};
 use super::rpc::WsRpc;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
@@ -56,7 +56,7 @@ impl Routes {
     ///
     /// # Errors
     /// What the last node said.
-    pub async fn ask(&self, prefer: Option<u16>, method: &str, params: &str) -> Outcome {
+    pub async fn ask(&self, prefer: Option<u16>, method: &str, params: &str) -> Answered {
         self.ask_in_turn(prefer, method, params, |_| TIMEOUT).await
     }
 
@@ -65,7 +65,7 @@ impl Routes {
     ///
     /// # Errors
     /// What the last node said.
-    pub async fn ask_by(&self, deadline: Instant, method: &str, params: &str) -> Outcome {
+    pub async fn ask_by(&self, deadline: Instant, method: &str, params: &str) -> Answered {
         let share = |left: usize| {
             let time = deadline.saturating_duration_since(Instant::now());
             time / u32::try_from(left).unwrap_or(u32::MAX).max(1)
@@ -82,7 +82,7 @@ impl Routes {
         method: &str,
         params: &str,
         patience: impl Fn(usize) -> Duration,
-    ) -> Outcome {
+    ) -> Answered {
         let mut last = RpcError::Unconnected;
         let connections = self.connections(prefer);
         let mut nodes = self.in_order(&connections).into_iter();
@@ -117,9 +117,9 @@ impl Routes {
             .collect()
     }
 
-    fn in_order<'a>(&'a self, connections: &'a [Rc<WsRpc>]) -> Vec<Node<'a>> {
-        let http = self.http.iter().take(MAX_ROUTES).map(Node::Http);
-        let nodes = http.chain(connections.iter().map(|rpc| Node::Ws(rpc)));
+    fn in_order<'a>(&'a self, connections: &'a [Rc<WsRpc>]) -> Vec<Route<'a>> {
+        let http = self.http.iter().take(MAX_ROUTES).map(Route::Http);
+        let nodes = http.chain(connections.iter().map(|rpc| Route::Ws(rpc)));
         let mut nodes: Vec<_> = nodes.collect();
         nodes.sort_by_key(|node| node.health().is_down());
         nodes
@@ -131,12 +131,12 @@ pub fn no_answer() -> RpcError {
     RpcError::Transport("no answer in time".into())
 }
 
-enum Node<'a> {
+enum Route<'a> {
     Http(&'a HttpNode),
     Ws(&'a WsRpc),
 }
 
-impl<'a> Node<'a> {
+impl<'a> Route<'a> {
     fn health(&self) -> &'a Health {
         match self {
             Self::Http(node) => &node.health,
@@ -145,7 +145,7 @@ impl<'a> Node<'a> {
     }
 
     /// An answer that is not `null`.
-    async fn ask(self, method: &str, params: &str) -> Outcome {
+    async fn ask(self, method: &str, params: &str) -> Answered {
         let mut watch = self.health().watch();
         let answer = match &self {
             Self::Http(node) => node.call(method, params).await,

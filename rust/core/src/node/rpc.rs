@@ -1,7 +1,7 @@
 //! The questions of one WebSocket connection: ids, batches, timeouts, and each answer to who asked.
 
 use super::health::Health;
-use super::message::{Outcome, Reply, ReplyTo, RpcError, TIMEOUT, request};
+use super::message::{Answered, Reply, ReplyTo, RpcError, TIMEOUT, request};
 use bytes::Bytes;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
@@ -19,7 +19,7 @@ pub enum Topic {
 }
 
 struct Unanswered {
-    reply: oneshot::Sender<Outcome>,
+    reply: oneshot::Sender<Answered>,
     /// The result is the id of this subscription, to be known before the next frame is routed.
     topic: Option<Topic>,
     batched: bool,
@@ -47,18 +47,18 @@ impl WsRpc {
     }
 
     /// `params` is the JSON text of the parameter array.
-    pub async fn call(&self, method: &str, params: &str, timeout: Duration) -> Outcome {
+    pub async fn call(&self, method: &str, params: &str, timeout: Duration) -> Answered {
         self.ask(method, params, None, timeout).await
     }
 
-    pub async fn subscribe(&self, topic: Topic, params: &str) -> Outcome {
+    pub async fn subscribe(&self, topic: Topic, params: &str) -> Answered {
         self.ask("eth_subscribe", params, Some(topic), TIMEOUT)
             .await
     }
 
     /// One method for many parameters in one message. Where the node refuses the batch as such, every outcome is
     /// [`RpcError::Refused`].
-    pub async fn batch(&self, method: &str, params: &[String]) -> Vec<Outcome> {
+    pub async fn batch(&self, method: &str, params: &[String]) -> Vec<Answered> {
         let mut asked: Vec<_> = params.iter().map(|_| self.expect(None, true)).collect();
         let messages: Vec<_> = asked
             .iter()
@@ -86,7 +86,7 @@ impl WsRpc {
         params: &str,
         topic: Option<Topic>,
         timeout: Duration,
-    ) -> Outcome {
+    ) -> Answered {
         let (guard, reply) = self.expect(topic, false);
         let asked = async {
             self.out
@@ -104,7 +104,7 @@ impl WsRpc {
         &self,
         topic: Option<Topic>,
         batched: bool,
-    ) -> (Guard<'_>, oneshot::Receiver<Outcome>) {
+    ) -> (Guard<'_>, oneshot::Receiver<Answered>) {
         let id = self.next_id.get();
         self.next_id.set(id + 1);
         let (reply, receiver) = oneshot::channel();
@@ -138,7 +138,7 @@ impl WsRpc {
         Ok(confirmed)
     }
 
-    fn refuse_batches(&self, outcome: Outcome) -> Result<(), String> {
+    fn refuse_batches(&self, outcome: Answered) -> Result<(), String> {
         let Err(error) = outcome else {
             return Err("a result without an id".into());
         };

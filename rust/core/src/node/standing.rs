@@ -1,6 +1,6 @@
 //! The chain that a node serves: nothing it says is believed before that is known to be the right one.
 
-use super::message::Outcome;
+use super::message::Answered;
 use super::report::Reporter;
 use crate::evidence::AnomalyKind;
 use std::cell::Cell;
@@ -42,7 +42,7 @@ impl Standing {
     ///
     /// # Errors
     /// Where it cannot be used.
-    pub fn check(&self, answered: Outcome, reporter: &Reporter) -> Result<(), Unfit> {
+    pub fn check(&self, answered: Answered, reporter: &Reporter) -> Result<(), Unfit> {
         let answer = answered.map_err(|error| Unfit::Now(format!("eth_chainId: {error}")))?;
         let id = answer.quantity();
         let id = id.ok_or_else(|| Unfit::Now("eth_chainId: not a quantity".into()))?;
@@ -71,7 +71,7 @@ mod tests {
     use std::rc::Rc;
     use std::sync::Arc;
 
-    fn answered(raw: &'static str) -> Outcome {
+    fn answered(raw: &'static str) -> Answered {
         Ok(Answer {
             raw: raw.into(),
             arrival: Arrival::now(),

@@ -1,6 +1,6 @@
 //! Triage: what is simulated, and what becomes of it.
 //!
-//! A state machine. What happened goes in ([`Triage::judged`], [`Event`]), what is to be done comes out ([`Action`]); it has
+//! A state machine. What happened goes in ([`Triage::judged`], [`Occurrence`]), what is to be done comes out ([`Action`]); it has
 //! no clock, no thread and no node of its own, so that a replay does what was done live.
 //!
 //! ```text
@@ -48,7 +48,7 @@ const GRACE_MS: u64 = 5_000;
 
 /// What happened.
 #[derive(Debug)]
-pub enum Event<'a> {
+pub enum Occurrence<'a> {
     /// A simulation came to its end.
     Verdict {
         key: Key,
@@ -81,7 +81,7 @@ pub struct Identity {
 /// What is to be done.
 #[derive(Debug)]
 pub enum Action {
-    /// Has it simulated. [`Event::Verdict`] or [`Event::Failed`] follows.
+    /// Has it simulated. [`Occurrence::Verdict`] or [`Occurrence::Failed`] follows.
     Submit(Suspect),
     /// It is an attack.
     Emit(Box<Emission>),
@@ -181,9 +181,9 @@ impl Triage {
     }
 
     /// Milliseconds only grow.
-    pub fn handle(&mut self, event: Event, now_ms: u64, out: &mut Vec<Action>) {
+    pub fn handle(&mut self, event: Occurrence, now_ms: u64, out: &mut Vec<Action>) {
         match event {
-            Event::Verdict {
+            Occurrence::Verdict {
                 key,
                 simulation,
                 took_us,
@@ -196,32 +196,32 @@ impl Triage {
                 }
                 self.look(now_ms, out);
             }
-            Event::Failed { key, failure } => {
+            Occurrence::Failed { key, failure } => {
                 if let Some(suspicion) = self.take_running(&key) {
                     self.fail(suspicion, failure, now_ms, out);
                 }
                 self.look(now_ms, out);
             }
-            Event::State => {
+            Occurrence::State => {
                 self.state += 1;
                 self.looks = AGAIN;
                 self.look(now_ms, out);
             }
-            Event::Mined(transactions) => self.mined(transactions),
-            Event::Recorded(hash) => {
+            Occurrence::Mined(transactions) => self.mined(transactions),
+            Occurrence::Recorded(hash) => {
                 let parked = self.parked(&hash);
                 if let Some(suspicion) = parked.and_then(|key| self.unpark(&key)) {
                     self.submit_again(suspicion, now_ms, out);
                 }
             }
-            Event::Time => {
+            Occurrence::Time => {
                 self.expire(now_ms, out);
                 // A recording says itself what was tried again.
                 if !self.policy.replay {
                     self.retry(now_ms, out);
                 }
             }
-            Event::End => self.expire(u64::MAX, out),
+            Occurrence::End => self.expire(u64::MAX, out),
         }
     }
 

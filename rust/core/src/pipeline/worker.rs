@@ -198,7 +198,7 @@ impl Worker {
             }
         }
         // Nobody simulates any more.
-        self.triage(triage::Event::End);
+        self.triage(triage::Occurrence::End);
         let finished = self.capture.as_mut().map(CaptureWriter::finish);
         self.tell_capture_troubles();
         if let Some(Err(error)) = finished
@@ -229,7 +229,7 @@ impl Worker {
             Item::Block(block) => self.after_batch(|worker| worker.block(&block)),
             Item::Reorg(reorg) => self.after_batch(|worker| worker.reorg(reorg)),
             Item::Simulated(done) => self.after_batch(|worker| worker.simulated(*done)),
-            Item::State => self.after_batch(|worker| worker.triage(triage::Event::State)),
+            Item::State => self.after_batch(|worker| worker.triage(triage::Occurrence::State)),
             Item::Recorded(record) => self.after_batch(|worker| worker.replay(&record)),
             Item::Anomaly(anomaly) => self.output.anomaly(anomaly),
             Item::Broken(broken) => self.output.send(Event::Broken(broken)),
@@ -344,7 +344,7 @@ impl Worker {
     fn block(&mut self, block: &BlockContents) {
         let now_ms = self.clock.unix_ms();
         self.tracker.block(block, now_ms, &mut self.outcomes);
-        self.triage(triage::Event::Mined(&block.transactions));
+        self.triage(triage::Occurrence::Mined(&block.transactions));
         self.report_outcomes();
     }
 
@@ -391,7 +391,7 @@ impl Worker {
             self.stats.reloads.add(1);
         }
         if self.live.is_some() {
-            self.triage(triage::Event::Time);
+            self.triage(triage::Occurrence::Time);
             self.tracker.expire(self.clock.now(), &mut self.outcomes);
             self.report_outcomes();
         }

@@ -62,7 +62,7 @@ impl Rig {
             .judged(&mut slot, probability, score, now_ms, &mut self.out)
     }
 
-    fn handle(&mut self, event: Event) {
+    fn handle(&mut self, event: Occurrence) {
         self.triage.handle(event, self.now_ms, &mut self.out);
     }
 
@@ -71,7 +71,7 @@ impl Rig {
     }
 
     fn verdict_of(&mut self, slot: &Slot, simulation: Simulation, identity: Identity) {
-        self.handle(Event::Verdict {
+        self.handle(Occurrence::Verdict {
             key: slot.key(),
             simulation: Box::new(simulation),
             took_us: 1.0,
@@ -82,12 +82,12 @@ impl Rig {
     fn fails(&mut self, slot: &Slot, kind: FailureKind) {
         let failure = Failure::new(kind, "says why");
         let key = slot.key();
-        self.handle(Event::Failed { key, failure });
+        self.handle(Occurrence::Failed { key, failure });
     }
 
     fn passes(&mut self, ms: u64) {
         self.now_ms += ms;
-        self.handle(Event::Time);
+        self.handle(Occurrence::Time);
     }
 
     /// Who was submitted since this was last asked.
@@ -415,7 +415,7 @@ fn what_the_recording_has_no_simulation_of_waits_for_the_deadline_or_the_end() {
     }
     rig.passes(DEADLINE_MS + GRACE_MS);
     assert!(rig.emitted().is_empty());
-    rig.handle(Event::End);
+    rig.handle(Occurrence::End);
     let emitted = rig.emitted();
     assert_eq!(emitted.len(), 2, "at the end all of them");
     let SimulationStatus::Failed(failure) = &emitted[0].simulation else {
@@ -444,9 +444,9 @@ fn what_was_harmless_is_looked_at_again_until_it_is_mined_in_bounded_numbers() {
     }
     assert_eq!(rig.triage.suspects.len(), MOST);
     let used: Vec<_> = (5..15).map(|n| mined(sender(n), 1)).collect();
-    rig.handle(Event::Mined(&used));
+    rig.handle(Occurrence::Mined(&used));
     assert!(rig.submitted().is_empty(), "the state is the same");
-    rig.handle(Event::State);
+    rig.handle(Occurrence::State);
     let mut looks = Vec::new();
     while let [key] = rig.submitted_keys()[..] {
         let next = &rig.triage.suspects[&key].slot;
@@ -464,7 +464,7 @@ fn a_look_that_is_refused_makes_room_for_the_next() {
     let mut rig = Rig::live();
     rig.kept(touching(1));
     rig.kept(touching(2));
-    rig.handle(Event::State);
+    rig.handle(Occurrence::State);
     assert_eq!(rig.submitted_keys(), [touching(1).key()]);
     rig.fails(&touching(1), FailureKind::Queue);
     assert_eq!(rig.submitted_keys(), [touching(2).key()]);
@@ -476,12 +476,12 @@ fn in_a_replay_what_the_recording_looked_at_again_is_looked_at_again() {
     let hash = B256::repeat_byte(1);
     rig.judged(touching(1), 0.0);
     rig.submitted();
-    rig.handle(Event::Recorded(hash));
+    rig.handle(Occurrence::Recorded(hash));
     assert!(rig.submitted().is_empty(), "it runs");
     assert!(rig.triage.awaits_record(&hash).is_some());
     rig.verdict(&touching(1), harmless());
     assert!(rig.triage.awaits_record(&hash).is_none());
-    rig.handle(Event::Recorded(hash));
+    rig.handle(Occurrence::Recorded(hash));
     assert_eq!(rig.submitted_keys(), [touching(1).key()]);
     assert!(rig.triage.awaits_record(&hash).is_some());
 }
@@ -502,7 +502,7 @@ fn what_had_no_verdict_is_tried_again_soon_and_then_with_each_state() {
     rig.fails(&touching(1), FailureKind::Queue);
     rig.passes(10 * PAUSE_MS);
     assert!(rig.submitted().is_empty());
-    rig.handle(Event::State);
+    rig.handle(Occurrence::State);
     assert_eq!(rig.submitted_keys(), [touching(1).key()]);
 }
 
@@ -512,7 +512,7 @@ fn what_was_put_off_is_forgotten_once_its_nonce_is_used() {
     rig.judged(touching(1), 0.0);
     rig.fails(&touching(1), FailureKind::Queue);
     rig.submitted();
-    rig.handle(Event::Mined(&[mined(SENDER, 1)]));
+    rig.handle(Occurrence::Mined(&[mined(SENDER, 1)]));
     rig.passes(PAUSE_MS);
     assert!(rig.submitted().is_empty() && rig.triage.suspects.is_empty());
 }
@@ -524,10 +524,10 @@ fn in_a_replay_what_had_no_verdict_waits_for_the_next_try_that_was_recorded() {
     rig.judged(touching(1), 0.0);
     rig.fails(&touching(1), FailureKind::Deadline);
     assert!(rig.triage.awaits_record(&hash).is_some(), "waits again");
-    rig.handle(Event::End);
+    rig.handle(Occurrence::End);
     assert!(rig.triage.awaits_record(&hash).is_none());
     rig.submitted();
-    rig.handle(Event::Recorded(hash));
+    rig.handle(Occurrence::Recorded(hash));
     assert_eq!(rig.submitted().len(), 1, "for what comes later");
 }
 
@@ -536,16 +536,19 @@ fn whose_nonce_is_used_while_it_runs_is_not_looked_at_again() {
     for nonce in [1, 7] {
         let mut rig = Rig::live();
         rig.judged(touching(1), 0.0);
-        rig.handle(Event::Mined(&[mined(SENDER, nonce)]));
+        rig.handle(Occurrence::Mined(&[mined(SENDER, nonce)]));
         rig.verdict(&touching(1), harmless());
         rig.submitted();
-        rig.handle(Event::State);
+        rig.handle(Occurrence::State);
         assert!(rig.submitted().is_empty(), "{nonce}");
     }
     let mut rig = Rig::live();
     rig.kept(touching(2));
-    rig.handle(Event::Mined(&[mined(SENDER, 1), mined(Address::ZERO, 9)]));
-    rig.handle(Event::State);
+    rig.handle(Occurrence::Mined(&[
+        mined(SENDER, 1),
+        mined(Address::ZERO, 9),
+    ]));
+    rig.handle(Occurrence::State);
     assert_eq!(rig.submitted().len(), 1, "its turn is to come");
 }
 
@@ -577,7 +580,7 @@ fn one_look_a_state_is_enough_and_none_too_many_where_it_changed_meanwhile() {
     // On its way, and on the state before.
     rig.judged(touching(2), 0.0);
     rig.submitted();
-    rig.handle(Event::State);
+    rig.handle(Occurrence::State);
     assert_eq!(rig.submitted_keys(), [touching(1).key()]);
     rig.verdict(&touching(1), harmless());
     assert!(rig.submitted().is_empty(), "the state is the same");
@@ -702,7 +705,7 @@ fn a_detection_of_the_first_stage_that_proves_harmless_is_exonerated_once() {
     let mut rig = Rig::live();
     rig.judged(touching(1), 0.9);
     rig.verdict(&touching(1), harmless());
-    rig.handle(Event::State);
+    rig.handle(Occurrence::State);
     rig.verdict(&touching(1), harmless());
     assert_eq!(rig.stats().exonerated.get(), 1);
     assert!(rig.emitted().is_empty());
@@ -728,6 +731,6 @@ fn a_clock_that_is_set_forward_fails_no_simulation() {
     WALL_MS.fetch_add(2 * (DEADLINE_MS + GRACE_MS), SeqCst);
     assert_eq!(clock.unix_ms() - before, 2 * (DEADLINE_MS + GRACE_MS));
     rig.now_ms = clock.elapsed_ms();
-    rig.handle(Event::Time);
+    rig.handle(Occurrence::Time);
     assert!(rig.suspicion(&touching(1)).runs());
 }

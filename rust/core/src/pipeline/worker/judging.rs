@@ -108,7 +108,7 @@ impl Worker {
             }
         }
         self.probabilities = probabilities;
-        self.triage(triage::Event::Time);
+        self.triage(triage::Occurrence::Time);
     }
 
     pub(super) fn count_classified(&mut self, slot: usize, probability: f32, score: f32) {

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 impl Worker {
     /// Tells triage what happened, and does what it says.
-    pub(super) fn triage(&mut self, event: triage::Event) {
+    pub(super) fn triage(&mut self, event: triage::Occurrence) {
         let now_ms = self.clock.elapsed_ms();
         if let Some(simulating) = &mut self.simulating {
             simulating.triage.handle(event, now_ms, &mut self.actions);
@@ -36,7 +36,7 @@ impl Worker {
                     };
                     if let Some((key, failure)) = runner.submit(suspect) {
                         record_refusal(self.capture.as_ref(), &key, &failure);
-                        let refused = triage::Event::Failed { key, failure };
+                        let refused = triage::Occurrence::Failed { key, failure };
                         triage.handle(refused, self.clock.elapsed_ms(), &mut self.actions);
                         actions.extend(self.actions.drain(..));
                     }
@@ -56,7 +56,7 @@ impl Worker {
     pub(super) fn simulated(&mut self, done: SimulationResult) {
         let key = (done.hash, done.fingerprint);
         self.triage(match done.result {
-            Ok(simulation) => triage::Event::Verdict {
+            Ok(simulation) => triage::Occurrence::Verdict {
                 key,
                 simulation,
                 took_us: done.took_us,
@@ -65,14 +65,14 @@ impl Worker {
                     signer: done.signer,
                 },
             },
-            Err(failure) => triage::Event::Failed { key, failure },
+            Err(failure) => triage::Occurrence::Failed { key, failure },
         });
     }
 
     /// Does again what a capture recorded; what nobody waits for is left.
     pub(super) fn replay(&mut self, record: &RecordedSimulation) {
         let start = Instant::now();
-        self.triage(triage::Event::Recorded(record.hash));
+        self.triage(triage::Occurrence::Recorded(record.hash));
         let Some(Simulating { triage, runner }) = &mut self.simulating else {
             return;
         };
@@ -81,13 +81,13 @@ impl Worker {
         };
         let key = slot.key();
         let event = match runner.again(record, slot, &before) {
-            Ok((simulation, identity)) => triage::Event::Verdict {
+            Ok((simulation, identity)) => triage::Occurrence::Verdict {
                 key,
                 simulation: Box::new(simulation),
                 took_us: start.elapsed().as_nanos() as f64 / 1000.0,
                 identity,
             },
-            Err(failure) => triage::Event::Failed { key, failure },
+            Err(failure) => triage::Occurrence::Failed { key, failure },
         };
         self.triage(event);
     }

@@ -185,7 +185,7 @@ fn play(policy: Policy, steps: &[Step]) -> Result<(), TestCaseError> {
                         },
                         ..harmless()
                     };
-                    rig.handle(Event::Verdict {
+                    rig.handle(Occurrence::Verdict {
                         key,
                         simulation: Box::new(simulation),
                         took_us: 1.0,
@@ -196,19 +196,19 @@ fn play(policy: Policy, steps: &[Step]) -> Result<(), TestCaseError> {
             Step::Failed { which, kind } => {
                 if let Some(key) = outside.ends(which) {
                     let failure = Failure::new(FailureKind::ALL[kind], "says why");
-                    rig.handle(Event::Failed { key, failure });
+                    rig.handle(Occurrence::Failed { key, failure });
                 }
             }
             Step::Late { n } => {
                 let key = slot(n).key();
                 if !outside.running.contains(&key) {
                     let failure = Failure::new(FailureKind::Budget, "late");
-                    rig.handle(Event::Failed { key, failure });
+                    rig.handle(Occurrence::Failed { key, failure });
                 }
             }
-            Step::State => rig.handle(Event::State),
+            Step::State => rig.handle(Occurrence::State),
             Step::Mined { sender, nonce } => {
-                rig.handle(Event::Mined(&[mined(
+                rig.handle(Occurrence::Mined(&[mined(
                     Address::repeat_byte(sender),
                     nonce.into(),
                 )]));
@@ -221,14 +221,14 @@ fn play(policy: Policy, steps: &[Step]) -> Result<(), TestCaseError> {
                     Phase::Running { due_ms, .. } => due_ms >= now_ms,
                     _ => false,
                 });
-                rig.handle(Event::Time);
+                rig.handle(Occurrence::Time);
             }
         }
         outside.take_in(&mut rig)?;
         check(&rig, &outside)?;
     }
     outside.running.clear();
-    rig.handle(Event::End);
+    rig.handle(Occurrence::End);
     outside.take_in(&mut rig)?;
     prop_assert!(
         rig.triage.suspects.values().all(|one| !one.runs()),
