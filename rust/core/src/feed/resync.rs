@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 
 /// How long a node may take to answer with its whole pool.
 const POOL_TIMEOUT: Duration = Duration::from_secs(180);
-/// Transactions handed over at once; then other tasks get their turn.
+/// Entries handed over at once; then other tasks get their turn.
 const PIECE: usize = 32;
 /// Pieces that wait.
 const AHEAD: usize = 8;
@@ -92,7 +92,17 @@ impl Pieces {
         } else {
             self.piece.strangers += 1;
         }
-        match self.piece.objects.len() + self.piece.strangers {
+        self.flush_full()
+    }
+
+    fn flaw(&mut self) -> Result<(), Abandoned> {
+        self.piece.flaws += 1;
+        self.flush_full()
+    }
+
+    fn flush_full(&mut self) -> Result<(), Abandoned> {
+        let piece = &self.piece;
+        match piece.objects.len() + piece.strangers + piece.flaws {
             PIECE.. => self.flush(),
             _ => Ok(()),
         }
@@ -111,8 +121,7 @@ impl Pieces {
     ) -> Result<(), Abandoned> {
         for member in json::members(object) {
             let Some((name, value)) = member else {
-                self.piece.flaws += 1;
-                break;
+                return self.flaw();
             };
             each(self, name, value)?;
         }
