@@ -90,7 +90,7 @@ def faults(src: Path) -> Iterator[str]:
     unknown = {module[0] for module in texts} - set(ORDER)
     yield from (f"{name}: has no place in ORDER of tools/check_layers.py" for name in sorted(unknown))
     folders: dict[Module, dict[str, set[str]]] = {}
-    for me, target in edges(texts):
+    for me, target in dict.fromkeys(edges(texts)):
         if unknown & {me[0], target[0]}:
             continue
         if ORDER.index(target[0]) > ORDER.index(me[0]):

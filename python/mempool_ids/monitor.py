@@ -85,7 +85,7 @@ class MempoolMonitor:
         self._lost = 0
         self._reconnecting = False
         self._ended = False
-        self._failure: NodeError | None = None
+        self._failure: MempoolIdsError | None = None
 
     def on_transaction(self, callback: Callback) -> Callback:
         """Calls `callback(tx)` for each transaction during `subscribe_pending_transactions`; usable as a decorator.
@@ -141,6 +141,8 @@ class MempoolMonitor:
                         log.info("anomaly: %s", raw.decode())
             if self._receiver is receiver:
                 self._failure = unasked_end(reason)
+        except MempoolIdsError as error:  # for whoever reads: the sensor failed in its own code
+            self._failure = error
         finally:
             if not self._reconnecting:
                 self._ended = True
@@ -171,6 +173,7 @@ class MempoolMonitor:
 
         Raises:
             NodeError: it ended by itself, because no node serves the chain.
+            MempoolIdsError: it failed in its own code.
         """
         while (tx := await self._waiting.get()) is not None:
             yield tx

@@ -72,7 +72,7 @@ Address = Annotated[str, AfterValidator(_address)]
 """Lower-case hexadecimal with 0x."""
 
 
-# A path segment of this many characters may be a key; rust/core/src/source/live/redact.rs has the same.
+# A path segment of this many characters may be a key; rust/core/src/node/redact.rs has the same.
 KEY_LENGTH = 8
 
 

@@ -22,7 +22,8 @@ from mempool_ids.node.jsonrpc import Refused, RpcError, Unanswered, answers, mes
 TIMEOUT_S = 10.0
 # What a block changed is told in one answer.
 MAX_ANSWER_BYTES = 64 << 20
-_JSON = {"Content-Type": "application/json"}
+# Uncompressed: the bound on an answer is one on what is read.
+_JSON = {"Content-Type": "application/json", "Accept-Encoding": "identity"}
 
 # At DEBUG, websockets logs the path it asks for, which may be a key.
 _handshakes = logging.getLogger("mempool_ids.node.websocket")

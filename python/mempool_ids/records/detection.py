@@ -43,6 +43,8 @@ class ThreatDetection:
     signature_score: float
     features: tuple[float, ...]
     latency_us: Mapping[str, float]
+    authenticity: str
+    """Whether the transaction is what its hash says: `proven`, `unproven` or `contradicted` (docs/operating.md)."""
     watched_ms: int
     """Milliseconds that the sensor had been watching when it arrived: what its features remember starts empty."""
     event: Mapping[str, Any]
@@ -69,7 +71,9 @@ class ThreatDetection:
             signature_score=event["signature_score"],
             features=tuple(event["features"]),
             latency_us=event["latency_us"],
-            watched_ms=event["watched_ms"],
+            # Alerts of before lack both.
+            authenticity=event["tx"].get("authenticity", "unproven"),
+            watched_ms=event.get("watched_ms", 0),
             event=event,
         )
 

@@ -47,6 +47,8 @@ def describe(alert: Mapping[str, Any]) -> str:
     simulation = alert["simulation"]
     why = [match["name"] for match in alert["signatures"]]
     why += [f"breaks {broken['name']} of {broken['contract']}" for broken in simulation.get("invariants", ())]
+    if tx.get("authenticity") == "contradicted":
+        why.append("its contents are not what its hash says")
     if simulation["status"] == "failed":
         why.append(f"not simulated: {simulation['reason']}")
     parts = [

@@ -1,8 +1,8 @@
 //! The per-transaction core of mempool-ids.
 //!
 //! Data flows one way: [`feed`] or [`capture`] ► [`inbox`] ► [`decode`] ► [`features`] ► [`signatures`] ► [`classify`] ►
-//! [`simulate`] ► [`evidence`] ► [`event`]. A module imports those above it in this list, never one below; [`pipeline`] alone
-//! knows all stages.
+//! [`simulate`] ► [`event`]; what a detection is made of is [`evidence`]. No stage imports a later one (`ORDER` in
+//! `tools/check_layers.py` is the list that `make lint` goes by), and [`pipeline`] alone knows them all.
 
 #[cfg(test)]
 extern crate self as mempool_ids_core; // As the tests outside call it, which share files with those inside.

@@ -37,7 +37,7 @@ that is one call of an unprotected function looks like any call. The simulation'
 contract loses; this model says how unusual the way there is. It judges only what the simulation shows: an attack
 that hides from simulation, or whose preparation is another transaction, shows nothing. A transaction that fails has
 no features and is benign to it. Its weights are public: who adds harmless calls to an attack makes it look more
-harmless, within the bounds that training/logistic.py sets, and what the invariants say stays."""
+harmless, within the bounds that model/training/logistic.py sets, and what the invariants say stays."""
 
 
 def _ranking(model: dict[str, Any]) -> str:

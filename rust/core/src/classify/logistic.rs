@@ -1,5 +1,5 @@
 //! A logistic regression, evaluated without a session. The ONNX file stays the truth: its graph is read at load, and whatever
-//! is not the regression that training/logistic.py writes is left to ONNX Runtime.
+//! is not the regression that model/training/logistic.py writes is left to ONNX Runtime.
 
 use super::graph::{Graph, Node};
 

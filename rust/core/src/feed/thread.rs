@@ -60,11 +60,8 @@ impl LiveThread {
             // They take large answers apart: what is announced comes first.
             .on_thread_start(give_way)
             .build();
-        let runtime = match runtime {
-            Ok(runtime) => runtime,
-            // Out of file handles: nothing can be read, and the queue ends.
-            Err(_) => return,
-        };
+        // Out of file handles: nothing can be read, and whoever runs this thread says so.
+        let runtime = runtime.unwrap_or_else(|error| panic!("no connections: {error}"));
         let reporter = Reporter::new(outbox.clone(), stats, "live source".into());
         {
             // Dropped before the end is sent, with every task in it.
@@ -155,8 +152,11 @@ impl LiveThread {
         tokio::select! {
             // The pipeline is gone, or a task has failed that nothing fails in.
             Some(ended) = tasks.join_next() => {
-                if let Err(error) = ended {
-                    reporter.tell(AnomalyKind::NodeError, format!("internal error: {error}"));
+                if let Err(error) = ended
+                    && error.is_panic()
+                {
+                    // Nothing works without it: it is the thread's own.
+                    std::panic::resume_unwind(error.into_panic());
                 }
                 return;
             }

@@ -2,7 +2,7 @@
 //! announced.
 
 use super::backoff::Backoff;
-use super::guard::guarded;
+use super::guard::{guarded, lasting};
 use super::http::HttpNode;
 use super::line::{Line, MAX_NESTING};
 use super::message::RpcError;
@@ -13,9 +13,10 @@ use super::standing::Standing;
 use super::{aside, transport};
 use crate::config::{Limits, LiveConfig};
 use crate::error::{Error, Result};
+use crate::inbox::Item;
 use crate::inbox::queue::ItemSender;
 use crate::stats::Stats;
-use crate::thread::give_way;
+use crate::thread::{critical, give_way};
 use bytes::Bytes;
 use rustls::ClientConfig;
 use std::rc::Rc;
@@ -23,6 +24,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::LocalSet;
+
+const THREAD: &str = "mempool-ids-ask";
 
 /// Questions that wait.
 const WAITING: usize = 1_024;
@@ -80,9 +83,15 @@ impl Asker {
             items,
         };
         std::thread::Builder::new()
-            .name("mempool-ids-ask".into())
+            .name(THREAD.into())
             .stack_size(STACK)
-            .spawn(move || asking.run(asked))
+            .spawn(move || {
+                // Whoever has nobody to ask simulates nothing: that is no quiet day.
+                let items = asking.items.clone();
+                if let Err(broken) = critical(THREAD, || asking.run(asked)) {
+                    items.send(Item::Broken(broken)).ok();
+                }
+            })
             .map_err(|error| Error::Config(format!("no thread to ask the nodes: {error}")))?;
         Ok(Self { questions })
     }
@@ -178,8 +187,11 @@ impl Asking {
                 standing: Standing::new(self.chain_id),
                 routes: routes.clone(),
             };
-            let backoff = Backoff::of(&self.live);
-            tasks.spawn_local(async move { line.keep_connected(backoff).await });
+            let live = self.live.clone();
+            tasks.spawn_local(async move {
+                let connected = async || line.keep_connected(Backoff::of(&live)).await;
+                lasting(connected, &line.reporter).await;
+            });
         }
         let (items, told) = (self.items, outbox.clone());
         tasks.spawn_local(async move { told.deliver(&items).await });

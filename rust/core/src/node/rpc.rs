@@ -8,6 +8,8 @@ use std::collections::HashMap;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 
+/// Bytes of a subscription's name, which every frame is compared with.
+const NAME: usize = 128;
 /// Messages that wait for the socket.
 const OUTGOING: usize = 256;
 
@@ -130,6 +132,9 @@ impl WsRpc {
         };
         let question = question.ok_or("an answer that nobody waits for")?;
         let confirmed = match (question.topic, &outcome) {
+            (Some(_), Ok(name)) if name.raw.len() > NAME => {
+                return Err("a subscription whose name has no end".into());
+            }
             (Some(topic), Ok(name)) => Some((topic, Bytes::copy_from_slice(&name.raw))),
             _ => None,
         };

@@ -15,7 +15,7 @@ use std::time::Instant;
 /// Bounds of the transactions that wait for code, over all callees.
 const WAITING: usize = 4_096;
 const WAITING_BYTES: usize = 16 << 20;
-/// AwaitsCode for one callee.
+/// Waiting for one callee.
 const WAITING_PER_CALLEE: usize = 16;
 /// Blocks after which code that may have changed is asked for again.
 const STALE_BLOCKS: u64 = 5;

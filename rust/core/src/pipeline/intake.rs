@@ -10,11 +10,15 @@ use crate::stats::{EndpointStats, Stats};
 use crate::tx::PendingTransaction;
 use crate::wire::{Original, parse_notification, parse_object};
 use alloy_primitives::B256;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
 /// Announcements remembered, to compare the endpoints: of the last seconds where many come.
 const ANNOUNCED: usize = 1 << 14;
+
+/// Lies that wait for the truth, at the most.
+const RECONSIDERED: usize = 256;
 
 /// How a transaction's JSON arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +35,8 @@ pub enum Admission {
     Admitted,
     /// Other contents were announced under its hash. One of the two was made up to hide the other: both are judged.
     Beside(Anomaly),
+    /// Seen before, and what was told then was a lie in what the first stage does not look at.
+    Again,
     /// Seen before.
     Known,
     Refused(Anomaly),
@@ -43,6 +49,9 @@ pub struct Intake {
     endpoints: Vec<Arc<EndpointStats>>,
     /// Of the contents, see [`Dedup::fingerprint`].
     seen: Dedup<u64>,
+    /// Whose contents are a lie: those told next count, too. And all that were, so that each is asked for once.
+    reconsidered: VecDeque<B256>,
+    lies: Dedup<()>,
     /// Who announced first, and when.
     announced: Dedup<(u16, Instant)>,
     stats: Arc<Stats>,
@@ -61,6 +70,8 @@ impl Intake {
             labels,
             endpoints,
             seen: Dedup::new(config.limits.dedup),
+            reconsidered: VecDeque::new(),
+            lies: Dedup::new(ANNOUNCED),
             announced: Dedup::new(ANNOUNCED),
             stats,
         }
@@ -122,11 +133,29 @@ impl Intake {
                 let reason = "announced with different contents under one hash".into();
                 Admission::Beside(anomaly(AnomalyKind::HashMismatch, reason))
             }
+            Some(_) if self.is_reconsidered(&slot.tx.hash) => Admission::Again,
             Some(_) => {
                 self.stats.duplicates.add(1);
                 Admission::Known
             }
         }
+    }
+
+    /// The contents that were told under a hash are a lie: one more copy is let in. Answers whether this is news.
+    pub fn reconsider(&mut self, hash: B256) -> bool {
+        let news = self.lies.insert(hash, ()).is_none();
+        if news {
+            self.reconsidered.push_back(hash);
+        }
+        if self.reconsidered.len() > RECONSIDERED {
+            self.reconsidered.pop_front();
+        }
+        news
+    }
+
+    fn is_reconsidered(&mut self, hash: &B256) -> bool {
+        let position = self.reconsidered.iter().position(|other| other == hash);
+        position.is_some_and(|position| self.reconsidered.remove(position).is_some())
     }
 
     /// An endpoint announced this: who is first?

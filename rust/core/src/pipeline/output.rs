@@ -81,6 +81,12 @@ impl Output {
         }
     }
 
+    /// Why nothing follows is never lost, either.
+    pub fn broken(&mut self, breakdown: Breakdown) {
+        let event = Event::Broken(breakdown);
+        let _ = self.events.send_timeout(event, PATIENCE);
+    }
+
     /// The end is never lost.
     pub fn end(&mut self) {
         let _ = self.events.send_timeout(Event::End, PATIENCE);

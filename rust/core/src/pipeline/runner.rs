@@ -14,7 +14,7 @@ use crate::signatures::RuleSet;
 use crate::simulate::evm::backend::Local;
 use crate::simulate::judge::simulator::{Simulator, Step, Unfinished};
 use crate::simulate::pool::Pool;
-use crate::simulate::pool::suspect::{Earlier, Key, Suspect};
+use crate::simulate::pool::suspect::{Earlier, Key, Suspect, credible};
 use crate::simulate::state::head::HeadState;
 use crate::simulate::state::keeper::{Keeper, Neighbourhood};
 use crate::stats::Stats;
@@ -109,16 +109,33 @@ impl Runner {
         }
     }
 
-    /// Does again what was recorded of a suspect.
-    ///
-    /// # Errors
-    /// Why there was no simulation, or why it cannot be done again.
+    /// Does again what was recorded of a suspect: who it is, and its simulation, or why there was none or it cannot be done
+    /// again.
     pub fn again(
         &mut self,
         record: &RecordedSimulation,
         slot: &Slot,
-        before: &[Earlier],
-    ) -> Result<(Simulation, Identity), Failure> {
+        before: Vec<Earlier>,
+    ) -> (Identity, Result<Simulation, Failure>) {
+        let (authenticity, signer) = match &slot.original {
+            Some(original) => original.prove(&slot.tx),
+            None => (Authenticity::Proven, None),
+        };
+        let identity = Identity {
+            authenticity,
+            signer,
+        };
+        let mut tx = slot.tx.clone();
+        tx.from = signer.unwrap_or(tx.from);
+        (identity, self.execute_again(record, &tx, before))
+    }
+
+    fn execute_again(
+        &mut self,
+        record: &RecordedSimulation,
+        tx: &PendingTransaction,
+        before: Vec<Earlier>,
+    ) -> Result<Simulation, Failure> {
         if let Some(failure) = &record.failure {
             return Err(failure.clone());
         }
@@ -129,22 +146,11 @@ impl Runner {
         let Self::Replay(simulator) = self else {
             return Err(unreadable("recorded, and the sensor is live"));
         };
-        let (authenticity, signer) = match &slot.original {
-            Some(original) => original.prove(&slot.tx),
-            None => (Authenticity::Proven, None),
-        };
-        let mut tx = slot.tx.clone();
-        tx.from = signer.unwrap_or(tx.from);
-        let done = execute(simulator, &tx, before, executed);
-        let identity = Identity {
-            authenticity,
-            signer,
-        };
-        done.map(|simulation| (simulation, identity))
-            .map_err(|error| match error {
-                Unfinished::State(error) => error.into(),
-                Unfinished::Failed(failure) => failure,
-            })
+        let done = execute(simulator, tx, &credible(before), executed);
+        done.map_err(|error| match error {
+            Unfinished::State(error) => error.into(),
+            Unfinished::Failed(failure) => failure,
+        })
     }
 }
 

@@ -57,7 +57,11 @@ pub enum Occurrence<'a> {
         identity: Identity,
     },
     /// A suspect has no simulation.
-    Failed { key: Key, failure: Failure },
+    Failed {
+        key: Key,
+        failure: Failure,
+        identity: Identity,
+    },
     /// The state of another head is there: what is harmless on one need not be so on the next.
     State,
     /// A block has these: their nonces are used.
@@ -85,6 +89,8 @@ pub enum Action {
     Submit(Suspect),
     /// It is an attack.
     Emit(Box<Emission>),
+    /// Asks for its contents once more: those that were told are not what its hash says.
+    AskAgain(B256),
     /// Judges anew who calls what is now known to be created here, and came before its creation.
     JudgeCallers(Address),
 }
@@ -114,6 +120,7 @@ pub struct Triage {
     suspects: HashMap<Key, Suspicion>,
     /// Those that run, by when a result is overdue. Who went on meanwhile leaves its place behind.
     running: VecDeque<(u64, Key)>,
+    running_count: usize,
     /// Found harmless though they touch a monitored contract: what they do may change with the state, until they are mined.
     harmless: Parked,
     /// Without a verdict though they touch a monitored contract, to be tried again when they are due.
@@ -137,6 +144,7 @@ impl Triage {
             policy,
             suspects: HashMap::new(),
             running: VecDeque::new(),
+            running_count: 0,
             harmless: Parked::default(),
             put_off: Parked::default(),
             triaged: Dedup::new(TRIAGED),
@@ -189,15 +197,19 @@ impl Triage {
                 took_us,
                 identity,
             } => {
-                if let Some(mut suspicion) = self.take_running(&key)
-                    && self.identify(&mut suspicion, identity)
-                {
+                let suspicion = self.take_running(&key);
+                if let Some(suspicion) = self.identify(suspicion, identity, now_ms, out) {
                     self.weigh(suspicion, *simulation, took_us, now_ms, out);
                 }
                 self.look(now_ms, out);
             }
-            Occurrence::Failed { key, failure } => {
-                if let Some(suspicion) = self.take_running(&key) {
+            Occurrence::Failed {
+                key,
+                failure,
+                identity,
+            } => {
+                let suspicion = self.take_running(&key);
+                if let Some(suspicion) = self.identify(suspicion, identity, now_ms, out) {
                     self.fail(suspicion, failure, now_ms, out);
                 }
                 self.look(now_ms, out);
@@ -215,13 +227,15 @@ impl Triage {
                 }
             }
             Occurrence::Time => {
-                self.expire(now_ms, out);
+                if self.expire(now_ms, out) {
+                    self.look(now_ms, out);
+                }
                 // A recording says itself what was tried again.
                 if !self.policy.replay {
                     self.retry(now_ms, out);
                 }
             }
-            Occurrence::End => self.expire(u64::MAX, out),
+            Occurrence::End => _ = self.expire(u64::MAX, out),
         }
     }
 
@@ -241,10 +255,11 @@ impl Triage {
         Some((&suspicion.slot, before))
     }
 
-    /// Whether other contents are known to be what this hash stands for.
+    /// Whether other contents are known to be what this hash stands for. Who lies about the sender alone has the same ones.
     pub fn is_refuted(&self, slot: &Slot) -> bool {
         let proven = self.proven.get(&slot.tx.hash);
-        proven.is_some_and(|proven| proven != slot.fingerprint)
+        slot.authenticity != Authenticity::Proven
+            && proven.is_some_and(|proven| proven != slot.fingerprint)
     }
 
     /// Whether its callee is still to be created; then it touches what the creation does.
@@ -262,8 +277,9 @@ impl Triage {
         let Some(reason) = self.policy.reason(slot, score, created) else {
             if slot.tx.to.is_none() {
                 let tx = Arc::new(slot.tx.clone());
+                let (key, original) = (slot.key(), slot.kept_original());
                 self.predecessors
-                    .remember(tx, slot.kept_original(), &slot.contacts);
+                    .remember(key.1, tx, original, &slot.contacts);
             }
             return false;
         };
@@ -283,7 +299,7 @@ impl Triage {
         slot.original = slot.kept_original();
         let (original, contact) = (slot.original.clone(), !slot.contacts.is_empty());
         self.predecessors
-            .remember(tx.clone(), original.clone(), &slot.contacts);
+            .remember(key.1, tx.clone(), original.clone(), &slot.contacts);
         // Where nothing comes before it, nothing is left out.
         suspicion.alone &= !before.is_empty();
         let recorded = match self.policy.replay {
@@ -303,6 +319,7 @@ impl Triage {
         self.put_off.remove(&key);
         self.suspects.insert(key, suspicion);
         self.running.push_back((due_ms, key));
+        self.running_count += 1;
         out.push(Action::Submit(Suspect {
             fingerprint: key.1,
             tx,
@@ -310,7 +327,7 @@ impl Triage {
             before,
             contact,
         }));
-        if self.policy.replay && self.running.len() > RUNNING {
+        if self.policy.replay && self.running_count > RUNNING {
             self.give_way(now_ms, out);
         }
     }
@@ -323,18 +340,39 @@ impl Triage {
     fn take_running(&mut self, key: &Key) -> Option<Suspicion> {
         self.looked_at.take_if(|looked_at| looked_at == key);
         let runs = self.suspects.get(key).is_some_and(Suspicion::runs);
-        runs.then(|| self.suspects.remove(key)).flatten()
+        if !runs {
+            return None;
+        }
+        self.running_count -= 1;
+        self.suspects.remove(key)
     }
 
-    /// Takes in who it is. Answers no where it is a lie: the truth under its hash is known.
-    fn identify(&mut self, suspicion: &mut Suspicion, identity: Identity) -> bool {
+    /// Takes in who it turned out to be. Answers none where that is no longer the question: it is a lie, and the truth under
+    /// its hash is known; or its signer is another one than was told, so that what comes before it is, too.
+    fn identify(
+        &mut self,
+        suspicion: Option<Suspicion>,
+        identity: Identity,
+        now_ms: u64,
+        out: &mut Vec<Action>,
+    ) -> Option<Suspicion> {
+        let mut suspicion = suspicion?;
         let slot = &mut suspicion.slot;
         slot.authenticity = identity.authenticity;
-        slot.tx.from = identity.signer.unwrap_or(slot.tx.from);
-        if identity.authenticity == Authenticity::Proven {
-            self.proven.insert(slot.tx.hash, slot.fingerprint);
+        match identity.authenticity {
+            Authenticity::Proven => _ = self.proven.insert(slot.tx.hash, slot.fingerprint),
+            Authenticity::Contradicted => out.push(Action::AskAgain(slot.tx.hash)),
+            Authenticity::Unproven => {}
         }
-        !self.is_refuted(&suspicion.slot)
+        if self.is_refuted(slot) {
+            return None;
+        }
+        if let Some(signer) = identity.signer.filter(|signer| *signer != slot.tx.from) {
+            slot.tx.from = signer;
+            self.submit_again(suspicion, now_ms, out);
+            return None;
+        }
+        Some(suspicion)
     }
 
     /// What a simulation amounts to.
@@ -352,8 +390,9 @@ impl Triage {
             &mut slot.contacts,
             &self.policy.indices(&simulation.touched),
         );
-        // Executed without what comes before it, this is not how it will be.
+        // Executed without what comes before it, or with other contents than its own, this is not how it will be.
         simulation.complete &= !suspicion.alone;
+        simulation.complete &= slot.authenticity != Authenticity::Contradicted;
         let foreseen = self.foresee(&simulation.created, &slot.contacts);
         out.extend(foreseen.into_iter().map(Action::JudgeCallers));
         let decides = simulation.decides();
@@ -404,8 +443,9 @@ impl Triage {
         }
     }
 
-    /// Those whose result is overdue: in a replay, what the recording has no simulation of.
-    fn expire(&mut self, now_ms: u64, out: &mut Vec<Action>) {
+    /// Those whose result is overdue: in a replay, what the recording has no simulation of. Answers whether there were any.
+    fn expire(&mut self, now_ms: u64, out: &mut Vec<Action>) -> bool {
+        let mut any = false;
         while let Some((due_ms, key)) = self.running.front().copied() {
             let waits = self.suspects.get(&key).is_some_and(|s| s.is_due_at(due_ms));
             if waits && due_ms >= now_ms {
@@ -414,13 +454,15 @@ impl Triage {
             self.running.pop_front();
             if waits {
                 self.end_without_result(&key, now_ms, out);
+                any = true;
             }
         }
+        any
     }
 
     /// Too many wait for what was recorded: the oldest gives way.
     fn give_way(&mut self, now_ms: u64, out: &mut Vec<Action>) {
-        while self.running.len() > RUNNING
+        while self.running_count > RUNNING
             && let Some((due_ms, key)) = self.running.pop_front()
         {
             if self.suspects.get(&key).is_some_and(|s| s.is_due_at(due_ms)) {

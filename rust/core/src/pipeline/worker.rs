@@ -72,7 +72,9 @@ pub struct Worker {
     stats: Arc<Stats>,
     reload: Arc<ArcSwapOption<RuleSet>>,
     published: Arc<Mutex<Published>>,
-    detected: Dedup<()>,
+    /// By what the first detection's contents rested on; and those whose truth followed.
+    detected: Dedup<Authenticity>,
+    corrected: Dedup<()>,
     /// Absent where nothing is simulated.
     simulating: Option<Simulating>,
     tracker: Tracker,
@@ -135,6 +137,7 @@ impl Worker {
             reload,
             published,
             detected: Dedup::new(DETECTED),
+            corrected: Dedup::new(DETECTED),
             tracker: Tracker::new(config.limits.tracked, drop_after_ms, stats.clone()),
             latency: Latency::default(),
             outcomes: Vec::new(),
@@ -210,7 +213,9 @@ impl Worker {
     }
 
     fn take(&mut self, item: Item) {
-        if let (Some(capture), Some(entry)) = (&self.capture, ContextEntry::of(&item)) {
+        if let Some(capture) = &self.capture
+            && let Some(entry) = ContextEntry::of(&item)
+        {
             capture.offer_context(entry);
         }
         match item {
@@ -232,7 +237,7 @@ impl Worker {
             Item::State => self.after_batch(|worker| worker.triage(triage::Occurrence::State)),
             Item::Recorded(record) => self.after_batch(|worker| worker.replay(&record)),
             Item::Anomaly(anomaly) => self.output.anomaly(anomaly),
-            Item::Broken(broken) => self.output.send(Event::Broken(broken)),
+            Item::Broken(broken) => self.output.broken(broken),
             Item::Ready => {
                 self.watch.ready();
                 self.output.send(Event::Ready);
@@ -264,6 +269,7 @@ impl Worker {
         slot.again = false;
         match self.intake.admit(slot, raw) {
             Admission::Admitted => {}
+            Admission::Again => slot.again = true,
             Admission::Beside(anomaly) => self.anomaly(anomaly),
             Admission::Refused(anomaly) => return self.anomaly(anomaly),
             // Who only receives has asked for it by name.

@@ -76,3 +76,19 @@ fn an_event_above_the_bound_passes_alone() {
     }
     assert_eq!((receiver.len(), stats.dropped_events.get()), (1, 1));
 }
+
+#[test]
+fn why_nothing_follows_is_told_though_the_channel_is_full() {
+    let stats = Arc::new(Stats::default());
+    let (mut output, receiver, _) = Output::new(1, false, stats.clone());
+    output.send(Event::Ready);
+    output.send(Event::Ready);
+    assert_eq!(stats.dropped_events.get(), 1, "it is full");
+    let reader = std::thread::spawn(move || receiver.iter().take(2).collect::<Vec<_>>());
+    output.broken(Breakdown {
+        thread: "a source",
+        reason: "has a hole".into(),
+    });
+    let told = reader.join().unwrap();
+    assert!(matches!(told[..], [Event::Ready, Event::Broken(_)]));
+}

@@ -44,13 +44,16 @@ impl Predecessors {
     /// `contacts`: the monitored contracts that it touches, or that its init code names, as indices.
     pub fn remember(
         &mut self,
+        fingerprint: u64,
         tx: Arc<PendingTransaction>,
         original: Option<Original>,
         contacts: &[u16],
     ) {
         let sender = tx.from;
         let queue = self.by_sender.entry(sender).or_default();
-        if queue.iter().any(|earlier| earlier.tx.hash == tx.hash) {
+        // Other contents under its hash may be the true ones.
+        let key = (tx.hash, fingerprint);
+        if queue.iter().any(|earlier| earlier.key() == key) {
             return;
         }
         if tx.to.is_none() {
@@ -63,7 +66,11 @@ impl Predecessors {
             });
             unite(&mut creation.contacts, contacts);
         }
-        let earlier = Earlier { tx, original };
+        let earlier = Earlier {
+            fingerprint,
+            tx,
+            original,
+        };
         self.bytes += bytes(&earlier);
         queue.push_back(earlier);
         self.order.push_back(sender);
@@ -105,17 +112,16 @@ impl Predecessors {
         contacts.map(Vec::as_slice)
     }
 
-    /// The creation of its callee by somebody else, then those of the same sender that come before `tx`, by nonce.
+    /// The creation of its callee by somebody else, then those of the same sender that come before `tx`, by nonce. Of those of
+    /// one nonce the newest comes first: it replaces the others, unless it is a lie.
     pub fn before(&self, tx: &PendingTransaction) -> Vec<Earlier> {
         let all = self.by_sender.get(&tx.from).into_iter().flatten();
         let mut before: Vec<_> = all
             .filter(|earlier| earlier.tx.nonce < tx.nonce)
             .cloned()
             .collect();
-        // Of those of one nonce the newest: it replaces the others.
         before.reverse();
         before.sort_by_key(|earlier| earlier.tx.nonce);
-        before.dedup_by_key(|earlier| earlier.tx.nonce);
         let creation = tx.to.as_ref().and_then(|callee| self.created.get(callee));
         let creation = creation.filter(|creation| creation.sender != tx.from);
         if let Some(creation) = creation.and_then(|creation| self.creation(creation)) {
@@ -184,8 +190,8 @@ mod tests {
     #[test]
     fn what_a_sender_will_have_created_is_known_until_it_is_forgotten() {
         let mut all = Predecessors::default();
-        all.remember(creation(1, 7), None, &[0]);
-        all.remember(creation(1, 7), None, &[0]);
+        all.remember(0, creation(1, 7), None, &[0]);
+        all.remember(0, creation(1, 7), None, &[0]);
         let created = Address::repeat_byte(1).create(7);
         assert_eq!(all.creates(&created), Some(&[0][..]));
         let nonces = |nonce| -> Vec<_> {
@@ -198,10 +204,10 @@ mod tests {
     #[test]
     fn of_two_creations_with_one_nonce_either_may_come_true() {
         let mut all = Predecessors::default();
-        all.remember(creation(1, 7), None, &[0]);
+        all.remember(0, creation(1, 7), None, &[0]);
         let mut other = PendingTransaction::clone(&creation(1, 7));
         other.hash = B256::repeat_byte(9);
-        all.remember(Arc::new(other), None, &[]);
+        all.remember(0, Arc::new(other), None, &[]);
         let created = Address::repeat_byte(1).create(7);
         assert_eq!(all.creates(&created), Some(&[0][..]));
         all.forget(&Address::repeat_byte(1));
@@ -217,11 +223,11 @@ mod tests {
     #[test]
     fn others_do_not_push_a_creation_out() {
         let mut all = Predecessors::default();
-        all.remember(creation(1, 0), None, &[0]);
+        all.remember(0, creation(1, 0), None, &[0]);
         for nonce in 1..10 {
             let mut call = PendingTransaction::clone(&creation(1, nonce));
             call.to = Some(Address::ZERO);
-            all.remember(Arc::new(call), None, &[0]);
+            all.remember(0, Arc::new(call), None, &[0]);
         }
         let before = all.before(&creation(1, 10));
         let nonces: Vec<_> = before.iter().map(|earlier| earlier.tx.nonce).collect();
@@ -231,7 +237,7 @@ mod tests {
     #[test]
     fn what_a_creation_touches_when_it_is_simulated_is_known_of_what_it_creates() {
         let mut all = Predecessors::default();
-        all.remember(creation(1, 7), None, &[]);
+        all.remember(0, creation(1, 7), None, &[]);
         let created = Address::repeat_byte(1).create(7);
         all.foresee(created, &[2]);
         assert_eq!(all.creates(&created), Some(&[2][..]));
@@ -255,12 +261,12 @@ mod tests {
     fn memory_is_bounded_for_one_sender_and_for_all() {
         let mut all = Predecessors::default();
         for nonce in 0..100 {
-            all.remember(creation(1, nonce), None, &[]);
+            all.remember(0, creation(1, nonce), None, &[]);
         }
         assert_eq!(all.before(&creation(1, 1_000)).len(), PER_SENDER);
         assert_eq!(all.created.len(), PER_SENDER);
         for n in 0..10_000_u64 {
-            all.remember(creation((n % 250) as u8, n), None, &[]);
+            all.remember(0, creation((n % 250) as u8, n), None, &[]);
         }
         assert!(all.order.len() <= REMEMBERED);
         let held: usize = all.by_sender.values().map(VecDeque::len).sum();

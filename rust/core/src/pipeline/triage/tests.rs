@@ -81,8 +81,11 @@ impl Rig {
 
     fn fails(&mut self, slot: &Slot, kind: FailureKind) {
         let failure = Failure::new(kind, "says why");
-        let key = slot.key();
-        self.handle(Occurrence::Failed { key, failure });
+        self.handle(Occurrence::Failed {
+            key: slot.key(),
+            failure,
+            identity: Identity::default(),
+        });
     }
 
     fn passes(&mut self, ms: u64) {
@@ -289,7 +292,8 @@ fn a_call_of_what_a_pending_creation_will_create_counts_as_its_contact() {
     assert_eq!(rig.judged(call_of(11, attacker), 0.0), Course::Held);
     let call = rig.submitted().remove(0);
     assert!(call.contact, "as if it named it itself");
-    assert_eq!(call.before.len(), 2);
+    let nonces: Vec<_> = call.before.iter().map(|one| one.tx.nonce).collect();
+    assert_eq!(nonces, [1, 2, 2, 2], "all contents of its creation");
     let mut call = call_of(12, attacker);
     call.tx.from = Address::ZERO;
     assert_eq!(rig.judged(call, 0.0), Course::Held);
@@ -347,6 +351,7 @@ fn a_lie_is_dropped_once_the_truth_under_its_hash_is_known() {
         signer: Some(Address::repeat_byte(0x51)),
     };
     rig.verdict_of(&like, harmless(), proven);
+    rig.submitted();
     assert_eq!(
         rig.suspicion(&like).slot.tx.from,
         Address::repeat_byte(0x51)
@@ -359,6 +364,94 @@ fn a_lie_is_dropped_once_the_truth_under_its_hash_is_known() {
     assert!(rig.emitted().is_empty());
     assert!(!rig.triage.suspects.contains_key(&touching(1).key()));
     assert!(rig.triage.is_refuted(&touching(1)) && !rig.triage.is_refuted(&like));
+}
+
+const PROVEN: Identity = Identity {
+    authenticity: Authenticity::Proven,
+    signer: None,
+};
+const CONTRADICTED: Identity = Identity {
+    authenticity: Authenticity::Contradicted,
+    signer: None,
+};
+
+#[test]
+fn a_lie_about_the_sender_alone_refutes_nobody_and_is_executed_as_its_signers() {
+    let mut rig = Rig::live();
+    rig.judged(creation(1, vec![]), 0.0);
+    let mut lie = touching(2);
+    lie.tx.from = Address::ZERO;
+    lie.fingerprint = 99;
+    let like = copy(&lie);
+    rig.judged(lie, 0.0);
+    rig.judged(touching(2), 0.0);
+    let told = rig.submitted();
+    assert_eq!((told[0].before.len(), told[1].before.len()), (0, 1));
+    let signed = Identity {
+        signer: Some(SENDER),
+        ..PROVEN
+    };
+    rig.verdict_of(&like, harmless(), signed);
+    let again = rig.submitted().remove(0);
+    assert_eq!((again.key(), again.tx.from), (like.key(), SENDER));
+    assert_eq!(again.before.len(), 1, "what its signer sent before it");
+    rig.verdict_of(&touching(2), attack(), PROVEN);
+    assert_eq!(rig.emitted().len(), 1);
+}
+
+#[test]
+fn a_lie_exonerates_nobody_and_its_truth_is_asked_for() {
+    let mut rig = Rig::live();
+    rig.judged(touching(1), 0.9);
+    rig.submitted();
+    rig.verdict_of(&touching(1), harmless(), CONTRADICTED);
+    let asked =
+        |action: &Action| matches!(action, Action::AskAgain(hash) if *hash == B256::repeat_byte(1));
+    assert!(rig.out.iter().any(asked));
+    assert_eq!(
+        rig.emitted()[0].score,
+        0.9,
+        "the first stage's judgement stands"
+    );
+    assert_eq!(rig.stats().exonerated.get(), 0);
+    // The truth, which the first stage cannot tell from it.
+    let again = Slot {
+        again: true,
+        ..touching(1)
+    };
+    assert_eq!(rig.judged(again, 0.9), Course::Held);
+    rig.verdict_of(&touching(1), attack(), PROVEN);
+    assert!(rig.emitted()[0].score > 0.9);
+}
+
+#[test]
+fn what_comes_before_an_attack_is_remembered_beside_a_lie_about_it() {
+    let mut rig = Rig::live();
+    let mut lie = creation(1, vec![]);
+    lie.fingerprint = 99;
+    rig.judged(lie, 0.0);
+    rig.judged(creation(1, vec![]), 0.0);
+    rig.judged(touching(2), 0.0);
+    let before = rig.submitted().remove(0).before;
+    let fingerprints: Vec<_> = before.iter().map(|earlier| earlier.fingerprint).collect();
+    assert_eq!(
+        fingerprints,
+        [1, 99],
+        "the newest first; the simulator chooses what is true"
+    );
+}
+
+#[test]
+fn who_is_done_takes_no_place_of_those_that_wait() {
+    let mut rig = Rig::replay();
+    rig.judged(touching(1), 0.9);
+    for n in 0..2 * RUNNING as u64 {
+        rig.judged(numbered(n + 1_000, Address::ZERO), 0.0);
+        let like = numbered(n + 1_000, Address::ZERO);
+        rig.verdict(&like, harmless());
+    }
+    assert!(rig.emitted().is_empty());
+    assert!(rig.suspicion(&touching(1)).runs());
 }
 
 #[test]

@@ -107,6 +107,9 @@ impl Worker {
                 self.slots[i] = slot;
             }
         }
+        // They may be parts of messages of megabytes.
+        let batch = self.slots[..batch].iter_mut();
+        batch.for_each(|slot| slot.original = None);
         self.probabilities = probabilities;
         self.triage(triage::Occurrence::Time);
     }
@@ -139,6 +142,11 @@ impl Worker {
         score: f32,
         simulation: SimulationStatus,
     ) {
+        let first = self.detected.get(&slot.tx.hash);
+        // One detection a transaction: the second judgement may find one that the first did not.
+        if first == Some(Authenticity::Proven) {
+            return;
+        }
         if slot.authenticity == Authenticity::Unproven {
             slot.prove();
         }
@@ -146,15 +154,21 @@ impl Worker {
         if simulating.is_some_and(|simulating| simulating.triage.is_refuted(slot)) {
             return;
         }
-        // One detection a transaction: the second judgement may find one that the first did not.
-        if self.detected.insert(slot.tx.hash, ()).is_some() {
+        // But where the first may have been made of a lie, the truth has one of its own.
+        let corrects = first.is_some();
+        let proven = slot.authenticity == Authenticity::Proven;
+        if corrects && (!proven || self.corrected.insert(slot.tx.hash, ()).is_some()) {
             return;
         }
+        self.detected.insert(slot.tx.hash, slot.authenticity);
         let watched_ms = self.watch.until(slot.timings.arrived, slot.tx.seen_ms);
         let detection = self
             .stages
             .detect(slot, probability, score, simulation, watched_ms);
-        if let Some(detection) = detection {
+        if let Some(mut detection) = detection {
+            if corrects {
+                detection.alert_id.push_str("-proven");
+            }
             self.stats.detections.add(1);
             self.output.send(Event::Detection(Box::new(detection)));
         }

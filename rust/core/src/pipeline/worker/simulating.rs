@@ -3,9 +3,10 @@
 use super::{Simulating, Worker};
 use crate::capture::CaptureWriter;
 use crate::capture::context::ContextEntry;
-use crate::evidence::{Failure, RecordedSimulation, SimulationResult};
-use crate::pipeline::triage::{self, Action};
+use crate::evidence::{Failure, RecordedSimulation, Simulation, SimulationResult};
+use crate::pipeline::triage::{self, Action, Identity};
 use crate::simulate::pool::suspect::Key;
+use alloy_primitives::B256;
 use std::collections::VecDeque;
 use std::time::Instant;
 
@@ -26,6 +27,7 @@ impl Worker {
         while let Some(action) = actions.pop_front() {
             match action {
                 Action::JudgeCallers(created) => self.created.push(created),
+                Action::AskAgain(hash) => self.ask_again(hash),
                 Action::Emit(mut emission) => {
                     let (probability, score) = (emission.probability, emission.score);
                     self.detection(&mut emission.slot, probability, score, emission.simulation);
@@ -36,12 +38,25 @@ impl Worker {
                     };
                     if let Some((key, failure)) = runner.submit(suspect) {
                         record_refusal(self.capture.as_ref(), &key, &failure);
-                        let refused = triage::Occurrence::Failed { key, failure };
+                        let refused = triage::Occurrence::Failed {
+                            key,
+                            failure,
+                            identity: Identity::default(),
+                        };
                         triage.handle(refused, self.clock.elapsed_ms(), &mut self.actions);
                         actions.extend(self.actions.drain(..));
                     }
                 }
             }
+        }
+    }
+
+    /// The contents of a hash are a lie: the next ones that are told under it count.
+    fn ask_again(&mut self, hash: B256) {
+        if self.intake.reconsider(hash)
+            && let Some(live) = &self.live
+        {
+            live.fetch(hash);
         }
     }
 
@@ -55,18 +70,11 @@ impl Worker {
 
     pub(super) fn simulated(&mut self, done: SimulationResult) {
         let key = (done.hash, done.fingerprint);
-        self.triage(match done.result {
-            Ok(simulation) => triage::Occurrence::Verdict {
-                key,
-                simulation,
-                took_us: done.took_us,
-                identity: triage::Identity {
-                    authenticity: done.authenticity,
-                    signer: done.signer,
-                },
-            },
-            Err(failure) => triage::Occurrence::Failed { key, failure },
-        });
+        let identity = Identity {
+            authenticity: done.authenticity,
+            signer: done.signer,
+        };
+        self.ended(key, identity, done.result, done.took_us);
     }
 
     /// Does again what a capture recorded; what nobody waits for is left.
@@ -80,16 +88,31 @@ impl Worker {
             return;
         };
         let key = slot.key();
-        let event = match runner.again(record, slot, &before) {
-            Ok((simulation, identity)) => triage::Occurrence::Verdict {
+        let (identity, result) = runner.again(record, slot, before);
+        let took_us = start.elapsed().as_nanos() as f64 / 1000.0;
+        self.ended(key, identity, result.map(Box::new), took_us);
+    }
+
+    fn ended(
+        &mut self,
+        key: Key,
+        identity: Identity,
+        result: Result<Box<Simulation>, Failure>,
+        took_us: f64,
+    ) {
+        self.triage(match result {
+            Ok(simulation) => triage::Occurrence::Verdict {
                 key,
-                simulation: Box::new(simulation),
-                took_us: start.elapsed().as_nanos() as f64 / 1000.0,
+                simulation,
+                took_us,
                 identity,
             },
-            Err(failure) => triage::Occurrence::Failed { key, failure },
-        };
-        self.triage(event);
+            Err(failure) => triage::Occurrence::Failed {
+                key,
+                failure,
+                identity,
+            },
+        });
     }
 }
 

@@ -1,9 +1,14 @@
 use super::*;
+use crate::config::SimulationConfig;
 use crate::config::{DetectionConfig, Limits, Mode, ReplayConfig, SourceConfig};
 use crate::inbox::queue::{ItemSender, queue};
 use crate::pipeline::output::Output;
+use crate::pipeline::triage::{Course, Occurrence, Policy};
+use crate::simulate::judge::simulator::Simulator;
 use crate::tx::PendingTransaction;
 use crossbeam_channel::Receiver;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 fn config() -> SensorConfig {
     SensorConfig {
@@ -95,4 +100,46 @@ fn a_source_that_fails_is_named_and_ends_the_run() {
     let broken = critical("a source", || panic!("has a hole")).unwrap_err();
     pipeline.items.send(Item::Broken(broken)).unwrap();
     assert_eq!(pipeline.fails(), ("a source", "has a hole".to_owned()));
+}
+
+/// What the host's clock says; a test sets it.
+static WALL_MS: AtomicU64 = AtomicU64::new(1_800_000_000_000);
+
+fn wall() -> SystemTime {
+    UNIX_EPOCH + Duration::from_millis(WALL_MS.load(SeqCst))
+}
+
+#[test]
+fn a_host_that_sets_its_clock_forward_fails_no_running_simulation() {
+    let (config, stats) = (config(), Arc::<Stats>::default());
+    let limits = SimulationConfig::default();
+    let chain = Arc::new(ChainSpec::of(1));
+    let simulator = Simulator::new(&[], &limits, chain, None, Arc::default()).unwrap();
+    let triage = Triage::new(Policy::new(&config, &limits, false), stats.clone());
+    let runner = Runner::Replay(Box::new(simulator));
+    let mut pipeline = Pipeline::new();
+    let worker = &mut pipeline.worker;
+    worker.simulating = Some(Simulating { triage, runner });
+    worker.clock = Clock::Live {
+        since: Instant::now(),
+        wall,
+    };
+    let tx = Box::new(PendingTransaction::default());
+    let (hash, at) = (tx.hash, Instant::now());
+    worker.take(Item::Transaction { tx, at });
+    worker.filled = 0;
+    worker.slots[0].contacts = vec![0];
+    let (slot, now_ms) = (&mut worker.slots[0], worker.clock.elapsed_ms());
+    let triage = &mut worker.simulating.as_mut().unwrap().triage;
+    let course = triage.judged(slot, 0.9, 0.9, now_ms, &mut Vec::new());
+    assert_eq!(course, Course::Held);
+    WALL_MS.fetch_add(3_600_000, SeqCst);
+    worker.triage(Occurrence::Time);
+    let triage = &worker.simulating.as_ref().unwrap().triage;
+    // The triage of a live sensor, looked at as a replay does: it waits still.
+    assert!(triage.awaits_record(&hash).is_some());
+    assert!(
+        pipeline.events.try_recv().is_err(),
+        "nobody is told of anything"
+    );
 }

@@ -108,18 +108,6 @@ impl Simulator {
         })
     }
 
-    /// Whether there is anything to monitor.
-    pub fn watches(&self) -> bool {
-        !self.monitored.is_empty()
-    }
-
-    /// Of contracts by name, in the configuration's order.
-    pub fn indices(&self, names: &[Arc<str>]) -> Vec<u16> {
-        let contracts = (0..).zip(&self.contracts);
-        let named = contracts.filter(|(_, contract)| names.contains(&contract.name));
-        named.map(|(index, _)| index).collect()
-    }
-
     pub fn monitors(&self, address: &Address) -> bool {
         self.monitored.contains(address)
     }

@@ -1,7 +1,7 @@
 //! A suspect on its way through the pool.
 
 use super::fetched::Answer;
-use super::suspect::Suspect;
+use super::suspect::{Suspect, credible};
 use crate::evidence::Authenticity;
 use crate::simulate::evm::StateError;
 use crate::simulate::judge::simulator::Step;
@@ -57,6 +57,7 @@ impl Job {
             return Ok(());
         }
         let suspect = &mut self.suspect;
+        suspect.before = credible(std::mem::take(&mut suspect.before));
         if let Some(original) = &suspect.original {
             (self.authenticity, self.signer) = original.prove(&suspect.tx);
         }
@@ -64,14 +65,21 @@ impl Job {
         if let Some(signer) = self.signer.filter(|signer| *signer != suspect.tx.from) {
             Arc::make_mut(&mut suspect.tx).from = signer;
         }
-        let read = |original: Option<Original>| match original {
-            Some(original) => original.extras(),
-            None => Ok(Extras::default()),
+        // A legacy transaction has none, whatever its JSON says.
+        let read = |tx_type: u8, original: Option<Original>| match original {
+            Some(original) if tx_type > 0 => original.extras(),
+            _ => Ok(Extras::default()),
         };
-        let originals = suspect.before.iter_mut();
-        let originals = originals.map(|earlier| earlier.original.take());
-        let originals = originals.chain([suspect.original.take()]);
-        self.extras = Some(originals.map(read).collect::<Result<_, _>>()?);
+        let earlier = suspect.before.iter_mut();
+        let earlier = earlier.map(|one| (one.tx.tx_type, one.original.take()));
+        let own = (suspect.tx.tx_type, suspect.original.take());
+        let all = earlier
+            .chain([own])
+            .map(|(tx_type, json)| read(tx_type, json));
+        self.extras = Some(all.collect::<Result<_, _>>().inspect_err(|_| {
+            // What is no transaction at all is not what any hash says.
+            self.authenticity = Authenticity::Contradicted;
+        })?);
         Ok(())
     }
 

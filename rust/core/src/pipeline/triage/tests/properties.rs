@@ -66,6 +66,20 @@ fn transaction(n: u8, contact: bool, creates: bool, again: bool) -> Slot {
     slot
 }
 
+/// Who it may turn out to be.
+fn identity(which: usize) -> Identity {
+    let authenticity = match which % 3 {
+        0 => Authenticity::Proven,
+        1 => Authenticity::Unproven,
+        _ => Authenticity::Contradicted,
+    };
+    let signer = which.is_multiple_of(6).then(|| Address::repeat_byte(9));
+    Identity {
+        authenticity,
+        signer,
+    }
+}
+
 /// What the outside knows: who runs, by the actions alone.
 #[derive(Default)]
 struct Outside {
@@ -88,7 +102,7 @@ impl Outside {
                     prop_assert!((0.0..=1.0).contains(&emission.score));
                     self.emitted.insert(key);
                 }
-                Action::JudgeCallers(_) => {}
+                Action::JudgeCallers(_) | Action::AskAgain(_) => {}
             }
         }
         Ok(())
@@ -189,21 +203,31 @@ fn play(policy: Policy, steps: &[Step]) -> Result<(), TestCaseError> {
                         key,
                         simulation: Box::new(simulation),
                         took_us: 1.0,
-                        identity: Identity::default(),
+                        identity: identity(which),
                     });
                 }
             }
             Step::Failed { which, kind } => {
                 if let Some(key) = outside.ends(which) {
                     let failure = Failure::new(FailureKind::ALL[kind], "says why");
-                    rig.handle(Occurrence::Failed { key, failure });
+                    let identity = identity(which);
+                    rig.handle(Occurrence::Failed {
+                        key,
+                        failure,
+                        identity,
+                    });
                 }
             }
             Step::Late { n } => {
                 let key = slot(n).key();
                 if !outside.running.contains(&key) {
                     let failure = Failure::new(FailureKind::Budget, "late");
-                    rig.handle(Occurrence::Failed { key, failure });
+                    let identity = Identity::default();
+                    rig.handle(Occurrence::Failed {
+                        key,
+                        failure,
+                        identity,
+                    });
                 }
             }
             Step::State => rig.handle(Occurrence::State),
