@@ -1,0 +1,36 @@
+"""A capture from before the core's modules were moved: its replay still says the same, byte by byte."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from mempool_ids.cli import main
+
+DEMO = Path(__file__).parent / "data" / "demo"
+
+# When it was written and how long it took; and the keys that were added since.
+_DIFFER = (
+    rb'"timestamp":"[^"]*",?',
+    rb'"latency_us":\{[^}]*\},',
+    rb',"watched_ms":\d+',
+    rb'"authenticity":"\w+",',
+)
+
+
+def essence(lines: bytes) -> bytes:
+    for pattern in _DIFFER:
+        lines = re.sub(pattern, b"", lines)
+    return lines
+
+
+def test_a_capture_of_before_gives_the_bytes_of_before(
+    capfdbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(DEMO)
+    with pytest.raises(SystemExit) as ended:
+        main(["replay", "capture", "-c", "ids.toml"])
+    assert ended.value.code == 0
+    recorded = (DEMO / "alerts.jsonl").read_bytes()
+    assert essence(recorded).count(b'"alert_id"') == 1
+    assert essence(capfdbinary.readouterr().out) == essence(recorded)
