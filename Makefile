@@ -13,6 +13,7 @@ BIN := $(VENV)/bin
 FUZZ_SECONDS ?= 60
 DEMO_ARGS ?=
 BENCH_ARGS ?=
+BASE ?=
 PYTEST_ARGS ?=
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
@@ -29,7 +30,7 @@ WITH_GETH = GETH="$$($(BIN)/python -m tests.geth)" || \
   echo "WARNING: no geth: the tests on geth are skipped" >&2; export GETH;
 
 .PHONY: help setup anvil geth demo test lint format types test-rust test-python locks check-contracts contracts schema lock wheel \
-        check-wheel bench fuzz clean
+        check-wheel bench bench-paired fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | while IFS=$$'\t' read -r name text; do \
@@ -115,6 +116,10 @@ bench: anvil wheel $(PY_EVM) ## measure everything and write benches/REPORT.md a
 	target/bench/bin/python -m pip install --quiet --disable-pip-version-check dist/*.whl
 	$(WITH_GETH) $(WITH_ANVIL) PY_EVM=$(CURDIR)/$(PY_EVM) MEMPOOL_IDS=$(CURDIR)/target/bench/bin/mempool-ids \
 	  $(BIN)/python -m benches.report $(BENCH_ARGS)
+
+bench-paired: $(INSTALLED) ## measure this checkout in turn with another one, BASE=FOLDER, and write benches/PAIRED.md (ten minutes)
+	@test -d "$(BASE)" || { echo "make bench-paired needs BASE=FOLDER, a checkout to compare with" >&2; exit 1; }
+	$(BIN)/python -m benches.paired "$(BASE)"
 
 # In an environment of its own: only the bench needs it.
 $(PY_EVM):

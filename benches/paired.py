@@ -1,0 +1,141 @@
+"""Two checkouts measured in turn, A B A B …, so that a machine that changes its speed meanwhile changes both:
+`python -m benches.paired OTHER_CHECKOUT [--rounds 3]` writes benches/PAIRED.md (`make bench-paired BASE=…`).
+
+The other checkout's benches are built in its own target folder. A ratio is this checkout's median by the other's; what
+the other's rounds differ among themselves is the noise that it must be read with.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benches import cargo
+from benches.report import machine
+
+Figures = dict[str, float]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("other", type=Path, help="a checkout of the commit to compare with")
+    parser.add_argument("--rounds", type=int, default=3)
+    given = parser.parse_args()
+    checkouts = {"before": given.other.resolve(), "now": cargo.ROOT}
+    benches = {name: built(name, root) for name, root in checkouts.items()}
+    measured: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for number in range(given.rounds):
+        for work in (latency, stages):
+            for name, root in checkouts.items():
+                say(f"round {number + 1} of {given.rounds}: {work.__name__}, {name}")
+                for figure, value in work(root, benches[name]).items():
+                    measured[figure][name].append(value)
+    text = markdown(measured, {name: commit(root) for name, root in checkouts.items()}, given.rounds)
+    (cargo.ROOT / "benches" / "PAIRED.md").write_text(text)
+    print(text)
+
+
+def say(text: str) -> None:
+    print(f"[{time.strftime('%X')}] {text}", file=sys.stderr, flush=True)
+
+
+def commit(root: Path) -> str:
+    shown = ["git", "-C", str(root), "log", "-1", "--format=%h"]
+    return subprocess.run(shown, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def built(name: str, root: Path) -> dict[str, str]:
+    """Paths of the benches' programs, as cargo built them last."""
+    say(f"building {name}")
+    programs = {}
+    for bench in ("latency", "stages"):
+        command = ["cargo", "bench", "--locked", "--profile", "release", "-p", "mempool-ids-core"]
+        command += ["--bench", bench, "--no-run", "--message-format", "json"]
+        done = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, check=True, text=True)
+        messages = (json.loads(line) for line in done.stdout.splitlines())
+        programs[bench] = next(
+            message["executable"]
+            for message in messages
+            if message.get("executable") and message["target"]["name"] == bench
+        )
+    return programs
+
+
+def run(root: Path, program: str, *arguments: str, folder: str) -> None:
+    subprocess.run(
+        [program, *arguments],
+        cwd=root / "rust" / "core",
+        env={**cargo.environment(), "CARGO_TARGET_DIR": folder, "CRITERION_HOME": folder},
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def latency(root: Path, programs: dict[str, str]) -> Figures:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "latency.json"
+        run(root, programs["latency"], "--quick", "--json", str(path), folder=folder)
+        figures: dict[str, Any] = json.loads(path.read_text())
+    at_rate = figures["at_rate"]
+    return {
+        "socket → classified at 1,000 tx/s, p50, µs": at_rate["socket_to_classified_us"]["p50"],
+        "read → classified at 1,000 tx/s, p50, µs": at_rate["read_to_classified_us"]["p50"],
+        "µs a transaction at saturation, the sensor on one core": 1e6 / figures["saturated"]["tx_per_second"],
+        "inference of one row, µs": figures["one_row_us"],
+    }
+
+
+def stages(root: Path, programs: dict[str, str]) -> Figures:
+    with tempfile.TemporaryDirectory() as folder:
+        brief = ("--warm-up-time", "0.2", "--measurement-time", "0.5", "--sample-size", "20")
+        run(root, programs["stages"], "--bench", *brief, folder=folder)
+        estimates = Path(folder).glob("**/new/estimates.json")
+        return {
+            f"{json.loads((path.parent / 'benchmark.json').read_text())['full_id']}, ns": float(
+                json.loads(path.read_text())["median"]["point_estimate"]
+            )
+            for path in estimates
+        }
+
+
+def markdown(measured: dict[str, dict[str, list[float]]], commits: dict[str, str], rounds: int) -> str:
+    about = machine()
+    said = (
+        f"Measured {datetime.now(UTC).isoformat('T', 'seconds')} by `make bench-paired`, {rounds} rounds in turn of "
+        f"commit {commits['now']} and of {commits['before']}, on {about['cores']} cores of {about['cpu']}; profile "
+        "`release`. Medians of the rounds; the ratio is now by before; the spread is before's slowest round by its "
+        "fastest: a ratio within it is noise."
+    )
+    head = [
+        "# Now beside before",
+        "",
+        said,
+        "",
+        "| what | before | now | ratio | spread of before |",
+        "|---|---:|---:|---:|---:|",
+    ]
+    return "\n".join([*head, *rows(measured)]) + "\n"
+
+
+def rows(measured: dict[str, dict[str, list[float]]]) -> Iterable[str]:
+    middle = statistics.median
+    for figure, by_name in measured.items():
+        before, now = by_name["before"], by_name["now"]
+        if not before:
+            yield f"| {figure} | – | {middle(now):,.1f} | – | – |"
+        elif now:
+            ratio, spread = middle(now) / middle(before), max(before) / min(before)
+            yield f"| {figure} | {middle(before):,.1f} | {middle(now):,.1f} | {ratio:.2f} | {spread:.2f} |"
+
+
+if __name__ == "__main__":
+    main()
