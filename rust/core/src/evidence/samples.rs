@@ -45,6 +45,7 @@ pub(crate) fn executed(slots: u64, codes: u64) -> Witness {
 pub(crate) fn recorded(codes: u64) -> Box<RecordedSimulation> {
     Box::new(RecordedSimulation {
         hash: U256::from(codes).into(),
+        signer: None,
         failure: None,
         executed: Some(executed(0, codes)),
     })

@@ -11,6 +11,9 @@ use std::collections::BTreeMap;
 pub struct RecordedSimulation {
     /// The transaction's.
     pub hash: B256,
+    /// Who signed it, where that was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signer: Option<Address>,
     /// Why there was no simulation; then the rest is empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,

@@ -4,7 +4,7 @@ use super::dedup::Dedup;
 use super::slot::Slot;
 use crate::chain::ChainSpec;
 use crate::config::SensorConfig;
-use crate::evidence::{Anomaly, AnomalyKind};
+use crate::evidence::{Anomaly, AnomalyKind, Authenticity};
 use crate::inbox::Raw;
 use crate::stats::{EndpointStats, Stats};
 use crate::tx::PendingTransaction;
@@ -19,6 +19,8 @@ const ANNOUNCED: usize = 1 << 14;
 
 /// Lies that wait for the truth, at the most.
 const RECONSIDERED: usize = 256;
+/// Copies that are looked at for each of them.
+const COPIES: u32 = 16;
 
 /// How a transaction's JSON arrived.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +52,7 @@ pub struct Intake {
     /// Of the contents, see [`Dedup::fingerprint`].
     seen: Dedup<u64>,
     /// Whose contents are a lie: those told next count, too. And all that were, so that each is asked for once.
-    reconsidered: VecDeque<B256>,
+    reconsidered: VecDeque<(B256, u32)>,
     lies: Dedup<()>,
     /// Who announced first, and when.
     announced: Dedup<(u16, Instant)>,
@@ -133,7 +135,7 @@ impl Intake {
                 let reason = "announced with different contents under one hash".into();
                 Admission::Beside(anomaly(AnomalyKind::HashMismatch, reason))
             }
-            Some(_) if self.is_reconsidered(&slot.tx.hash) => Admission::Again,
+            Some(_) if self.is_reconsidered(&slot.tx, raw) => Admission::Again,
             Some(_) => {
                 self.stats.duplicates.add(1);
                 Admission::Known
@@ -145,7 +147,7 @@ impl Intake {
     pub fn reconsider(&mut self, hash: B256) -> bool {
         let news = self.lies.insert(hash, ()).is_none();
         if news {
-            self.reconsidered.push_back(hash);
+            self.reconsidered.push_back((hash, COPIES));
         }
         if self.reconsidered.len() > RECONSIDERED {
             self.reconsidered.pop_front();
@@ -153,9 +155,20 @@ impl Intake {
         news
     }
 
-    fn is_reconsidered(&mut self, hash: &B256) -> bool {
-        let position = self.reconsidered.iter().position(|other| other == hash);
-        position.is_some_and(|position| self.reconsidered.remove(position).is_some())
+    /// Whether this is the copy that is let in. Who lied may do so again: that copy does not count.
+    fn is_reconsidered(&mut self, tx: &PendingTransaction, raw: Option<(&Raw, Form)>) -> bool {
+        let mut places = self.reconsidered.iter();
+        let Some(at) = places.position(|(hash, _)| *hash == tx.hash) else {
+            return false;
+        };
+        let told = raw.map(Original::from);
+        let lies = told.is_some_and(|told| told.prove(tx).0 == Authenticity::Contradicted);
+        let copies = &mut self.reconsidered[at].1;
+        *copies -= 1;
+        if !lies || *copies == 0 {
+            self.reconsidered.remove(at);
+        }
+        !lies
     }
 
     /// An endpoint announced this: who is first?

@@ -121,9 +121,17 @@ impl Runner {
             Some(original) => original.prove(&slot.tx),
             None => (Authenticity::Proven, None),
         };
-        let identity = Identity {
-            authenticity,
-            signer,
+        // What is kept as signed bytes has the sender that was told.
+        let signer = record.signer.or(signer);
+        let identity = match &record.failure {
+            // It was not looked at.
+            Some(failure) if matches!(failure.kind, FailureKind::Queue | FailureKind::Quota) => {
+                Identity::default()
+            }
+            _ => Identity {
+                authenticity,
+                signer,
+            },
         };
         let mut tx = slot.tx.clone();
         tx.from = signer.unwrap_or(tx.from);
@@ -146,7 +154,7 @@ impl Runner {
         let Self::Replay(simulator) = self else {
             return Err(unreadable("recorded, and the sensor is live"));
         };
-        let done = execute(simulator, tx, &credible(before), executed);
+        let done = execute(simulator, tx, &before, executed);
         done.map_err(|error| match error {
             Unfinished::State(error) => error.into(),
             Unfinished::Failed(failure) => failure,
@@ -197,24 +205,28 @@ fn execute(
         .environment()
         .map_err(|reason| Unfinished::Failed(Failure::new(FailureKind::State, reason)))?;
     let (state, deadline) = (executed.state(), Instant::now() + REPLAY);
-    let known = |hash| before.iter().find(|earlier| earlier.tx.hash == hash);
-    let steps = executed.before().iter().map(|one| {
-        let tx = &known(one.hash)?.tx;
-        Some(Step {
-            tx,
-            extras: &one.extras,
-        })
-    });
-    let Some(mut steps) = steps.collect::<Option<Vec<_>>>() else {
+    // The recording says which they were. Of several contents under one hash the credible ones count.
+    let known = |hash| {
+        let told = before.iter().filter(|earlier| earlier.tx.hash == hash);
+        credible(told.cloned().collect()).into_iter().next()
+    };
+    let recorded = executed.before();
+    let earlier = recorded.iter().map(|one| known(one.hash));
+    let Some(earlier) = earlier.collect::<Option<Vec<_>>>() else {
         let said = "a transaction before it is not in the capture";
         return Err(Unfinished::Failed(Failure::new(
             FailureKind::NotReady,
             said,
         )));
     };
-    steps.push(Step {
+    let earlier = earlier.iter().zip(recorded).map(|(earlier, one)| Step {
+        tx: &earlier.tx,
+        extras: &one.extras,
+    });
+    let suspect = Step {
         tx,
         extras: executed.extras(),
-    });
+    };
+    let steps: Vec<_> = earlier.chain([suspect]).collect();
     simulator.simulate(&Local(&state), &environment, &steps, deadline)
 }

@@ -330,6 +330,13 @@ impl Triage {
         if self.policy.replay && self.running_count > RUNNING {
             self.give_way(now_ms, out);
         }
+        // Recorded time may stand still: places left behind are not for ever.
+        if self.running.len() > 2 * RUNNING {
+            let suspects = &self.suspects;
+            self.running.retain(|(due_ms, key)| {
+                suspects.get(key).is_some_and(|one| one.is_due_at(*due_ms))
+            });
+        }
     }
 
     fn submit_again(&mut self, suspicion: Suspicion, now_ms: u64, out: &mut Vec<Action>) {
@@ -358,17 +365,24 @@ impl Triage {
     ) -> Option<Suspicion> {
         let mut suspicion = suspicion?;
         let slot = &mut suspicion.slot;
-        slot.authenticity = identity.authenticity;
-        match identity.authenticity {
-            Authenticity::Proven => _ = self.proven.insert(slot.tx.hash, slot.fingerprint),
-            Authenticity::Contradicted => out.push(Action::AskAgain(slot.tx.hash)),
-            Authenticity::Unproven => {}
+        // Who is refused is not looked at: what is known stays.
+        if identity.authenticity != Authenticity::Unproven {
+            slot.authenticity = identity.authenticity;
+        }
+        if identity.authenticity == Authenticity::Proven {
+            self.proven.insert(slot.tx.hash, slot.fingerprint);
         }
         if self.is_refuted(slot) {
             return None;
         }
+        if identity.authenticity == Authenticity::Contradicted {
+            out.push(Action::AskAgain(slot.tx.hash));
+        }
         if let Some(signer) = identity.signer.filter(|signer| *signer != slot.tx.from) {
             slot.tx.from = signer;
+            // The nonce that a block has may be the other sender's.
+            suspicion.mined = false;
+            out.extend(self.news(&suspicion.slot).map(Action::JudgeCallers));
             self.submit_again(suspicion, now_ms, out);
             return None;
         }

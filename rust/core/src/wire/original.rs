@@ -44,8 +44,13 @@ impl Original {
             .ok()
             .and_then(|object| serde_json::from_slice::<TxEnvelope>(&object).ok());
         let Some(envelope) = envelope.filter(|envelope| !envelope.signature().r().is_zero()) else {
-            // Fields are missing, or a development node signed in nobody's name.
-            return (Authenticity::Unproven, None);
+            let readable = tx.tx_type == 0 || self.extras().is_ok();
+            return match readable {
+                // Fields are missing, or a development node signed in nobody's name.
+                true => (Authenticity::Unproven, None),
+                // What is no transaction at all is not what any hash says.
+                false => (Authenticity::Contradicted, None),
+            };
         };
         let Ok(signed) = decode_raw(&envelope.encoded_2718(), Some(tx.hash), None, tx.seen_ms)
         else {

@@ -124,16 +124,16 @@ impl Predecessors {
         before.sort_by_key(|earlier| earlier.tx.nonce);
         let creation = tx.to.as_ref().and_then(|callee| self.created.get(callee));
         let creation = creation.filter(|creation| creation.sender != tx.from);
-        if let Some(creation) = creation.and_then(|creation| self.creation(creation)) {
-            before.insert(0, creation.clone());
-        }
-        before
+        let creations = creation.into_iter().flat_map(|one| self.creations(one));
+        creations.cloned().chain(before).collect()
     }
 
-    fn creation(&self, creation: &Creation) -> Option<&Earlier> {
-        let of_sender = self.by_sender.get(&creation.sender)?;
-        let mut newest_first = of_sender.iter().rev();
-        newest_first.find(|earlier| earlier.tx.to.is_none() && earlier.tx.nonce == creation.nonce)
+    /// Newest first.
+    fn creations(&self, creation: &Creation) -> impl Iterator<Item = &Earlier> {
+        let of_sender = self.by_sender.get(&creation.sender);
+        let newest_first = of_sender.into_iter().flatten().rev();
+        let nonce = creation.nonce;
+        newest_first.filter(move |earlier| earlier.tx.to.is_none() && earlier.tx.nonce == nonce)
     }
 
     /// Creations last: others can be sent to push them out.
@@ -218,6 +218,18 @@ mod tests {
         );
         all.forget(&Address::repeat_byte(1));
         assert_eq!(all.creates(&created), None);
+    }
+
+    #[test]
+    fn a_lie_about_its_callees_creation_does_not_hide_the_true_one() {
+        let mut all = Predecessors::default();
+        all.remember(1, creation(1, 7), None, &[0]);
+        all.remember(2, creation(1, 7), None, &[]);
+        let mut call = PendingTransaction::clone(&creation(2, 0));
+        call.to = Some(Address::repeat_byte(1).create(7));
+        let before = all.before(&call);
+        let fingerprints: Vec<_> = before.iter().map(|earlier| earlier.fingerprint).collect();
+        assert_eq!(fingerprints, [2, 1], "the newest first");
     }
 
     #[test]

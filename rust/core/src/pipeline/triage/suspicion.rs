@@ -2,7 +2,7 @@
 
 use super::predecessors::unite;
 use super::{Action, Emission};
-use crate::evidence::SimulationStatus;
+use crate::evidence::{Authenticity, SimulationStatus};
 use crate::pipeline::slot::{Slot, held};
 use crate::simulate::pool::suspect::Earlier;
 
@@ -65,6 +65,10 @@ impl Suspicion {
 
     /// A second judgement of the first stage is only remembered while a result is awaited.
     pub fn judged_again(&mut self, slot: &Slot, probability: f32, score: f32, created: bool) {
+        // What was told first is a lie: what is told now has its turn when it is looked at again.
+        if self.slot.authenticity == Authenticity::Contradicted {
+            self.slot.original = slot.kept_original();
+        }
         let known = self.slot.contacts.len();
         unite(&mut self.slot.contacts, &slot.contacts);
         // It is being executed without the creation that was announced meanwhile.

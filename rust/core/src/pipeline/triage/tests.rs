@@ -6,6 +6,7 @@ use super::*;
 use crate::evidence::FEATURES;
 use crate::pipeline::triage::parked::{MOST, PER_SENDER};
 use crate::tx::PendingTransaction;
+use crate::wire::Original;
 use alloy_primitives::U256;
 
 const SENDER: Address = Address::repeat_byte(0x5e);
@@ -422,6 +423,34 @@ fn a_lie_exonerates_nobody_and_its_truth_is_asked_for() {
     assert_eq!(rig.judged(again, 0.9), Course::Held);
     rig.verdict_of(&touching(1), attack(), PROVEN);
     assert!(rig.emitted()[0].score > 0.9);
+}
+
+#[test]
+fn the_truth_that_arrives_while_its_lie_runs_is_looked_at_next() {
+    let told = |text: &'static str| Slot {
+        original: Some(Original {
+            json: text.into(),
+            is_notification: false,
+        }),
+        again: true,
+        ..touching(1)
+    };
+    let mut rig = Rig::live();
+    rig.judged(told("a lie"), 0.0);
+    rig.verdict_of(&touching(1), harmless(), CONTRADICTED);
+    rig.handle(Occurrence::State);
+    rig.submitted();
+    rig.judged(told("the truth"), 0.0);
+    // Who is refused was not looked at: it stays doubted.
+    rig.fails(&touching(1), FailureKind::Queue);
+    let parked = rig.suspicion(&touching(1)).slot.authenticity;
+    assert_eq!(parked, Authenticity::Contradicted);
+    rig.handle(Occurrence::State);
+    rig.passes(10_000);
+    let again = rig.submitted().remove(0).original.unwrap();
+    assert_eq!(again.json, "the truth");
+    rig.verdict_of(&touching(1), attack(), PROVEN);
+    assert_eq!(rig.emitted().len(), 1);
 }
 
 #[test]

@@ -172,6 +172,10 @@ impl Worker {
             self.stats.detections.add(1);
             self.output.send(Event::Detection(Box::new(detection)));
         }
+        // It is followed since the first.
+        if corrects {
+            return;
+        }
         let now_ms = self.clock.unix_ms();
         self.tracker
             .follow(&slot.tx.hash, now_ms, &mut self.outcomes);

@@ -121,6 +121,7 @@ fn record_refusal(capture: Option<&CaptureWriter>, key: &Key, failure: &Failure)
     if let Some(capture) = capture {
         let record = RecordedSimulation {
             hash: key.0,
+            signer: None,
             failure: Some(failure.clone()),
             executed: None,
         };

@@ -1,4 +1,5 @@
 use super::*;
+use crate::capture::samples::{Dice, signed};
 use crate::config::SimulationConfig;
 use crate::config::{DetectionConfig, Limits, Mode, ReplayConfig, SourceConfig};
 use crate::inbox::queue::{ItemSender, queue};
@@ -142,4 +143,34 @@ fn a_host_that_sets_its_clock_forward_fails_no_running_simulation() {
         pipeline.events.try_recv().is_err(),
         "nobody is told of anything"
     );
+}
+
+#[test]
+fn who_repeats_a_lie_does_not_use_up_the_one_chance_of_the_truth() {
+    let object = signed(&mut Dice(1), 2).object;
+    let mut lie = object.clone();
+    // What the first stage does not look at.
+    lie["accessList"] = serde_json::json!([]);
+    let raw = |object: &serde_json::Value| Raw {
+        bytes: serde_json::to_vec(object).unwrap().into(),
+        endpoint: 0,
+        at: Instant::now(),
+        unix_ms: 1,
+    };
+    let mut intake = Pipeline::new().worker.intake;
+    let mut told = |object| {
+        let raw = raw(object);
+        let tx = intake.parse(&raw, Form::Object).unwrap();
+        let hash = tx.hash;
+        let mut slot = Slot {
+            tx,
+            ..Slot::default()
+        };
+        let admission = intake.admit(&mut slot, Some((&raw, Form::Object)));
+        intake.reconsider(hash);
+        admission
+    };
+    let all = [&lie, &lie, &lie, &object, &object].map(|object| told(object));
+    use Admission::{Admitted, Again, Known};
+    assert_eq!(all, [Admitted, Known, Known, Again, Known]);
 }

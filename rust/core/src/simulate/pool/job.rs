@@ -38,7 +38,10 @@ impl Job {
         Self {
             sender: suspect.tx.from,
             // What came without its JSON was checked where it was read.
-            authenticity: Authenticity::Proven,
+            authenticity: match suspect.original {
+                Some(_) => Authenticity::Unproven,
+                None => Authenticity::Proven,
+            },
             signer: None,
             suspect,
             extras: None,
@@ -76,10 +79,7 @@ impl Job {
         let all = earlier
             .chain([own])
             .map(|(tx_type, json)| read(tx_type, json));
-        self.extras = Some(all.collect::<Result<_, _>>().inspect_err(|_| {
-            // What is no transaction at all is not what any hash says.
-            self.authenticity = Authenticity::Contradicted;
-        })?);
+        self.extras = Some(all.collect::<Result<_, _>>()?);
         Ok(())
     }
 

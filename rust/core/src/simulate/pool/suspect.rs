@@ -28,10 +28,14 @@ impl Earlier {
 pub fn credible(earlier: Vec<Earlier>) -> Vec<Earlier> {
     let mut kept: Vec<(Authenticity, Earlier)> = Vec::with_capacity(earlier.len());
     for one in earlier {
-        let authenticity = match &one.original {
-            Some(original) => original.prove(&one.tx).0,
-            None => Authenticity::Proven,
+        let (authenticity, signer) = match &one.original {
+            Some(original) => original.prove(&one.tx),
+            None => (Authenticity::Proven, None),
         };
+        // Told of another sender than its signer, it would take the place of what that one has sent.
+        if signer.is_some_and(|signer| signer != one.tx.from) {
+            continue;
+        }
         let same = |other: &&mut (Authenticity, Earlier)| {
             let other = &other.1.tx;
             (other.from, other.nonce) == (one.tx.from, one.tx.nonce)
@@ -64,5 +68,57 @@ pub struct Suspect {
 impl Suspect {
     pub fn key(&self) -> Key {
         (self.tx.hash, self.fingerprint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::samples::{Dice, Signed, signed};
+    use crate::wire::parse_object;
+    use serde_json::Value;
+
+    fn told(object: &Value) -> Earlier {
+        let json = serde_json::to_vec(object).unwrap();
+        Earlier {
+            fingerprint: 0,
+            tx: Arc::new(parse_object(&json, 1).unwrap()),
+            original: Some(Original {
+                json: json.into(),
+                is_notification: false,
+            }),
+        }
+    }
+
+    fn hashes(all: &[Earlier]) -> Vec<B256> {
+        all.iter().map(|one| one.tx.hash).collect()
+    }
+
+    #[test]
+    fn the_true_contents_count_whichever_were_told_last() {
+        let Signed { object, hash, .. } = signed(&mut Dice(1), 2);
+        let mut lie = object.clone();
+        lie["input"] = "0xdeadbeef".into();
+        let (lie, truth) = (told(&lie), told(&object));
+        for both in [[lie.clone(), truth.clone()], [truth.clone(), lie]] {
+            let kept = credible(both.to_vec());
+            assert_eq!(hashes(&kept), [hash]);
+            assert_eq!(kept[0].tx.input, truth.tx.input);
+        }
+    }
+
+    #[test]
+    fn what_somebody_else_signed_takes_nobodys_place() {
+        let (own, mut other) = (signed(&mut Dice(1), 2), signed(&mut Dice(2), 2).object);
+        other["from"] = own.object["from"].clone();
+        let kept = credible(vec![told(&other), told(&own.object)]);
+        assert_eq!(hashes(&kept), [own.hash]);
+    }
+
+    #[test]
+    fn what_nobody_can_read_is_not_executed() {
+        let mut object = signed(&mut Dice(1), 2).object;
+        object["accessList"] = "0x7".into();
+        assert!(credible(vec![told(&object)]).is_empty());
     }
 }

@@ -202,6 +202,7 @@ impl Workshop {
         };
         let record = self.records.then_some(RecordedSimulation {
             hash,
+            signer,
             failure,
             executed,
         });

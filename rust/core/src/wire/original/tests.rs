@@ -97,6 +97,14 @@ fn of_repeated_keys_the_one_that_was_not_signed_is_a_lie() {
 }
 
 #[test]
+fn what_cannot_be_read_at_all_is_a_lie() {
+    let mut object = signed(&mut Dice(6), 2).object;
+    object["accessList"] = "0x7".into();
+    let (authenticity, _) = original(&object).prove(&read(&object));
+    assert_eq!(authenticity, Authenticity::Contradicted);
+}
+
+#[test]
 fn what_a_node_does_not_tell_proves_nothing() {
     let sample = signed(&mut Dice(6), 2);
     for key in ["r", "s", "accessList"] {
