@@ -158,7 +158,7 @@ fn who_repeats_a_lie_does_not_use_up_the_one_chance_of_the_truth() {
         unix_ms: 1,
     };
     let mut intake = Pipeline::new().worker.intake;
-    let mut told = |object| {
+    let told = |object| {
         let raw = raw(object);
         let tx = intake.parse(&raw, Form::Object).unwrap();
         let hash = tx.hash;
@@ -170,7 +170,7 @@ fn who_repeats_a_lie_does_not_use_up_the_one_chance_of_the_truth() {
         intake.reconsider(hash);
         admission
     };
-    let all = [&lie, &lie, &lie, &object, &object].map(|object| told(object));
+    let all = [&lie, &lie, &lie, &object, &object].map(told);
     use Admission::{Admitted, Again, Known};
     assert_eq!(all, [Admitted, Known, Known, Again, Known]);
 }
