@@ -117,7 +117,7 @@ bench: anvil wheel $(PY_EVM) ## measure everything and write benches/REPORT.md a
 	$(WITH_GETH) $(WITH_ANVIL) PY_EVM=$(CURDIR)/$(PY_EVM) MEMPOOL_IDS=$(CURDIR)/target/bench/bin/mempool-ids \
 	  $(BIN)/python -m benches.report $(BENCH_ARGS)
 
-bench-paired: $(INSTALLED) ## measure this checkout in turn with another one, BASE=FOLDER, and write benches/PAIRED.md (ten minutes)
+bench-paired: $(INSTALLED) ## measure this checkout in turn with another one, BASE=FOLDER, and write benches/PAIRED.md (a quarter of an hour)
 	@test -d "$(BASE)" || { echo "make bench-paired needs BASE=FOLDER, a checkout to compare with" >&2; exit 1; }
 	$(BIN)/python -m benches.paired "$(BASE)"
 

@@ -27,7 +27,7 @@ Figures = dict[str, float]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("other", type=Path, help="a checkout of the commit to compare with")
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=3, help="of some four minutes each (3)")
     given = parser.parse_args()
     checkouts = {"before": given.other.resolve(), "now": cargo.ROOT}
     benches = {name: built(name, root) for name, root in checkouts.items()}
@@ -38,8 +38,9 @@ def main() -> None:
                 say(f"round {number + 1} of {given.rounds}: {work.__name__}, {name}")
                 for figure, value in work(root, benches[name]).items():
                     measured[figure][name].append(value)
-    text = markdown(measured, {name: commit(root) for name, root in checkouts.items()}, given.rounds)
-    (cargo.ROOT / "benches" / "PAIRED.md").write_text(text)
+        # After each round: whoever has no time for the next ones has these.
+        text = markdown(measured, {name: commit(root) for name, root in checkouts.items()}, number + 1)
+        (cargo.ROOT / "benches" / "PAIRED.md").write_text(text)
     print(text)
 
 
@@ -110,10 +111,10 @@ def stages(root: Path, programs: dict[str, str]) -> Figures:
 def markdown(measured: dict[str, dict[str, list[float]]], commits: dict[str, str], rounds: int) -> str:
     about = machine()
     said = (
-        f"Measured {datetime.now(UTC).isoformat('T', 'seconds')} by `make bench-paired`, {rounds} rounds in turn of "
+        f"Measured {datetime.now(UTC).isoformat('T', 'seconds')} by `make bench-paired`, rounds in turn: {rounds}, of "
         f"commit {commits['now']} and of {commits['before']}, on {about['cores']} cores of {about['cpu']}; profile "
         "`release`. Medians of the rounds; the ratio is now by before; the spread is before's slowest round by its "
-        "fastest: a ratio within it is noise."
+        "fastest (1.00 where there was one): a ratio within it is noise."
     )
     head = [
         "# Now beside before",
