@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from mempool_ids.model.training import trace_card
-from mempool_ids.model.training.table import or_none, table, with_interval
+from mempool_ids.model.training.table import or_none, reliability, table, with_interval
 
 NAME = "MODEL_CARD.md"
 TITLES = {"random_forest": "Random forest", "gradient_boosting": "Gradient boosting"}
@@ -158,17 +158,6 @@ def _sources(manifest: dict[str, Any], evaluated: dict[str, Any]) -> str:
 
 def _calibration(manifest: dict[str, Any], evaluated: dict[str, Any]) -> str:
     model, part = _default(manifest), _main(manifest, evaluated)
-    lines = [
-        [
-            f"from {row['from']:.1f}",
-            f"{row['rows']:,}",
-            str(row["exploits"]),
-            or_none(row["mean_probability"]),
-            or_none(row["observed_share"]),
-        ]
-        for row in part["reliability"]
-    ]
-    head = ["probability", "rows", "exploits", "mean probability", "share of exploits, at that prevalence"]
     return f"""## What the probability means
 
 A sigmoid over out-of-fold scores, stated for a stream in which {model["calibration"]["prevalence"]:.0%} of
@@ -178,7 +167,7 @@ can measure; on later transactions it was {part["at_alert_threshold"]["false_pos
 probability p for another prevalence, multiply its odds p/(1−p) by the ratio of the prevalences' odds.
 Default model, time-ordered:
 
-{table(head, lines)}
+{reliability(part["reliability"])}
 
 Few exploits reach the upper levels, so their shares are uncertain. Brier score on those rows:
 {part["brier"]:.4f}."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from mempool_ids.model.training.table import or_none, table, with_interval
+from mempool_ids.model.training.table import reliability, table, with_interval
 
 
 def render(model: dict[str, Any]) -> str:
@@ -86,24 +86,13 @@ def _operating(model: dict[str, Any]) -> str:
         ]
         for name, p in [*points, ("alert threshold", part["at_alert_threshold"])]
     ]
-    levels = [
-        [
-            f"from {row['from']:.1f}",
-            f"{row['rows']:,}",
-            str(row["exploits"]),
-            or_none(row["mean_probability"]),
-            or_none(row["observed_share"]),
-        ]
-        for row in part["reliability"]
-    ]
-    head = ["probability", "rows", "exploits", "mean probability", "share of exploits, at that prevalence"]
     return f"""## Thresholds and calibration
 
 Grouped folds. A probability holds for a stream of which {model["calibration"]["prevalence"]:.0%} are exploits.
 
 {table(["operating point", "threshold", "recall", "FPR"], lines)}
 
-{table(head, levels)}"""
+{reliability(part["reliability"])}"""
 
 
 def _collections(model: dict[str, Any]) -> str:
