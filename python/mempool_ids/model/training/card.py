@@ -1,10 +1,16 @@
 """MODEL_CARD.md from the manifest: every figure in it is one that `mempool-ids model eval` measures again."""
 
-from collections.abc import Iterable
 from typing import Any
 
 from mempool_ids.model.training import trace_card
-from mempool_ids.model.training.table import or_none, reliability, table, with_interval
+from mempool_ids.model.training.table import (
+    evaluations,
+    operating_points,
+    or_none,
+    reliability,
+    table,
+    with_interval,
+)
 
 NAME = "MODEL_CARD.md"
 TITLES = {"random_forest": "Random forest", "gradient_boosting": "Gradient boosting"}
@@ -57,7 +63,7 @@ transactions: an attacker with private order flow is not seen at all."""
 def _ranking(evaluated: dict[str, Any]) -> str:
     lines = []
     for name, result in evaluated.items():
-        for title, part in _parts(result):
+        for title, part in evaluations(result):
             if part:
                 lines.append(
                     [
@@ -86,27 +92,15 @@ that of its block, interpolated between blocks of known time; a block beyond the
 {table([*head, "recall at FPR 0.1 %", "at 1 %", "at 5 %", "at 10 %"], lines)}"""
 
 
-def _parts(result: dict[str, Any]) -> Iterable[tuple[str, dict[str, Any] | None]]:
-    yield "time-ordered, all", result["time_ordered"]
-    for start, part in result["time_windows"].items():
-        yield f"time-ordered, from {start}", part
-    yield "grouped folds", result["grouped_folds"]
-
-
 def _operating(manifest: dict[str, Any], evaluated: dict[str, Any]) -> str:
     part = _main(manifest, evaluated)
-    points = [(f"FPR {p['target_fpr']:.1%}", p) for p in part["at_fpr"]]
-    points.append(("alert threshold", part["at_alert_threshold"]))
     lines = [
         [
-            name,
-            f"{p['threshold']:.4f}",
-            with_interval(p["recall"], p["recall_interval"]),
-            with_interval(p["false_positive_rate"], p["false_positive_rate_interval"], 5),
+            *shown,
             f"{p['alerts_per_day']:,.0f}",
             or_none(p["precision_at_natural_prevalence"], ".1e"),
         ]
-        for name, p in points
+        for p, shown in operating_points(part)
     ]
     tuned = ", ".join(
         f"{float(fpr):.1%}: {value:.4f}" for fpr, value in _default(manifest)["thresholds"].items()

@@ -1,5 +1,6 @@
 """Tables and figures of the model card."""
 
+from collections.abc import Iterable
 from typing import Any
 
 
@@ -34,3 +35,22 @@ def reliability(levels: list[dict[str, Any]]) -> str:
     ]
     head = ["probability", "rows", "exploits", "mean probability", "share of exploits, at that prevalence"]
     return table(head, lines)
+
+
+def evaluations(result: dict[str, Any]) -> Iterable[tuple[str, dict[str, Any] | None]]:
+    """What was evaluated, by its name in the card."""
+    yield "time-ordered, all", result["time_ordered"]
+    for start, part in result["time_windows"].items():
+        yield f"time-ordered, from {start}", part
+    yield "grouped folds", result["grouped_folds"]
+
+
+def operating_points(part: dict[str, Any]) -> Iterable[tuple[dict[str, Any], list[str]]]:
+    """Each point with what is shown of it: name, threshold, recall, false positive rate."""
+    points = [(f"FPR {p['target_fpr']:.1%}", p) for p in part["at_fpr"]]
+    for name, p in [*points, ("alert threshold", part["at_alert_threshold"])]:
+        rates = [
+            with_interval(p["recall"], p["recall_interval"]),
+            with_interval(p["false_positive_rate"], p["false_positive_rate_interval"], 5),
+        ]
+        yield p, [name, f"{p['threshold']:.4f}", *rates]

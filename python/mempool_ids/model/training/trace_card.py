@@ -1,9 +1,8 @@
 """The model card's part on the model over traces."""
 
-from collections.abc import Iterable
 from typing import Any
 
-from mempool_ids.model.training.table import reliability, table, with_interval
+from mempool_ids.model.training.table import evaluations, operating_points, reliability, table, with_interval
 
 
 def render(model: dict[str, Any]) -> str:
@@ -50,7 +49,7 @@ def _ranking(model: dict[str, Any]) -> str:
             f"{part['auc']:.3f}",
             *(with_interval(point["recall"], point["recall_interval"]) for point in part["at_fpr"]),
         ]
-        for title, part in _parts(result)
+        for title, part in evaluations(result)
         if part
     ]
     head = ["split", "rows / exploits", "average precision", "AUC"]
@@ -67,25 +66,9 @@ these rows, so all figures are mildly optimistic.
 {table([*head, "recall at FPR 0.1 %", "at 1 %", "at 5 %", "at 10 %"], lines)}"""
 
 
-def _parts(result: dict[str, Any]) -> Iterable[tuple[str, dict[str, Any] | None]]:
-    yield "time-ordered, all", result["time_ordered"]
-    for start, part in result["time_windows"].items():
-        yield f"time-ordered, from {start}", part
-    yield "grouped folds", result["grouped_folds"]
-
-
 def _operating(model: dict[str, Any]) -> str:
     part = model["evaluation"]["grouped_folds"]
-    points = [(f"FPR {p['target_fpr']:.1%}", p) for p in part["at_fpr"]]
-    lines = [
-        [
-            name,
-            f"{p['threshold']:.4f}",
-            with_interval(p["recall"], p["recall_interval"]),
-            with_interval(p["false_positive_rate"], p["false_positive_rate_interval"], 5),
-        ]
-        for name, p in [*points, ("alert threshold", part["at_alert_threshold"])]
-    ]
+    lines = [shown for _, shown in operating_points(part)]
     return f"""## Thresholds and calibration
 
 Grouped folds. A probability holds for a stream of which {model["calibration"]["prevalence"]:.0%} are exploits.
