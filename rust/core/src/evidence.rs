@@ -17,7 +17,7 @@ mod violation;
 pub mod witness;
 
 pub use anomaly::{Anomaly, AnomalyKind};
-pub use authenticity::Authenticity;
+pub use authenticity::{Authenticity, Identity};
 pub use breakdown::Breakdown;
 pub use detection::{
     Classification, DoneSimulation, FEATURES, Factor, FeatureVector, LatencyUs, SignatureMatch,

@@ -1,5 +1,6 @@
 //! Whether a transaction is what its hash says.
 
+use alloy_primitives::Address;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -16,4 +17,12 @@ pub enum Authenticity {
     Unproven,
     /// Its contents hash to something else: the node lies, or tells them in a way that this version does not know.
     Contradicted,
+}
+
+/// Who a transaction turned out to be, where that was looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Identity {
+    pub authenticity: Authenticity,
+    /// Who signed it.
+    pub signer: Option<Address>,
 }

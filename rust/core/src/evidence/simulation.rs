@@ -1,6 +1,6 @@
 //! What a transaction would do: the evidence of one simulation.
 
-use super::authenticity::Authenticity;
+use super::authenticity::Identity;
 use super::failure::Failure;
 use super::trace::Trace;
 use super::transfers::Asset;
@@ -97,8 +97,7 @@ pub struct SimulationResult {
     /// Of its contents, as the pipeline knows them.
     pub fingerprint: u64,
     /// Whether they are what its hash says, and who signed them.
-    pub authenticity: Authenticity,
-    pub signer: Option<Address>,
+    pub identity: Identity,
     pub result: Result<Box<Simulation>, Failure>,
     /// From the decision to simulate to the verdict.
     pub took_us: f64,

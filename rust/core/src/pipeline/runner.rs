@@ -1,13 +1,10 @@
 //! Who simulates what triage submits: threads beside a live pipeline, or the recording.
 
 use super::slot::Slot;
-use super::triage::Identity;
 use crate::chain::ChainSpec;
 use crate::config::{LiveConfig, SensorConfig, SimulationConfig, SourceConfig};
 use crate::error::Error;
-use crate::evidence::{
-    Authenticity, Failure, FailureKind, RecordedSimulation, Simulation, Witness,
-};
+use crate::evidence::{Failure, FailureKind, Identity, RecordedSimulation, Simulation, Witness};
 use crate::inbox::queue::ItemSender;
 use crate::node::Asker;
 use crate::signatures::RuleSet;
@@ -117,24 +114,20 @@ impl Runner {
         slot: &Slot,
         before: Vec<Earlier>,
     ) -> (Identity, Result<Simulation, Failure>) {
-        let (authenticity, signer) = match &slot.original {
-            Some(original) => original.prove(&slot.tx),
-            None => (Authenticity::Proven, None),
-        };
-        // What is kept as signed bytes has the sender that was told.
-        let signer = record.signer.or(signer);
-        let identity = match &record.failure {
-            // It was not looked at.
-            Some(failure) if matches!(failure.kind, FailureKind::Queue | FailureKind::Quota) => {
-                Identity::default()
+        let refused =
+            |failure: &Failure| matches!(failure.kind, FailureKind::Queue | FailureKind::Quota);
+        // Who was refused was not looked at.
+        let identity = match record.failure.as_ref().is_some_and(refused) {
+            true => Identity::default(),
+            false => {
+                let proven = Identity::of(&slot.tx, slot.original.as_ref());
+                // What is kept as signed bytes has the sender that was told.
+                let signer = record.signer.or(proven.signer);
+                Identity { signer, ..proven }
             }
-            _ => Identity {
-                authenticity,
-                signer,
-            },
         };
         let mut tx = slot.tx.clone();
-        tx.from = signer.unwrap_or(tx.from);
+        tx.from = identity.signer.unwrap_or(tx.from);
         (identity, self.execute_again(record, &tx, before))
     }
 

@@ -2,7 +2,9 @@
 
 use crate::bytecode::CodeFacts;
 use crate::decode::Decoded;
-use crate::evidence::{Authenticity, FEATURES, FeatureVector, LatencyUs, SimulationStatus};
+use crate::evidence::{
+    Authenticity, FEATURES, FeatureVector, Identity, LatencyUs, SimulationStatus,
+};
 use crate::features::MISSING;
 use crate::simulate::pool::suspect::Key;
 use crate::tx::PendingTransaction;
@@ -93,16 +95,12 @@ impl Slot {
         self.original.as_ref().map(Original::copy)
     }
 
-    /// Whether it is what its hash says. What came without its JSON was checked where it was read.
-    pub fn prove(&mut self) -> Authenticity {
-        let (authenticity, signer) = match &self.original {
-            Some(original) => original.prove(&self.tx),
-            None => (Authenticity::Proven, None),
-        };
-        self.authenticity = authenticity;
+    /// Finds out whether it is what its hash says, and who sent it.
+    pub fn prove(&mut self) {
+        let identity = Identity::of(&self.tx, self.original.as_ref());
+        self.authenticity = identity.authenticity;
         // Who lies about the sender alone makes an attack fail in its simulation.
-        self.tx.from = signer.unwrap_or(self.tx.from);
-        authenticity
+        self.tx.from = identity.signer.unwrap_or(self.tx.from);
     }
 }
 

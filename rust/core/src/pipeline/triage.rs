@@ -21,7 +21,7 @@ use super::dedup::Dedup;
 use super::slot::Slot;
 use crate::chain::MinedTransaction;
 use crate::evidence::{
-    Authenticity, DoneSimulation, Failure, FailureKind, Simulation, SimulationStatus,
+    Authenticity, DoneSimulation, Failure, FailureKind, Identity, Simulation, SimulationStatus,
 };
 use crate::simulate::pool::suspect::{Earlier, Key, Suspect};
 use crate::stats::Stats;
@@ -72,14 +72,6 @@ pub enum Occurrence<'a> {
     Time,
     /// Nobody simulates any more.
     End,
-}
-
-/// Who a suspect turned out to be, where that was looked at.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Identity {
-    pub authenticity: Authenticity,
-    /// Who signed it.
-    pub signer: Option<Address>,
 }
 
 /// What is to be done.

@@ -2,7 +2,7 @@
 
 use super::notification_object;
 use super::signed::decode_raw;
-use crate::evidence::Authenticity;
+use crate::evidence::{Authenticity, Identity};
 use crate::tx::{Extras, PendingTransaction};
 use alloy_consensus::TxEnvelope;
 use alloy_eips::eip2718::Encodable2718;
@@ -66,6 +66,18 @@ impl Original {
             true => (Authenticity::Proven, Some(signer)),
             // Of repeated keys another one was read.
             false => (Authenticity::Contradicted, None),
+        }
+    }
+}
+
+impl Identity {
+    /// As of [`Original::prove`]. What came without its JSON was checked where it was read.
+    pub fn of(tx: &PendingTransaction, original: Option<&Original>) -> Self {
+        let unread = (Authenticity::Proven, None);
+        let (authenticity, signer) = original.map_or(unread, |original| original.prove(tx));
+        Self {
+            authenticity,
+            signer,
         }
     }
 }

@@ -3,7 +3,8 @@ use super::*;
 use crate::chain::{BlockContents, CodeAnswer, MinedTransaction};
 use crate::evidence::samples::recorded;
 use crate::evidence::{
-    Anomaly, AnomalyKind, Authenticity, Failure, FailureKind, Simulation, SimulationResult,
+    Anomaly, AnomalyKind, Authenticity, Failure, FailureKind, Identity, Simulation,
+    SimulationResult,
 };
 use alloy_primitives::{Address, B256};
 use bytes::Bytes;
@@ -60,8 +61,10 @@ fn heavy(bytes: usize) -> Vec<Item> {
     let simulated = |result, record| {
         Item::Simulated(Box::new(SimulationResult {
             fingerprint: 0,
-            authenticity: Authenticity::Proven,
-            signer: None,
+            identity: Identity {
+                authenticity: Authenticity::Proven,
+                signer: None,
+            },
             hash: B256::ZERO,
             result,
             took_us: 0.0,

@@ -3,8 +3,8 @@
 use super::{Simulating, Worker};
 use crate::capture::CaptureWriter;
 use crate::capture::context::ContextEntry;
-use crate::evidence::{Failure, RecordedSimulation, Simulation, SimulationResult};
-use crate::pipeline::triage::{self, Action, Identity};
+use crate::evidence::{Failure, Identity, RecordedSimulation, Simulation, SimulationResult};
+use crate::pipeline::triage::{self, Action};
 use crate::simulate::pool::suspect::Key;
 use alloy_primitives::B256;
 use std::collections::VecDeque;
@@ -70,11 +70,7 @@ impl Worker {
 
     pub(super) fn simulated(&mut self, done: SimulationResult) {
         let key = (done.hash, done.fingerprint);
-        let identity = Identity {
-            authenticity: done.authenticity,
-            signer: done.signer,
-        };
-        self.ended(key, identity, done.result, done.took_us);
+        self.ended(key, done.identity, done.result, done.took_us);
     }
 
     /// Does again what a capture recorded; what nobody waits for is left.

@@ -235,12 +235,12 @@ pub(super) fn first_frame(transaction: &TxEnv) -> Frame {
 fn finished(
     first: Frame,
     result: ExecutionResult,
-    tracer: Tracer,
+    mut tracer: Tracer,
     diff: StateDiff,
     coinbase_payment: U256,
 ) -> Execution {
     let gas_used = result.tx_gas_used();
-    let mut trace = tracer.trace;
+    let trace = &mut tracer.trace;
     let limit = first.gas;
     if trace.frames.is_empty() {
         trace.frames.push(first);
@@ -249,21 +249,14 @@ fn finished(
     let exit = match &result {
         ExecutionResult::Success { .. } => Exit::Succeeded,
         ExecutionResult::Revert { .. } => Exit::Reverted,
-        ExecutionResult::Halt { reason, .. } => Exit::Halted(halted(&trace, reason)),
+        ExecutionResult::Halt { reason, .. } => Exit::Halted(halted(trace, reason)),
     };
     Execution {
-        exit,
         gas_used,
         output: result.into_output().unwrap_or_default(),
-        trace,
-        accesses: tracer.accesses,
-        surroundings: tracer.surroundings,
-        has_calls: true,
-        watched: true,
-        cut: tracer.cut,
-        early: false,
         diff,
         coinbase_payment,
+        ..Execution::unfinished(exit, tracer)
     }
 }
 

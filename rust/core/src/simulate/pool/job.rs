@@ -2,7 +2,7 @@
 
 use super::fetched::Answer;
 use super::suspect::{Suspect, credible};
-use crate::evidence::Authenticity;
+use crate::evidence::Identity;
 use crate::simulate::evm::StateError;
 use crate::simulate::judge::simulator::Step;
 use crate::simulate::state::Snapshot;
@@ -18,8 +18,7 @@ pub struct Job {
     pub suspect: Suspect,
     /// As it was told: whose quota it takes.
     pub sender: Address,
-    pub authenticity: Authenticity,
-    pub signer: Option<Address>,
+    pub identity: Identity,
     /// Of the transactions before it and its own, read at the first attempt.
     pub extras: Option<Vec<Extras>>,
     pub since: Instant,
@@ -37,12 +36,7 @@ impl Job {
     pub fn new(suspect: Suspect, since: Instant, deadline: Instant) -> Self {
         Self {
             sender: suspect.tx.from,
-            // What came without its JSON was checked where it was read.
-            authenticity: match suspect.original {
-                Some(_) => Authenticity::Unproven,
-                None => Authenticity::Proven,
-            },
-            signer: None,
+            identity: Identity::default(),
             suspect,
             extras: None,
             since,
@@ -61,11 +55,13 @@ impl Job {
         }
         let suspect = &mut self.suspect;
         suspect.before = credible(std::mem::take(&mut suspect.before));
-        if let Some(original) = &suspect.original {
-            (self.authenticity, self.signer) = original.prove(&suspect.tx);
-        }
+        self.identity = Identity::of(&suspect.tx, suspect.original.as_ref());
         // Who lies about the sender alone would make an attack fail here.
-        if let Some(signer) = self.signer.filter(|signer| *signer != suspect.tx.from) {
+        if let Some(signer) = self
+            .identity
+            .signer
+            .filter(|signer| *signer != suspect.tx.from)
+        {
             Arc::make_mut(&mut suspect.tx).from = signer;
         }
         // A legacy transaction has none, whatever its JSON says.

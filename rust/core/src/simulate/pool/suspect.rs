@@ -1,6 +1,6 @@
 //! What is to be simulated.
 
-use crate::evidence::Authenticity;
+use crate::evidence::{Authenticity, Identity};
 use crate::tx::PendingTransaction;
 use crate::wire::Original;
 use alloy_primitives::B256;
@@ -28,10 +28,10 @@ impl Earlier {
 pub fn credible(earlier: Vec<Earlier>) -> Vec<Earlier> {
     let mut kept: Vec<(Authenticity, Earlier)> = Vec::with_capacity(earlier.len());
     for one in earlier {
-        let (authenticity, signer) = match &one.original {
-            Some(original) => original.prove(&one.tx),
-            None => (Authenticity::Proven, None),
-        };
+        let Identity {
+            authenticity,
+            signer,
+        } = Identity::of(&one.tx, one.original.as_ref());
         // Told of another sender than its signer, it would take the place of what that one has sent.
         if signer.is_some_and(|signer| signer != one.tx.from) {
             continue;

@@ -6,7 +6,7 @@ use super::queue::Queue;
 use super::suspect::Key;
 use crate::config::Executor;
 use crate::evidence::{
-    Authenticity, Before, Failure, FailureKind, RecordedSimulation, Simulation, SimulationResult,
+    Before, Failure, FailureKind, Identity, RecordedSimulation, Simulation, SimulationResult,
     Witness,
 };
 use crate::inbox::Item;
@@ -23,7 +23,6 @@ use crate::simulate::state::prefetch::Prefetch;
 use crate::simulate::state::{RecordedState, Recording, Snapshot, prefetch};
 use crate::stats::Stats;
 use crate::thread::{busy, give_way};
-use alloy_primitives::Address;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -64,7 +63,7 @@ impl Workshop {
                 self.queue.end(&sender);
                 let mut failure = Failure::new(FailureKind::Budget, "internal error");
                 failure.touched = true;
-                let identity = (Authenticity::Unproven, None);
+                let identity = Identity::default();
                 self.tell(key, identity, Instant::now(), Err(failure), None);
             }
         }
@@ -182,14 +181,13 @@ impl Workshop {
 
     fn end(&self, job: Job, result: Result<Simulation, Failure>, executed: Option<Witness>) {
         self.queue.end(&job.sender);
-        let identity = (job.authenticity, job.signer);
-        self.tell(job.suspect.key(), identity, job.since, result, executed);
+        self.tell(job.suspect.key(), job.identity, job.since, result, executed);
     }
 
     fn tell(
         &self,
         (hash, fingerprint): Key,
-        (authenticity, signer): (Authenticity, Option<Address>),
+        identity: Identity,
         since: Instant,
         result: Result<Simulation, Failure>,
         executed: Option<Witness>,
@@ -202,15 +200,14 @@ impl Workshop {
         };
         let record = self.records.then_some(RecordedSimulation {
             hash,
-            signer,
+            signer: identity.signer,
             failure,
             executed,
         });
         let simulated = SimulationResult {
             hash,
             fingerprint,
-            authenticity,
-            signer,
+            identity,
             result: result.map(Box::new),
             took_us: since.elapsed().as_nanos() as f64 / 1000.0,
             record: record.map(Box::new),
