@@ -4,12 +4,13 @@ from typing import Any
 
 from mempool_ids.model.training import trace_card
 from mempool_ids.model.training.table import (
+    RANKING,
     evaluations,
     operating_points,
     or_none,
+    ranking,
     reliability,
     table,
-    with_interval,
 )
 
 NAME = "MODEL_CARD.md"
@@ -65,17 +66,7 @@ def _ranking(evaluated: dict[str, Any]) -> str:
     for name, result in evaluated.items():
         for title, part in evaluations(result):
             if part:
-                lines.append(
-                    [
-                        TITLES.get(name, name),
-                        title,
-                        f"{part['rows']:,} / {part['exploits']}",
-                        with_interval(part["average_precision"], part["average_precision_interval"]),
-                        f"{part['auc']:.3f}",
-                        *(with_interval(p["recall"], p["recall_interval"]) for p in part["at_fpr"]),
-                    ]
-                )
-    head = ["model", "split", "rows / exploits", "average precision", "AUC"]
+                lines.append([TITLES.get(name, name), title, *ranking(part)])
     return f"""## Measured on real data
 
 Average precision, and recall at a false positive rate (FPR) read from the same test rows; in brackets 95 %
@@ -89,7 +80,7 @@ all figures are mildly optimistic.
 `unknown_function` knows functions that were published only after the transaction. A row without a time of its own has
 that of its block, interpolated between blocks of known time; a block beyond the first or last of these has that one's.
 
-{table([*head, "recall at FPR 0.1 %", "at 1 %", "at 5 %", "at 10 %"], lines)}"""
+{table(["model", "split", *RANKING], lines)}"""
 
 
 def _operating(manifest: dict[str, Any], evaluated: dict[str, Any]) -> str:

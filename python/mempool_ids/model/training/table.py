@@ -3,6 +3,16 @@
 from collections.abc import Iterable
 from typing import Any
 
+RANKING = [
+    "rows / exploits",
+    "average precision",
+    "AUC",
+    "recall at FPR 0.1 %",
+    "at 1 %",
+    "at 5 %",
+    "at 10 %",
+]
+
 
 def with_interval(value: float, interval: list[float], digits: int = 2) -> str:
     """`value [low, high]`."""
@@ -43,6 +53,17 @@ def evaluations(result: dict[str, Any]) -> Iterable[tuple[str, dict[str, Any] | 
     for start, part in result["time_windows"].items():
         yield f"time-ordered, from {start}", part
     yield "grouped folds", result["grouped_folds"]
+
+
+def ranking(part: dict[str, Any]) -> list[str]:
+    """How well a model ranks, in the columns of `RANKING`."""
+    recalls = [with_interval(p["recall"], p["recall_interval"]) for p in part["at_fpr"]]
+    return [
+        f"{part['rows']:,} / {part['exploits']}",
+        with_interval(part["average_precision"], part["average_precision_interval"]),
+        f"{part['auc']:.3f}",
+        *recalls,
+    ]
 
 
 def operating_points(part: dict[str, Any]) -> Iterable[tuple[dict[str, Any], list[str]]]:

@@ -2,7 +2,14 @@
 
 from typing import Any
 
-from mempool_ids.model.training.table import evaluations, operating_points, reliability, table, with_interval
+from mempool_ids.model.training.table import (
+    RANKING,
+    evaluations,
+    operating_points,
+    ranking,
+    reliability,
+    table,
+)
 
 
 def render(model: dict[str, Any]) -> str:
@@ -41,18 +48,7 @@ harmless, within the bounds that model/training/logistic.py sets, and what the i
 
 def _ranking(model: dict[str, Any]) -> str:
     result = model["evaluation"]
-    lines = [
-        [
-            title,
-            f"{part['rows']:,} / {part['exploits']}",
-            with_interval(part["average_precision"], part["average_precision_interval"]),
-            f"{part['auc']:.3f}",
-            *(with_interval(point["recall"], point["recall_interval"]) for point in part["at_fpr"]),
-        ]
-        for title, part in evaluations(result)
-        if part
-    ]
-    head = ["split", "rows / exploits", "average precision", "AUC"]
+    lines = [[title, *ranking(part)] for title, part in evaluations(result) if part]
     drawings = "; ".join(
         " / ".join(f"{value:.2f}" for value in drawing) for drawing in result["drawings"] if drawing
     )
@@ -63,7 +59,7 @@ trained on what came before. *Grouped folds*: five folds, an incident or a block
 {len(result["drawings"])} times and averaged; each drawing alone: {drawings}. Features and parameters were chosen on
 these rows, so all figures are mildly optimistic.
 
-{table([*head, "recall at FPR 0.1 %", "at 1 %", "at 5 %", "at 10 %"], lines)}"""
+{table(["split", *RANKING], lines)}"""
 
 
 def _operating(model: dict[str, Any]) -> str:
