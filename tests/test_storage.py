@@ -10,6 +10,8 @@ import pytest
 from sqlalchemy import Connection, Table
 from sqlalchemy.exc import OperationalError
 
+from mempool_ids import IDSConfig
+from mempool_ids.diagnostics import Status, check_parts
 from mempool_ids.exceptions import MempoolIdsError
 from mempool_ids.storage import Store, migrate
 from tests.support import alert
@@ -182,6 +184,21 @@ def test_a_database_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -
         assert connection.execute("SELECT chain_id FROM deliveries").fetchall() == [(137,)]
     Store(new, 10).close()
     assert tables(old) == tables(new)
+
+
+def test_who_only_looks_leaves_a_database_of_the_first_version_to_those_that_run_on_it(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "ids.db"
+    version_1(path)
+    before = tables(path)
+    config = IDSConfig(storage={"url": f"sqlite:///{path}"})
+    (finding,) = (each for each in check_parts(config) if each.check == "storage")
+    assert (finding.status, finding.detail) == (
+        Status.OK,
+        "1 detections, of an older version: run brings it up to date",
+    )
+    assert tables(path) == before
 
 
 def test_a_database_stays_as_it_was_where_it_cannot_be_brought_up_to_date(

@@ -80,9 +80,10 @@ def _abis(config: IDSConfig) -> str:
 
 
 def _storage(config: IDSConfig) -> str:
-    store = Store(config.storage.path, config.chain.id)
+    store = Store(config.storage.path, config.chain.id, look_only=True)
     try:
-        return f"{store.count():,} detections"
+        older = ", of an older version: run brings it up to date" if store.is_older else ""
+        return f"{store.count():,} detections{older}"
     finally:
         store.close()
 

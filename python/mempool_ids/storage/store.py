@@ -58,15 +58,17 @@ class Store:
     Every method that writes returns after its commit. Writing the same alert twice is the same as writing it once.
 
     Args:
-        path: the file; one that an older version wrote is brought up to date.
+        path: the file; one that an older version wrote is brought up to date, unless it is only looked at.
         chain_id: the sensor's: what an older version did not write down is taken to be of this chain.
 
     Raises:
         MempoolIdsError: the file cannot be opened, or a newer version wrote it.
     """
 
-    def __init__(self, path: Path, chain_id: int) -> None:
+    def __init__(self, path: Path, chain_id: int, *, look_only: bool = False) -> None:
         self.path = path
+        # An older version may still be running on it.
+        self.is_older = False
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._engine: Engine = create_engine(
@@ -74,18 +76,20 @@ class Store:
             )
             event.listen(self._engine, "connect", _pragmas)
             self._connection: Connection = self._engine.connect()
-            self._prepare(chain_id)
+            self._prepare(chain_id, look_only)
             self._connection.exec_driver_sql(f"PRAGMA busy_timeout={_BUSY_MS}")
             self._connection.rollback()  # the PRAGMA began a transaction
         except (SQLAlchemyError, OSError) as error:
             raise MempoolIdsError(f"storage {path}: {_reason(error)}") from None
 
-    def _prepare(self, chain_id: int) -> None:
+    def _prepare(self, chain_id: int, look_only: bool) -> None:
         with self._connection.begin():
             metadata.create_all(self._connection)
             found = self._connection.scalar(select(meta.c.value).where(meta.c.key == "schema_version"))
             if found is None:
                 self._connection.execute(insert(meta).values(key="schema_version", value=str(SCHEMA_VERSION)))
+            elif found == "1" and look_only:
+                self.is_older = True
             elif found == "1":
                 migrate.from_1(self._connection, chain_id)
             elif int(found) != SCHEMA_VERSION:
