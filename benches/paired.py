@@ -9,9 +9,7 @@ import argparse
 import json
 import statistics
 import subprocess
-import sys
 import tempfile
-import time
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import UTC, datetime
@@ -19,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from benches import cargo
-from benches.report import machine
+from benches.report import estimates, machine, step
 
 Figures = dict[str, float]
 
@@ -35,17 +33,13 @@ def main() -> None:
     for number in range(given.rounds):
         for work in (latency, stages):
             for name, root in checkouts.items():
-                say(f"round {number + 1} of {given.rounds}: {work.__name__}, {name}")
+                step(f"round {number + 1} of {given.rounds}: {work.__name__}, {name}")
                 for figure, value in work(root, benches[name]).items():
                     measured[figure][name].append(value)
         # After each round: whoever has no time for the next ones has these.
         text = markdown(measured, {name: commit(root) for name, root in checkouts.items()}, number + 1)
         (cargo.ROOT / "benches" / "PAIRED.md").write_text(text)
     print(text)
-
-
-def say(text: str) -> None:
-    print(f"[{time.strftime('%X')}] {text}", file=sys.stderr, flush=True)
 
 
 def commit(root: Path) -> str:
@@ -55,7 +49,7 @@ def commit(root: Path) -> str:
 
 def built(name: str, root: Path) -> dict[str, str]:
     """Paths of the benches' programs, as cargo built them last."""
-    say(f"building {name}")
+    step(f"building {name}")
     programs = {}
     for bench in ("latency", "stages"):
         command = ["cargo", "bench", "--locked", "--profile", "release", "-p", "mempool-ids-core"]
@@ -99,13 +93,7 @@ def stages(root: Path, programs: dict[str, str]) -> Figures:
     with tempfile.TemporaryDirectory() as folder:
         brief = ("--warm-up-time", "0.2", "--measurement-time", "0.5", "--sample-size", "20")
         run(root, programs["stages"], "--bench", *brief, folder=folder)
-        estimates = Path(folder).glob("**/new/estimates.json")
-        return {
-            f"{json.loads((path.parent / 'benchmark.json').read_text())['full_id']}, ns": float(
-                json.loads(path.read_text())["median"]["point_estimate"]
-            )
-            for path in estimates
-        }
+        return {f"{name}, ns": one["median"] for name, one in estimates(0.0, Path(folder)).items()}
 
 
 def markdown(measured: dict[str, dict[str, list[float]]], commits: dict[str, str], rounds: int) -> str:

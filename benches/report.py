@@ -81,10 +81,10 @@ def cargo_bench(bench: str, *arguments: str) -> None:
     subprocess.run(command, cwd=ROOT, env=cargo.environment(), check=True, stdout=sys.stderr)
 
 
-def estimates(since: float) -> dict[str, dict[str, float]]:
-    """Median nanoseconds by benchmark, as criterion left them since then, with elements per iteration."""
+def estimates(since: float, folder: Path = CRITERION) -> dict[str, dict[str, float]]:
+    """Median nanoseconds an element by benchmark, as criterion left them since then, with elements per iteration."""
     found: dict[str, dict[str, float]] = {}
-    for path in sorted(CRITERION.glob("**/new/benchmark.json")):
+    for path in sorted(folder.glob("**/new/benchmark.json")):
         if path.stat().st_mtime < since:
             continue
         about = json.loads(path.read_text())
