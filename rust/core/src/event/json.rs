@@ -1,5 +1,5 @@
-//! Events as JSON: the event log's wire form (schema version 1). Keys are in alphabetical order, as readers have always had
-//! them: serde writes fields as they are declared.
+//! Events as JSON: the event log's wire form (schema version 1). Keys are in alphabetical order, but an
+//! alert's `response`, which is last, as readers have always had them: serde writes fields as they are declared.
 
 mod alert;
 mod fields;
