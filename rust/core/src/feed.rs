@@ -23,12 +23,10 @@ pub(crate) mod tests;
 
 use crate::config::{Limits, LiveConfig};
 use crate::error::{Error, Result};
-use crate::inbox::Item;
 use crate::inbox::queue::ItemSender;
 use crate::node::redact::SecretUrl;
 use crate::node::{code, fetch, http_client, parse_urls, transport};
 use crate::stats::{EndpointSnapshot, EndpointStats, Stats};
-use crate::thread::critical;
 use alloy_primitives::{Address, B256};
 use rustls::ClientConfig;
 use std::sync::atomic::AtomicBool;
@@ -123,9 +121,7 @@ impl LiveSource {
             .spawn(move || {
                 let _farewell = farewell;
                 let items = live.items.clone();
-                if let Err(broken) = critical(THREAD, || live.run()) {
-                    items.send(Item::Broken(broken)).ok();
-                }
+                items.told_of_panics(THREAD, || live.run());
             })
             .map_err(|error| Error::Config(format!("no thread for the live source: {error}")))?;
         Ok(Self {

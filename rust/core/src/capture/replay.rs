@@ -13,7 +13,6 @@ use crate::error::{Error, Result};
 use crate::inbox::Item;
 use crate::inbox::queue::ItemSender;
 use crate::stats::Stats;
-use crate::thread::critical;
 use emit::Emitter;
 use files::Input;
 use std::sync::Arc;
@@ -62,11 +61,7 @@ impl ReplaySource {
         );
         let handle = std::thread::Builder::new()
             .name(THREAD.into())
-            .spawn(move || {
-                if let Err(broken) = critical(THREAD, || run(emitter, &inputs)) {
-                    last.send(Item::Broken(broken)).ok();
-                }
-            })
+            .spawn(move || last.told_of_panics(THREAD, || run(emitter, &inputs)))
             .map_err(|source| Error::Io {
                 path: "replay thread".into(),
                 source,

@@ -3,6 +3,7 @@
 use super::Item;
 use crate::config::Limits;
 use crate::stats::Stats;
+use crate::thread::critical;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError, TrySendError, bounded};
 use std::cell::Cell;
 use std::hint::spin_loop;
@@ -68,6 +69,13 @@ impl ItemSender {
         }
         self.level.bytes.fetch_add(len, Relaxed);
         self.tx.send(item).map_err(|_| Closed)
+    }
+
+    /// Runs what nothing works without: where it panics, whoever reads the queue is told so.
+    pub fn told_of_panics(&self, thread: &'static str, run: impl FnOnce()) {
+        if let Err(broken) = critical(thread, run) {
+            self.send(Item::Broken(broken)).ok();
+        }
     }
 
     /// Whether `len` more bytes exceed the bound. An item above the bound passes alone.

@@ -13,10 +13,9 @@ use super::standing::Standing;
 use super::{aside, transport};
 use crate::config::{Limits, LiveConfig};
 use crate::error::{Error, Result};
-use crate::inbox::Item;
 use crate::inbox::queue::ItemSender;
 use crate::stats::Stats;
-use crate::thread::{critical, give_way};
+use crate::thread::give_way;
 use bytes::Bytes;
 use rustls::ClientConfig;
 use std::rc::Rc;
@@ -88,9 +87,7 @@ impl Asker {
             .spawn(move || {
                 // Whoever has nobody to ask simulates nothing: that is no quiet day.
                 let items = asking.items.clone();
-                if let Err(broken) = critical(THREAD, || asking.run(asked)) {
-                    items.send(Item::Broken(broken)).ok();
-                }
+                items.told_of_panics(THREAD, || asking.run(asked));
             })
             .map_err(|error| Error::Config(format!("no thread to ask the nodes: {error}")))?;
         Ok(Self { questions })

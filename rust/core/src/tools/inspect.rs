@@ -252,8 +252,7 @@ impl Nodes {
         };
         let tx = parse_object(&object, 0)
             .map_err(|error| unreadable("transaction", error.to_string()))?;
-        let extras =
-            Extras::of_json(&object, false).map_err(|why| unreadable("transaction", why))?;
+        let extras = Extras::of_object(&object).map_err(|why| unreadable("transaction", why))?;
         let value: Value = serde_json::from_slice(&object).unwrap_or_default();
         let mined = value["blockHash"]
             .as_str()

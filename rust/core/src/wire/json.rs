@@ -3,6 +3,7 @@
 //! The parser validates and skips by recursion without a bound, so nothing is given to it before the guard of
 //! [`nesting`](super::nesting) has answered.
 
+use super::hex::{quantity_u64, quantity_u128};
 use crate::chain::{BlockContents, Head, MinedTransaction};
 use alloy_primitives::{Address, B256, Bytes as Code, hex};
 use bytes::Bytes;
@@ -73,16 +74,12 @@ pub fn string(raw: &str) -> Option<&str> {
 
 /// A quantity: `0x` and 1 to 16 hex digits. Leading zeros pass, since nodes send them.
 pub fn quantity(text: &str) -> Option<u64> {
-    u64::try_from(big_quantity(text)?).ok()
+    quantity_u64(text).ok()
 }
 
 /// The same up to 128 bits.
 pub fn big_quantity(text: &str) -> Option<u128> {
-    let digits = text.strip_prefix("0x")?;
-    let plain = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_hexdigit());
-    plain
-        .then(|| u128::from_str_radix(digits, 16).ok())
-        .flatten()
+    quantity_u128(text).ok()
 }
 
 /// The first bytes of a hash, for people.

@@ -1,26 +1,11 @@
 //! The guard against deep JSON: brackets are cheap to send, and a stack is finite.
 //!
-//! Parsers recurse once a bracket. What is read in one pass counts its levels on the way down ([`Levels`]); what is given to
-//! a parser that recurses without a bound is measured before ([`nests_within`]).
+//! Parsers recurse once a bracket. What is passed over in one pass counts its levels on the way down (`Skip`); what is given
+//! to a parser that recurses without a bound is measured before ([`nests_within`]).
 
 /// Of a message or of a value in it. Deeper than any that a node sends: `txpool_content` with an access list has seven
 /// levels, a transaction three.
 pub const MAX_NESTING: usize = 32;
-
-/// Levels of arrays and objects that may still open.
-#[derive(Clone, Copy)]
-pub(crate) struct Levels(usize);
-
-impl Levels {
-    pub(crate) const fn new(levels: usize) -> Self {
-        Self(levels)
-    }
-
-    /// One level down; `None` where that is too deep.
-    pub(crate) fn down(self) -> Option<Self> {
-        self.0.checked_sub(1).map(Self)
-    }
-}
 
 /// Whether no value lies deeper than `max` arrays and objects. Linear, without recursion; strings are jumped over.
 pub fn nests_within(json: &[u8], max: usize) -> bool {

@@ -1,7 +1,7 @@
 //! A transaction's JSON as it arrived: what few of its readers need is read from it when they do.
 
-use super::notification_object;
 use super::signed::decode_raw;
+use super::{WireError, notification_object};
 use crate::evidence::{Authenticity, Identity};
 use crate::tx::{Extras, PendingTransaction};
 use alloy_consensus::TxEnvelope;
@@ -29,22 +29,25 @@ impl Original {
     /// # Errors
     /// In words: a field is not what it should be.
     pub fn extras(&self) -> Result<Extras, String> {
-        Extras::of_json(&self.json, self.is_notification)
+        let object = self.object().map_err(|error| error.to_string())?;
+        Extras::of_object(&object)
+    }
+
+    fn object(&self) -> Result<Cow<'_, [u8]>, WireError> {
+        match self.is_notification {
+            true => notification_object(&self.json).map(Cow::Owned),
+            false => Ok(Cow::Borrowed(&*self.json)),
+        }
     }
 
     /// Whether it is what its signer signed and its hash stands for, and who the signer is: `tx` is what was read of it.
     ///
     /// Hashes the transaction and recovers the signer: some 100 µs, for suspects only.
     pub fn prove(&self, tx: &PendingTransaction) -> (Authenticity, Option<Address>) {
-        let object = match self.is_notification {
-            true => notification_object(&self.json).map(Cow::Owned),
-            false => Ok(Cow::Borrowed(&*self.json)),
-        };
-        let envelope = object
-            .ok()
-            .and_then(|object| serde_json::from_slice::<TxEnvelope>(&object).ok());
+        let object = self.object().unwrap_or_default();
+        let envelope = serde_json::from_slice::<TxEnvelope>(&object).ok();
         let Some(envelope) = envelope.filter(|envelope| !envelope.signature().r().is_zero()) else {
-            let readable = tx.tx_type == 0 || self.extras().is_ok();
+            let readable = tx.tx_type == 0 || Extras::of_object(&object).is_ok();
             return match readable {
                 // Fields are missing, or a development node signed in nobody's name.
                 true => (Authenticity::Unproven, None),

@@ -1,21 +1,22 @@
 //! Passing over values that do not matter, in bounded stack.
 
 use super::key::Key;
-use super::nesting::{Levels, MAX_NESTING};
+use super::nesting::MAX_NESTING;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 
 /// Any value, passed over. serde's `IgnoredAny`, `LazyValue`, and a typed request that meets the wrong container all make
 /// sonic-rs recurse once per bracket without a limit, which a frame of brackets turns into a stack overflow. Everything
-/// that reads a node's bytes with sonic-rs must therefore ask for `deserialize_any` and pass over values with this.
+/// that reads a node's bytes with sonic-rs must therefore ask for `deserialize_any` and pass over values with this. It holds
+/// the levels of arrays and objects that may still open.
 #[derive(Clone, Copy)]
-pub(crate) struct Skip(Levels);
+pub(crate) struct Skip(usize);
 
 impl Skip {
-    pub(crate) const ANY: Skip = Skip(Levels::new(MAX_NESTING));
+    pub(crate) const ANY: Skip = Skip(MAX_NESTING);
 
     fn inner<E: Error>(self) -> Result<Skip, E> {
-        let levels = self.0.down();
+        let levels = self.0.checked_sub(1);
         levels.map(Skip).ok_or_else(|| E::custom("nested too deep"))
     }
 }

@@ -31,12 +31,12 @@ impl Trace {
     /// # Errors
     /// Where it is no such tree, or beyond what the EVM can produce.
     pub fn from_json(text: &str) -> Result<Self, TraceError> {
+        if nests_within(text.as_bytes(), SHALLOW) {
+            return read(text);
+        }
         if !nests_within(text.as_bytes(), MAX_NESTING) {
             let said = format!("more than {MAX_NESTING} levels of JSON");
             return Err(TraceError(said));
-        }
-        if nests_within(text.as_bytes(), SHALLOW) {
-            return read(text);
         }
         thread::scope(|scope| {
             let reader = thread::Builder::new().stack_size(STACK);
