@@ -212,6 +212,17 @@ pub fn token() -> Vec<u8> {
     )
 }
 
+/// Lends what it has of a token, and calls the borrower, who is to pay it back.
+pub fn bank(token: Address) -> Vec<u8> {
+    let hand_out = call(
+        account(token),
+        "transfer(address,uint256)",
+        &[caller(), arg(0)],
+    );
+    let flash = hand_out.then(call(caller(), "borrowed()", &[]));
+    contract(&[("flash(uint256)", flash)], nothing())
+}
+
 /// Works an expression out for what it reads.
 pub fn look(expression: Asm) -> Asm {
     expression.op(&[POP])

@@ -11,13 +11,7 @@ const ATTACK: Address = Address::repeat_byte(0xaa);
 fn judged(before: Asm, meanwhile: Asm) -> Vec<Violation> {
     let mut world = World::new();
     world.place(TOKEN, token());
-    let hand_out = call(
-        account(TOKEN),
-        "transfer(address,uint256)",
-        &[caller(), arg(0)],
-    );
-    let flash = hand_out.then(call(caller(), "borrowed()", &[]));
-    world.place(BANK, contract(&[("flash(uint256)", flash)], nothing()));
+    world.place(BANK, bank(TOKEN));
     let execute = store(word(7), arg(0));
     world.place(
         GOVERNOR,

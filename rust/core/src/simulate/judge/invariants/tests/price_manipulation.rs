@@ -23,13 +23,7 @@ fn lender() -> MonitoredContract {
 fn world(meanwhile: Asm) -> World {
     let mut world = World::new();
     world.place(TOKEN, token());
-    let hand_out = call(
-        account(TOKEN),
-        "transfer(address,uint256)",
-        &[caller(), arg(0)],
-    );
-    let flash = hand_out.then(call(caller(), "borrowed()", &[]));
-    world.place(BANK, contract(&[("flash(uint256)", flash)], nothing()));
+    world.place(BANK, bank(TOKEN));
     let pull = [caller(), myself(), arg(0)];
     let buy = call(
         account(TOKEN),
