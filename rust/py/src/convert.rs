@@ -98,15 +98,17 @@ pub fn each(
     Ok(())
 }
 
-/// As [`each`], for slices of rows.
+/// As [`each`], for slices of rows: what `work` answers for each row.
 pub fn pieces<R: Sync>(
     py: Python<'_>,
     rows: &[R],
-    mut work: impl FnMut(&[R]) -> Result<(), Error> + Send,
-) -> PyResult<()> {
-    for piece in rows.chunks(PIECE) {
-        detached(py, || work(piece))?;
+    mut work: impl FnMut(&[R], &mut Vec<f32>) -> Result<(), Error> + Send,
+) -> PyResult<Vec<f32>> {
+    let (mut all, mut piece) = (Vec::with_capacity(rows.len()), Vec::new());
+    for rows in rows.chunks(PIECE) {
+        detached(py, || work(rows, &mut piece))?;
+        all.extend_from_slice(&piece);
         py.check_signals()?;
     }
-    Ok(())
+    Ok(all)
 }

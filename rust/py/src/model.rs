@@ -27,12 +27,9 @@ impl Model {
 
     fn predict<'py>(&self, py: Python<'py>, rows: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
         let rows = self::rows(rows)?;
-        let (mut probabilities, mut piece) = (Vec::with_capacity(rows.len()), Vec::new());
-        pieces(py, &rows, |rows| {
+        let probabilities = pieces(py, &rows, |rows, out| {
             let mut model = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-            model.classify(rows, &mut piece)?;
-            probabilities.extend_from_slice(&piece);
-            Ok(())
+            model.classify(rows, out)
         })?;
         Ok(PyBytes::new(py, &floats(&probabilities)))
     }
@@ -71,12 +68,9 @@ impl TraceModel {
 
     fn predict<'py>(&self, py: Python<'py>, rows: &[u8]) -> PyResult<Bound<'py, PyBytes>> {
         let rows = self::rows(rows)?;
-        let (mut probabilities, mut piece) = (Vec::with_capacity(rows.len()), Vec::new());
-        pieces(py, &rows, |rows| {
+        let probabilities = pieces(py, &rows, |rows, out| {
             let mut model = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-            model.predict_rows(rows, &mut piece)?;
-            probabilities.extend_from_slice(&piece);
-            Ok(())
+            model.predict_rows(rows, out)
         })?;
         Ok(PyBytes::new(py, &floats(&probabilities)))
     }
