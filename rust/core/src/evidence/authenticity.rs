@@ -26,3 +26,10 @@ pub struct Identity {
     /// Who signed it.
     pub signer: Option<Address>,
 }
+
+impl Identity {
+    /// Its signer, where the sender that was told is another one.
+    pub fn other_than(&self, told: Address) -> Option<Address> {
+        self.signer.filter(|signer| *signer != told)
+    }
+}

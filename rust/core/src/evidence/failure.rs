@@ -73,6 +73,11 @@ impl FailureKind {
 }
 
 impl Failure {
+    /// Of a suspect whose sender is a lie: it comes again as its signer's, with what that one sent before it.
+    pub fn signed_by_another() -> Self {
+        Self::new(FailureKind::NotReady, "signed by another than was told")
+    }
+
     pub fn new(kind: FailureKind, reason: impl Into<String>) -> Self {
         const REASON: usize = 200;
         let reason: String = reason.into();

@@ -31,9 +31,21 @@ impl<V: Copy, K: Copy + Eq + Hash> Dedup<V, K> {
 
     /// What was first known of `key`, where it is remembered.
     pub fn get(&self, key: &K) -> Option<V> {
+        self.place(key).map(|place| self.ring[place].1)
+    }
+
+    fn place(&self, key: &K) -> Option<usize> {
         let same = |place: &u32| self.ring[*place as usize].0 == *key;
         let place = self.places.find(self.seeded.hash_one(key), same)?;
-        Some(self.ring[*place as usize].1)
+        Some(*place as usize)
+    }
+
+    /// Remembers `value` of `key`, whatever was known of it.
+    pub fn replace(&mut self, key: K, value: V) {
+        match self.place(&key) {
+            Some(place) => self.ring[place].1 = value,
+            None => _ = self.insert(key, value),
+        }
     }
 
     /// Remembers `value` of `key`; answers the first one where there was one before, which stays.

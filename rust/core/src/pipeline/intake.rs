@@ -4,7 +4,7 @@ use super::dedup::Dedup;
 use super::slot::Slot;
 use crate::chain::ChainSpec;
 use crate::config::SensorConfig;
-use crate::evidence::{Anomaly, AnomalyKind, Authenticity};
+use crate::evidence::{Anomaly, AnomalyKind, Authenticity, Identity};
 use crate::inbox::Raw;
 use crate::stats::{EndpointStats, Stats};
 use crate::tx::PendingTransaction;
@@ -162,7 +162,8 @@ impl Intake {
             return false;
         };
         let told = raw.map(Original::from);
-        let lies = told.is_some_and(|told| told.prove(tx).0 == Authenticity::Contradicted);
+        let identity = Identity::of(tx, told.as_ref());
+        let lies = identity.authenticity == Authenticity::Contradicted;
         let copies = &mut self.reconsidered[at].1;
         *copies -= 1;
         if !lies || *copies == 0 {

@@ -126,9 +126,11 @@ impl Runner {
                 Identity { signer, ..proven }
             }
         };
-        let mut tx = slot.tx.clone();
-        tx.from = identity.signer.unwrap_or(tx.from);
-        (identity, self.execute_again(record, &tx, before))
+        let result = match identity.other_than(slot.tx.from) {
+            Some(_) => Err(Failure::signed_by_another()),
+            None => self.execute_again(record, &slot.tx, before),
+        };
+        (identity, result)
     }
 
     fn execute_again(

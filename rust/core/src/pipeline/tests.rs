@@ -35,6 +35,24 @@ fn what_was_known_first_of_a_hash_is_remembered() {
 }
 
 #[test]
+fn what_is_known_of_a_hash_can_be_replaced() {
+    let mut dedup = Dedup::new(2);
+    dedup.insert(hash(1), 10);
+    dedup.replace(hash(1), 11);
+    dedup.replace(hash(2), 20);
+    assert_eq!(
+        (dedup.get(&hash(1)), dedup.get(&hash(2))),
+        (Some(11), Some(20))
+    );
+    dedup.insert(hash(3), 30);
+    assert_eq!(
+        dedup.get(&hash(1)),
+        None,
+        "its turn to be forgotten is the same"
+    );
+}
+
+#[test]
 fn a_hash_is_remembered_for_at_least_the_capacity_and_memory_is_bounded() {
     let mut dedup = Dedup::new(100);
     for n in 0..10_000 {

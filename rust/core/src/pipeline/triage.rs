@@ -49,18 +49,12 @@ const GRACE_MS: u64 = 5_000;
 /// What happened.
 #[derive(Debug)]
 pub enum Occurrence<'a> {
-    /// A simulation came to its end.
-    Verdict {
+    /// A simulation came to its end, or a suspect has none.
+    Ended {
         key: Key,
-        simulation: Box<Simulation>,
+        identity: Identity,
+        result: Result<Box<Simulation>, Failure>,
         took_us: f64,
-        identity: Identity,
-    },
-    /// A suspect has no simulation.
-    Failed {
-        key: Key,
-        failure: Failure,
-        identity: Identity,
     },
     /// The state of another head is there: what is harmless on one need not be so on the next.
     State,
@@ -112,7 +106,6 @@ pub struct Triage {
     suspects: HashMap<Key, Suspicion>,
     /// Those that run, by when a result is overdue. Who went on meanwhile leaves its place behind.
     running: VecDeque<(u64, Key)>,
-    running_count: usize,
     /// Found harmless though they touch a monitored contract: what they do may change with the state, until they are mined.
     harmless: Parked,
     /// Without a verdict though they touch a monitored contract, to be tried again when they are due.
@@ -136,7 +129,6 @@ impl Triage {
             policy,
             suspects: HashMap::new(),
             running: VecDeque::new(),
-            running_count: 0,
             harmless: Parked::default(),
             put_off: Parked::default(),
             triaged: Dedup::new(TRIAGED),
@@ -183,26 +175,18 @@ impl Triage {
     /// Milliseconds only grow.
     pub fn handle(&mut self, event: Occurrence, now_ms: u64, out: &mut Vec<Action>) {
         match event {
-            Occurrence::Verdict {
+            Occurrence::Ended {
                 key,
-                simulation,
+                identity,
+                result,
                 took_us,
-                identity,
             } => {
                 let suspicion = self.take_running(&key);
                 if let Some(suspicion) = self.identify(suspicion, identity, now_ms, out) {
-                    self.weigh(suspicion, *simulation, took_us, now_ms, out);
-                }
-                self.look(now_ms, out);
-            }
-            Occurrence::Failed {
-                key,
-                failure,
-                identity,
-            } => {
-                let suspicion = self.take_running(&key);
-                if let Some(suspicion) = self.identify(suspicion, identity, now_ms, out) {
-                    self.fail(suspicion, failure, now_ms, out);
+                    match result {
+                        Ok(simulation) => self.weigh(suspicion, *simulation, took_us, now_ms, out),
+                        Err(failure) => self.fail(suspicion, failure, now_ms, out),
+                    }
                 }
                 self.look(now_ms, out);
             }
@@ -234,10 +218,7 @@ impl Triage {
     /// In a replay: the suspect of this hash that waits for what was recorded, the one that waits longest first, and all
     /// that may have been executed before it.
     pub fn awaits_record(&self, hash: &B256) -> Option<(&Slot, Vec<Earlier>)> {
-        let mut keys = self.running.iter().map(|(_, key)| key);
-        let of_hash =
-            |key: &&Key| key.0 == *hash && self.suspects.get(*key).is_some_and(Suspicion::runs);
-        let suspicion = self.suspects.get(keys.find(of_hash)?)?;
+        let suspicion = self.running_of(hash)?;
         let Phase::Running { before, .. } = &suspicion.phase else {
             return None;
         };
@@ -245,6 +226,12 @@ impl Triage {
         let mut before = before.clone();
         before.extend(self.predecessors.before(&suspicion.slot.tx));
         Some((&suspicion.slot, before))
+    }
+
+    fn running_of(&self, hash: &B256) -> Option<&Suspicion> {
+        let of_hash = self.running.iter().filter(|(_, key)| key.0 == *hash);
+        let mut suspicions = of_hash.filter_map(|(_, key)| self.suspects.get(key));
+        suspicions.find(|suspicion| suspicion.runs())
     }
 
     /// Whether other contents are known to be what this hash stands for. Who lies about the sender alone has the same ones.
@@ -311,7 +298,6 @@ impl Triage {
         self.put_off.remove(&key);
         self.suspects.insert(key, suspicion);
         self.running.push_back((due_ms, key));
-        self.running_count += 1;
         out.push(Action::Submit(Suspect {
             fingerprint: key.1,
             tx,
@@ -319,7 +305,7 @@ impl Triage {
             before,
             contact,
         }));
-        if self.policy.replay && self.running_count > RUNNING {
+        if self.policy.replay && self.running_count() > RUNNING {
             self.give_way(now_ms, out);
         }
         // Recorded time may stand still: places left behind are not for ever.
@@ -336,13 +322,17 @@ impl Triage {
         self.submit(suspicion, now_ms, out);
     }
 
+    /// Who does not run is parked.
+    fn running_count(&self) -> usize {
+        self.suspects.len() - self.harmless.len() - self.put_off.len()
+    }
+
     fn take_running(&mut self, key: &Key) -> Option<Suspicion> {
         self.looked_at.take_if(|looked_at| looked_at == key);
         let runs = self.suspects.get(key).is_some_and(Suspicion::runs);
         if !runs {
             return None;
         }
-        self.running_count -= 1;
         self.suspects.remove(key)
     }
 
@@ -370,7 +360,7 @@ impl Triage {
         if identity.authenticity == Authenticity::Contradicted {
             out.push(Action::AskAgain(slot.tx.hash));
         }
-        if let Some(signer) = identity.signer.filter(|signer| *signer != slot.tx.from) {
+        if let Some(signer) = identity.other_than(slot.tx.from) {
             slot.tx.from = signer;
             // The nonce that a block has may be the other sender's.
             suspicion.mined = false;
@@ -468,7 +458,7 @@ impl Triage {
 
     /// Too many wait for what was recorded: the oldest gives way.
     fn give_way(&mut self, now_ms: u64, out: &mut Vec<Action>) {
-        while self.running_count > RUNNING
+        while self.running_count() > RUNNING
             && let Some((due_ms, key)) = self.running.pop_front()
         {
             if self.suspects.get(&key).is_some_and(|s| s.is_due_at(due_ms)) {
@@ -539,7 +529,7 @@ impl Triage {
         let parked = self.harmless.keys().chain(self.put_off.keys());
         let mut of_hash = parked.filter(|key| key.0 == *hash);
         let key = of_hash.next().copied()?;
-        self.awaits_record(hash).is_none().then_some(key)
+        self.running_of(hash).is_none().then_some(key)
     }
 
     /// Has the next harmless one looked at, the longest ago first; none while one is looked at: new suspects do not wait

@@ -74,7 +74,6 @@ pub struct Worker {
     published: Arc<Mutex<Published>>,
     /// By what the first detection's contents rested on; and those whose truth followed.
     detected: Dedup<Authenticity>,
-    corrected: Dedup<()>,
     /// Absent where nothing is simulated.
     simulating: Option<Simulating>,
     tracker: Tracker,
@@ -137,7 +136,6 @@ impl Worker {
             reload,
             published,
             detected: Dedup::new(DETECTED),
-            corrected: Dedup::new(DETECTED),
             tracker: Tracker::new(config.limits.tracked, drop_after_ms, stats.clone()),
             latency: Latency::default(),
             outcomes: Vec::new(),

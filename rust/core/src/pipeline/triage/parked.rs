@@ -51,6 +51,10 @@ impl Parked {
         }
     }
 
+    pub fn len(&self) -> usize {
+        self.queue.len()
+    }
+
     /// Oldest first.
     pub fn keys(&self) -> impl Iterator<Item = &Key> {
         self.queue.iter().map(|place| &place.key)

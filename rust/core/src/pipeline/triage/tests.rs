@@ -72,20 +72,21 @@ impl Rig {
     }
 
     fn verdict_of(&mut self, slot: &Slot, simulation: Simulation, identity: Identity) {
-        self.handle(Occurrence::Verdict {
+        self.handle(Occurrence::Ended {
             key: slot.key(),
-            simulation: Box::new(simulation),
-            took_us: 1.0,
             identity,
+            result: Ok(Box::new(simulation)),
+            took_us: 1.0,
         });
     }
 
     fn fails(&mut self, slot: &Slot, kind: FailureKind) {
         let failure = Failure::new(kind, "says why");
-        self.handle(Occurrence::Failed {
+        self.handle(Occurrence::Ended {
             key: slot.key(),
-            failure,
             identity: Identity::default(),
+            result: Err(failure),
+            took_us: 1.0,
         });
     }
 

@@ -157,10 +157,10 @@ impl Worker {
         // But where the first may have been made of a lie, the truth has one of its own.
         let corrects = first.is_some();
         let proven = slot.authenticity == Authenticity::Proven;
-        if corrects && (!proven || self.corrected.insert(slot.tx.hash, ()).is_some()) {
+        if corrects && !proven {
             return;
         }
-        self.detected.insert(slot.tx.hash, slot.authenticity);
+        self.detected.replace(slot.tx.hash, slot.authenticity);
         let watched_ms = self.watch.until(slot.timings.arrived, slot.tx.seen_ms);
         let detection = self
             .stages

@@ -3,7 +3,7 @@
 use super::{Simulating, Worker};
 use crate::capture::CaptureWriter;
 use crate::capture::context::ContextEntry;
-use crate::evidence::{Failure, Identity, RecordedSimulation, Simulation, SimulationResult};
+use crate::evidence::{Failure, Identity, RecordedSimulation, SimulationResult};
 use crate::pipeline::triage::{self, Action};
 use crate::simulate::pool::suspect::Key;
 use alloy_primitives::B256;
@@ -38,10 +38,11 @@ impl Worker {
                     };
                     if let Some((key, failure)) = runner.submit(suspect) {
                         record_refusal(self.capture.as_ref(), &key, &failure);
-                        let refused = triage::Occurrence::Failed {
+                        let refused = triage::Occurrence::Ended {
                             key,
-                            failure,
                             identity: Identity::default(),
+                            result: Err(failure),
+                            took_us: 0.0,
                         };
                         triage.handle(refused, self.clock.elapsed_ms(), &mut self.actions);
                         actions.extend(self.actions.drain(..));
@@ -69,8 +70,12 @@ impl Worker {
     }
 
     pub(super) fn simulated(&mut self, done: SimulationResult) {
-        let key = (done.hash, done.fingerprint);
-        self.ended(key, done.identity, done.result, done.took_us);
+        self.triage(triage::Occurrence::Ended {
+            key: (done.hash, done.fingerprint),
+            identity: done.identity,
+            result: done.result,
+            took_us: done.took_us,
+        });
     }
 
     /// Does again what a capture recorded; what nobody waits for is left.
@@ -85,29 +90,11 @@ impl Worker {
         };
         let key = slot.key();
         let (identity, result) = runner.again(record, slot, before);
-        let took_us = start.elapsed().as_nanos() as f64 / 1000.0;
-        self.ended(key, identity, result.map(Box::new), took_us);
-    }
-
-    fn ended(
-        &mut self,
-        key: Key,
-        identity: Identity,
-        result: Result<Box<Simulation>, Failure>,
-        took_us: f64,
-    ) {
-        self.triage(match result {
-            Ok(simulation) => triage::Occurrence::Verdict {
-                key,
-                simulation,
-                took_us,
-                identity,
-            },
-            Err(failure) => triage::Occurrence::Failed {
-                key,
-                failure,
-                identity,
-            },
+        self.triage(triage::Occurrence::Ended {
+            key,
+            identity,
+            result: result.map(Box::new),
+            took_us: start.elapsed().as_nanos() as f64 / 1000.0,
         });
     }
 }

@@ -2,22 +2,19 @@
 
 use super::fetched::Answer;
 use super::suspect::{Suspect, credible};
-use crate::evidence::Identity;
+use crate::evidence::{Failure, FailureKind, Identity};
 use crate::simulate::evm::StateError;
 use crate::simulate::judge::simulator::Step;
 use crate::simulate::state::Snapshot;
 use crate::tx::Extras;
 use crate::wire::Original;
-use alloy_primitives::{Address, B256};
+use alloy_primitives::B256;
 use revm::DatabaseRef;
-use std::sync::Arc;
 use std::time::Instant;
 
 /// A suspect, until when it must be done, and what was fetched for it.
 pub struct Job {
     pub suspect: Suspect,
-    /// As it was told: whose quota it takes.
-    pub sender: Address,
     pub identity: Identity,
     /// Of the transactions before it and its own, read at the first attempt.
     pub extras: Option<Vec<Extras>>,
@@ -35,7 +32,6 @@ pub struct Job {
 impl Job {
     pub fn new(suspect: Suspect, since: Instant, deadline: Instant) -> Self {
         Self {
-            sender: suspect.tx.from,
             identity: Identity::default(),
             suspect,
             extras: None,
@@ -49,21 +45,16 @@ impl Job {
     }
 
     /// Reads what is in the JSON of the suspect and of what comes before it, once: also whether it is what its hash says.
-    pub fn read_originals(&mut self) -> Result<(), String> {
+    pub fn read_originals(&mut self) -> Result<(), Failure> {
         if self.extras.is_some() {
             return Ok(());
         }
         let suspect = &mut self.suspect;
-        suspect.before = credible(std::mem::take(&mut suspect.before));
         self.identity = Identity::of(&suspect.tx, suspect.original.as_ref());
-        // Who lies about the sender alone would make an attack fail here.
-        if let Some(signer) = self
-            .identity
-            .signer
-            .filter(|signer| *signer != suspect.tx.from)
-        {
-            Arc::make_mut(&mut suspect.tx).from = signer;
+        if self.identity.other_than(suspect.tx.from).is_some() {
+            return Err(Failure::signed_by_another());
         }
+        suspect.before = credible(std::mem::take(&mut suspect.before));
         // A legacy transaction has none, whatever its JSON says.
         let read = |tx_type: u8, original: Option<Original>| match original {
             Some(original) if tx_type > 0 => original.extras(),
@@ -75,7 +66,8 @@ impl Job {
         let all = earlier
             .chain([own])
             .map(|(tx_type, json)| read(tx_type, json));
-        self.extras = Some(all.collect::<Result<_, _>>()?);
+        let all = all.collect::<Result<_, _>>();
+        self.extras = Some(all.map_err(|reason| Failure::new(FailureKind::State, reason))?);
         Ok(())
     }
 
@@ -97,5 +89,43 @@ impl Job {
         }
         pending.push(suspect);
         Ok(pending)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::capture::samples::{Dice, signed};
+    use crate::evidence::Authenticity;
+    use crate::wire::parse_object;
+    use std::sync::Arc;
+
+    #[test]
+    fn whose_sender_is_a_lie_is_not_executed_and_its_signer_is_told() {
+        let sample = signed(&mut Dice(1), 2);
+        let mut object = sample.object.clone();
+        object["from"] = "0x00000000000000000000000000000000000000aa".into();
+        for (told, lies) in [(sample.object, false), (object, true)] {
+            let json = serde_json::to_vec(&told).unwrap();
+            let suspect = Suspect {
+                fingerprint: 0,
+                tx: Arc::new(parse_object(&json, 1).unwrap()),
+                original: Some(Original {
+                    json: json.into(),
+                    is_notification: false,
+                }),
+                before: Vec::new(),
+                contact: true,
+            };
+            let mut job = Job::new(suspect, Instant::now(), Instant::now());
+            assert_eq!(job.identity.authenticity, Authenticity::Unproven);
+            let read = job.read_originals();
+            assert_eq!(
+                read.map_err(|f| f.kind).err(),
+                lies.then_some(FailureKind::NotReady)
+            );
+            assert_eq!(job.identity.authenticity, Authenticity::Proven);
+            assert_eq!(job.identity.signer, Some(sample.from));
+        }
     }
 }

@@ -45,7 +45,7 @@ impl Queue {
         if waiting.closed {
             return Err(Box::new((job, FailureKind::NotReady)));
         }
-        let sender = job.sender;
+        let sender = job.suspect.tx.from;
         if waiting.senders.get(&sender).copied().unwrap_or(0) >= room.per_sender {
             return Err(Box::new((job, FailureKind::Quota)));
         }
@@ -56,7 +56,7 @@ impl Queue {
                 false => None,
             };
             match &gave_way {
-                Some(other) => waiting.end(&other.sender),
+                Some(other) => waiting.end(&other.suspect.tx.from),
                 None => return Err(Box::new((job, FailureKind::Queue))),
             }
         }
@@ -159,7 +159,7 @@ mod tests {
 
     fn senders(queue: &Queue, count: usize) -> Vec<u8> {
         let next = (0..count).map(|_| queue.next().expect("waits"));
-        next.map(|job| job.sender[0]).collect()
+        next.map(|job| job.suspect.tx.from[0]).collect()
     }
 
     #[test]

@@ -28,12 +28,10 @@ impl Earlier {
 pub fn credible(earlier: Vec<Earlier>) -> Vec<Earlier> {
     let mut kept: Vec<(Authenticity, Earlier)> = Vec::with_capacity(earlier.len());
     for one in earlier {
-        let Identity {
-            authenticity,
-            signer,
-        } = Identity::of(&one.tx, one.original.as_ref());
+        let identity = Identity::of(&one.tx, one.original.as_ref());
+        let authenticity = identity.authenticity;
         // Told of another sender than its signer, it would take the place of what that one has sent.
-        if signer.is_some_and(|signer| signer != one.tx.from) {
+        if identity.other_than(one.tx.from).is_some() {
             continue;
         }
         let same = |other: &&mut (Authenticity, Earlier)| {

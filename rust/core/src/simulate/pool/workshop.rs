@@ -56,7 +56,7 @@ impl Workshop {
     pub fn work(self: Arc<Self>, mut simulator: Simulator) {
         give_way();
         while let Some(job) = self.queue.next() {
-            let (key, sender) = (job.suspect.key(), job.sender);
+            let (key, sender) = (job.suspect.key(), job.suspect.tx.from);
             let attempt = AssertUnwindSafe(|| self.attempt(&mut simulator, job));
             if std::panic::catch_unwind(attempt).is_err() {
                 // Our own mistake, which an attacker may have found: the next suspect is judged all the same.
@@ -71,8 +71,7 @@ impl Workshop {
 
     /// Executes a job on what is known of the state; where that does not do, has the rest fetched and puts it off.
     pub(super) fn attempt(self: &Arc<Self>, simulator: &mut Simulator, mut job: Job) {
-        if let Err(reason) = job.read_originals() {
-            let failure = Failure::new(FailureKind::State, reason);
+        if let Err(failure) = job.read_originals() {
             return self.end(job, Err(failure), None);
         }
         loop {
@@ -180,7 +179,7 @@ impl Workshop {
     }
 
     fn end(&self, job: Job, result: Result<Simulation, Failure>, executed: Option<Witness>) {
-        self.queue.end(&job.sender);
+        self.queue.end(&job.suspect.tx.from);
         self.tell(job.suspect.key(), job.identity, job.since, result, executed);
     }
 

@@ -199,11 +199,11 @@ fn play(policy: Policy, steps: &[Step]) -> Result<(), TestCaseError> {
                         },
                         ..harmless()
                     };
-                    rig.handle(Occurrence::Verdict {
+                    rig.handle(Occurrence::Ended {
                         key,
-                        simulation: Box::new(simulation),
-                        took_us: 1.0,
                         identity: identity(which),
+                        result: Ok(Box::new(simulation)),
+                        took_us: 1.0,
                     });
                 }
             }
@@ -211,10 +211,11 @@ fn play(policy: Policy, steps: &[Step]) -> Result<(), TestCaseError> {
                 if let Some(key) = outside.ends(which) {
                     let failure = Failure::new(FailureKind::ALL[kind], "says why");
                     let identity = identity(which);
-                    rig.handle(Occurrence::Failed {
+                    rig.handle(Occurrence::Ended {
                         key,
-                        failure,
                         identity,
+                        result: Err(failure),
+                        took_us: 1.0,
                     });
                 }
             }
@@ -223,10 +224,11 @@ fn play(policy: Policy, steps: &[Step]) -> Result<(), TestCaseError> {
                 if !outside.running.contains(&key) {
                     let failure = Failure::new(FailureKind::Budget, "late");
                     let identity = Identity::default();
-                    rig.handle(Occurrence::Failed {
+                    rig.handle(Occurrence::Ended {
                         key,
-                        failure,
                         identity,
+                        result: Err(failure),
+                        took_us: 1.0,
                     });
                 }
             }
