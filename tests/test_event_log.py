@@ -9,7 +9,9 @@ from pathlib import Path
 import orjson
 import pytest
 
+from mempool_ids.records.events import ALARM, anomaly_event, key_of, stats_event
 from mempool_ids.sinks import EventLog
+from tests.responses import encode, response
 from tests.support import alert
 
 
@@ -59,7 +61,7 @@ def test_half_a_line_of_a_crash_does_not_swallow_the_next(path: Path) -> None:
     log = EventLog(path)
     log.write([event(2)])
     assert path.read_bytes().splitlines()[-1] == event(2)[1]
-    assert log.recent_alert_ids() == {"alert-1", "alert-2"}
+    assert log.recent_keys() == {("alert", "alert-1"), ("alert", "alert-2")}
     log.close()
 
 
@@ -120,11 +122,24 @@ def test_a_rotation_that_cannot_be_followed_yet_is_followed_later(
     assert ids(path) == ["alert-2"]
 
 
-def test_a_file_of_foreign_lines_has_no_alert_ids(path: Path) -> None:
+def test_a_file_of_foreign_lines_has_no_keys(path: Path) -> None:
     path.parent.mkdir()
-    path.write_bytes(b'"alert_id"\n["alert_id"]\n{"alert_id": 1}\n\xff"alert_id"\n')
+    path.write_bytes(
+        b'"alert_id"\n["response_id"]\n{"alert_id": 1}\n\xff"alert_id"\n{"kind": "defense"}\n'
+        b'{"event_type": "alert", "alert_id": 1}\n{"event_type": "outcome", "alert_id": "a"}\n'
+    )
     log = EventLog(path)
-    assert log.recent_alert_ids() == set()
+    assert log.recent_keys() == set()
+    log.close()
+
+
+def test_lines_are_told_by_their_kind_and_id(path: Path) -> None:
+    log = EventLog(path)
+    alarm = anomaly_event("test", 1, ALARM, "balance", "it is low")
+    other = anomaly_event("test", 1, "node_error", "ws://n", 'it said "defense"')
+    kept = [event(1), encode(response(0)), alarm]
+    log.write([*kept, other, stats_event("test", 1, {})])
+    assert log.recent_keys() == {key_of(each) for each in kept}
     log.close()
 
 

@@ -15,9 +15,11 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from mempool_ids import IDSConfig
+from mempool_ids.records.events import ALARM, Event, anomaly_event
 from mempool_ids.runtime.recorder import Recorder
 from mempool_ids.sinks import event_log
 from mempool_ids.storage import Store
+from tests.responses import encode, response
 from tests.support import alert
 
 
@@ -167,6 +169,131 @@ def test_a_line_is_on_the_disk_before_it_is_marked_as_logged(
         monkeypatch.setattr(module, name, step)
     recorder.record([emitted(1)])
     assert steps == ["_sync", "mark_logged"]
+
+
+def changes(*numbers: int) -> list[Event]:
+    return [encode(response(number)) for number in numbers]
+
+
+def lines(tmp_path: Path) -> list[str]:
+    """What the event log has, in words."""
+    events = [orjson.loads(line) for line in (tmp_path / "events.jsonl").read_bytes().splitlines()]
+    return [event.get("response_id") or event.get("alert_id") or event["reason"] for event in events]
+
+
+def test_responses_and_alarms_are_stored_written_and_new_once_and_in_order(
+    recorder: Recorder, tmp_path: Path
+) -> None:
+    low = anomaly_event("test", 1, ALARM, "balance", "it is low")
+    first = [*changes(0), low, *changes(1)]
+    recorder.record([emitted(1)])
+    recorded = recorder.record_responses(first)
+    assert (recorded.responses, recorded.stored, recorded.unstored()) == (first, True, [])
+    again = recorder.record_responses([*first, *changes(2)])
+    assert again.responses == changes(2)
+    assert lines(tmp_path) == ["alert-1", "a-0", "it is low", "a-1", "a-2"]
+    assert recorder.store.unlogged() == []
+    assert [each.key for each in recorder.store.due("w", time.time(), 10) if each.body != low[1]] == [
+        "alert-1",
+        "a-0",
+        "a-1",
+        "a-2",
+    ]
+
+
+def crashed(recorder: Recorder, monkeypatch: pytest.MonkeyPatch, method: str, events: list[Event]) -> None:
+    """The process ends in the event log's `method` while it records the events."""
+
+    def end(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as moment:
+        moment.setattr(event_log.EventLog if method == "write" else Store, method, end)
+        with pytest.raises(KeyboardInterrupt):
+            recorder.record_responses(events)
+
+
+@pytest.mark.parametrize("method", ["write", "mark_logged"])
+def test_a_response_has_one_line_where_the_process_ends_between_commit_and_line(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, method: str
+) -> None:
+    """`write`: there is no line yet. `mark_logged`: there is one, and the storage does not know."""
+    events = [*changes(0), anomaly_event("test", 1, ALARM, "balance", "it is low"), *changes(1)]
+    recorder.record([emitted(1)])
+    crashed(recorder, monkeypatch, method, events)
+    expected = ["alert-1", "a-0", "it is low", "a-1"] if method == "mark_logged" else ["alert-1"]
+    assert lines(tmp_path) == expected
+    config = IDSConfig(
+        alerts={"jsonl": tmp_path / "events.jsonl"}, storage={"url": f"sqlite:///{tmp_path}/ids.db"}
+    )
+    with closing(Recorder(config, ["w"])) as restarted:
+        assert sorted(lines(tmp_path)) == sorted(["alert-1", "a-0", "it is low", "a-1"])
+        assert restarted.store.unlogged() == []
+        assert restarted.record_responses([*events, *changes(2)]).responses == changes(2)
+        assert len(restarted.store.due("w", time.time(), 10)) == 5
+    assert [line for line in lines(tmp_path) if line.startswith("a-")] == ["a-0", "a-1", "a-2"]
+
+
+def test_responses_that_a_full_disk_kept_from_the_event_log_are_written_at_the_next_success(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    recorder.record_responses(changes(0))
+    with monkeypatch.context() as disk:
+        full(disk, 100)
+        recorder.record_responses(changes(1))
+        recorder.record([emitted(1)])
+    assert recorder.event_log_failures == 2
+    recorder.record_responses(changes(2))
+    assert lines(tmp_path) == ["a-0", "alert-1", "a-1", "a-2"]
+    assert recorder.store.unlogged() == []
+
+
+def test_responses_go_to_the_logs_and_out_of_memory_where_the_storage_fails(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    low = anomaly_event("test", 1, ALARM, "balance", "it is low")
+    events = [*changes(0, 1), low]
+    with monkeypatch.context() as disk:
+        failing(disk, "add_responses", sys.maxsize)
+        recorded = recorder.record_responses(events)
+    assert not recorded.stored
+    assert recorded.responses == events
+    (first, second, (alarm_key, alarm)) = recorded.unstored()
+    assert [first, second] == [("a-0", changes(0)[0][1]), ("a-1", changes(1)[0][1])]
+    assert alarm == low[1]
+    assert alarm_key.startswith("alarm-")
+    assert lines(tmp_path) == ["a-0", "a-1", "it is low"]
+    assert caplog.text.count("pause of Vault is sent") == 2
+    assert "anomaly defense from balance: it is low" in caplog.text
+
+
+def test_responses_that_neither_storage_nor_event_log_took_are_written_at_the_next_success(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    with monkeypatch.context() as disk:
+        full(disk, 100)
+        failing(disk, "add_responses", sys.maxsize)
+        assert not recorder.record_responses(changes(0, 1)).stored
+    recorder.record_responses(changes(2))
+    assert lines(tmp_path) == ["a-0", "a-1", "a-2"]
+
+
+def test_muted_alerts_are_not_sent_from_memory_either(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing(monkeypatch, "add_detections", sys.maxsize)
+    recorded = recorder.record([emitted(1), emitted(2, notify=False)])
+    assert [key for key, _ in recorded.unstored()] == ["alert-1"]
+
+
+def test_a_locked_database_holds_a_response_for_a_moment_only(
+    recorder: Recorder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    failing(monkeypatch, "add_responses", 1)
+    recorded = recorder.record_responses(changes(0))
+    assert (recorded.stored, recorder.storage_failures) == (True, 1)
+    assert lines(tmp_path) == ["a-0"]
 
 
 MALFORMED = [

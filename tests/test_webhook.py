@@ -14,9 +14,12 @@ import orjson
 import pytest
 
 from mempool_ids.config import Webhook
+from mempool_ids.records.events import ALARM, anomaly_event, key_of
 from mempool_ids.sinks import webhook
 from mempool_ids.sinks.webhook import Outbox, backoff, sign, verify
 from mempool_ids.storage import Store
+from mempool_ids.storage.store import sink_id
+from tests.responses import encode, response
 from tests.support import alert, eventually
 
 SECRET = "s3cret"
@@ -168,6 +171,66 @@ async def test_alerts_that_could_not_be_stored_are_sent_from_memory(store: Store
 
     await deliver(store, receiver, until)
     assert any(request.content == body for request in receiver.requests)
+
+
+RESPONSES = [
+    encode(response(number, state=state))
+    for number, state in enumerate(("intent", "verified", "sent", "failed"))
+]
+
+
+async def test_each_change_of_a_response_and_each_alarm_arrives_signed_with_its_own_key(store: Store) -> None:
+    alarm = anomaly_event("test", 1, ALARM, "readiness Vault", "the guardian has lost its role")
+    kept = [*RESPONSES, alarm]
+    store.add_responses(kept, [sink_id("https://hooks.test/alerts")], logged=True)
+    receiver = Receiver(204)
+    await deliver(store, receiver, lambda outbox: outbox.counts["delivered"] == 7)
+    got = {request.headers["Idempotency-Key"]: request for request in receiver.requests}
+    assert {"alert-1", "alert-2"} <= got.keys()
+    for event in kept:
+        _, key = key_of(event)
+        request = got[key]
+        assert request.content == event[1]
+        timestamp = request.headers["X-Mempool-Ids-Timestamp"]
+        assert verify(SECRET, timestamp, request.content, request.headers["X-Mempool-Ids-Signature"])
+    told = [orjson.loads(request.content) for request in got.values()]
+    assert sorted({event["event_type"] for event in told}) == ["alert", "anomaly", "response"]
+    assert store.delivery_counts() == {"delivered": 7}
+
+
+async def test_requests_begin_in_the_order_of_the_events(store: Store) -> None:
+    more = [encode(response(number)) for number in range(20)]
+    store.add_responses(more, [sink_id("https://hooks.test/alerts")], logged=True)
+    receiver = Receiver(204)
+    await deliver(store, receiver, lambda outbox: outbox.counts["delivered"] == 22)
+    keys = [request.headers["Idempotency-Key"] for request in receiver.requests]
+    assert keys == [*(f"a-{number}" for number in range(20)), "alert-1", "alert-2"]
+
+
+async def test_a_response_is_tried_again_through_a_restart_with_the_same_key_and_body(store: Store) -> None:
+    store.add_responses(RESPONSES, [sink_id("https://hooks.test/alerts")], logged=True)
+    refusing, receiver = Receiver(503), Receiver(200)
+    await deliver(store, refusing, lambda outbox: outbox.counts["retried"] >= 8)
+    assert store.delivery_counts() == {"pending": 6}
+    await deliver(store, receiver, lambda outbox: outbox.counts["delivered"] == 6)
+    refused = {(each.headers["Idempotency-Key"], each.content) for each in refusing.requests}
+    assert refused == {(each.headers["Idempotency-Key"], each.content) for each in receiver.requests}
+    assert {("a-0", RESPONSES[0][1]), ("a-3", RESPONSES[3][1])} <= refused
+
+
+async def test_a_response_that_could_not_be_stored_is_sent_from_memory_and_given_up_by_its_name(
+    store: Store, caplog: pytest.LogCaptureFixture
+) -> None:
+    receiver = Receiver(422)
+
+    def until(outbox: Outbox) -> bool:
+        if not receiver.requests:
+            outbox.send_unstored("a-0", RESPONSES[0][1])
+        return outbox.counts["failed"] >= 3
+
+    await deliver(store, receiver, until)
+    assert RESPONSES[0][1] in [request.content for request in receiver.requests]
+    assert "a-0 given up: answered 422" in caplog.text
 
 
 async def test_unstored_alerts_that_find_no_room_are_counted(

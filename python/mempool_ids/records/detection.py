@@ -23,6 +23,23 @@ class SignatureMatch:
 
 
 @dataclass(frozen=True, slots=True)
+class Victim:
+    """A monitored contract that a transaction harms, with one asset that it loses; None where no loss is measured."""
+
+    contract: str
+    """Its name."""
+    invariants: tuple[str, ...]
+    asset: str | None
+    """`native`, or a token's address."""
+    amount: int | None
+    """Smallest units."""
+    share: float | None
+    """Of what the contract had of the asset, 0..1; None where that is not known, too."""
+    beneficiary: str | None
+    """Who has most of it afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
 class ThreatDetection:
     """A transaction that was judged a threat, with all evidence."""
 
@@ -49,6 +66,16 @@ class ThreatDetection:
     """Milliseconds that the sensor had been watching when it arrived: what its features remember starts empty."""
     event: Mapping[str, Any]
     """The `alert` event as in the event log."""
+    grade: str = "suspected"
+    """How sure it is that a monitored contract is harmed: `proved`, `likely` or `suspected` (docs/simulation.md)."""
+    victims: tuple[Victim, ...] = ()
+    """Whom it harms, apart from whom it touches."""
+
+    @property
+    def response(self) -> Mapping[str, Any]:
+        """Whether pausing would help, and what was done (docs/simulation.md)."""
+        response: Mapping[str, Any] = self.event["response"]
+        return response
 
     @property
     def tx_hash(self) -> str:
@@ -71,11 +98,24 @@ class ThreatDetection:
             signature_score=event["signature_score"],
             features=tuple(event["features"]),
             latency_us=event["latency_us"],
-            # Alerts of before lack both.
+            # Alerts of before lack these.
             authenticity=event["tx"].get("authenticity", "unproven"),
             watched_ms=event.get("watched_ms", 0),
             event=event,
+            grade=event.get("grade", "suspected"),
+            victims=tuple(_victim(victim) for victim in event.get("victims", ())),
         )
+
+
+def _victim(event: Mapping[str, Any]) -> Victim:
+    return Victim(
+        contract=event["contract"],
+        invariants=tuple(event["invariants"]),
+        asset=event["asset"],
+        amount=None if event["amount"] is None else int(event["amount"]),
+        share=event["share"],
+        beneficiary=event["beneficiary"],
+    )
 
 
 def _classification(event: Mapping[str, Any]) -> ClassificationResult:

@@ -111,6 +111,9 @@ class IDSStatistics:
     rules: tuple[Mapping[str, Any], ...] = ()
     """Cost and use of each signature: sid, evaluated, matched, muted, mean_ns."""
 
+    defense: Mapping[str, Any] | None = None
+    """In active defense: the executor's figures."""
+
     def as_dict(self) -> dict[str, Any]:
         """For JSON."""
         return asdict(self)

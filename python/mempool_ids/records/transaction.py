@@ -18,7 +18,7 @@ class Argument:
 class PendingTransaction:
     """A transaction seen before inclusion. Amounts in wei, fees in wei per gas.
 
-    What an alert does not carry (gas, fees, calldata, type) is None there.
+    What an alert does not carry (calldata, type; before its schema had them, gas and fees) is None there.
     """
 
     hash: str

@@ -2,18 +2,16 @@
 
 import logging
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-import orjson
 from sqlalchemy.exc import SQLAlchemyError
 
 from mempool_ids.config.models import IDSConfig
 from mempool_ids.exceptions import MempoolIdsError
-from mempool_ids.records.events import Event, MalformedEvent, read_event
-from mempool_ids.sinks.event_log import EventLog
+from mempool_ids.records.events import Event, MalformedEvent, key_of, read_event
+from mempool_ids.runtime.lines import Lines
 from mempool_ids.sinks.log import LogSink
 from mempool_ids.storage.store import Store
 
@@ -26,18 +24,25 @@ T = TypeVar("T")
 _PATIENCE_S = 0.75
 _PAUSE_S = 0.05
 _RECORDED = frozenset({"alert", "outcome", "anomaly", "breakdown", "reorg"})
-# Alerts kept in memory while neither storage nor event log can be written.
-_UNWRITTEN = 1024
 # Of an event that cannot be used, so much is logged.
 _SHOWN_BYTES = 2000
 
 
 @dataclass(slots=True)
 class Recorded:
-    """What became of a batch. The alerts are new ones only."""
+    """What became of a batch: what is new of it, in its order."""
 
     alerts: list[Event] = field(default_factory=list)
     stored: bool = True
+    responses: list[Event] = field(default_factory=list)
+    """Responses, and alarms of the defense."""
+
+    def unstored(self) -> list[tuple[str, bytes]]:
+        """What the outboxes must send from memory, since the storage has it not: idempotency keys and bodies."""
+        if self.stored:
+            return []
+        told = [event for event in (*self.alerts, *self.responses) if event[0].get("notify", True)]
+        return [(key[1], event[1]) for event in told if (key := key_of(event))]
 
 
 class Recorder:
@@ -52,24 +57,24 @@ class Recorder:
     """
 
     def __init__(self, config: IDSConfig, sinks: Sequence[str]) -> None:
-        self._config = config
         self._sinks = tuple(sinks)
         self.store = Store(config.storage.path, config.chain.id)
         self._log = LogSink() if config.alerts.log else None
-        self._event_log: EventLog | None = None
-        # Whether alerts may lack their line, from before the start or since a write failed. The storage knows them,
-        # but for those that it could not take either.
-        self._behind = True
-        self._unwritten: deque[Event] = deque(maxlen=_UNWRITTEN)
+        self._lines: Lines | None = None
         self.stored = self.repeated = self.muted = 0
-        self.storage_failures = self.event_log_failures = self.malformed = 0
+        self.storage_failures = self.malformed = 0
         if config.alerts.jsonl is not None:
             try:
-                self._event_log = EventLog(config.alerts.jsonl)
+                self._lines = Lines(config.alerts.jsonl, self.store, self._storage_failed)
             except OSError as error:
                 self.store.close()
                 raise MempoolIdsError(f"event log {config.alerts.jsonl}: {error.strerror}") from None
-            self._write_log([])
+            self._lines.write([])
+
+    @property
+    def event_log_failures(self) -> int:
+        """Writes that failed, and lines that are lost."""
+        return self._lines.failures if self._lines else 0
 
     def record(self, batch: Sequence[tuple[str, bytes]]) -> Recorded:
         """Commits a batch's alerts and outcomes, then writes all its events to the logs."""
@@ -78,7 +83,7 @@ class Recorder:
         alerts = [event for event in events if event[0]["event_type"] == "alert"]
         ends = [event for event, _ in events if event["event_type"] == "outcome"]
         fresh = self._store(alerts, ends)
-        new = [alert for alert, is_new in zip(alerts, fresh or [True] * len(alerts), strict=True) if is_new]
+        new = _new(alerts, fresh)
         known = {id(alert) for alert, _ in alerts} - {id(alert) for alert, _ in new}
         self._write([event for event in events if id(event[0]) not in known], stored=fresh is not None)
         self.repeated += len(alerts) - len(new)
@@ -86,6 +91,22 @@ class Recorder:
         if fresh is not None:
             self.stored += len(new)
         return Recorded(new, fresh is not None)
+
+    def record_responses(self, events: Sequence[Event]) -> Recorded:
+        """Commits responses and alarms of the defense, then writes them to the logs.
+
+        Those that were recorded before are passed over: after a crash, everything may be told again.
+
+        Args:
+            events: `response` events and `anomaly` events of the kind `ALARM`, in their order.
+        """
+        deadline = time.monotonic() + _PATIENCE_S
+        fresh = self._retry(
+            lambda: self.store.add_responses(events, self._sinks, logged=self._lines is None), deadline
+        )
+        new = _new(events, fresh)
+        self._write(new, stored=fresh is not None)
+        return Recorded(responses=new, stored=fresh is not None)
 
     def _read(self, kind: str, raw: bytes) -> Event | None:
         """None where it cannot be used: one bad event must not take the others of its batch with it."""
@@ -102,7 +123,7 @@ class Recorder:
         deadline = time.monotonic() + _PATIENCE_S  # for both together
         fresh: list[bool] | None = []
         if alerts:
-            logged = self._event_log is None
+            logged = self._lines is None
             fresh = self._retry(
                 lambda: self.store.add_detections(alerts, self._sinks, logged=logged), deadline
             )
@@ -126,66 +147,25 @@ class Recorder:
         self.storage_failures += 1
         log.error("storage %s: %s", self.store.path, getattr(error, "orig", None) or error)
 
-    def _write(self, events: list[Event], *, stored: bool) -> None:
+    def _write(self, events: Sequence[Event], *, stored: bool) -> None:
         if self._log:
             self._log.write(events)
-        self._write_log(events, stored=stored)
-
-    def _write_log(self, events: list[Event], *, stored: bool = True) -> None:
-        """Writes the events' lines; after a crash or a failure, first those of the alerts that lack one."""
-        if self._event_log is None:
-            return
-        alerts = {event["alert_id"]: (event, raw) for event, raw in events if event["event_type"] == "alert"}
-        try:
-            if self._behind:
-                for alert_id in self._catch_up(self._event_log) & alerts.keys():
-                    events.remove(alerts[alert_id])
-            # On the disk before it is marked: a power cut must not take a line that nobody would write again.
-            self._event_log.write(events, sync=bool(alerts))
-            if stored:
-                self.store.mark_logged(list(alerts))
-        except OSError as error:
-            self._behind = True
-            self.event_log_failures += 1
-            log.error("event log %s: %s", self._config.alerts.jsonl, error.strerror)
-            if not stored:
-                self._keep(alerts.values())
-        except SQLAlchemyError as error:
-            self._behind = True
-            self._storage_failed(error)
-
-    def _keep(self, alerts: Iterable[Event]) -> None:
-        """For the next write; what finds no room is counted."""
-        for alert in alerts:
-            if len(self._unwritten) == _UNWRITTEN:
-                self.event_log_failures += 1
-            self._unwritten.append(alert)
-
-    def _catch_up(self, event_log: EventLog) -> set[str]:
-        """Writes the missing lines; returns the ids of the alerts whose lines are there, as far back as matters."""
-        there = event_log.recent_alert_ids()
-        while self._unwritten:
-            event = self._unwritten[0]
-            if event[0]["alert_id"] not in there:
-                event_log.write([event], sync=True)
-                there.add(event[0]["alert_id"])
-            self._unwritten.popleft()
-        try:
-            while missing := self.store.unlogged():
-                new = [(orjson.loads(raw), raw) for alert_id, raw in missing if alert_id not in there]
-                event_log.write(new, sync=True)
-                there.update(alert_id for alert_id, _ in missing)
-                self.store.mark_logged([alert_id for alert_id, _ in missing])
-            self._behind = False
-        except SQLAlchemyError as error:
-            self._storage_failed(error)
-        return there
+        if self._lines:
+            self._lines.write(events, stored=stored)
 
     def write_event(self, event: Event) -> None:
         """Appends an event of the engine's own to the event log."""
-        self._write_log([event])
+        if self._lines:
+            self._lines.write([event])
 
     def close(self) -> None:
-        if self._event_log is not None:
-            self._event_log.close()
+        if self._lines:
+            self._lines.close()
         self.store.close()
+
+
+def _new(events: Sequence[Event], fresh: Sequence[bool] | None) -> list[Event]:
+    """Without the storage, all are taken to be new."""
+    if fresh is None:
+        return list(events)
+    return [event for event, is_new in zip(events, fresh, strict=True) if is_new]

@@ -7,10 +7,12 @@ from pathlib import Path
 
 import orjson
 
-from mempool_ids.records.events import Event
+from mempool_ids.records.events import ALARM, Event, Key, key_of
 
 # How much of the file's end is looked at to find lines that were written before a crash was recorded.
 _TAIL = 4 << 20
+# Lines of kept events have one of these: the others need not be read.
+_MARKS = (b'"alert_id"', b'"response_id"', f'"{ALARM}"'.encode())
 
 _sync = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
 
@@ -89,22 +91,22 @@ class EventLog:
                 os.ftruncate(self._file, before)
                 self._torn = before > 0 and os.pread(self._file, 1, before - 1) != b"\n"
 
-    def recent_alert_ids(self) -> set[str]:
-        """Ids of the alerts at the file's end."""
+    def recent_keys(self) -> set[Key]:
+        """Of the kept events whose lines are at the file's end."""
         size = os.fstat(self._file).st_size
         start = max(0, size - _TAIL)
         data = os.pread(self._file, size - start, start)
-        ids: set[str] = set()
+        keys: set[Key] = set()
         for line in data.splitlines():
-            if b'"alert_id"' not in line:
+            if not any(mark in line for mark in _MARKS):
                 continue
             try:
                 event = orjson.loads(line)
             except orjson.JSONDecodeError:
                 continue  # the first line of the tail, or one cut by a crash
-            if isinstance(event, dict) and event.get("event_type") == "alert":
-                ids.add(str(event.get("alert_id")))
-        return ids
+            if isinstance(event, dict) and (key := key_of((event, line))):
+                keys.add(key)
+        return keys
 
     def close(self) -> None:
         os.close(self._file)

@@ -11,14 +11,14 @@ import orjson
 COLUMNS = (
     "timestamp", "alert_id", "severity", "threat_level", "score", "probability", "signature_score", "notify",
     "chain_id", "tx_hash", "from", "to", "value_wei", "nonce", "selector", "function", "contracts", "signatures",
-    "outcome", "block",
+    "outcome", "block", "responses", "response_tx_hashes", "response_cost_wei",
 )  # fmt: skip
 
 Detection = Mapping[str, Any]
 
 
 def export(detections: Iterable[Detection], path: Path) -> int:
-    """Writes the detections (alert events with `outcomes`) and returns how many.
+    """Writes the detections (alert events with `outcomes` and `responses`) and returns how many.
 
     The file appears complete or not at all.
 
@@ -88,7 +88,24 @@ def _row(detection: Detection) -> dict[str, Any]:
         "signatures": ";".join(f"{match['id']} {match['name']}" for match in detection["signatures"]),
         "outcome": last.get("outcome"),
         "block": last.get("block"),
+        **_responses(detection["responses"]),
     }
+
+
+def _responses(changes: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """How each action ended or stands, and what they cost together; empty where there was none."""
+    actions = list({change["action_id"]: change for change in changes}.values())
+    costs = [int(action["cost_wei"]) for action in actions if action["cost_wei"] is not None]
+    return {
+        "responses": ";".join(_action(action) for action in actions),
+        "response_tx_hashes": ";".join(action["tx_hash"] for action in actions if action["tx_hash"]),
+        "response_cost_wei": sum(costs) if costs else None,
+    }
+
+
+def _action(last: Mapping[str, Any]) -> str:
+    shadow = "shadow " if last["shadow"] else ""
+    return f"{shadow}{last['strategy']} {last['target']} {last['state']}"
 
 
 def _cell(value: object) -> object:

@@ -1,14 +1,22 @@
-"""Webhooks: each alert as a signed POST, from a durable outbox.
+"""Webhooks: alerts, changes of responses and alarms of the defense, each as a signed POST, from a durable outbox.
 
 Headers of a request:
 
-- `Content-Type: application/json`; the body is the alert's event, the same bytes in every attempt.
-- `Idempotency-Key`: the alert's id. A receiver that knows it already answers 2xx and does nothing.
+- `Content-Type: application/json`; the body is the event, the same bytes in every attempt.
+- `Idempotency-Key`: the alert's or response's id, or one of the alarm. A receiver that knows it already answers 2xx and
+  does nothing.
 - `X-Mempool-Ids-Timestamp`: Unix seconds of this attempt. Refuse what is older than some minutes.
 - `X-Mempool-Ids-Signature`: `v1=` and the hexadecimal HMAC-SHA256, by the shared secret, over the timestamp, a full
   stop and the body.
 
-2xx is received. 400, 413 and 422 say that this alert is not wanted: given up. Everything else (redirects too, which
+What the body is, its `event_type` says: `alert`, `response`, or `anomaly` (of the kind `defense`: an alarm).
+
+A `response` is an action as it was after one change of its `state`, so each makes sense alone. All changes of an action
+have its `action_id`; `response_id` is that and, after the last hyphen, the number of the change, from 0. `threats` has
+the hashes that alerts have in `tx.hash`. Requests begin in order, but one that is repeated comes late: what has a lower
+number than what came before is old. An action is over when it is `confirmed`, `superseded`, `cancelled` or `failed`.
+
+2xx is received. 400, 413 and 422 say that this event is not wanted: given up. Everything else (redirects too, which
 are not followed) is tried again with exponential backoff and full jitter, until `max_age_h` has passed.
 """
 
@@ -38,7 +46,7 @@ T = TypeVar("T")
 TIMESTAMP_HEADER = "X-Mempool-Ids-Timestamp"
 SIGNATURE_HEADER = "X-Mempool-Ids-Signature"
 IN_FLIGHT = 8
-# Where the storage fails, alerts are sent from memory: so many are kept, and tried so often.
+# Where the storage fails, events are sent from memory: so many are kept, and tried so often.
 UNSTORED = 1024
 UNSTORED_ATTEMPTS = 8
 BACKOFF_FIRST_S = 1.0
@@ -109,14 +117,14 @@ class Outbox:
         self._idle.clear()
         self._wake.set()
 
-    def send_unstored(self, alert_id: str, body: bytes) -> None:
-        """Sends an alert that could not be stored: an unwritable disk must not silence the sensor."""
-        self._keep(Delivery(None, alert_id, 0, time.time(), body))
+    def send_unstored(self, key: str, body: bytes) -> None:
+        """Sends an event that could not be stored: an unwritable disk must not silence the sensor."""
+        self._keep(Delivery(None, key, 0, time.time(), body))
         self.wake()
 
     def _keep(self, delivery: Delivery) -> None:
         if len(self._unstored) == UNSTORED:
-            self._give_up(self._unstored.popleft(), "too many alerts are unstored")
+            self._give_up(self._unstored.popleft(), "too many events are unstored")
         self._unstored.append(delivery)
 
     async def idle(self) -> None:
@@ -160,7 +168,7 @@ class Outbox:
 
     def _give_up(self, delivery: Delivery, error: str) -> None:
         self.counts["failed"] += 1
-        log.error("webhook %s: alert %s given up: %s", self._hook.url, delivery.alert_id, error)
+        log.error("webhook %s: %s given up: %s", self._hook.url, delivery.key, error)
 
     async def _round(self) -> None:
         """Delivers what is due, else waits until something is."""
@@ -193,7 +201,7 @@ class Outbox:
             state, count = "delivered", "delivered"
         elif final or now - delivery.created > self._hook.max_age_h * 3600:
             state, count = "failed", "failed"
-            log.error("webhook %s: alert %s given up: %s", self._hook.url, delivery.alert_id, error)
+            log.error("webhook %s: %s given up: %s", self._hook.url, delivery.key, error)
         else:
             state, count, due = "pending", "retried", now + backoff(delivery.attempts)
             log.warning("webhook %s: %s; again in %.0f s", self._hook.url, error, due - now)
@@ -206,7 +214,7 @@ class Outbox:
         try:
             headers = {
                 "Content-Type": "application/json",
-                "Idempotency-Key": delivery.alert_id,
+                "Idempotency-Key": delivery.key,
                 TIMESTAMP_HEADER: timestamp,
                 SIGNATURE_HEADER: sign(self._hook.secret.reveal(), timestamp, delivery.body),
             }
@@ -214,7 +222,7 @@ class Outbox:
             status = await asyncio.wait_for(self._post(delivery.body, headers), self._hook.timeout_s)
         except ConfigError as error:
             return str(error), False
-        except Exception as error:  # whatever it is, the alert stays and is tried again at its time
+        except Exception as error:  # whatever it is, the event stays and is tried again at its time
             return type(error).__name__, False
         if 200 <= status < 300:
             return None, False

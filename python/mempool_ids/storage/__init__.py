@@ -1,4 +1,4 @@
-"""Detections, their outcomes and the webhook outbox, in SQLite."""
+"""Detections, their outcomes, the responses to them, alarms, and the webhook outbox, in SQLite."""
 
 from mempool_ids.storage.store import Delivery, Store
 

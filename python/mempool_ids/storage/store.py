@@ -7,18 +7,39 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
-from sqlalchemy import Connection, Engine, bindparam, create_engine, event, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Engine,
+    and_,
+    bindparam,
+    create_engine,
+    event,
+    func,
+    insert,
+    inspect,
+    select,
+    update,
+)
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from mempool_ids.exceptions import MempoolIdsError
-from mempool_ids.records.events import Event
-from mempool_ids.storage import migrate
-from mempool_ids.storage.tables import SCHEMA_VERSION, deliveries, detections, meta, metadata, outcomes
+from mempool_ids.records.events import Event, Key
+from mempool_ids.storage import migrate, rows
+from mempool_ids.storage.history import history
+from mempool_ids.storage.tables import (
+    KEPT,
+    SCHEMA_VERSION,
+    deliveries,
+    detections,
+    meta,
+    metadata,
+    outcomes,
+    threats,
+)
 
-# SQLite's limit on variables in one statement is 32,766; chunks stay far below.
+# So many events are read at once.
 _CHUNK = 500
 # How long one statement waits for another process's lock: while opening, and afterwards, when alerts wait behind it.
 _OPENING_MS = 5000
@@ -27,11 +48,12 @@ _BUSY_MS = 200
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """An alert on its way to one webhook. Times in Unix seconds."""
+    """An event on its way to one webhook. Times in Unix seconds."""
 
     id: int | None
-    """None where the storage failed: the alert is sent from memory."""
-    alert_id: str
+    """None where the storage failed: the event is sent from memory."""
+    key: str
+    """The alert's, response's or alarm's id."""
     attempts: int
     created: float
     body: bytes
@@ -53,9 +75,9 @@ def _pragmas(connection: Any, _record: object) -> None:
 
 
 class Store:
-    """Detections, outcomes and deliveries.
+    """Detections, outcomes, responses, alarms and deliveries.
 
-    Every method that writes returns after its commit. Writing the same alert twice is the same as writing it once.
+    Every method that writes returns after its commit. Writing the same event twice is the same as writing it once.
 
     Args:
         path: the file; one that an older version wrote is brought up to date, unless it is only looked at.
@@ -84,18 +106,25 @@ class Store:
 
     def _prepare(self, chain_id: int, look_only: bool) -> None:
         with self._connection.begin():
-            metadata.create_all(self._connection)
-            found = self._connection.scalar(select(meta.c.value).where(meta.c.key == "schema_version"))
+            found = self._version()
             if found is None:
+                metadata.create_all(self._connection)
                 self._connection.execute(insert(meta).values(key="schema_version", value=str(SCHEMA_VERSION)))
-            elif found == "1" and look_only:
+            elif found in migrate.OLDER and look_only:
                 self.is_older = True
-            elif found == "1":
-                migrate.from_1(self._connection, chain_id)
-            elif int(found) != SCHEMA_VERSION:
+            elif found in migrate.OLDER:
+                migrate.bring_up_to_date(self._connection, chain_id)
+            elif found != str(SCHEMA_VERSION):
                 raise MempoolIdsError(
                     f"storage {self.path}: its schema is version {found}, this program's is {SCHEMA_VERSION}"
                 )
+
+    def _version(self) -> str | None:
+        """None where nobody has written anything yet."""
+        if not inspect(self._connection).has_table(meta.name):
+            return None
+        found: str | None = self._connection.scalar(migrate.VERSION)
+        return found
 
     def close(self) -> None:
         self._connection.close()
@@ -112,38 +141,37 @@ class Store:
         Returns:
             For each alert whether it is new: False where its id was there already.
         """
+        return self._add(alerts, sinks, logged)
+
+    def add_responses(self, events: Sequence[Event], sinks: Sequence[str], *, logged: bool) -> list[bool]:
+        """As `add_detections`, responses and the defense's alarms."""
+        return self._add(events, sinks, logged)
+
+    def _add(self, events: Sequence[Event], sinks: Sequence[str], logged: bool) -> list[bool]:
         fresh: list[bool] = []
-        now = time.time()
-        add = sqlite_insert(detections).on_conflict_do_nothing(index_elements=["alert_id"])
-        post = sqlite_insert(deliveries).on_conflict_do_nothing(index_elements=["alert_id", "sink"])
         with self._connection.begin():
-            for alert, raw in alerts:
-                row = {
-                    "alert_id": alert["alert_id"],
-                    "timestamp": alert["timestamp"],
-                    "sensor": alert["sensor"],
-                    "chain_id": alert["chain_id"],
-                    "severity": alert["severity"],
-                    "threat_level": alert["threat_level"],
-                    "score": alert["score"],
-                    "notify": alert["notify"],
-                    "tx_hash": alert["tx"]["hash"],
-                    "logged": logged,
-                    "event": raw,
-                }
-                new = self._connection.execute(add, row).rowcount == 1
-                fresh.append(new)
-                if new and alert["notify"] and sinks:
-                    first = {
-                        "chain_id": alert["chain_id"],
-                        "alert_id": alert["alert_id"],
-                        "state": "pending",
-                        "attempts": 0,
-                        "created": now,
-                        "due": now,
-                    }
-                    self._connection.execute(post, [{**first, "sink": sink} for sink in sinks])
+            for kept in events:
+                kind, key, row = rows.row(kept)
+                table, column = KEPT[kind]
+                add = sqlite_insert(table).on_conflict_do_nothing(index_elements=[column])
+                fresh.append(self._connection.execute(add, {**row, "logged": logged}).rowcount == 1)
+                if fresh[-1]:
+                    self._add_threats(rows.threats(kept[0]))
+                    self._post(kind, key, row["chain_id"], sinks if rows.notifies(kept[0]) else ())
         return fresh
+
+    def _add_threats(self, answered: list[dict[str, Any]]) -> None:
+        if answered:
+            self._connection.execute(sqlite_insert(threats).on_conflict_do_nothing(), answered)
+
+    def _post(self, kind: str, key: str, chain_id: int, sinks: Sequence[str]) -> None:
+        now = time.time()
+        first = {"chain_id": chain_id, "kind": kind, "key": key, "state": "pending", "attempts": 0}
+        if sinks:
+            self._connection.execute(
+                sqlite_insert(deliveries).on_conflict_do_nothing(index_elements=["kind", "key", "sink"]),
+                [{**first, "created": now, "due": now, "sink": sink} for sink in sinks],
+            )
 
     def add_outcomes(self, events: Sequence[Mapping[str, Any]]) -> None:
         """Commits how detected transactions ended."""
@@ -166,34 +194,41 @@ class Store:
                 ],
             )
 
-    def mark_logged(self, alert_ids: Sequence[str]) -> None:
-        """The event log has these alerts' lines."""
-        statement = update(detections).where(detections.c.alert_id == bindparam("id")).values(logged=True)
-        if alert_ids:
-            with self._connection.begin():
-                self._connection.execute(statement, [{"id": alert_id} for alert_id in alert_ids])
-
-    def unlogged(self, limit: int = _CHUNK) -> list[tuple[str, bytes]]:
-        """Alerts (id, JSON) that were committed but have no line in the event log yet, the oldest first."""
-        query = select(detections.c.alert_id, detections.c.event).where(detections.c.logged.is_(False))
+    def mark_logged(self, keys: Sequence[Key]) -> None:
+        """The event log has these events' lines."""
         with self._connection.begin():
-            return [
-                (row.alert_id, row.event)
-                for row in self._connection.execute(query.order_by(detections.c.seq).limit(limit))
-            ]
+            for kind in {kind for kind, _ in keys}:
+                table, column = KEPT[kind]
+                statement = update(table).where(column == bindparam("key")).values(logged=True)
+                self._connection.execute(statement, [{"key": key} for of, key in keys if of == kind])
+
+    def unlogged(self, limit: int = _CHUNK) -> list[tuple[Key, bytes]]:
+        """Events (key, JSON) that were committed but have no line in the event log yet.
+
+        Alerts come first, then responses, then alarms; of each the oldest first.
+        """
+        found: list[tuple[Key, bytes]] = []
+        with self._connection.begin():
+            for kind, (table, column) in KEPT.items():
+                query = select(column.label("key"), table.c.event).where(table.c.logged.is_(False))
+                page = self._connection.execute(query.order_by(table.c.seq).limit(limit - len(found)))
+                found += [((kind, row.key), row.event) for row in page]
+        return found
 
     def due(self, sink: str, now: float, limit: int) -> list[Delivery]:
         """Deliveries to `sink` whose time has come, the longest waiting first."""
+        bodies = [table.c.event for table, _ in KEPT.values()]
+        query = select(deliveries, func.coalesce(*bodies).label("event"))
+        for kind, (table, column) in KEPT.items():
+            query = query.outerjoin(table, and_(deliveries.c.kind == kind, deliveries.c.key == column))
         query = (
-            select(deliveries, detections.c.event)
-            .join(detections, detections.c.alert_id == deliveries.c.alert_id)
-            .where(deliveries.c.sink == sink, deliveries.c.state == "pending", deliveries.c.due <= now)
+            query.where(deliveries.c.sink == sink, deliveries.c.state == "pending", deliveries.c.due <= now)
             .order_by(deliveries.c.due, deliveries.c.id)
             .limit(limit)
         )
         with self._connection.begin():
             return [
-                Delivery(row.id, row.alert_id, row.attempts, row.created, row.event)
+                Delivery(row.id, row.key, row.attempts, row.created, row.event)
                 for row in self._connection.execute(query)
             ]
 
@@ -228,31 +263,8 @@ class Store:
             return self._connection.scalar(select(func.count()).select_from(detections)) or 0
 
     def events(self) -> Iterator[dict[str, Any]]:
-        """All alerts as events, oldest first, each with its `outcomes` so far."""
-        last = 0
-        while True:
-            query = select(detections).where(detections.c.seq > last).order_by(detections.c.seq).limit(_CHUNK)
-            with self._connection.begin():
-                page = self._connection.execute(query).all()
-                ends = self._outcomes([row.tx_hash for row in page])
-            if not page:
-                return
-            for row in page:
-                yield {**orjson.loads(row.event), "outcomes": ends.get((row.chain_id, row.tx_hash), [])}
-            last = page[-1].seq
-
-    def _outcomes(self, hashes: Sequence[str]) -> dict[tuple[int, str], list[dict[str, Any]]]:
-        """By chain and transaction."""
-        query = select(outcomes).where(outcomes.c.tx_hash.in_(hashes)).order_by(outcomes.c.seq)
-        found: dict[tuple[int, str], list[dict[str, Any]]] = {}
-        for row in self._connection.execute(query):
-            end = {"timestamp": row.timestamp, "outcome": row.outcome}
-            if row.block is not None:
-                end["block"] = row.block
-            if row.by is not None:
-                end["by"] = row.by
-            found.setdefault((row.chain_id, row.tx_hash), []).append(end)
-        return found
+        """All alerts as events, oldest first, each with its `outcomes` and `responses` (events) so far."""
+        return history(self._connection)
 
 
 def _reason(error: Exception) -> str:
