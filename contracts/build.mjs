@@ -1,5 +1,5 @@
-// Compiles src/**/*.sol and writes one artifact a contract, which is its only home: of the demo into the Python package,
-// of the tests' scenarios beside the tests.
+// Compiles src/**/*.sol and writes one artifact a contract, which is its only home: of the demo and of the defense into the
+// Python package, of the tests' scenarios and stages beside the tests.
 //   node build.mjs           write the artifacts
 //   node build.mjs --check   write nothing; fail if they are not what the sources compile to
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -12,16 +12,31 @@ const sourceDir = join(here, "src");
 const artifactDirs = {
   ".": join(here, "..", "python", "mempool_ids", "demo", "artifacts"),
   scenarios: join(here, "..", "tests", "scenarios", "artifacts"),
+  defense: join(here, "..", "python", "mempool_ids", "defense", "artifacts"),
+  "defense/stages": join(here, "..", "tests", "defense", "artifacts"),
 };
+// Of others, as npm has them: what guardians act through, for the tests alone.
+const foreign = {
+  "@openzeppelin/contracts/access/manager/AccessManager.sol": "AccessManager",
+  "@safe-global/safe-smart-account/contracts/Safe.sol": "Safe",
+  "@safe-global/safe-smart-account/contracts/proxies/SafeProxy.sol": "SafeProxy",
+};
+const foreignHome = "defense/stages";
+
+function modulePath(name) {
+  return join(here, "node_modules", name);
+}
 
 function compile() {
   const names = Object.keys(artifactDirs)
     .flatMap((folder) => readdirSync(join(sourceDir, folder)).map((name) => join(folder, name)))
     .filter((name) => name.endsWith(".sol"))
     .sort();
+  const own = names.map((name) => [name, { content: readFileSync(join(sourceDir, name), "utf8") }]);
+  const others = Object.keys(foreign).map((name) => [name, { content: readFileSync(modulePath(name), "utf8") }]);
   const input = {
     language: "Solidity",
-    sources: Object.fromEntries(names.map((name) => [name, { content: readFileSync(join(sourceDir, name), "utf8") }])),
+    sources: Object.fromEntries([...own, ...others]),
     settings: {
       evmVersion: "cancun",
       optimizer: { enabled: true, runs: 200 },
@@ -30,8 +45,14 @@ function compile() {
       },
     },
   };
-  const output = JSON.parse(solc.compile(JSON.stringify(input)));
-  const problems = (output.errors ?? []).filter((problem) => problem.severity !== "info");
+  const imported = (path) => ({ contents: readFileSync(modulePath(path), "utf8") });
+  const output = JSON.parse(solc.compile(JSON.stringify(input), { import: imported }));
+  const problems = (output.errors ?? []).filter(
+    (problem) =>
+      problem.severity === "error" ||
+      // What the compiler thinks of others' sources is theirs to read.
+      (problem.severity !== "info" && !problem.sourceLocation?.file.startsWith("@")),
+  );
   if (problems.length > 0) {
     throw new Error(problems.map((problem) => problem.formattedMessage).join("\n"));
   }
@@ -39,9 +60,11 @@ function compile() {
   for (const [source, contracts] of Object.entries(output.contracts)) {
     for (const [name, contract] of Object.entries(contracts)) {
       if (contract.evm.bytecode.object === "") continue; // an interface, or abstract
+      const folder = foreign[source] === name ? foreignHome : dirname(source);
+      if (!(folder in artifacts)) continue; // what others' contracts are made of
       const artifact = {
         contract: name,
-        source: `contracts/src/${source}`,
+        source: foreign[source] === name ? source : `contracts/src/${source}`,
         compiler: solc.version(),
         evmVersion: input.settings.evmVersion,
         abi: contract.abi,
@@ -49,7 +72,7 @@ function compile() {
         bytecode: `0x${contract.evm.bytecode.object}`,
         deployedBytecode: `0x${contract.evm.deployedBytecode.object}`,
       };
-      artifacts[dirname(source)].set(`${name}.json`, `${JSON.stringify(artifact, null, 1)}\n`);
+      artifacts[folder].set(`${name}.json`, `${JSON.stringify(artifact, null, 1)}\n`);
     }
   }
   return artifacts;

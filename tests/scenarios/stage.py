@@ -21,6 +21,7 @@ from eth_account.signers.local import LocalAccount
 from eth_utils.address import to_canonical_address
 from eth_utils.crypto import keccak
 
+from mempool_ids import defense
 from mempool_ids.demo import contracts as demo
 from mempool_ids.demo.contracts import Artifact
 from mempool_ids.demo.rpc import Rpc
@@ -31,13 +32,18 @@ GWEI = 10**9
 _FUNDS = 100 * ETHER
 _GAS = 3_000_000
 _MINED_SECONDS = 20.0
-_FOLDERS = (Path(__file__).with_name("artifacts"), Path(demo.__file__).with_name("artifacts"))
+_FOLDERS = (
+    Path(__file__).with_name("artifacts"),
+    Path(demo.__file__).with_name("artifacts"),
+    Path(__file__).parent.with_name("defense") / "artifacts",
+    Path(defense.__file__).with_name("artifacts"),
+)
 
 Wealth = Callable[[], Awaitable[int]]
 
 
 def path_of(name: str) -> Path:
-    """The artifact of a contract of the scenarios, or of the demo."""
+    """The artifact of a contract of the scenarios, of the demo, or of the defense."""
     return next(path for folder in _FOLDERS if (path := folder / f"{name}.json").exists())
 
 
