@@ -28,8 +28,10 @@ WITH_ANVIL = ANVIL="$$($(BIN)/python -m mempool_ids.demo.anvil)" && export ANVIL
 # The same for tests on geth: where it cannot be built they are skipped, and this is said.
 WITH_GETH = GETH="$$($(BIN)/python -m tests.geth)" || \
   echo "WARNING: no geth: the tests on geth are skipped" >&2; export GETH;
+WITH_CLEF = CLEF="$$($(BIN)/python -m tests.clef)" || \
+  echo "WARNING: no Clef: the tests on Clef are skipped" >&2; export CLEF;
 
-.PHONY: help setup anvil geth demo test lint format types test-rust test-python locks check-contracts contracts schema lock wheel \
+.PHONY: help setup anvil geth clef demo test lint format types test-rust test-python locks check-contracts contracts schema lock wheel \
         check-wheel bench bench-paired fuzz clean
 
 help: ## list the targets
@@ -60,6 +62,9 @@ anvil: $(BUILT) ## find the Ethereum node of demo and tests, or fetch it once: A
 geth: $(BUILT) ## find the second Ethereum node of tests, or build it once (minutes; needs Go): GETH, then the cache
 	$(BIN)/python -m tests.geth
 
+clef: $(BUILT) ## find the signer of tests, or build it once (a minute; needs Go): CLEF, then the cache
+	$(BIN)/python -m tests.clef
+
 demo: anvil ## a real chain, a vault with a hole, an attacker, and the alert that comes before the block
 	$(WITH_ANVIL) $(BIN)/mempool-ids demo $(DEMO_ARGS)
 
@@ -84,7 +89,7 @@ test-rust: anvil ## unit, property and integration tests of the core
 	$(WITH_ANVIL) $(CARGO) test --locked --release -p mempool-ids-core
 
 test-python: anvil ## unit tests, and end to end against a real node
-	$(WITH_GETH) $(WITH_ANVIL) $(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(WITH_GETH) $(WITH_CLEF) $(WITH_ANVIL) $(BIN)/python -m pytest $(PYTEST_ARGS)
 
 schema: ## derive the event log's JSON Schema anew (test-rust holds it against the types)
 	MEMPOOL_IDS_WRITE_SCHEMA=1 $(CARGO) test --locked --release --quiet -p mempool-ids-core --lib tools::schema

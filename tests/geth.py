@@ -6,27 +6,15 @@ developer chain has Ethereum's rules of today and none of a fork to come.
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from mempool_ids.demo.node import Node, cache_dir
+from mempool_ids.demo.node import Node
 from mempool_ids.exceptions import NodeError
+from tests.go_program import GoProgram
 
-_PACKAGE = "github.com/ethereum/go-ethereum"
-_MODULE = Path(__file__).resolve().parent.parent / "tools" / "geth"
-#: On two cores that others use too it takes some minutes.
-_BUILD_SECONDS = 1_800
-#: Two at a time, for memory; nothing of this machine in the binary, and no symbols.
-_FLAGS = ("-p", "2", "-trimpath", "-buildvcs=false", "-ldflags", "-s -w")
-#: No C compiler, no other Go, and no other module than go.sum has the hash of.
-_ENVIRONMENT = {"CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOWORK": "off", "GOFLAGS": ""}
-_ADVICE = "install Go 1.24 or later, or set GETH to a geth"
 #: The chain of geth's developer mode.
 CHAIN_ID = 1337
 
@@ -35,69 +23,25 @@ class GethError(NodeError):
     """There is no geth, or it did not start; the message says what to do."""
 
 
+_PROGRAM = GoProgram("geth", GethError)
+
+
 def find_geth() -> Path:
-    """The geth to run: `$GETH`, else the one built before. One on PATH is not looked at: its rules may be others.
+    """The geth to run: `$GETH`, else the one built before.
 
     Raises:
         GethError: neither is there.
     """
-    given = os.environ.get("GETH")
-    if given:
-        path = Path(given)
-        if not os.access(path, os.X_OK) or path.is_dir():
-            raise GethError(f"GETH={given} is not an executable file")
-        return path
-    built = _built()
-    if not built.exists():
-        raise GethError("geth is not built: run make geth, or set GETH to one")
-    return built
+    return _PROGRAM.find()
 
 
 def build_geth(say: Callable[[str], None] = lambda _text: None) -> Path:
-    """As `find_geth`, but builds it once with Go if it is not there; modules come from the Go module proxy.
-
-    `say` is told before something slow begins.
+    """As `find_geth`, but builds it once if it is not there; `say` is told before.
 
     Raises:
         GethError: none is there and none can be built.
     """
-    binary = _built()
-    if os.environ.get("GETH") or binary.exists():
-        return find_geth()
-    go = shutil.which("go")
-    if go is None:
-        raise GethError(f"there is no Go to build geth with: {_ADVICE}")
-    say(f"building geth into {binary.parent} (once, some minutes)")
-    try:
-        binary.parent.mkdir(parents=True, exist_ok=True)
-        # Built aside, then moved: a reader sees all of it or nothing, and two builders do no harm.
-        with tempfile.TemporaryDirectory(dir=binary.parent, prefix="build-") as scratch:
-            made = Path(scratch, "geth")
-            done = subprocess.run(
-                [go, "build", *_FLAGS, "-o", made, f"{_PACKAGE}/cmd/geth"],
-                cwd=_MODULE,
-                env={**os.environ, **_ENVIRONMENT},
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                text=True,
-                timeout=_BUILD_SECONDS,
-                preexec_fn=lambda: os.nice(10),
-                check=False,
-            )
-            if done.returncode != 0:
-                raise GethError(f"Go could not build geth: {done.stderr.strip()[-500:]}; {_ADVICE}")
-            made.rename(binary)
-    except subprocess.TimeoutExpired as error:
-        raise GethError(f"Go took more than {_BUILD_SECONDS} s to build geth; {_ADVICE}") from error
-    except OSError as error:
-        raise GethError(f"cannot keep geth in {binary.parent}: {error}; {_ADVICE}") from error
-    return binary
-
-
-def _built() -> Path:
-    version = re.search(rf"{re.escape(_PACKAGE)} v(\S+)", (_MODULE / "go.mod").read_text("utf-8"))
-    assert version, "tools/geth/go.mod pins geth"
-    return cache_dir() / f"geth-{version[1]}"
+    return _PROGRAM.build(say)
 
 
 class Geth(Node):
@@ -130,13 +74,7 @@ class Geth(Node):
 
 def main() -> int:
     """Prints the absolute path of the geth to run, built if need be; returns the exit code."""
-    try:
-        binary = build_geth(lambda text: print(text, file=sys.stderr))
-    except GethError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    print(binary.absolute())
-    return 0
+    return _PROGRAM.main()
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -56,6 +56,20 @@ def write_capture(path: Path, count: int, first: int = 1) -> Path:
     return path
 
 
+UNANSWERED: Mapping[str, Any] = {
+    "action_id": None,
+    "decision": None,
+    "asked": False,
+    **dict.fromkeys(
+        (
+            "already_paused", "attack_gas", "attack_max_fee", "attack_payment", "attack_tip", "base_fee", "copyable",
+            "harm_left", "includable", "includable_reason", "pause_gas", "pause_succeeds", "pauses", "targets", "why",
+        )
+    ),
+}  # fmt: skip
+"""An alert's response but for its mode, where nothing was asked about pauses."""
+
+
 def alert(number: int, **changes: Any) -> dict[str, Any]:
     """An alert event with its response, as the engine stores and sends it."""
     return {
@@ -75,6 +89,9 @@ def alert(number: int, **changes: Any) -> dict[str, Any]:
             "from": SENDER,
             "to": VAULT,
             "value": str(2**256 - 1),
+            "gas": 100_000,
+            "max_fee_per_gas": "30000000000",
+            "max_priority_fee_per_gas": "1000000000",
             "nonce": number,
             "selector": "0x2e1a7d4d",
             "seen_ms": 1_700_000_000_000,
@@ -104,7 +121,18 @@ def alert(number: int, **changes: Any) -> dict[str, Any]:
             "total": 9.5,
         },
         "watched_ms": 90_000,
-        "response": {"mode": "alert_only", "action_id": None},
+        "grade": "likely",
+        "victims": [
+            {
+                "contract": "Vault",
+                "invariants": ["outflow"],
+                "asset": "native",
+                "amount": str(10**19),
+                "share": 0.5,
+                "beneficiary": SENDER,
+            }
+        ],
+        "response": {**UNANSWERED, "mode": "alert_only"},
         **changes,
     }
 

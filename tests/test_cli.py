@@ -80,7 +80,7 @@ def test_help_teaches_by_example(command: str, capsys: pytest.CaptureFixture[str
         (["run", "--set", "chain.idd=1"], "did you mean chain.id?"),
         (["run"], "chain.websocket_urls is empty"),
         (["run", "-c", "none.toml"], "No such file"),
-        (["run", "--set", "operational_mode=active_defense"], "cannot pause contracts yet"),
+        (["run", "--set", "operational_mode=active_defense"], "does nothing by itself"),
         (["replay", "none.parquet"], "does not exist"),
         (["frobnicate"], "No such command"),
         (["model", "train", "-o", "x"], "--synthetic"),

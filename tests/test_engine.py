@@ -21,7 +21,7 @@ from mempool_ids import (
 )
 from mempool_ids.sinks import Outbox
 from mempool_ids.storage import Store
-from tests.support import VAULT, Node, eventually, running, transaction, write_capture
+from tests.support import UNANSWERED, VAULT, Node, eventually, running, transaction, write_capture
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ async def test_every_detection_is_stored_logged_and_called_back_in_order(
     assert isinstance(first.threat_level, ThreatLevel)
     assert first.tx.nonce == 1
     assert 0.0 <= first.classification.probability <= 1.0
-    assert first.event["response"] == {"mode": "monitor_only", "action_id": None}
+    assert first.event["response"] == {**UNANSWERED, "mode": "monitor_only"}
     statistics = engine.get_statistics()
     assert (statistics.received, statistics.stored, statistics.repeated, statistics.dropped) == (20, 20, 0, 0)
 
@@ -358,9 +358,9 @@ thresholds:
 """
 
 
-async def test_active_defense_is_refused(tmp_path: Path) -> None:
+async def test_active_defense_must_say_whether_it_may_send(tmp_path: Path) -> None:
     engine = IDSEngine(settings(tmp_path, operational_mode="active_defense"))
-    with pytest.raises(ConfigError, match="cannot pause contracts yet"):
+    with pytest.raises(ConfigError, match="does nothing by itself"):
         await engine.start()
     assert not (tmp_path / "ids.db").exists()
 

@@ -9,8 +9,11 @@ def test_public_names_are_exactly_these() -> None:
         "CaptureError",
         "ClassificationResult",
         "ConfigError",
+        "DefenseAction",
+        "DefenseExecutor",
         "ExploitClassifier",
         "ExploitPattern",
+        "GasStrategy",
         "IDSConfig",
         "IDSEngine",
         "IDSMode",
@@ -23,6 +26,7 @@ def test_public_names_are_exactly_these() -> None:
         "PayloadAnalyzer",
         "PayloadFeatures",
         "PendingTransaction",
+        "Response",
         "RulesError",
         "ThreatDetection",
         "ThreatLevel",
@@ -50,7 +54,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
 
 
 def test_records_and_the_engine_need_no_numpy() -> None:
-    records = "classification detection events schema statistics transaction"
+    records = "classification detection events response schema statistics transaction"
     code = (
         "import sys, importlib, mempool_ids.engine\n"
         f"for name in '{records}'.split(): importlib.import_module(f'mempool_ids.records.{{name}}')\n"

@@ -12,6 +12,7 @@ ORDER = (
     "config",
     "http",
     "node",
+    "defense",
     "storage",
     "sinks",
     "runtime",

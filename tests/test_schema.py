@@ -11,7 +11,7 @@ from jsonschema.exceptions import ValidationError
 from mempool_ids import IDSConfig, IDSEngine, IDSMode, _core
 from mempool_ids.config import sensor_config
 from mempool_ids.records.schema import event_schema
-from tests.support import SENDER, VAULT, alert, write_capture
+from tests.support import SENDER, UNANSWERED, VAULT, alert, write_capture
 
 VALIDATOR = Draft202012Validator(event_schema())
 
@@ -173,7 +173,7 @@ def test_an_alert_says_in_which_mode_it_was_raised(tmp_path: Path, mode: IDSMode
     alerts: list[bytes] = []
     while not alerts:
         alerts += [raw for kind, raw in sensor.recv(1.0) if kind == "alert"]
-    assert orjson.loads(alerts[0])["response"] == {"mode": mode.value, "action_id": None}
+    assert orjson.loads(alerts[0])["response"] == {**UNANSWERED, "mode": mode.value}
 
 
 async def test_every_line_of_the_event_log_is_valid(tmp_path: Path) -> None:

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from mempool_ids.analyzer import ExploitPattern, PayloadAnalyzer, PayloadFeatures
     from mempool_ids.classifier import ClassificationResult, ExploitClassifier, ThreatLevel
     from mempool_ids.config import IDSConfig, IDSMode
+    from mempool_ids.defense.action import DefenseAction
+    from mempool_ids.defense.executor import DefenseExecutor
+    from mempool_ids.defense.gas import GasStrategy
     from mempool_ids.engine import IDSEngine
     from mempool_ids.exceptions import (
         CaptureError,
@@ -23,14 +26,18 @@ if TYPE_CHECKING:
     )
     from mempool_ids.monitor import MempoolMonitor, MonitoringStats, PendingTransaction
     from mempool_ids.records.detection import ThreatDetection
+    from mempool_ids.records.response import Response
     from mempool_ids.records.statistics import IDSStatistics
 
 __all__ = [
     "CaptureError",
     "ClassificationResult",
     "ConfigError",
+    "DefenseAction",
+    "DefenseExecutor",
     "ExploitClassifier",
     "ExploitPattern",
+    "GasStrategy",
     "IDSConfig",
     "IDSEngine",
     "IDSMode",
@@ -43,6 +50,7 @@ __all__ = [
     "PayloadAnalyzer",
     "PayloadFeatures",
     "PendingTransaction",
+    "Response",
     "RulesError",
     "ThreatDetection",
     "ThreatLevel",
@@ -53,8 +61,11 @@ _HOME = {
     "CaptureError": "exceptions",
     "ClassificationResult": "classifier",
     "ConfigError": "exceptions",
+    "DefenseAction": "defense.action",
+    "DefenseExecutor": "defense.executor",
     "ExploitClassifier": "classifier",
     "ExploitPattern": "analyzer",
+    "GasStrategy": "defense.gas",
     "IDSConfig": "config",
     "IDSEngine": "engine",
     "IDSMode": "config",
@@ -67,6 +78,7 @@ _HOME = {
     "PayloadAnalyzer": "analyzer",
     "PayloadFeatures": "analyzer",
     "PendingTransaction": "records.transaction",
+    "Response": "records.response",
     "RulesError": "exceptions",
     "ThreatDetection": "records.detection",
     "ThreatLevel": "classifier",

@@ -4,11 +4,12 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx2
 import orjson
@@ -18,15 +19,20 @@ from mempool_ids.config import IDSConfig, IDSMode, sensor_config
 from mempool_ids.config.models import Webhook
 from mempool_ids.exceptions import ConfigError, MempoolIdsError
 from mempool_ids.records.detection import ThreatDetection
-from mempool_ids.records.events import stats_event
+from mempool_ids.records.events import ALARM, Event, anomaly_event, stats_event
+from mempool_ids.records.response import Response
 from mempool_ids.records.statistics import IDSStatistics, from_core
 from mempool_ids.runtime.background import settled
-from mempool_ids.runtime.callbacks import Callback, Callbacks
+from mempool_ids.runtime.callbacks import Callback, Callbacks, ResponseCallback
 from mempool_ids.runtime.receiver import Batch, Receiver, unasked_end
 from mempool_ids.runtime.recorder import Recorder
 from mempool_ids.sinks.export import export
 from mempool_ids.sinks.webhook import Outbox
 from mempool_ids.storage.store import Store, sink_id
+
+if TYPE_CHECKING:
+    from mempool_ids.defense.action import DefenseAction, Transition
+    from mempool_ids.defense.executor import DefenseExecutor
 
 __all__ = ["IDSConfig", "IDSEngine", "IDSMode", "IDSStatistics", "ThreatDetection"]
 
@@ -41,12 +47,15 @@ FAREWELL_S = 3.0
 RESTART_S = 1.0
 
 
-def refuse_defense(config: IDSConfig) -> None:
-    """Raises ConfigError where the configuration wants what does not exist yet."""
-    if config.operational_mode is IDSMode.ACTIVE_DEFENSE:
+def check_defense(config: IDSConfig) -> None:
+    """Raises ConfigError where the configuration wants a defense and does not say whether it may send."""
+    if config.operational_mode is not IDSMode.ACTIVE_DEFENSE:
+        return
+    if not config.defense.armed and not config.defense.shadow:
         raise ConfigError(
-            'operational_mode = "active_defense": this version detects and alerts but cannot pause contracts yet. '
-            'It does not start, so that nobody relies on it. Use "alert_only".'
+            'operational_mode = "active_defense" does nothing by itself: set defense.shadow = true to rehearse '
+            "(everything but the sending, written down), and once `mempool-ids check` is green and "
+            "`mempool-ids defend report` convinces you, defense.armed = true"
         )
 
 
@@ -77,7 +86,12 @@ class IDSEngine:
         self._replay = [Path(path) for path in replay]
         self._speed = speed
         self._transport = transport
-        self._callbacks = Callbacks()
+        self._callbacks: Callbacks[ThreatDetection] = Callbacks()
+        self._response_callbacks: Callbacks[Response] = Callbacks()
+        self._defense: DefenseExecutor | None = None
+        # What the defense tells, on its way to storage and log.
+        self._told: deque[Event] = deque()
+        self._has_told = asyncio.Event()
         self._sensor: _core.Sensor | None = None
         self._recorder: Recorder | None = None
         self._outboxes: list[Outbox] = []
@@ -101,20 +115,50 @@ class IDSEngine:
         self._callbacks.add(callback)
         return callback
 
+    def on_response(self, callback: ResponseCallback) -> ResponseCallback:
+        """As `on_detection`, for every change of state of a response: `callback(response)`."""
+        self._response_callbacks.add(callback)
+        return callback
+
     async def start(self) -> None:
         """Loads model and rules, opens storage and event log, and begins to watch. Returns without waiting for nodes.
 
+        In active defense, responses are armed first: that asks a node and signs.
+
         Raises:
-            ConfigError: active defense is wanted, or the configuration, a webhook's secret or its environment is not
-                usable.
+            ConfigError: the configuration, a webhook's secret or its environment is not usable.
+            SignerError, JournalError, NodeError: active defense cannot be armed.
             RulesError, ModelError: a rule or the model does not load.
             MempoolIdsError: storage or event log cannot be opened, or it was started before.
         """
         if self._consumer is not None:
             raise MempoolIdsError("an engine is started once; make another")
-        refuse_defense(self.config)
+        check_defense(self.config)
         hooks = self._hooks()
-        text = sensor_config(self.config, replay=self._replay, speed=self._speed)
+        # Armed before the first detection can come. What is replayed is over: nothing answers it.
+        self._defense = None if self._replay else await self._defend()
+        try:
+            await self._start(hooks)
+        except BaseException:
+            if self._defense is not None:
+                await self._defense.stop()
+            raise
+
+    async def _defend(self) -> "DefenseExecutor | None":
+        if self.config.operational_mode is not IDSMode.ACTIVE_DEFENSE:
+            return None
+        from mempool_ids.defense.executor import DefenseExecutor
+
+        executor = DefenseExecutor(
+            self.config, on_change=self._tell_change, on_alarm=self._tell_alarm, rehearsals=self._rehearsals
+        )
+        await executor.start()
+        return executor
+
+    async def _start(self, hooks: tuple[Webhook, ...]) -> None:
+        defense = self._defense
+        pauses = None if defense is None else defense.pauses()
+        text = sensor_config(self.config, replay=self._replay, speed=self._speed, pauses=pauses)
         sensor = await asyncio.to_thread(_core.Sensor, text)
         sinks = [sink_id(hook.url.full) for hook in hooks]
         recorder = None
@@ -131,18 +175,21 @@ class IDSEngine:
             self._thread.shutdown()
             raise
         self._sensor, self._recorder = sensor, recorder
-        self._receiver = Receiver(sensor)
+        self._receiver = Receiver(sensor, None if defense is None else defense.receive)
         self._started_at = time.monotonic()
         self._receiver.start()
         self._consumer = asyncio.create_task(self._consume(self._receiver, recorder))
         self._callbacks.start()
+        self._response_callbacks.start()
+        if defense is not None:
+            self._in_background("responses", self._record_responses)
         self._in_background("statistics", self._log_statistics)
         for hook, outbox in zip(hooks, self._outboxes, strict=True):
             self._in_background(f"webhook {hook.url}", outbox.run)
 
     def _hooks(self) -> tuple[Webhook, ...]:
         """The webhooks in use. Raises ConfigError where a secret is missing."""
-        if self.config.operational_mode is not IDSMode.ALERT_ONLY:
+        if self.config.operational_mode is IDSMode.MONITOR_ONLY:
             return ()
         for number, hook in enumerate(self.config.alerts.webhooks):
             try:
@@ -181,17 +228,60 @@ class IDSEngine:
     async def _handle(self, batch: Batch, recorder: Recorder) -> None:
         if any(kind == "ready" for kind, _ in batch):
             self._ready.set()
+        if self._defense is not None:
+            for kind, raw in batch:
+                if kind == "outcome":
+                    self._defense.outcome(orjson.loads(raw))
         recorded = await self._in_storage(lambda: recorder.record(batch))
-        for alert, raw in recorded.alerts:
+        for alert, _ in recorded.alerts:
             if not alert["notify"]:
                 continue
             self._callbacks.put(ThreatDetection.from_event(alert))
-            if not recorded.stored:
-                for outbox in self._outboxes:
-                    outbox.send_unstored(alert["alert_id"], raw)
-        if recorded.alerts:
-            for outbox in self._outboxes:
-                outbox.wake()
+        for outbox in self._outboxes if recorded.alerts else ():
+            for key, raw in recorded.unstored():
+                outbox.send_unstored(key, raw)
+            outbox.wake()
+
+    def _tell_change(self, action: "DefenseAction", transition: "Transition") -> None:
+        from mempool_ids.defense.events import response_event
+
+        self._tell(response_event(self.config.sensor, self.config.chain.id, action, transition))
+
+    def _tell_alarm(self, kind: str, reason: str) -> None:
+        self._tell(anomaly_event(self.config.sensor, self.config.chain.id, ALARM, kind, reason))
+
+    def _tell(self, event: Event) -> None:
+        self._told.append(event)
+        self._has_told.set()
+
+    async def _record_responses(self) -> None:
+        while True:
+            await self._has_told.wait()
+            await self._record_told()
+
+    async def _record_told(self) -> None:
+        """What the defense told, in order: storage, log, callbacks, webhooks."""
+        self._has_told.clear()
+        events = list(self._told)
+        recorder = self._recorder
+        if recorder is None or not events:
+            return
+        recorded = await self._in_storage(lambda: recorder.record_responses(events))
+        for _ in events:
+            self._told.popleft()
+        for event, _ in recorded.responses:
+            if event["event_type"] == "response":
+                self._response_callbacks.put(Response.from_event(event))
+        for outbox in self._outboxes:
+            for key, raw in recorded.unstored():
+                outbox.send_unstored(key, raw)
+            outbox.wake()
+
+    def _rehearsals(self) -> list[dict[str, Any]]:
+        """How the core's own rehearsals of the pauses went."""
+        if self._sensor is None:
+            return []
+        return list(self.core_statistics().get("pauses", ()))
 
     async def _log_statistics(self) -> None:
         while True:
@@ -250,6 +340,7 @@ class IDSEngine:
         if self._stopping is None or self._stopping.done():
             return
         self._callbacks.leave_out_caller()
+        self._response_callbacks.leave_out_caller()
         await asyncio.shield(self._stopping)
 
     async def _stop(self, sensor: _core.Sensor, consumer: asyncio.Task[None], recorder: Recorder) -> None:
@@ -257,10 +348,15 @@ class IDSEngine:
         try:
             await self._drain(consumer)
         finally:
+            if self._defense is not None:
+                await self._defense.stop()
+            await self._record_told()
             with contextlib.suppress(TimeoutError):
-                idle = [self._callbacks.idle(), *(outbox.idle() for outbox in self._outboxes)]
+                idle = [self._callbacks.idle(), self._response_callbacks.idle()]
+                idle += [outbox.idle() for outbox in self._outboxes]
                 await asyncio.wait_for(asyncio.gather(*idle), FAREWELL_S)
             await self._callbacks.close()
+            await self._response_callbacks.close()
             for task in self._background:
                 task.cancel()
             await asyncio.gather(*self._background, return_exceptions=True)
@@ -324,6 +420,7 @@ class IDSEngine:
             callbacks_dropped=self._callbacks.dropped,
             background_failures=self._background_failures,
             deliveries=deliveries,
+            defense=None if self._defense is None else self._defense.get_statistics().as_dict(),
         )
 
     def export_detections(self, filepath: str | Path) -> int:

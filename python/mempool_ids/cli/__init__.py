@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mempool_ids.cli import bench, capture, check, demo, model, replay, rules, run, simulate
+from mempool_ids.cli import bench, capture, check, defend, demo, model, replay, rules, run, simulate
 from mempool_ids.cli.terminal import fail
 from mempool_ids.exceptions import ConfigError, MempoolIdsError
 
@@ -48,6 +48,7 @@ app.command("simulate")(simulate.simulate)
 app.command("demo")(demo.demo)
 app.command("check")(check.check)
 app.command("bench")(bench.bench)
+app.add_typer(defend.app, name="defend")
 app.add_typer(rules.app, name="rules")
 app.add_typer(model.app, name="model")
 

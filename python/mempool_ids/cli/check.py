@@ -27,7 +27,7 @@ def check(config: ConfigFile = None, overrides: Overrides = None, json: Json = F
 
         mempool-ids check -c ids.toml
     """
-    from mempool_ids.diagnostics import Finding, Status, check_nodes, check_parts
+    from mempool_ids.diagnostics import Finding, Status, check_defense, check_nodes, check_parts
 
     settings = configuration(config, overrides)
     findings = [Finding("configuration", "", Status.OK, "valid")]
@@ -37,6 +37,7 @@ def check(config: ConfigFile = None, overrides: Overrides = None, json: Json = F
     ]
     findings += [_threshold(settings), *check_parts(settings)]
     findings += asyncio.run(check_nodes(settings))
+    findings += asyncio.run(check_defense(settings))
     if json:
         typer.echo(orjson.dumps([dataclasses.asdict(finding) for finding in findings]).decode())
     else:

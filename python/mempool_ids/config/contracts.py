@@ -16,12 +16,35 @@ Slot = Annotated[str, StringConstraints(pattern=r"^0x[0-9a-fA-F]{64}$")]
 Factor = Annotated[float, Field(ge=1.0, allow_inf_nan=False)]
 
 
-class Pause(Section):
-    """How a contract is paused, for the defense. `gas` is the gas limit."""
+Argument = bool | int | str
 
-    call: str
-    check: str | None = None
-    gas: Positive = 80_000
+
+class Pause(Section):
+    """How a contract is paused, by the guardian or through what the guardian may call."""
+
+    call: Function
+    """`pause()`, `setPoolPause(bool)`, …"""
+    args: tuple[Argument, ...] = ()
+    """Of `call`, one for each parameter; addresses and bytes as 0x…"""
+    check: Function | None = None
+    """A view that answers something else than 0 where it is paused: `paused()`. Without it a receipt must do."""
+    check_args: tuple[Argument, ...] = ()
+    gas: Positive | None = None
+    """Gas limit. None is what a simulation by the next block's rules needs, times 1.3."""
+    via: Annotated[str, Field(pattern=r"^(pauser|safe_module|access_manager):0x[0-9a-fA-F]{40}$")] | None = None
+    """What the guardian calls instead of the contract: `pauser:0x…` (contracts/src/defense/Pauser.sol),
+    `safe_module:0x…` (the Safe that has the guardian as a module), `access_manager:0x…` (OpenZeppelin's)."""
+    value_eth: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    """What is at stake in the contract, in ether: for a bid by the expected loss where that is not in ether itself."""
+
+
+class Rescue(Section):
+    """Brings assets out of the contract. Off unless given."""
+
+    call: Function
+    args: tuple[Argument, ...] = ()
+    recipient: Address
+    """The one address, beside the contract's assets, that the call names."""
 
 
 class Views(Section):
@@ -118,6 +141,8 @@ class Contract(Section):
     views: Views = Views()
     invariants: Invariants = Invariants()
     pause: Pause | None = None
+    rescue: Rescue | None = None
+    """Done instead of the pause."""
 
     def protection(self) -> dict[str, Any]:
         """What is allowed on it, as the core takes it: only what the user set."""

@@ -1,7 +1,7 @@
 """The configuration as the Rust core takes it (`SensorConfig` in rust/core/src/config.rs)."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,8 +17,10 @@ from mempool_ids.model.library import onnxruntime_library
 log = logging.getLogger(__name__)
 
 
-def contracts_json(contracts: Sequence[Contract]) -> list[dict[str, Any]]:
-    """The monitored contracts with their ABIs' texts, and what is allowed on them.
+def contracts_json(
+    contracts: Sequence[Contract], pauses: Mapping[str, Mapping[str, Any]] | None = None
+) -> list[dict[str, Any]]:
+    """The monitored contracts with their ABIs' texts, what is allowed on them, and by name what pauses them.
 
     Raises:
         ConfigError: an ABI file cannot be read.
@@ -26,6 +28,8 @@ def contracts_json(contracts: Sequence[Contract]) -> list[dict[str, Any]]:
     entries: list[dict[str, Any]] = []
     for contract in contracts:
         entry = {"name": contract.name, "address": contract.address, **contract.protection()}
+        if pauses and contract.name in pauses:
+            entry["pause"] = dict(pauses[contract.name])
         if contract.abi is not None:
             try:
                 entry["abi"] = contract.abi.read_text(encoding="utf-8")
@@ -77,6 +81,7 @@ def sensor_config(
     judge: bool = True,
     capture: Capture | None = None,
     listen: bool = True,
+    pauses: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> str:
     """`SensorConfig` as JSON. Where it is to judge, keys that are set to no effect are logged as warnings.
 
@@ -88,6 +93,8 @@ def sensor_config(
         judge: False leaves the model out: transactions are received and emitted only.
         capture: where to record; None takes the configuration's own when live.
         listen: False for what asks nodes and listens to none: no WebSocket URL is needed.
+        pauses: by a contract's name the call that pauses it: `{from, to, input, gas, value, check: {to, input}}`, the
+            last three optional. Nothing is asked about pausing the others.
 
     Raises:
         ConfigError: no node is configured, or an ABI file cannot be read.
@@ -104,7 +111,7 @@ def sensor_config(
         "source": {"type": "replay", "paths": [str(path) for path in replay], "speed": speed}
         if replay
         else _live(config, listen),
-        "contracts": contracts_json(config.contracts),
+        "contracts": contracts_json(config.contracts, pauses),
         "detection": {
             # Without a model and rules nothing reaches any.
             "threshold": threshold(config) if judge else 1.0,

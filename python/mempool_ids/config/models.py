@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from mempool_ids.config.contracts import Contract
+from mempool_ids.config.defense import Defense
 from mempool_ids.config.section import NonNegative, Positive, Probability, Section
 from mempool_ids.config.values import (
     ConfigPath,
@@ -29,7 +30,7 @@ class IDSMode(enum.StrEnum):
     ALERT_ONLY = "alert_only"
     """Also notifies by webhook."""
     ACTIVE_DEFENSE = "active_defense"
-    """Also pauses contracts. Refused until the defense is part of this package."""
+    """Also pauses contracts: `defense.armed` sends, `defense.shadow` rehearses."""
 
 
 class Chain(Section):
@@ -98,24 +99,6 @@ class Simulation(Section):
     state: Positive | None = None
     vary: bool | None = None
     """Execute in other surroundings (coinbase, time, price) what asks for them."""
-
-
-class Signer(Section):
-    type: Literal["keystore"]
-    path: ConfigPath
-    password: Secret
-
-
-class Gas(Section):
-    buffer_multiplier: Annotated[float, Field(ge=1.0)] = 1.5
-    max_fee_gwei: Annotated[float, Field(gt=0)] = 500.0
-    max_cost_eth: Annotated[float, Field(gt=0)] = 0.5
-    daily_budget_eth: Annotated[float, Field(gt=0)] = 2.0
-
-
-class Defense(Section):
-    signer: Signer | None = None
-    gas: Gas = Gas()
 
 
 class Webhook(Section):
@@ -216,7 +199,7 @@ class IDSConfig(Section):
     contracts: tuple[Contract, ...] = ()
     detection: Detection = Detection()
     simulation: Simulation = Simulation()
-    defense: Defense = Defense()
+    defense: Defense = Field(default_factory=Defense)
     alerts: Alerts = Alerts()
     storage: Storage = Field(default_factory=Storage)
     server: Server = Server()

@@ -2,25 +2,19 @@
 
 from collections.abc import Iterator
 
-from mempool_ids.config.models import IDSConfig
+from mempool_ids.config.models import IDSConfig, IDSMode
 
-_NO_DEFENSE = "this version cannot pause contracts yet"
 _NO_SERVER = "this version serves nothing yet"
-
-_SECTIONS = {"defense": _NO_DEFENSE, "server": _NO_SERVER}
-_OF_CONTRACTS = {"pause": _NO_DEFENSE}
-_OF_DETECTION = {"threat_level_threshold": _NO_DEFENSE}
+_NOT_ACTIVE = 'only operational_mode = "active_defense" pauses'
 
 
 def without_effect(config: IDSConfig) -> Iterator[tuple[str, str]]:
     """Each key that the user has set to no effect, and why it has none."""
-    for name, why in _SECTIONS.items():
-        if name in config.model_fields_set:
-            yield name, why
-    for name, why in _OF_DETECTION.items():
-        if name in config.detection.model_fields_set:
-            yield f"detection.{name}", why
-    for name, why in _OF_CONTRACTS.items():
-        contracts = [contract.name for contract in config.contracts if name in contract.model_fields_set]
-        if contracts:
-            yield f"contracts.{name}", f"{why} ({', '.join(contracts)})"
+    if "server" in config.model_fields_set:
+        yield "server", _NO_SERVER
+    if config.operational_mode is IDSMode.ACTIVE_DEFENSE:
+        return
+    if config.defense.armed or config.defense.shadow:
+        yield "defense", _NOT_ACTIVE
+    if "threat_level_threshold" in config.detection.model_fields_set:
+        yield "detection.threat_level_threshold", _NOT_ACTIVE

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 import orjson
@@ -47,10 +47,16 @@ class Receiver:
     """Iterate `batches()` on the loop that made it; it ends after the sensor's `end`.
 
     The thread takes events whatever the loop is doing, so that a busy loop does not fill the core's channel.
+
+    Args:
+        source: the sensor.
+        respond: takes each alert on that thread, before anybody else sees it, and returns it with what was decided. It
+            must not raise, and not wait: nothing else is received meanwhile.
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, respond: Callable[[bytes], bytes] | None = None) -> None:
         self._source = source
+        self._respond = respond
         self._loop = asyncio.get_running_loop()
         self._arrived = asyncio.Event()
         self._room = threading.Condition()
@@ -69,7 +75,7 @@ class Receiver:
             while not self._over:
                 batch = self._source.recv(POLL_S, BATCH)
                 if batch:
-                    self._hand_over(batch)
+                    self._hand_over(self._responded(batch))
                     if batch[-1][0] == "end":
                         break
         except BaseException as error:  # it must reach the loop, whatever it is
@@ -77,6 +83,12 @@ class Receiver:
         finally:
             self._over = True
             self._notify()
+
+    def _responded(self, batch: Batch) -> Batch:
+        respond = self._respond
+        if respond is None:
+            return batch
+        return [(kind, respond(raw) if kind == "alert" else raw) for kind, raw in batch]
 
     def _hand_over(self, batch: Batch) -> None:
         with self._room:

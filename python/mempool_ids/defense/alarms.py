@@ -1,0 +1,46 @@
+"""What people must know of the defense and is no action: raised once while it lasts."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Callable
+
+log = logging.getLogger(__name__)
+
+OnAlarm = Callable[[str, str], None]
+"""Takes kind and reason."""
+
+
+class Alarms:
+    """Raised and cleared on the loop; `soon` from any thread."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, on_alarm: OnAlarm | None) -> None:
+        self._loop = loop
+        self._on_alarm = on_alarm
+        self._lasting: dict[str, str] = {}
+        self.counts: Counter[str] = Counter()
+
+    def tell(self, kind: str, reason: str) -> None:
+        """In any case, and every time."""
+        self.counts[kind] += 1
+        log.error("defense: %s: %s", kind, reason)
+        if self._on_alarm is not None:
+            self._on_alarm(kind, reason)
+
+    def tell_lasting(self, kind: str, reason: str) -> None:
+        """Once for each reason, until it is `over`."""
+        if self._lasting.get(kind) != reason:
+            self._lasting[kind] = reason
+            self.tell(kind, reason)
+
+    def over(self, *kinds: str) -> None:
+        for kind in kinds:
+            if self._lasting.pop(kind, None) is not None:
+                log.warning("defense: %s: over", kind)
+
+    def soon(self, kind: str, reason: str) -> None:
+        """`tell`, from any thread."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self.tell, kind, reason)

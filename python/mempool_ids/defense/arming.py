@@ -1,0 +1,219 @@
+"""Signs responses before there is anything to respond to: ladders of bids at the guardian's next nonces.
+
+A ladder is signed anew where its contract needs more gas, where the base fee leaves the band that it was made for, and
+at each new nonce. Nothing signed may be used before the journal has it on the disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from mempool_ids.config.defense import Defense
+from mempool_ids.defense.armed import Fees, Kind, Rung
+from mempool_ids.defense.broadcast.wire import send_raw_body
+from mempool_ids.defense.gas import GasStrategy, gas_limit
+from mempool_ids.defense.guardian import Guardian, Ladder, Loaded, Protected
+from mempool_ids.defense.ladder import Band, band, ladder
+from mempool_ids.defense.signers.base import Signer
+from mempool_ids.defense.signers.local import LocalSigner
+from mempool_ids.defense.transaction import Signed, Transaction
+
+# Signatures asked of a remote signer at a time, and made with a local key before they are journaled.
+_AT_ONCE = 8
+_LOCAL_PORTION = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a contract's ladders are made of."""
+
+    fees: tuple[Fees, ...]
+    gas_limit: int
+    band: Band
+
+
+class Armory:
+    """Keeps one guardian's ladders fresh. Without a signer (shadow mode) they have no bytes, and nothing is journaled.
+
+    Args:
+        journaled: returns once rungs are on the disk.
+        load: makes ladders usable, under the trigger's lock.
+    """
+
+    def __init__(
+        self,
+        config: Defense,
+        gas: GasStrategy,
+        guardian: Guardian,
+        chain_id: int,
+        kind: Kind,
+        journaled: Callable[[list[Rung]], Awaitable[None]],
+        load: Callable[[Guardian, Mapping[str, Mapping[int, Ladder]]], None],
+    ) -> None:
+        self._config = config
+        self._gas = gas
+        self._guardian = guardian
+        self._chain_id = chain_id
+        self._kind = kind
+        self._journaled = journaled
+        self._load = load
+        self._plans: dict[str, Plan] = {}
+        self._busy = asyncio.Lock()
+        self.signed = 0
+
+    def plan(self, target: str) -> Plan | None:
+        return self._plans.get(target)
+
+    async def refresh(
+        self, targets: Iterable[Protected], needs: Mapping[str, int], base_fee: int
+    ) -> list[str]:
+        """Signs what is missing or out of date.
+
+        Args:
+            targets: what is to be armed.
+            needs: simulated gas of each pause, by contract. Without one, and without a configured limit, it is left
+                out.
+            base_fee: of the next block, wei a gas.
+
+        Returns:
+            Why a contract is not armed, one line each.
+
+        Raises:
+            SignerError: the signer does not sign; what was armed before stays.
+            JournalError: what was signed could not be journaled, so that it may not be used.
+        """
+        async with self._busy:
+            return await self._refresh(list(targets), needs, base_fee)
+
+    async def _refresh(
+        self, targets: Sequence[Protected], needs: Mapping[str, int], base_fee: int
+    ) -> list[str]:
+        problems: list[str] = []
+        wanted: list[tuple[Protected, int, Plan]] = []
+        for target in targets:
+            plan, is_new = self._planned(target, needs.get(target.name), base_fee)
+            if plan is None:
+                problems.append(f"{target.name}: the gas that its pause needs is not known")
+                continue
+            if not plan.fees:
+                problems.append(f"{target.name}: not even the lowest bid is within the caps at this base fee")
+                continue
+            wanted += [(target, nonce, plan) for nonce in self._nonces(target, is_new)]
+        signer = self._guardian.signer
+        if signer is None:
+            self._load(self._guardian, _ladders([self._rung(*one, None) for one in _each(wanted)]))
+            return problems
+        # The next nonce first, for every contract: what matters most is armed soonest.
+        wanted.sort(key=lambda one: one[1])
+        await self._sign_all(signer, wanted)
+        return problems
+
+    def _planned(self, target: Protected, need: int | None, base_fee: int) -> tuple[Plan | None, bool]:
+        old = self._plans.get(target.name)
+        if need is None and target.gas is None:
+            return old, False
+        limit = gas_limit(need or 0, target.gas)
+        # A limit that does for the present need stays: simulations of two blocks rarely differ by nothing.
+        enough = old is not None and (target.gas is not None or limit <= old.gas_limit <= 2 * limit)
+        if old is not None and enough and base_fee in old.band:
+            return old, False
+        fees = ladder(base_fee, limit, self._gas, rungs=self._config.rungs, kind=self._kind)
+        plan = Plan(fees, limit, band(base_fee))
+        self._plans[target.name] = plan
+        return plan, True
+
+    def _nonces(self, target: Protected, is_new: bool) -> list[int]:
+        """Those that are to be signed: taken ones too where they are this contract's, so that it can be bid more."""
+        guardian = self._guardian
+        there = guardian.ladders.get(target.name, {})
+        free = self._config.nonces + len(guardian.taken)
+        window = range(guardian.latest, guardian.latest + free)
+        window_own = [nonce for nonce in window if guardian.taken.get(nonce, target.name) == target.name]
+        return [nonce for nonce in window_own if is_new or nonce not in there]
+
+    async def _sign_all(self, signer: Signer, wanted: Sequence[tuple[Protected, int, Plan]]) -> None:
+        """In portions: each may be used as soon as it is journaled."""
+        portion = max(1, _LOCAL_PORTION // self._config.rungs) if isinstance(signer, LocalSigner) else 1
+        for start in range(0, len(wanted), portion):
+            asked = list(_each(wanted[start : start + portion]))
+            transactions = [
+                self.transaction(target, nonce, plan.gas_limit, plan.fees[rung])
+                for target, nonce, plan, rung in asked
+            ]
+            signed = await sign_all(signer, transactions)
+            rungs = [self._rung(*one, its) for one, its in zip(asked, signed, strict=True)]
+            await self._journaled(rungs)
+            self.signed += len(rungs)
+            self._load(self._guardian, _ladders(rungs))
+
+    def _rung(self, target: Protected, nonce: int, plan: Plan, rung: int, signed: Signed | None) -> Rung:
+        return Rung(
+            chain_id=self._chain_id,
+            guardian=self._guardian.address,
+            nonce=nonce,
+            target=target.name,
+            rung=rung,
+            fees=plan.fees[rung],
+            gas_limit=plan.gas_limit,
+            call=target.call,
+            raw=signed.raw if signed else b"",
+            tx_hash=signed.tx_hash if signed else "",
+        )
+
+    def transaction(self, target: Protected, nonce: int, limit: int, fees: Fees) -> Transaction:
+        """The response to be signed."""
+        return Transaction(
+            chain_id=self._chain_id,
+            nonce=nonce,
+            to=target.call.to,
+            value=target.call.value,
+            data=target.call.data,
+            gas=limit,
+            max_fee=fees.max_fee,
+            tip=fees.tip,
+            kind=self._kind,
+        )
+
+
+def _each(wanted: Iterable[tuple[Protected, int, Plan]]) -> Iterator[tuple[Protected, int, Plan, int]]:
+    """Every rung of every ladder."""
+    for target, nonce, plan in wanted:
+        for rung in range(len(plan.fees)):
+            yield target, nonce, plan, rung
+
+
+async def sign_all(signer: Signer, transactions: Sequence[Transaction]) -> list[Signed]:
+    """In order. A local key is arithmetic, which belongs off the loop; others are asked for several at a time.
+
+    Raises:
+        SignerError: one was not signed.
+    """
+    if isinstance(signer, LocalSigner):
+        return await asyncio.to_thread(lambda: [signer.sign_now(one) for one in transactions])
+    room = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(transaction: Transaction) -> Signed:
+        async with room:
+            return await signer.sign(transaction)
+
+    return list(await asyncio.gather(*map(one, transactions)))
+
+
+def load(rungs: Iterable[Rung]) -> list[Loaded]:
+    """With the requests that send them."""
+    return [Loaded(rung, send_raw_body(rung.raw, number)) for number, rung in enumerate(rungs, 1)]
+
+
+def _ladders(rungs: Sequence[Rung]) -> dict[str, dict[int, Ladder]]:
+    found: dict[str, dict[int, list[Loaded]]] = {}
+    for loaded in load(rungs):
+        rung = loaded.rung
+        found.setdefault(rung.target, {}).setdefault(rung.nonce, []).append(loaded)
+    return {
+        target: {
+            nonce: tuple(sorted(some, key=lambda one: one.rung.rung)) for nonce, some in by_nonce.items()
+        }
+        for target, by_nonce in found.items()
+    }

@@ -1,0 +1,121 @@
+"""Changes of state on their way from the hot half to the journal, and from there to people: in order, and counted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter, deque
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
+
+from mempool_ids.defense.action import ActionState, DefenseAction, Transition
+from mempool_ids.defense.alarms import Alarms
+from mempool_ids.defense.journal import Journal, JournalError
+from mempool_ids.defense.trigger import Change
+
+T = TypeVar("T")
+
+OnChange = Callable[[DefenseAction, Transition], None]
+
+# Actions whose states are counted each; older ones are counted together.
+_REMEMBERED = 4096
+
+
+class InJournal(Protocol):
+    """Runs a function of the journal on its thread."""
+
+    def __call__(self, work: Callable[[], T], /) -> Awaitable[T]: ...
+
+
+class Ledger:
+    """Writes down what happened. `note` is called from any thread and returns at once."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        journal: Journal,
+        in_journal: InJournal,
+        alarms: Alarms,
+        on_change: OnChange | None,
+    ) -> None:
+        self._loop = loop
+        self._journal = journal
+        self._in_journal = in_journal
+        self._alarms = alarms
+        self._on_change = on_change
+        self._changes: deque[Change] = deque()
+        self._arrived = asyncio.Event()
+        self._draining = asyncio.Lock()
+        # How many of an action's threats the journal has.
+        self._joined: dict[str, int] = {}
+        self._states: dict[str, ActionState] = {}
+        self.counts: Counter[str] = Counter()
+        """Actions, won, lost, capped; wei spent and saved."""
+
+    def note(self, change: Change) -> None:
+        self._changes.append(change)
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._arrived.set)
+
+    def adopt(self, action: DefenseAction) -> None:
+        """It is in the journal already."""
+        if action.history:
+            self._joined[action.action_id] = len(action.threats)
+
+    def by_state(self) -> dict[str, int]:
+        return dict(Counter(state.value for state in self._states.values()))
+
+    async def run(self) -> None:
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            await self.drain()
+
+    async def drain(self) -> None:
+        """Returns once everything so far is written."""
+        async with self._draining:
+            while self._changes:
+                change = self._changes[0]
+                await self._write(change)
+                self._changes.popleft()
+
+    async def _write(self, change: Change) -> None:
+        try:
+            await self._in_journal(lambda: self._journal_change(change))
+            self._alarms.over("journal")
+        except JournalError as error:
+            # What is armed may still go out; people must know that it is not written down.
+            self._alarms.tell_lasting("journal", str(error))
+        if change.transition is None:
+            return
+        self._count(change.action)
+        if self._on_change is not None:
+            self._on_change(change.action, change.transition)
+
+    def _journal_change(self, change: Change) -> None:
+        """On the journal's thread."""
+        action, journal = change.action, self._journal
+        known = self._joined.get(action.action_id)
+        if known is None:
+            journal.begin(action, change.senders[0] if change.senders else None)
+            known = len(action.threats)
+        for tx_hash, sender in list(zip(action.threats, change.senders, strict=True))[known:]:
+            journal.join(action.action_id, tx_hash, sender)
+        self._joined[action.action_id] = len(action.threats)
+        if change.transition is not None:
+            journal.record(action, change.transition)
+        if action.is_over:
+            del self._joined[action.action_id]
+
+    def _count(self, action: DefenseAction) -> None:
+        counts = self.counts
+        counts["actions"] += action.action_id not in self._states
+        self._states[action.action_id] = action.state
+        while len(self._states) > _REMEMBERED:
+            self._states.pop(next(iter(self._states)))
+        if action.is_over:
+            counts["won"] += action.won is True
+            counts["lost"] += action.won is False
+            counts["capped"] += action.capped
+            counts["spent"] += 0 if action.shadow else action.cost_wei or 0
+            if action.won and not action.shadow:
+                counts["saved"] += action.loss_wei or 0

@@ -1,0 +1,213 @@
+"""Would a pause help: asked on a real chain while the attack is pending, again in a replay, and by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from mempool_ids import _core
+from mempool_ids.config import Capture, IDSConfig, sensor_config
+from mempool_ids.demo.anvil import Anvil
+from mempool_ids.demo.contracts import artifact
+from tests.e2e.conftest import CHAIN_ID, Protocol
+
+ETHER = 10**18
+GUARDIAN = 1
+THIEF = 5
+_PATIENCE_SECONDS = 20.0
+
+Event = dict[str, Any]
+
+
+def configuration(node: Anvil, protocol: Protocol) -> IDSConfig:
+    return IDSConfig(
+        chain={"id": CHAIN_ID, "websocket_urls": [node.websocket_url], "rpc_urls": [node.http_url]},
+        contracts=[{"name": "Vault", "address": protocol.vault.address}],
+        simulation={"deadline_ms": 5_000},
+    )
+
+
+def pauses(protocol: Protocol) -> dict[str, dict[str, Any]]:
+    vault, calldata = protocol.vault.address, artifact("Vault").calldata
+    check = {"to": vault, "input": calldata("paused()")}
+    guardian = protocol.accounts[GUARDIAN]
+    return {"Vault": {"from": guardian, "to": vault, "input": calldata("pause()"), "check": check}}
+
+
+async def fill(protocol: Protocol) -> None:
+    for account in (2, 3, 4):
+        await protocol.deposit(10 * ETHER, account=account)
+    await protocol.rpc.mine()
+
+
+async def set_up(protocol: Protocol) -> str:
+    """The thief's contract."""
+    code = artifact("Attacker").creation(protocol.vault.address)
+    created = await protocol.rpc.send(protocol.accounts[THIEF], None, code, gas=700_000)
+    await protocol.rpc.mine()
+    return str((await protocol.rpc.receipt(created, 5.0))["contractAddress"])
+
+
+async def attack(protocol: Protocol, contract: str) -> str:
+    calldata = artifact("Attacker").calldata("attack()")
+    return await protocol.rpc.send(
+        protocol.accounts[THIEF], contract, calldata, value=10 * ETHER, gas=1_000_000
+    )
+
+
+def pull(sensor: _core.Sensor, kind: str, timeout: float = _PATIENCE_SECONDS) -> Event:
+    """The first event of this kind."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        for told, raw in sensor.recv(0.1):
+            if told == kind:
+                return dict(orjson.loads(raw or b"{}"))
+    raise TimeoutError(f"no {kind}: {sensor.stats().decode()}")
+
+
+def until_rehearsed(sensor: _core.Sensor) -> Event:
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while time.monotonic() < deadline:
+        (latest,) = orjson.loads(sensor.stats())["pauses"]
+        if latest["block"]:
+            return dict(latest)
+        time.sleep(0.02)
+    raise TimeoutError(sensor.stats().decode())
+
+
+async def test_an_alert_says_whether_the_pause_would_help_and_a_replay_says_the_same(
+    node: Anvil, protocol: Protocol, tmp_path: Path
+) -> None:
+    await fill(protocol)
+    contract = await set_up(protocol)
+    config = configuration(node, protocol)
+    capture = Capture(dir=tmp_path / "capture")
+    sensor = _core.Sensor(sensor_config(config, capture=capture, pauses=pauses(protocol)))
+    sensor.start()
+    await asyncio.to_thread(pull, sensor, "ready")
+    rehearsed = await asyncio.to_thread(until_rehearsed, sensor)
+    assert rehearsed["succeeds"]
+    assert not rehearsed["paused"]
+    assert rehearsed["reason"] is None
+    assert 25_000 < rehearsed["gas"] < 31_000
+    assert rehearsed["gas_amsterdam"] > 0
+    tx_hash = await attack(protocol, contract)
+    alert = await asyncio.to_thread(pull, sensor, "alert")
+    assert alert["tx"]["hash"] == tx_hash
+    assert alert["tx"]["gas"] == 1_000_000
+    assert int(alert["tx"]["max_fee_per_gas"]) > 0
+    assert alert["grade"] == "proved"
+    (victim,) = alert["victims"]
+    assert victim["contract"] == "Vault"
+    assert victim["asset"] == "native"
+    assert victim["share"] == 1.0
+    assert {"outflow", "reentrancy"} <= set(victim["invariants"])
+    assert int(victim["amount"]) == 30 * ETHER
+    assert victim["beneficiary"] == protocol.accounts[THIEF]
+    response = alert["response"]
+    assert (response["asked"], response["targets"], response["pause_succeeds"]) == (True, ["Vault"], True)
+    assert response["harm_left"] == 0.0
+    assert not response["already_paused"]
+    # The contract obeys its creator alone.
+    assert response["copyable"] is False
+    assert response["includable"] is True
+    assert response["includable_reason"] is None
+    assert response["attack_gas"] == alert["simulation"]["gas_used"]
+    assert response["attack_payment"] == alert["simulation"]["coinbase_payment"]
+    assert response["action_id"] is None
+    assert response["decision"] is None
+    await asyncio.to_thread(stop, sensor)
+
+    again = _core.Sensor(sensor_config(config, replay=[capture.dir], pauses=pauses(protocol)))
+    again.start()
+    replayed = await asyncio.to_thread(pull, again, "alert")
+    for changing in ("timestamp", "latency_us", "watched_ms"):
+        del alert[changing], replayed[changing]
+    assert replayed == alert
+    # Who replays without pauses asks nothing, and has the same alert.
+    plain = _core.Sensor(sensor_config(config, replay=[capture.dir]))
+    plain.start()
+    unasked = await asyncio.to_thread(pull, plain, "alert")
+    assert unasked["response"]["asked"] is False
+    assert unasked["response"]["why"] is None
+    assert unasked["victims"] == alert["victims"]
+    assert unasked["simulation"] == alert["simulation"]
+
+
+def stop(sensor: _core.Sensor) -> None:
+    sensor.stop()
+    pull(sensor, "end")
+
+
+async def test_a_recording_that_did_not_ask_cannot_answer_and_alerts_all_the_same(
+    node: Anvil, protocol: Protocol, tmp_path: Path
+) -> None:
+    await fill(protocol)
+    contract = await set_up(protocol)
+    config = configuration(node, protocol)
+    capture = Capture(dir=tmp_path / "capture")
+    sensor = _core.Sensor(sensor_config(config, capture=capture))
+    sensor.start()
+    await asyncio.to_thread(pull, sensor, "ready")
+    await attack(protocol, contract)
+    alert = await asyncio.to_thread(pull, sensor, "alert")
+    assert orjson.loads(sensor.stats())["pauses"] == []
+    await asyncio.to_thread(stop, sensor)
+    again = _core.Sensor(sensor_config(config, replay=[capture.dir], pauses=pauses(protocol)))
+    again.start()
+    replayed = await asyncio.to_thread(pull, again, "alert")
+    assert replayed["response"]["asked"] is False
+    assert "state" in replayed["response"]["why"]
+    for key in ("score", "simulation", "victims", "grade", "classification"):
+        assert replayed[key] == alert[key]
+
+
+async def test_a_drill_pauses_first_and_spends_nothing(node: Anvil, protocol: Protocol) -> None:
+    await fill(protocol)
+    contract = await set_up(protocol)
+    pending = await attack(protocol, contract)
+    config = sensor_config(configuration(node, protocol), listen=False)
+    pause = pauses(protocol)["Vault"]
+    paused = {"view": pause.pop("check")}
+    call = {"call": pause}
+
+    def rehearse(steps: Any, block: str | None = None) -> Event:
+        return dict(orjson.loads(_core.rehearse(config, orjson.dumps(steps).decode(), block)))
+
+    alone = await asyncio.to_thread(rehearse, [{"tx": pending}, paused])
+    assert [step["kind"] for step in alone["steps"]] == ["tx", "view"]
+    assert alone["steps"][0]["succeeded"]
+    assert int(alone["steps"][1]["output"], 16) == 0
+    assert alone["simulation"]["verdict"]["threat_level"] == "CRITICAL"
+    assert alone["simulation"]["grade"] == "proved"
+    both = await asyncio.to_thread(rehearse, [paused, call, paused, {"tx": pending}])
+    before, done, after, attacked = both["steps"]
+    assert int(before["output"], 16) == 0
+    assert int(after["output"], 16) == 1
+    assert done["succeeded"]
+    assert 25_000 < done["gas_spent"] < 31_000
+    assert done["took_us"] > 0
+    assert attacked["outcome"] == "reverted"
+    assert both["simulation"]["simulation"]["harm"] == 0.0
+    later = await asyncio.to_thread(rehearse, {"steps": [call], "rules": "amsterdam"})
+    assert later["fork"] == "Amsterdam"
+    assert later["simulation"] is None
+    # By its bytes and by its JSON, too.
+    told = await protocol.rpc.call("eth_getTransactionByHash", pending)
+    as_json = await asyncio.to_thread(rehearse, [call, {"tx": told}])
+    assert as_json["steps"][1]["outcome"] == "reverted"
+    # Nothing was sent.
+    await protocol.rpc.mine()
+    assert int((await protocol.rpc.receipt(pending, 5.0))["status"], 16) == 1
+
+
+def test_what_is_no_script_is_refused() -> None:
+    config = sensor_config(IDSConfig(), listen=False)
+    for steps in ("", "[]", "{}", '[{"tx": 1, "view": {}}]', '[{"sleep": 1}]'):
+        with pytest.raises(_core.ConfigError, match="steps"):
+            _core.rehearse(config, steps)
