@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import socket
 import ssl
 import statistics
@@ -23,8 +24,7 @@ from eth_account import Account
 
 from mempool_ids.config import Url
 from mempool_ids.defense.broadcast import pump
-from mempool_ids.defense.broadcast.public import PublicPool
-from mempool_ids.defense.broadcast.replies import Answer, Reply
+from mempool_ids.defense.broadcast.replies import Reply, read
 from mempool_ids.defense.broadcast.wire import Wire, send_raw_body
 from mempool_ids.demo.anvil import Anvil, AnvilOptions
 from mempool_ids.exceptions import ConfigError
@@ -329,6 +329,56 @@ def test_a_connection_that_says_nothing_is_given_up_for_a_fresh_one(monkeypatch:
     assert len(server.asked) == 2
 
 
+def test_each_post_is_told_once_whatever_becomes_of_its_connection() -> None:
+    """The server drops one request in five unanswered, and cuts connections that are busy or idle all the time."""
+    dice = random.Random(7)
+    told: Counter[int] = Counter()
+    answered: Counter[bool] = Counter()
+    everything = threading.Semaphore(0)
+    done = threading.Event()
+
+    def play(asked: Asked) -> bytes | None:
+        return None if dice.random() < 0.2 else echo(asked)
+
+    with Server(play) as server, Wire([server.url], connections=4, probe_s=0.01) as wire:
+
+        def cut() -> None:
+            while not done.is_set():
+                for one in server._open[-4:]:
+                    if dice.random() < 0.1:
+                        with suppress(OSError):
+                            one.shutdown(socket.SHUT_RDWR)
+                done.wait(0.002)
+
+        def post(thread: int) -> None:
+            for number in range(thread * 1000, thread * 1000 + 150):
+
+                def then(_name: str, said: bytes | RpcError, number: int = number) -> None:
+                    told[number] += 1
+                    answered[isinstance(said, bytes) and orjson.loads(said)["id"] == number] += 1
+                    everything.release()
+
+                wire.post(send_raw_body(b"\x02", number), then)
+                done.wait(0.001)
+
+        threads = [
+            threading.Thread(target=cut),
+            *(threading.Thread(target=post, args=(each,)) for each in range(1, 5)),
+        ]
+        for thread in threads:
+            thread.start()
+        for _ in range(600):
+            assert everything.acquire(timeout=SECONDS)
+        done.set()
+        for thread in threads:
+            thread.join()
+    assert len(told) == 600
+    assert set(told.values()) == {1}
+    assert answered[True] > 400, "most of them at the second attempt at the latest"
+    sent = Counter(one.body for one in server.asked)
+    assert max(sent.values()) <= 2
+
+
 def test_an_endpoint_that_never_answers_is_told_in_time() -> None:
     release = threading.Event()
 
@@ -539,17 +589,18 @@ def test_a_busy_thread_beside_does_not_come_in_between_two_endpoints() -> None:
 
 
 def test_a_real_node_takes_a_transaction_and_then_knows_it(anvil_binary: Path) -> None:
-    with Anvil(anvil_binary, AnvilOptions()) as node, PublicPool([Url(node.http_url)]) as pool:
-        assert pool.wire.wait_warm(SECONDS)
-        assert pool.health()[0].chain_id == 31337
+    with Anvil(anvil_binary, AnvilOptions()) as node, Wire([Url(node.http_url)]) as wire:
+        assert wire.wait_warm(SECONDS)
+        assert wire.health()[0].chain_id == 31337
         # The first of the accounts that anvil gives ether to.
         key = Account.from_key("0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80")
         signed = key.sign_transaction(
             {"chainId": 31337, "nonce": 0, "to": key.address, "value": 1, "gas": 21_000, "gasPrice": 10**10}
         )
-        heard: Queue[tuple[str, Answer]] = Queue()
+        heard: Queue[tuple[str, bytes | RpcError]] = Queue()
         for number, kind in ((1, Reply.ACCEPTED), (2, Reply.ALREADY_KNOWN)):
-            pool.post(send_raw_body(bytes(signed.raw_transaction), number), lambda *told: heard.put(told))
-            name, answer = heard.get(timeout=SECONDS)
-            assert (name, answer.kind, answer.is_held) == (pool.wire.names[0], kind, True)
+            wire.post(send_raw_body(bytes(signed.raw_transaction), number), lambda *told: heard.put(told))
+            name, said = heard.get(timeout=SECONDS)
+            answer = read(said)
+            assert (name, answer.kind, answer.is_held) == (wire.names[0], kind, True)
             assert answer.tx_hash in (signed.hash.to_0x_hex(), None)

@@ -109,6 +109,12 @@ class Broadcast(Section):
     blocks: Annotated[int, Field(ge=1, le=10)] = 3
     """Bundles for so many blocks to come."""
 
+    @model_validator(mode="after")
+    def _somewhere(self) -> "Broadcast":
+        if not self.public and not self.builders:
+            raise ValueError("public is false and there are no builders: nothing could be sent")
+        return self
+
 
 class Rails(Section):
     """What keeps baits from draining the guardian, or from keeping a protocol paused. What is proved and grave (a tenth

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
@@ -19,15 +19,20 @@ from mempool_ids.defense.alarms import Alarms, OnAlarm
 from mempool_ids.defense.armed import Kind, Rung
 from mempool_ids.defense.arming import Armory
 from mempool_ids.defense.book import Cause, Fate, Live
+from mempool_ids.defense.broadcast.builders import chosen
+from mempool_ids.defense.broadcast.bundle import Identity
+from mempool_ids.defense.broadcast.relays import Relays
 from mempool_ids.defense.broadcast.replies import read
 from mempool_ids.defense.broadcast.wire import Wire
 from mempool_ids.defense.chain import Chain, Head
+from mempool_ids.defense.confirm import ConfirmPage
 from mempool_ids.defense.gas import GasStrategy, Urgency
 from mempool_ids.defense.gas import Threat as Priced
 from mempool_ids.defense.guardian import Guardian, Ladder, Loaded, Protected
 from mempool_ids.defense.journal import Journal, Marks
 from mempool_ids.defense.ledger import Ledger, OnChange
 from mempool_ids.defense.policy import Policy
+from mempool_ids.defense.private import Private
 from mempool_ids.defense.protected import protected
 from mempool_ids.defense.rails import Rails
 from mempool_ids.defense.readiness import Readiness
@@ -83,6 +88,8 @@ class DefenseExecutor:
         self._marks: Marks | None = None
         self._wire: Wire | None = None
         self._signers: list[Signer] = []
+        self._relays: Relays | None = None
+        self._page: ConfirmPage | None = None
         self._running: _Running | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._alerts = 0
@@ -110,6 +117,7 @@ class DefenseExecutor:
                 ("arming", running.upkeep.keep_armed),
                 ("readiness", running.upkeep.keep_ready),
                 ("orders", self._take_orders),
+                *([("offers", running.upkeep.keep_offered)] if self._relays is not None else []),
             ):
                 self._tasks.append(asyncio.create_task(self._keep(name, work), name=f"defense-{name}"))
         except BaseException:
@@ -134,7 +142,11 @@ class DefenseExecutor:
         )
         if defense.armed:
             self._marks = await self._in_journal(lambda: Marks.beside(defense.journal))
-            self._wire = Wire(config.chain.rpc_urls)
+            self._wire = Wire(config.chain.rpc_urls if defense.broadcast.public else ())
+        if defense.confirm.seconds and defense.confirm.listen:
+            outside = None if defense.confirm.url is None else defense.confirm.url.full
+            self._page = ConfirmPage(defense.confirm.listen, outside, self._describe, self._take_answer)
+            await self._page.start()
         loop = asyncio.get_running_loop()
         alarms = Alarms(loop, self._on_alarm)
         ledger = Ledger(loop, journal, self._in_journal, alarms, self._on_change)
@@ -148,6 +160,7 @@ class DefenseExecutor:
             marks=self._marks,
             wire=self._wire,
             confirm_s=defense.confirm.seconds,
+            link=None if self._page is None else self._page.link,
             by_fee_cap=await chain.orders_by_fee_cap(),
             legacy=kind == "legacy",
             tell=ledger.note,
@@ -172,7 +185,10 @@ class DefenseExecutor:
             alarms,
             self._human,
         )
-        upkeep = Upkeep(defense, chain, trigger, watch, self._wire, armories, alarms, self._rehearsals)
+        private = await self._open_private(chain, alarms, guardians)
+        upkeep = Upkeep(
+            defense, chain, trigger, watch, private, self._wire, armories, alarms, self._rehearsals
+        )
         await upkeep.see(head)
         left = await self._in_journal(lambda: recovery.read(journal, self._marks))
         trigger.rails.restore(left.past)
@@ -185,6 +201,24 @@ class DefenseExecutor:
             ledger.adopt(found.action)
             recovery.resume(found, trigger, time.time())
         return _Running(trigger, watch, upkeep, ledger, alarms)
+
+    async def _open_private(
+        self, chain: Chain, alarms: Alarms, guardians: Sequence[Guardian]
+    ) -> Private | None:
+        section = self._config.defense.broadcast
+        if not section.builders or not self._config.defense.armed:
+            return None
+        builders = chosen(section.builders, self._config.chain.id, section.builders_file)
+        whose = [guardian.address for guardian in guardians]
+        identity = None if section.identity is None else Identity.load(section.identity, whose)
+        self._relays = Relays(builders, identity)
+        return Private(self._relays, builders, chain, alarms, self._next_sequence, section.blocks)
+
+    async def _next_sequence(self, builder: str) -> int:
+        journal = self._journal
+        if journal is None:
+            raise MempoolIdsError("the journal is closed")
+        return await self._in_journal(lambda: journal.next_sequence(builder))
 
     def _kind(self, head: Head) -> Kind:
         kind = self._config.defense.gas.kind
@@ -215,10 +249,8 @@ class DefenseExecutor:
 
     async def _warm_up(self) -> None:
         """Until every endpoint's connections are open, or for so long; readiness says who is missing."""
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_WARM_UP_S):
-                while self._wire is not None and not all(one.up for one in self._wire.health()):  # noqa: ASYNC110
-                    await asyncio.sleep(0.01)
+        if self._wire is not None:
+            await asyncio.to_thread(self._wire.wait_warm, _WARM_UP_S)
 
     async def _keep(self, name: str, work: Callable[[], Awaitable[None]]) -> None:
         """A task that fails is an alarm, and goes on."""
@@ -240,6 +272,10 @@ class DefenseExecutor:
         self._tasks = []
         if self._running is not None:
             await self._running.ledger.drain()
+        if self._page is not None:
+            await self._page.stop()
+        if self._relays is not None:
+            await self._relays.close()
         if self._wire is not None:
             self._wire.close()
         for one in self._signers:
@@ -281,6 +317,22 @@ class DefenseExecutor:
             return None
         answers = await self._in_journal(lambda: journal.answers(action_id))
         return answers[0].yes if answers else None
+
+    async def _take_answer(self, action_id: str, yes: bool, who: str) -> None:
+        journal = self._journal
+        if journal is None:
+            raise MempoolIdsError("the journal is closed")
+        await self._run.ledger.drain()
+        await self._in_journal(lambda: journal.answer(action_id, yes, who))
+        self._run.watch.wake.set()
+
+    def _describe(self, action_id: str) -> str | None:
+        """What a human is asked about."""
+        for live in self._run.trigger.book.all():
+            if live.action.action_id == action_id and live.decide_by is not None:
+                threats = ", ".join(live.action.threats) or "none"
+                return f"{live.target.name} at {live.target.address}: {live.cause.reason}. Threat: {threats}"
+        return None
 
     def receive(self, raw: bytes) -> bytes:
         """Takes an `alert` event as the core wrote it, answers it, and returns it with what was decided.

@@ -14,6 +14,7 @@ from mempool_ids.defense.arming import Armory
 from mempool_ids.defense.broadcast.wire import Wire
 from mempool_ids.defense.chain import Chain, Head
 from mempool_ids.defense.guardian import Guardian, Protected
+from mempool_ids.defense.private import Private
 from mempool_ids.defense.readiness import Readiness, guardian_reasons, prove
 from mempool_ids.defense.trigger import Trigger
 from mempool_ids.defense.watch import Watch
@@ -38,6 +39,7 @@ class Upkeep:
         chain: Chain,
         trigger: Trigger,
         watch: Watch,
+        private: Private | None,
         wire: Wire | None,
         armories: Sequence[tuple[Guardian, Armory]],
         alarms: Alarms,
@@ -47,6 +49,7 @@ class Upkeep:
         self._chain = chain
         self._trigger = trigger
         self._watch = watch
+        self._private = private
         self._wire = wire
         self._armories = armories
         self._alarms = alarms
@@ -54,6 +57,7 @@ class Upkeep:
         self._head: Head | None = None
         self._looked_at = time.monotonic()
         self._to_arm = asyncio.Event()
+        self._seen = asyncio.Event()
         self.readiness: dict[str, Readiness] = {}
 
     @property
@@ -73,11 +77,20 @@ class Upkeep:
                     await self.see(head)
                     self._to_arm.set()
                 await self._watch.look(head)
+                self._seen.set()
                 self._looked_at = time.monotonic()
                 self._alarms.over("blind")
             except NodeError as error:
                 if time.monotonic() - self._looked_at > BLIND_S:
                     self._alarms.tell_lasting("blind", f"the defense cannot see the chain: {error}")
+
+    async def keep_offered(self) -> None:
+        """Beside the watch: a builder that is slow must not hold it up."""
+        while self._private is not None:
+            await self._seen.wait()
+            self._seen.clear()
+            if self._head is not None:
+                await self._private.look(self._trigger.book.all(), self._head.number)
 
     async def see(self, head: Head) -> None:
         """Takes in a head: nonces, balances, the next base fee."""
@@ -150,8 +163,10 @@ class Upkeep:
         rehearsed = {one["contract"]: one for one in self._rehearsals()}
         guardian = self._trigger.guardians[0]
         common = await guardian_reasons(self._chain, guardian)
-        if self._wire is not None and not any(one.up for one in self._wire.health()):
+        if self._wire is not None and self._wire.names and not any(one.up for one in self._wire.health()):
             common.append("no endpoint takes transactions")
+        if self._private is not None:
+            await self._private.prove()
         proofs = []
         for target in self._trigger.targets.values():
             proof = await prove(

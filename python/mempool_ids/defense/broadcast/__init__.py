@@ -1,0 +1,1 @@
+"""Where responses are sent: the pools of RPC endpoints, and builders."""

@@ -1,0 +1,135 @@
+"""The private ways: bundles to builders and private transactions, off the hot path and beside the public pool."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+
+import orjson
+
+from mempool_ids import _core
+from mempool_ids.defense.action import ActionState
+from mempool_ids.defense.alarms import Alarms
+from mempool_ids.defense.book import Live
+from mempool_ids.defense.broadcast.builders import Builder
+from mempool_ids.defense.broadcast.bundle import bundles, cancel, private_transaction
+from mempool_ids.defense.broadcast.relays import Relays
+from mempool_ids.defense.chain import Chain
+from mempool_ids.exceptions import MempoolIdsError
+
+log = logging.getLogger(__name__)
+
+# Blocks that a private transaction is good for; builders take 25 at the most.
+_PRIVATE_BLOCKS = 25
+
+
+class Private:
+    """Offers what is out in public to builders, too, and withdraws it.
+
+    Args:
+        sequence: the next number for a builder, from the journal.
+        blocks: to come, that bundles are offered for.
+    """
+
+    def __init__(
+        self,
+        relays: Relays,
+        builders: Sequence[Builder],
+        chain: Chain,
+        alarms: Alarms,
+        sequence: Callable[[str], Awaitable[int]],
+        blocks: int,
+    ) -> None:
+        self._relays = relays
+        self._builders = tuple(builders)
+        self._chain = chain
+        self._alarms = alarms
+        self._sequence = sequence
+        self._blocks = blocks
+        # By action: what was offered last, and on which head.
+        self._offered: dict[str, tuple[str, int]] = {}
+
+    async def look(self, live: Sequence[Live], head: int) -> None:
+        """Offers each response that is out once for each head and each bid; withdraws those that are over."""
+        out = {one.action.action_id: one for one in live if one.action.state is ActionState.SENT and one.last}
+        for action_id in [known for known in self._offered if known not in out]:
+            _, since = self._offered.pop(action_id)
+            await self._withdraw(action_id, since)
+        offers = []
+        for action_id, one in out.items():
+            last = one.last
+            if last is None or one.action.shadow or self._offered.get(action_id) == (last.rung.tx_hash, head):
+                continue
+            self._offered[action_id] = (last.rung.tx_hash, head)
+            offers.append(self._offer(action_id, one, last.rung.raw, head))
+        await asyncio.gather(*offers)
+
+    async def _offer(self, action_id: str, live: Live, pause: bytes, head: int) -> None:
+        attack_hash = live.action.threats[-1] if live.action.threats else None
+        attack = await self._attack(attack_hash)
+        bodies: dict[str, list[bytes]] = {}
+        for builder in self._builders:
+            try:
+                requests = bundles(
+                    builder,
+                    pause,
+                    attack,
+                    attack_hash,
+                    block=head + 1,
+                    replacement=action_id,
+                    sequence=await self._sequence(builder.name),
+                    blocks=self._blocks,
+                )
+            except MempoolIdsError as error:
+                self._alarms.tell_lasting(f"builder {builder.name}", str(error))
+                continue
+            single = private_transaction(builder, pause, head + _PRIVATE_BLOCKS)
+            bodies[builder.name] = requests if single is None else [*requests, single]
+        await self._send(action_id, bodies)
+
+    async def _attack(self, tx_hash: str | None) -> bytes | None:
+        """The attack's signed bytes, as a node's pool has them."""
+        if tx_hash is None:
+            return None
+        try:
+            known = await self._chain.transaction(tx_hash)
+            return None if known is None else _core.encode_transaction(orjson.dumps(known))
+        except MempoolIdsError as error:
+            log.warning(
+                "response to %s: its bytes are not known, so that it is in no bundle: %s", tx_hash, error
+            )
+            return None
+
+    async def _withdraw(self, action_id: str, head: int) -> None:
+        bodies = {
+            builder.name: cancel(
+                builder,
+                block=head + 1,
+                replacement=action_id,
+                sequence=await self._sequence(builder.name),
+                blocks=self._blocks,
+            )
+            for builder in self._builders
+        }
+        await self._send(action_id, {name: requests for name, requests in bodies.items() if requests})
+
+    async def _send(self, action_id: str, bodies: dict[str, list[bytes]]) -> None:
+        if not bodies:
+            return
+        for name, answers in (await self._relays.send(bodies)).items():
+            refused = [answer for answer in answers if not answer.is_held]
+            kind = f"builder {name}"
+            if answers and len(refused) == len(answers):
+                said = refused[0].message or refused[0].kind
+                self._alarms.tell_lasting(kind, f"{name} takes nothing of response {action_id}: {said}")
+            else:
+                self._alarms.over(kind)
+
+    async def prove(self) -> None:
+        """Which builders answer now; asking also keeps a connection to each open."""
+        for one in await self._relays.check():
+            if one.up:
+                self._alarms.over(f"builder {one.builder}")
+            else:
+                self._alarms.tell_lasting(f"builder {one.builder}", f"{one.builder} does not answer: {one.error}")

@@ -1,0 +1,65 @@
+"""An armed sensor that sends to a builder alone: nothing of it is in the public pool before its block."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from mempool_ids.demo.rpc import Rpc
+from tests.defense.races import GWEI, key, name_of, ring
+from tests.defense.relay import OrderedAnvil, Relay, hash_of
+from tests.defense.scenes import STAGES
+
+IDENTITY = "MEMPOOL_IDS_TEST_IDENTITY"
+pytestmark = pytest.mark.timeout(120)
+
+
+def builders_file(folder: Path, relay: Relay) -> Path:
+    path = folder / "builders.toml"
+    path.write_text(
+        f"""\
+[[builders]]
+name = "here"
+url = "{relay.url}"
+chains = [31337]
+signature = "required"
+bundle = "eth_sendBundle"
+block = "only"
+block_needed = true
+replacement = {{ id = "replacementUuid" }}
+cancel = "method"
+reverting = "revertingTxHashes"
+"""
+    )
+    return path
+
+
+async def test_a_builder_puts_the_pause_before_the_attack(anvil_binary: Path, tmp_path: Path) -> None:
+    os.environ[IDENTITY] = key()
+    with OrderedAnvil(anvil_binary) as node:
+        async with Rpc(node.http_url) as rpc, Relay("flashbots", rpc) as relay:
+            scene = await STAGES["reentrancy"](rpc)
+            broadcast = {
+                "public": False,
+                "builders": ["here"],
+                "builders_file": str(builders_file(tmp_path, relay)),
+                "identity": f"env:{IDENTITY}",
+            }
+            async with ring(node, rpc, [scene], tmp_path, broadcast=broadcast) as fight:
+                name = name_of([scene], scene)
+                attack = await scene.attack(2 * GWEI)
+                await fight.until_state(name, "sent")
+                await fight.until(lambda: len(relay.offers) >= 6, "two bundles for each of three blocks")
+                pool = await rpc.call("txpool_content")
+                assert scene.guardian.address not in {sender.lower() for sender in pool["pending"]}
+                mined = await relay.build()
+                pause = fight.of(name, "sent")[-1].tx_hash
+                assert mined[:2] == [pause, attack.tx_hash]
+                await fight.until_state(name, "included")
+                await rpc.mine()
+                ended = await fight.until_state(name, "confirmed", "failed")
+            assert (ended.state, ended.won) == ("confirmed", True)
+            assert await scene.harm() == 0
+            assert all(hash_of(offer.txs[0]) == pause for offer in relay.offers.values())
