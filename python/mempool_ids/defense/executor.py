@@ -26,6 +26,7 @@ from mempool_ids.defense.broadcast.replies import read
 from mempool_ids.defense.broadcast.wire import Wire
 from mempool_ids.defense.chain import Chain, Head
 from mempool_ids.defense.confirm import ConfirmPage
+from mempool_ids.defense.exact import Exact
 from mempool_ids.defense.gas import GasStrategy, Urgency
 from mempool_ids.defense.gas import Threat as Priced
 from mempool_ids.defense.guardian import Guardian, Ladder, Loaded, Protected
@@ -86,6 +87,7 @@ class DefenseExecutor:
         self._chain: Chain | None = None
         self._journal: Journal | None = None
         self._marks: Marks | None = None
+        self._exact: Exact | None = None
         self._wire: Wire | None = None
         self._signers: list[Signer] = []
         self._relays: Relays | None = None
@@ -142,6 +144,8 @@ class DefenseExecutor:
         )
         if defense.armed:
             self._marks = await self._in_journal(lambda: Marks.beside(defense.journal))
+            if defense.exact:
+                self._exact = await self._in_journal(lambda: Exact(defense.journal, chain_id, kind))
             self._wire = Wire(config.chain.rpc_urls if defense.broadcast.public else ())
         if defense.confirm.seconds and defense.confirm.listen:
             outside = None if defense.confirm.url is None else defense.confirm.url.full
@@ -149,7 +153,8 @@ class DefenseExecutor:
             await self._page.start()
         loop = asyncio.get_running_loop()
         alarms = Alarms(loop, self._on_alarm)
-        ledger = Ledger(loop, journal, self._in_journal, alarms, self._on_change)
+        signed = list if self._exact is None else self._exact.take
+        ledger = Ledger(loop, journal, self._in_journal, alarms, self._on_change, signed)
         gas = GasStrategy(defense.gas)
         trigger = Trigger(
             policy=Policy(config),
@@ -159,6 +164,7 @@ class DefenseExecutor:
             guardians=guardians,
             marks=self._marks,
             wire=self._wire,
+            exact=self._exact,
             confirm_s=defense.confirm.seconds,
             link=None if self._page is None else self._page.link,
             by_fee_cap=await chain.orders_by_fee_cap(),
@@ -190,7 +196,7 @@ class DefenseExecutor:
             defense, chain, trigger, watch, private, self._wire, armories, alarms, self._rehearsals
         )
         await upkeep.see(head)
-        left = await self._in_journal(lambda: recovery.read(journal, self._marks))
+        left = await self._in_journal(lambda: recovery.read(journal, self._marks, self._exact))
         trigger.rails.restore(left.past)
         # What was written and not told before the end is told now; who knows it passes it over.
         for action in left.recent:
@@ -284,6 +290,8 @@ class DefenseExecutor:
             await self._chain.close()
         if self._marks is not None:
             self._marks.close()
+        if self._exact is not None:
+            self._exact.close()
         if self._journal is not None:
             await self._in_journal(self._journal.close)
             self._journal = None

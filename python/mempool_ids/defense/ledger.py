@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar
 
 from mempool_ids.defense.action import ActionState, DefenseAction, Transition
 from mempool_ids.defense.alarms import Alarms
+from mempool_ids.defense.armed import Rung
 from mempool_ids.defense.journal import Journal, JournalError
 from mempool_ids.defense.trigger import Change
 
@@ -36,12 +37,14 @@ class Ledger:
         in_journal: InJournal,
         alarms: Alarms,
         on_change: OnChange | None,
+        signed: Callable[[], list[Rung]] = list,
     ) -> None:
         self._loop = loop
         self._journal = journal
         self._in_journal = in_journal
         self._alarms = alarms
         self._on_change = on_change
+        self._signed = signed
         self._changes: deque[Change] = deque()
         self._arrived = asyncio.Event()
         self._draining = asyncio.Lock()
@@ -94,6 +97,9 @@ class Ledger:
     def _journal_change(self, change: Change) -> None:
         """On the journal's thread."""
         action, journal = change.action, self._journal
+        # Exact bids: their bytes before the words that they went out.
+        if rungs := self._signed():
+            journal.arm(rungs)
         known = self._joined.get(action.action_id)
         if known is None:
             journal.begin(action, change.senders[0] if change.senders else None)

@@ -11,6 +11,7 @@ from mempool_ids.defense.action import ActionState, DefenseAction
 from mempool_ids.defense.armed import Rung
 from mempool_ids.defense.arming import load
 from mempool_ids.defense.book import Cause, Fate, Live, Threat
+from mempool_ids.defense.exact import Exact
 from mempool_ids.defense.gas import Threat as Priced
 from mempool_ids.defense.gas import Urgency
 from mempool_ids.defense.guardian import Guardian, Protected
@@ -45,8 +46,11 @@ class Left:
     found: list[Found]
 
 
-def read(journal: Journal, marks: Marks | None) -> Left:
-    """On the journal's thread."""
+def read(journal: Journal, marks: Marks | None, exact: Exact | None = None) -> Left:
+    """On the journal's thread. What was signed for a single bid is taken into the journal first."""
+    if exact is not None and (left := exact.left()):
+        journal.arm(left)
+        exact.forget()
     recent = journal.actions(time.time() - DAY)
     opened = journal.open_actions()
     hashes = {one.tx_hash for action in opened for one in action.history if one.tx_hash}

@@ -18,6 +18,7 @@ from mempool_ids.defense.action import ENDS, ActionState, DefenseAction, Transit
 from mempool_ids.defense.armed import Fees
 from mempool_ids.defense.book import Book, Cause, Live, Threat
 from mempool_ids.defense.evidence import price
+from mempool_ids.defense.exact import EXACT, Exact
 from mempool_ids.defense.gas import GasStrategy, Situation, Unaffordable
 from mempool_ids.defense.guardian import Guardian, Loaded, Protected
 from mempool_ids.defense.journal import Marks
@@ -60,6 +61,8 @@ class Trigger:
     """Decides and sends.
 
     Args:
+        confirm_s: how long a human is asked, 0 asks nobody.
+        link: where a human can answer, by action.
         by_fee_cap: the node orders its blocks by fee caps and not by tips.
         tell: takes every change of state, in order, from any thread, and returns at once.
         answered: takes an endpoint's reply to what was sent.
@@ -75,7 +78,9 @@ class Trigger:
         guardians: Sequence[Guardian],
         marks: Marks | None,
         wire: Wire | None,
+        exact: Exact | None,
         confirm_s: float,
+        link: Callable[[str], str] | None,
         by_fee_cap: bool,
         legacy: bool,
         tell: Callable[[Change], None],
@@ -91,7 +96,9 @@ class Trigger:
         self._policy = policy
         self._marks = marks
         self._wire = wire
+        self._exact = exact
         self._confirm_s = confirm_s
+        self._link = link
         self._by_fee_cap = by_fee_cap
         self._legacy = legacy
         self._tell = tell
@@ -138,10 +145,10 @@ class Trigger:
         live = self._open(target, cause, loss_wei)
         if ask and self._confirm_s > 0:
             live.decide_by = self._clock() + self._confirm_s
-            self._advance(
-                live, ActionState.INTENT, f"{cause.reason}; a human is asked for {self._confirm_s:g} s"
-            )
-            return Note(live.action.action_id, f"a human is asked for {self._confirm_s:g} s: {cause.reason}")
+            asked = f"a human is asked for {self._confirm_s:g} s"
+            where = "" if self._link is None else f": {self._link(live.action.action_id)}"
+            self._advance(live, ActionState.INTENT, f"{cause.reason}; {asked}{where}")
+            return Note(live.action.action_id, f"{asked}: {cause.reason}")
         self._advance(live, ActionState.INTENT, cause.reason)
         return Note(live.action.action_id, self._bid_and_send(live, cause))
 
@@ -243,6 +250,10 @@ class Trigger:
                 live, "no rung that is armed replaces what is out" if above else "no rung can be paid for"
             )
         loaded = ladder[chosen]
+        if self._exact is not None and not self._by_fee_cap:
+            exact = self._exact.sign(guardian, live.target, nonce, gas_limit, bid.fees, above)
+            if exact is not None and _worst(exact) <= bid.allowed_wei:
+                loaded = exact
         if above is not None:
             raised = self.rails.may_raise(self._clock(), action.action_id, _worst(loaded), grave=cause.grave)
             if isinstance(raised, Refused):
@@ -302,9 +313,10 @@ class Trigger:
         if first:
             self._advance(live, ActionState.VERIFIED, reason)
         action.attempt += 1
+        what = "exact" if rung.rung == EXACT else f"rung {rung.rung}"
         where = "would be sent" if self.shadow else f"sent to {took} endpoints"
         self._advance(
-            live, ActionState.SENT, f"rung {rung.rung}: {where}; {reason}", at=sent_at, tx_hash=action.tx_hash
+            live, ActionState.SENT, f"{what}: {where}; {reason}", at=sent_at, tx_hash=action.tx_hash
         )
 
     def escalate(self, live: Live, reason: str) -> bool:
