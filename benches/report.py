@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benches import cargo, memory, mixed, peers, simulator_report, simulators
+from benches import cargo, defense, memory, mixed, peers, simulator_report, simulators
 
 ROOT = cargo.ROOT
 CRITERION = ROOT / "target" / "criterion"
@@ -45,6 +45,8 @@ def main() -> None:
     report["simulator"] = simulators.measure(quick)
     step("mixed traffic with the simulator")
     report["mixed"] = mixed.measure(quick)
+    step("the defense, on a real node")
+    report["defense"] = defense.measure(quick)
     report["targets"] = targets(report)
     (ROOT / "benches" / "report.json").write_text(json.dumps(report, indent=1) + "\n")
     (ROOT / "benches" / "REPORT.md").write_text(markdown(report))
@@ -145,6 +147,7 @@ def targets(report: dict[str, Any]) -> list[dict[str, Any]]:
         ),
         *simulator_report.targets(report["simulator"]),
         *mixed.targets(report["mixed"]),
+        *defense.targets(report["defense"]),
     ]
     return [
         {"what": what, "measured": value, "target": goal, "reached": bool(ok)}
@@ -177,6 +180,7 @@ def markdown(report: dict[str, Any]) -> str:
     lines += saturation_section(report)
     lines += simulator_report.section(report["simulator"])
     lines += mixed.section(report["mixed"])
+    lines += defense.section(report["defense"])
     lines += [
         "",
         "## Stages",
