@@ -92,7 +92,7 @@ def test_parts_are_checked_one_by_one(tmp_path, monkeypatch: pytest.MonkeyPatch)
         "storage": "ok",
         "event log": "ok",
         "webhook secret": "failed",
-        "mode": "failed",
+        "mode": "ok",
     }
 
 

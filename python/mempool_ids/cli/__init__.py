@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mempool_ids.cli import bench, capture, check, defend, demo, model, replay, rules, run, simulate
+from mempool_ids.cli import bench, capture, check, defend, demo, drill, model, replay, rules, run, simulate
 from mempool_ids.cli.terminal import fail
 from mempool_ids.exceptions import ConfigError, MempoolIdsError
 
@@ -47,6 +47,7 @@ app.command("capture")(capture.capture)
 app.command("simulate")(simulate.simulate)
 app.command("demo")(demo.demo)
 app.command("check")(check.check)
+app.command("drill")(drill.drill)
 app.command("bench")(bench.bench)
 app.add_typer(defend.app, name="defend")
 app.add_typer(rules.app, name="rules")

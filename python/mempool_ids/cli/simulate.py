@@ -63,7 +63,7 @@ def simulate(
     from mempool_ids.config import sensor_config
 
     settings = configuration(config, overrides)
-    text = _text(transaction)
+    text = transaction_text(transaction)
     raw = _core.inspect_transaction(sensor_config(settings, listen=False), text, block)
     if json:
         sys.stdout.buffer.write(raw + b"\n")
@@ -71,7 +71,8 @@ def simulate(
     data_console().print(render(orjson.loads(raw)))
 
 
-def _text(transaction: str) -> str:
+def transaction_text(transaction: str) -> str:
+    """What an argument stands for: itself, standard input, or a file's text. Raises ConfigError."""
     if transaction == "-":
         return sys.stdin.read()
     if _HEX.fullmatch(transaction):

@@ -96,13 +96,11 @@ def _event_log(config: IDSConfig) -> str:
 
 def _mode(config: IDSConfig) -> Finding:
     mode = config.operational_mode
-    if mode is IDSMode.ACTIVE_DEFENSE:
-        detail = "this version cannot pause contracts: the sensor will not start; use alert_only"
-        return Finding("mode", mode.value, Status.FAILED, detail)
     if mode is IDSMode.MONITOR_ONLY and config.alerts.webhooks:
         return Finding(
             "mode", mode.value, Status.WARNING, "webhooks are silent in this mode; alert_only uses them"
         )
+    pauses = "what it would pause is checked under `defense`"
     return Finding(
-        "mode", mode.value, Status.OK, "pause readiness is checked once this package has the defense"
+        "mode", mode.value, Status.OK, pauses if mode is IDSMode.ACTIVE_DEFENSE else "pauses nothing"
     )
