@@ -23,6 +23,11 @@ CONTRACTS = [
     {"name": "Pool", "address": "0x" + "6f" * 20, "pause": {**PAUSE, "value_eth": 1000.0}},
     {"name": "Router", "address": "0x" + "7f" * 20, "pause": PAUSE},
     {"name": "Token", "address": "0x" + "8f" * 20},
+    {
+        "name": "Locker",
+        "address": "0x" + "9f" * 20,
+        "rescue": {"call": "sweep(address)", "args": ["0x" + "a9" * 20], "recipient": "0x" + "a9" * 20},
+    },
 ]
 VICTIM = {
     "contract": "Vault",
@@ -237,6 +242,11 @@ def test_what_is_paused_is_the_victim_and_not_what_was_touched() -> None:
     assert not policy().decide(alert({"targets": ["Router"]})).act
     nobody = policy(on_failed_simulation="act").decide(alert(victims=[]))
     assert nobody.words == "not paused because it names no victim"
+
+
+def test_a_contract_that_is_rescued_needs_no_pause() -> None:
+    decision = policy().decide(alert({"targets": ["Locker"]}, victims=[{**VICTIM, "contract": "Locker"}]))
+    assert (decision.act, decision.targets) == (True, ("Locker",))
 
 
 def test_a_suspicion_without_a_victim_pauses_what_was_tried_only_where_suspicions_are_acted_on() -> None:

@@ -27,10 +27,10 @@ class Terms:
         self.min_tip = max(1, wei(defense.gas.min_tip_gwei, GWEI))
         self.budget = wei(defense.gas.daily_budget_eth, ETHER)
         self.values: dict[str, int | None] = {}
-        """What is at stake in every contract with a pause, where that is given, in wei."""
+        """What is at stake in every contract that can be paused or rescued, where that is given, in wei."""
         for contract in config.contracts:
-            if contract.pause is not None:
-                value = contract.pause.value_eth
+            if contract.pause is not None or contract.rescue is not None:
+                value = None if contract.pause is None else contract.pause.value_eth
                 self.values[contract.name] = None if value is None else wei(value, ETHER)
 
     def is_worth(self, p: float, harm_left: float, loss_wei: int, bid_wei: int) -> bool:
