@@ -11,8 +11,13 @@ DEMO = Path(__file__).parent / "data" / "demo"
 _DIFFER = (
     rb'"timestamp":"[^"]*",?',
     rb'"latency_us":\{[^}]*\},',
+    rb',"victims":\[.*?\](?=,"watched_ms")',
     rb',"watched_ms":\d+',
     rb'"authenticity":"\w+",',
+    rb'"grade":"\w+",',
+    rb'"gas":\d+,',
+    rb'"max_(?:priority_)?fee_per_gas":"\d+",',
+    rb',"decision":null.*?(?=\}\})',
 )
 
 

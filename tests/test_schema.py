@@ -11,6 +11,7 @@ from jsonschema.exceptions import ValidationError
 from mempool_ids import IDSConfig, IDSEngine, IDSMode, _core
 from mempool_ids.config import sensor_config
 from mempool_ids.records.schema import event_schema
+from tests.responses import response
 from tests.support import SENDER, UNANSWERED, VAULT, alert, write_capture
 
 VALIDATOR = Draft202012Validator(event_schema())
@@ -36,6 +37,9 @@ def test_the_schema_is_a_valid_schema() -> None:
         base("outcome", alert_id="a", hash=HASH, outcome="replaced", by=HASH),
         base("outcome", alert_id="a", hash=HASH, outcome="dropped"),
         base("anomaly", kind="malformed_frame", origin="ws://n", reason="no JSON"),
+        base("anomaly", kind="defense", origin="Vault", reason="its pause would fail"),
+        response(1),
+        response(2, threats=[], nonce=None, tx_hash=None, gas_limit=None, state="intent"),
         base("reorg", depth=1, number=5, old_head=HASH, new_head=HASH),
     ],
 )

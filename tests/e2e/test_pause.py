@@ -11,7 +11,8 @@ import orjson
 import pytest
 
 from mempool_ids import _core
-from mempool_ids.config import Capture, IDSConfig, sensor_config
+from mempool_ids.config import IDSConfig, sensor_config
+from mempool_ids.config.models import Capture
 from mempool_ids.demo.anvil import Anvil
 from mempool_ids.demo.contracts import artifact
 from tests.e2e.conftest import CHAIN_ID, Protocol

@@ -7,12 +7,14 @@ pub mod detection;
 mod failure;
 mod footprint;
 mod outcome;
+mod response;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod simulation;
 pub mod trace;
 pub mod transfers;
 mod verdict;
+mod victim;
 mod violation;
 pub mod witness;
 
@@ -25,7 +27,9 @@ pub use detection::{
 };
 pub use failure::{Failure, FailureKind};
 pub use outcome::{Fate, Outcome};
+pub use response::{Answer, Bid, Response, TriedPause, Unasked};
 pub use simulation::{Flow, Loss, Simulation, SimulationResult, Variation};
 pub use verdict::HIDING;
+pub use victim::{Grade, Victim, VictimLoss, victims};
 pub use violation::{Class, Violation};
 pub use witness::{Before, RecordedSimulation, Witness};

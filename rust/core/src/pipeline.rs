@@ -28,6 +28,7 @@ use crate::feed::LiveSource;
 use crate::inbox::queue::queue;
 use crate::signatures::RuleSet;
 use crate::simulate::judge::simulator::Simulator;
+use crate::simulate::rehearsal::Rehearsals;
 use crate::stats::Stats;
 use alloy_primitives::B256;
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -56,6 +57,8 @@ pub struct Sensor {
     rules: Arc<ArcSwap<RuleSet>>,
     reload: Arc<ArcSwapOption<RuleSet>>,
     published: Arc<Mutex<Published>>,
+    /// Of the configured pauses.
+    rehearsals: Arc<Rehearsals>,
 }
 
 struct Running {
@@ -105,6 +108,7 @@ impl Sensor {
             rules,
             reload: Arc::default(),
             published: Arc::default(),
+            rehearsals: Arc::default(),
         })
     }
 
@@ -136,6 +140,7 @@ impl Sensor {
                 simulators,
                 &items,
                 &self.stats,
+                &self.rehearsals,
             ),
             SourceConfig::Replay(_) => Runner::replay(simulators),
         });
@@ -239,6 +244,10 @@ impl Sensor {
         all.insert(
             "rules".into(),
             serde_json::to_value(&published.rules).unwrap_or_default(),
+        );
+        all.insert(
+            "pauses".into(),
+            serde_json::to_value(self.rehearsals.latest()).unwrap_or_default(),
         );
         all.insert("tracked".into(), published.tracked.into());
         all.insert("queue".into(), published.queued.into());

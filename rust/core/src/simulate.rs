@@ -6,4 +6,5 @@
 pub mod evm;
 pub mod judge;
 pub mod pool;
+pub mod rehearsal;
 pub mod state;

@@ -1,7 +1,10 @@
 //! What people look into the sensor with: one transaction at a time, or one stage.
 
 pub mod analyzer;
+mod input;
 pub mod inspect;
 pub mod measure;
+mod nodes;
+pub mod rehearse;
 pub mod rules;
 pub mod schema;

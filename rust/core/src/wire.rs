@@ -13,6 +13,7 @@ mod key;
 pub(crate) mod nesting;
 mod original;
 pub mod signed;
+pub mod signing;
 pub(crate) mod skip;
 #[cfg(test)]
 mod tests;

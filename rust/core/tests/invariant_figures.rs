@@ -66,6 +66,7 @@ fn judged(text: &str) -> BTreeSet<&'static str> {
             false => Exit::Reverted,
         },
         gas_used: 0,
+        gas_spent: 0,
         output: Bytes::new(),
         trace,
         accesses: Vec::new(),

@@ -6,9 +6,11 @@ mod convert;
 mod error;
 mod inspect;
 mod model;
+mod rehearse;
 mod rules;
 mod sensor;
 mod trace;
+mod transaction;
 
 use mempool_ids_core::features::{NAMES, SCHEMA_VERSION};
 use mempool_ids_core::simulate::judge::behaviour as trace_features;
@@ -31,11 +33,22 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<model::Model>()?;
     module.add_function(wrap_pyfunction!(chain::chain_spec, module)?)?;
     module.add_function(wrap_pyfunction!(inspect::inspect_transaction, module)?)?;
+    module.add_function(wrap_pyfunction!(rehearse::rehearse, module)?)?;
     module.add_class::<model::TraceModel>()?;
     module.add_function(wrap_pyfunction!(sensor::measure_stages, module)?)?;
     module.add_function(wrap_pyfunction!(trace::trace_matrix, module)?)?;
     module.add_function(wrap_pyfunction!(rules::lint_rules, module)?)?;
     module.add_function(wrap_pyfunction!(rules::list_rules, module)?)?;
     module.add_function(wrap_pyfunction!(rules::match_rules, module)?)?;
+    for function in [
+        wrap_pyfunction!(transaction::unsigned_transaction, module)?,
+        wrap_pyfunction!(transaction::signed_transaction, module)?,
+        wrap_pyfunction!(transaction::decode_transaction, module)?,
+        wrap_pyfunction!(transaction::encode_transaction, module)?,
+        wrap_pyfunction!(transaction::keccak256, module)?,
+        wrap_pyfunction!(transaction::recover_signer, module)?,
+    ] {
+        module.add_function(function)?;
+    }
     error::register(module)
 }

@@ -1,7 +1,8 @@
 //! What a suspect costs once its state is at hand, on real transactions of mainnet: each on what the former ones of its
 //! block left, as the sensor executes it on a state that it shares and never changes.
 //!
-//! `cargo bench --bench simulate [-- --quick] [-- --json FILE]` measures; `-- export FOLDER NUMBER…` writes blocks, with
+//! `cargo bench --bench simulate [-- --quick] [-- --json FILE]` measures, `-- pause` alone what the question whether a pause
+//! would help adds to an attack's simulation; `-- export FOLDER NUMBER…` writes blocks, with
 //! our figures for each transaction on the state before its block, for the peers to do the same.
 
 #[path = "../support/figures.rs"]
@@ -18,6 +19,7 @@ mod recorded;
 
 mod export;
 mod measure;
+mod pause;
 
 /// The wheel's.
 #[global_allocator]
@@ -33,5 +35,15 @@ fn main() {
         export::export(folder.as_ref(), numbers);
         return;
     }
-    figures::tell(&measure::measure(arguments.contains(&"--quick")));
+    let quick = arguments.contains(&"--quick");
+    if arguments.contains(&"pause") {
+        figures::tell(&pause::measure(quick));
+        return;
+    }
+    let mut all = measure::measure(quick);
+    // Without blocks nothing is measured.
+    if all.is_object() {
+        all["pause"] = pause::measure(quick);
+    }
+    figures::tell(&all);
 }

@@ -1,6 +1,6 @@
 //! What the user says of a contract: where it is, and what no transaction may do to it.
 
-use alloy_primitives::{Address, B256, U256};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -25,6 +25,36 @@ pub struct MonitoredContract {
     pub views: ContractViews,
     #[serde(default)]
     pub invariants: InvariantLimits,
+    /// The call that pauses it. Absent: nothing is asked about pausing it.
+    #[serde(default)]
+    pub pause: Option<Pause>,
+}
+
+/// A call that pauses a contract, ready to be made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pause {
+    /// The guardian.
+    pub from: Address,
+    /// The contract, or what pauses it.
+    pub to: Address,
+    pub input: Bytes,
+    /// Wei.
+    #[serde(default)]
+    pub value: U256,
+    /// Gas limit. Absent: the most that a transaction may have.
+    #[serde(default)]
+    pub gas: Option<u64>,
+    /// A view whose first word is not 0 where the contract is paused.
+    #[serde(default)]
+    pub check: Option<PauseCheck>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PauseCheck {
+    pub to: Address,
+    pub input: Bytes,
 }
 
 /// `"native"`, or a token's address.

@@ -4,6 +4,7 @@
 mod alert;
 mod fields;
 mod happened;
+mod response;
 pub mod simulation;
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,7 @@ mod transaction;
 pub use alert::Alert;
 pub use fields::{ChainId, Sensor, Text, Timestamp, Version};
 pub use happened::{Anomaly, Breakdown, Outcome, Reorg};
+pub use response::{Response, Victim};
 pub use transaction::Transaction;
 
 use super::{Event, TransactionRecord};

@@ -43,10 +43,12 @@ pub enum AnomalyKind {
     Inference,
     /// What was received could not be recorded.
     CaptureFailed,
+    /// The defense cannot do what it is there for. Told by Python, which counts it.
+    Defense,
 }
 
 impl AnomalyKind {
-    pub const ALL: [AnomalyKind; 11] = [
+    pub const ALL: [AnomalyKind; 12] = [
         Self::MalformedFrame,
         Self::OversizedFrame,
         Self::MalformedTransaction,
@@ -58,6 +60,7 @@ impl AnomalyKind {
         Self::MalformedCapture,
         Self::Inference,
         Self::CaptureFailed,
+        Self::Defense,
     ];
 
     pub fn name(self) -> &'static str {
@@ -73,6 +76,7 @@ impl AnomalyKind {
             Self::MalformedCapture => "malformed_capture",
             Self::Inference => "inference",
             Self::CaptureFailed => "capture_failed",
+            Self::Defense => "defense",
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The final record of the core: a transaction with all evidence.
 
-use super::{Authenticity, Failure, Simulation};
+use super::{Authenticity, Failure, Grade, Response, Simulation, Victim};
 use crate::tx::PendingTransaction;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -146,9 +146,22 @@ pub struct ThreatDetection {
     /// False where thresholds or suppressions mute it; the record is kept all the same.
     pub notify: bool,
     pub simulation: SimulationStatus,
+    /// How sure it is that a monitored contract is harmed, and which.
+    pub grade: Grade,
+    pub victims: Vec<Victim>,
     pub latency_us: LatencyUs,
     /// Milliseconds that the sensor had been watching when it arrived: memory that features look into starts empty.
     pub watched_ms: u64,
+}
+
+impl ThreatDetection {
+    /// Whether pauses would help, where there is one that could.
+    pub fn response(&self) -> Option<&Response> {
+        match &self.simulation {
+            SimulationStatus::Done(done) => done.simulation.response.as_ref(),
+            SimulationStatus::NotRun | SimulationStatus::Failed(_) => None,
+        }
+    }
 }
 
 /// The same transaction on the same chain always has the same id: a restart or a replay repeats no notification.

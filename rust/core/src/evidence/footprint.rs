@@ -7,7 +7,10 @@ use super::{
     Anomaly, DoneSimulation, Failure, RecordedSimulation, Simulation, SimulationResult,
     SimulationStatus, ThreatDetection, Witness,
 };
-use super::{Flow, Loss, SignatureMatch, Variation, Violation, trace::Trace};
+use super::{
+    Answer, Flow, Loss, Response, SignatureMatch, TriedPause, Unasked, Variation, Victim,
+    Violation, trace::Trace,
+};
 use std::borrow::Cow;
 
 /// Of a vector, full or not.
@@ -31,6 +34,30 @@ fn words(text: &Cow<'static, str>) -> usize {
     match text {
         Cow::Borrowed(_) => 0,
         Cow::Owned(text) => text.capacity(),
+    }
+}
+
+/// Of victims.
+fn harmed(victims: &Vec<Victim>) -> usize {
+    let names = victims.iter().map(|victim| {
+        let names = &victim.invariants;
+        vec(names) + names.iter().map(words).sum::<usize>()
+    });
+    vec(victims) + names.sum::<usize>()
+}
+
+impl Response {
+    pub fn footprint(&self) -> usize {
+        match self {
+            Self::Unasked(Unasked { why, .. }) => words(why),
+            Self::Answered(answer) => {
+                let Answer {
+                    targets, pauses, ..
+                } = &**answer;
+                let obstacle = answer.obstacle.as_ref().map_or(0, words);
+                size_of::<Answer>() + vec(targets) + vec::<TriedPause>(pauses) + obstacle
+            }
+        }
     }
 }
 
@@ -68,6 +95,7 @@ impl RecordedSimulation {
     pub fn footprint(&self) -> usize {
         self.failure.as_ref().map_or(0, Failure::footprint)
             + self.executed.as_ref().map_or(0, Witness::footprint)
+            + self.unasked.as_ref().map_or(0, String::capacity)
     }
 }
 
@@ -90,9 +118,10 @@ impl Simulation {
                 invariant,
                 explanation,
                 losses,
+                shares,
                 ..
             } = violation;
-            words(invariant) + explanation.capacity() + vec(losses)
+            words(invariant) + explanation.capacity() + vec(losses) + vec(shares)
         });
         words(&self.outcome)
             + vec(&self.before)
@@ -103,6 +132,8 @@ impl Simulation {
             + vec(&self.violations)
             + violations.sum::<usize>()
             + vec::<Loss>(&self.losses)
+            + harmed(&self.victims)
+            + self.response.as_ref().map_or(0, Response::footprint)
             + vec(&self.factors)
             + vec::<Variation>(&self.variations)
             + self.trace.as_ref().map_or(0, |trace| trace.footprint())
@@ -141,6 +172,7 @@ impl ThreatDetection {
             + vec(&self.contracts)
             + vec(&self.classification.factors)
             + vec::<SignatureMatch>(&self.signatures)
+            + harmed(&self.victims)
             + simulation
     }
 }

@@ -2,7 +2,7 @@
 
 use super::witness::{ReadAccount, RecordedSimulation, Witness};
 use super::{
-    Authenticity, Classification, FEATURES, LatencyUs, SimulationStatus, ThreatDetection,
+    Authenticity, Classification, FEATURES, Grade, LatencyUs, SimulationStatus, ThreatDetection,
     ThreatLevel, alert_id,
 };
 use crate::tx::{Extras, PendingTransaction};
@@ -48,6 +48,7 @@ pub(crate) fn recorded(codes: u64) -> Box<RecordedSimulation> {
         signer: None,
         failure: None,
         executed: Some(executed(0, codes)),
+        unasked: None,
     })
 }
 
@@ -76,6 +77,8 @@ pub(crate) fn detection(bytes: usize) -> Box<ThreatDetection> {
         features: [0.0; FEATURES],
         notify: true,
         simulation: SimulationStatus::NotRun,
+        grade: Grade::Suspected,
+        victims: Vec::new(),
         latency_us: LatencyUs::default(),
     })
 }

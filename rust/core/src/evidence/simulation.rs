@@ -5,7 +5,7 @@ use super::failure::Failure;
 use super::trace::Trace;
 use super::transfers::Asset;
 use super::witness::RecordedSimulation;
-use super::{Factor, Violation};
+use super::{Factor, Response, Victim, Violation};
 use alloy_primitives::{Address, B256, I256, U256};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -70,6 +70,10 @@ pub struct Simulation {
     pub violations: Vec<Violation>,
     /// Expected where the transaction lands.
     pub losses: Vec<Loss>,
+    /// Of what it breaks, else of what it breaks in other surroundings.
+    pub victims: Vec<Victim>,
+    /// Whether pauses would help; nothing where there is none that could.
+    pub response: Option<Response>,
     /// That it is an attack by the broken invariants, 0 to 1.
     pub harm: f32,
     /// That it is an exploit of anything by what it does, 0 to 1; absent where it did not succeed, or without a model.

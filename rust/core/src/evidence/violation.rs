@@ -30,4 +30,6 @@ pub struct Violation {
     pub explanation: String,
     /// What the contract, or who trusted it, lost in the transaction, smallest units.
     pub losses: Vec<(Asset, U256)>,
+    /// Of what the contract had of these before, 0 to 1, where that is known.
+    pub shares: Vec<(Asset, f32)>,
 }

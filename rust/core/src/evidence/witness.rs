@@ -20,6 +20,9 @@ pub struct RecordedSimulation {
     /// What the execution read, where there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub executed: Option<Witness>,
+    /// Why it was not found out in time whether a pause would help.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unasked: Option<String>,
 }
 
 /// The block that it was executed in, and all that was read of the state: enough to execute it again, and for nothing else.

@@ -10,7 +10,7 @@ use crate::config::SensorConfig;
 use crate::decode::Decoder;
 use crate::error::Result;
 use crate::evidence::{
-    Classification, FeatureVector, SimulationStatus, ThreatDetection, ThreatLevel, alert_id,
+    Classification, FeatureVector, Grade, SimulationStatus, ThreatDetection, ThreatLevel, alert_id,
 };
 use crate::features::{ChainView, Extractor, KnownSelectors};
 use crate::signatures::{Matcher, RuleSet, Subject};
@@ -193,6 +193,11 @@ impl Stages {
             authenticity: slot.authenticity,
             features: slot.row,
             latency_us: slot.timings.latency(&simulation),
+            grade: Grade::of(&simulation),
+            victims: match &simulation {
+                SimulationStatus::Done(done) => done.simulation.victims.clone(),
+                _ => Vec::new(),
+            },
             simulation,
             watched_ms,
         })

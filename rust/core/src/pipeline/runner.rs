@@ -4,7 +4,9 @@ use super::slot::Slot;
 use crate::chain::ChainSpec;
 use crate::config::{LiveConfig, SensorConfig, SimulationConfig, SourceConfig};
 use crate::error::Error;
-use crate::evidence::{Failure, FailureKind, Identity, RecordedSimulation, Simulation, Witness};
+use crate::evidence::{
+    Failure, FailureKind, Identity, RecordedSimulation, Response, Simulation, Unasked, Witness,
+};
 use crate::inbox::queue::ItemSender;
 use crate::node::Asker;
 use crate::signatures::RuleSet;
@@ -12,6 +14,7 @@ use crate::simulate::evm::backend::Local;
 use crate::simulate::judge::simulator::{Simulator, Step, Unfinished};
 use crate::simulate::pool::Pool;
 use crate::simulate::pool::suspect::{Earlier, Key, Suspect, credible};
+use crate::simulate::rehearsal::{Rehearsals, Stage};
 use crate::simulate::state::head::HeadState;
 use crate::simulate::state::keeper::{Keeper, Neighbourhood};
 use crate::stats::Stats;
@@ -35,6 +38,7 @@ impl Runner {
     ///
     /// # Errors
     /// [`Error::Config`]: a URL cannot be used. [`Error::Io`]: no thread can be had.
+    #[allow(clippy::too_many_arguments)] // One caller, which owns them all.
     pub fn live(
         config: &SensorConfig,
         chain: &Arc<ChainSpec>,
@@ -43,6 +47,7 @@ impl Runner {
         simulators: Vec<Simulator>,
         items: &ItemSender,
         stats: &Arc<Stats>,
+        rehearsals: &Arc<Rehearsals>,
     ) -> Result<Self, Error> {
         let no_thread = |source| Error::Io {
             path: "thread ids-simulate".into(),
@@ -57,7 +62,21 @@ impl Runner {
         )?;
         let state = Arc::new(HeadState::new(simulation.state));
         let monitored = config.contracts.iter().map(|c| c.address);
-        let neighbourhood = Arc::new(Neighbourhood::of(monitored));
+        let pauses = config.contracts.iter().filter_map(|c| c.pause.as_ref());
+        let paused = pauses.flat_map(|pause| {
+            let check = pause.check.as_ref().map(|check| check.to);
+            [pause.from, pause.to].into_iter().chain(check)
+        });
+        let neighbourhood = Arc::new(Neighbourhood::of(monitored.chain(paused)));
+        let stage = Stage::new(
+            &config.contracts,
+            simulation,
+            state.clone(),
+            neighbourhood.clone(),
+            asker.clone(),
+            rehearsals.clone(),
+        );
+        let stage = stage.start().map_err(no_thread)?;
         let keeper = Keeper::start(
             state.clone(),
             neighbourhood.clone(),
@@ -65,6 +84,7 @@ impl Runner {
             chain.clone(),
             items.clone(),
             stats.clone(),
+            stage,
         );
         let pool = Pool::start(
             simulation,
@@ -112,6 +132,7 @@ impl Runner {
         &mut self,
         record: &RecordedSimulation,
         slot: &Slot,
+        score: f32,
         before: Vec<Earlier>,
     ) -> (Identity, Result<Simulation, Failure>) {
         let refused =
@@ -128,7 +149,7 @@ impl Runner {
         };
         let result = match identity.other_than(slot.tx.from) {
             Some(_) => Err(Failure::signed_by_another()),
-            None => self.execute_again(record, &slot.tx, before),
+            None => self.execute_again(record, &slot.tx, score, before),
         };
         (identity, result)
     }
@@ -137,6 +158,7 @@ impl Runner {
         &mut self,
         record: &RecordedSimulation,
         tx: &PendingTransaction,
+        score: f32,
         before: Vec<Earlier>,
     ) -> Result<Simulation, Failure> {
         if let Some(failure) = &record.failure {
@@ -149,7 +171,10 @@ impl Runner {
         let Self::Replay(simulator) = self else {
             return Err(unreadable("recorded, and the sensor is live"));
         };
-        let done = execute(simulator, tx, &before, executed);
+        let mut done = execute(simulator, tx, score, &before, executed);
+        if let (Ok(simulation), Some(why)) = (&mut done, &record.unasked) {
+            simulation.response = Some(Response::Unasked(Unasked::new(why.clone())));
+        }
         done.map_err(|error| match error {
             Unfinished::State(error) => error.into(),
             Unfinished::Failed(failure) => failure,
@@ -185,6 +210,7 @@ pub fn simulators(
                 chain.clone(),
                 model,
                 rules.clone(),
+                config.detection.threshold,
             )
         })
         .collect()
@@ -193,6 +219,7 @@ pub fn simulators(
 fn execute(
     simulator: &mut Simulator,
     tx: &PendingTransaction,
+    score: f32,
     before: &[Earlier],
     executed: &Witness,
 ) -> Result<Simulation, Unfinished> {
@@ -223,5 +250,5 @@ fn execute(
         extras: executed.extras(),
     };
     let steps: Vec<_> = earlier.chain([suspect]).collect();
-    simulator.simulate(&Local(&state), &environment, &steps, deadline)
+    simulator.simulate(&Local(&state), &environment, &steps, score, deadline)
 }

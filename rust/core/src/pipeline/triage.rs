@@ -215,9 +215,9 @@ impl Triage {
         }
     }
 
-    /// In a replay: the suspect of this hash that waits for what was recorded, the one that waits longest first, and all
-    /// that may have been executed before it.
-    pub fn awaits_record(&self, hash: &B256) -> Option<(&Slot, Vec<Earlier>)> {
+    /// In a replay: the suspect of this hash that waits for what was recorded, the one that waits longest first, with its
+    /// score, and all that may have been executed before it.
+    pub fn awaits_record(&self, hash: &B256) -> Option<(&Slot, f32, Vec<Earlier>)> {
         let suspicion = self.running_of(hash)?;
         let Phase::Running { before, .. } = &suspicion.phase else {
             return None;
@@ -225,7 +225,7 @@ impl Triage {
         // What was announced between two tries is remembered since.
         let mut before = before.clone();
         before.extend(self.predecessors.before(&suspicion.slot.tx));
-        Some((&suspicion.slot, before))
+        Some((&suspicion.slot, suspicion.score, before))
     }
 
     fn running_of(&self, hash: &B256) -> Option<&Suspicion> {
@@ -277,6 +277,7 @@ impl Triage {
         let mut before = self.predecessors.before(&tx);
         slot.original = slot.kept_original();
         let (original, contact) = (slot.original.clone(), !slot.contacts.is_empty());
+        let score = suspicion.score;
         self.predecessors
             .remember(key.1, tx.clone(), original.clone(), &slot.contacts);
         // Where nothing comes before it, nothing is left out.
@@ -304,6 +305,7 @@ impl Triage {
             original,
             before,
             contact,
+            score,
         }));
         if self.policy.replay && self.running_count() > RUNNING {
             self.give_way(now_ms, out);

@@ -8,18 +8,21 @@ use crate::event::json::{
     Alert, Anomaly, Breakdown, ChainId, Outcome, Reorg, Sensor, Text, Timestamp, Transaction,
     Version,
 };
+use crate::evidence::Grade;
 use crate::pipeline::latency::LatencySnapshot;
 use crate::signatures::RuleCost;
 use crate::stats::EndpointSnapshot;
+use alloy_primitives::{Address, B256, U256};
 use schemars::generate::SchemaSettings;
 use schemars::transform::RecursiveTransform;
 use schemars::{JsonSchema, Schema};
+use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// One JSON object a line. Amounts as decimal strings, addresses and hashes in lower-case hexadecimal.
 #[derive(JsonSchema)]
 #[schemars(untagged, title = "mempool-ids event, schema version 1")]
-#[allow(dead_code)] // Described, never made.
+#[allow(dead_code, clippy::large_enum_variant)] // Described, never made.
 enum Event {
     Alert(Alert<'static>),
     Tx(Transaction<'static>),
@@ -27,6 +30,7 @@ enum Event {
     Anomaly(Anomaly<'static>),
     Breakdown(Breakdown<'static>),
     Reorg(Reorg<'static>),
+    Response(Response),
     Stats(Stats),
 }
 
@@ -42,6 +46,61 @@ struct Stats {
     sensor: Sensor<'static>,
     stats: Figures,
     timestamp: Text<Timestamp>,
+}
+
+/// One change of a response to a threat. Amounts in wei, fees in wei a gas.
+#[derive(JsonSchema)]
+#[schemars(rename = "response_event")]
+#[allow(dead_code)] // Described here, written by Python.
+struct Response {
+    /// The action, through all its changes.
+    action_id: String,
+    /// How many transactions were sent so far.
+    attempt: u64,
+    block: Option<u64>,
+    /// The caps cut its bid short.
+    capped: bool,
+    chain_id: ChainId,
+    /// Paid for gas, once a block has it.
+    cost_wei: Option<Text<U256>>,
+    #[schemars(extend("const" = "response"))]
+    event_type: String,
+    gas_limit: Option<u64>,
+    grade: Grade,
+    /// What the attack would have taken, where that is known in ether.
+    loss_wei: Option<Text<U256>>,
+    max_fee_per_gas: Option<Text<U256>>,
+    max_priority_fee_per_gas: Option<Text<U256>>,
+    nonce: Option<u64>,
+    /// Index in its block.
+    position: Option<u64>,
+    reason: String,
+    /// The same after a restart.
+    #[schemars(length(min = 1))]
+    response_id: String,
+    schema_version: Version,
+    sensor: Sensor<'static>,
+    /// Nothing was sent: this is what would have been.
+    shadow: bool,
+    #[schemars(extend("enum" = [
+        "intent", "verified", "sent", "included", "confirmed", "superseded", "cancelled", "failed",
+    ]))]
+    state: String,
+    #[schemars(extend("enum" = ["pause", "rescue", "cancel"]))]
+    strategy: String,
+    /// The contract's name.
+    target: String,
+    target_address: Text<Address>,
+    /// The first of `threats`.
+    threat_tx: Option<Text<B256>>,
+    /// What it answers; nothing where a person asked for it.
+    threats: Vec<Text<B256>>,
+    timestamp: Text<Timestamp>,
+    /// Its own, the last that was sent or the one that a block has.
+    tx_hash: Option<Text<B256>>,
+    urgency: String,
+    /// It came before the attack.
+    won: Option<bool>,
 }
 
 type ByName = BTreeMap<String, u64>;
@@ -89,6 +148,7 @@ struct Figures {
     latency_us: LatencySnapshot,
     endpoints: Vec<EndpointSnapshot>,
     rules: Vec<RuleCost>,
+    defense: Option<BTreeMap<String, Value>>,
 }
 
 /// JSON Schema 2020-12 of one line of the event log.

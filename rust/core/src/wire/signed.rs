@@ -19,25 +19,8 @@ pub(crate) fn decode_raw(
     from: Option<Address>,
     seen_ms: u64,
 ) -> Result<PendingTransaction, WireError> {
-    let tx_type = match raw.first() {
-        None => return Err(WireError::field("rawTx", "empty")),
-        Some(first @ 0..0x80) => *first,
-        Some(_) => 0,
-    };
-    if tx_type > 4 {
-        return Err(WireError {
-            kind: AnomalyKind::UnknownTransactionType,
-            reason: format!("type {tx_type:#x}").into(),
-        });
-    }
-    let envelope = TxEnvelope::decode_2718_exact(raw)
-        .map_err(|_| WireError::field("rawTx", "not a signed transaction"))?;
-    // With a sidecar the bytes are not what is hashed.
-    let actual = if tx_type == 3 {
-        *envelope.tx_hash()
-    } else {
-        keccak256(raw)
-    };
+    let (envelope, actual) = self::envelope(raw)?;
+    let tx_type = u8::from(envelope.tx_type());
     if hash.is_some_and(|recorded| recorded != actual) {
         return Err(WireError {
             kind: AnomalyKind::HashMismatch,
@@ -67,6 +50,30 @@ pub(crate) fn decode_raw(
         input: into_input(envelope),
         seen_ms,
     })
+}
+
+/// A signed transaction and its hash.
+pub(super) fn envelope(raw: &[u8]) -> Result<(TxEnvelope, B256), WireError> {
+    let tx_type = match raw.first() {
+        None => return Err(WireError::field("rawTx", "empty")),
+        Some(first @ 0..0x80) => *first,
+        Some(_) => 0,
+    };
+    if tx_type > 4 {
+        return Err(WireError {
+            kind: AnomalyKind::UnknownTransactionType,
+            reason: format!("type {tx_type:#x}").into(),
+        });
+    }
+    let envelope = TxEnvelope::decode_2718_exact(raw)
+        .map_err(|_| WireError::field("rawTx", "not a signed transaction"))?;
+    // With a sidecar the bytes are not what is hashed.
+    let actual = if tx_type == 3 {
+        *envelope.tx_hash()
+    } else {
+        keccak256(raw)
+    };
+    Ok((envelope, actual))
 }
 
 /// The calldata, without another copy where the decoder's is the only one.

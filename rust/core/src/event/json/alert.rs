@@ -2,10 +2,11 @@
 
 use super::Origin;
 use super::fields::{ChainId, Sensor, Text, Timestamp, Version};
+use super::response::{Response, Victim};
 use super::simulation::Status;
-use crate::config::Mode;
 use crate::evidence::{
-    Authenticity, Classification, FEATURES, LatencyUs, SignatureMatch, ThreatDetection, ThreatLevel,
+    Authenticity, Classification, FEATURES, Grade, LatencyUs, SignatureMatch, ThreatDetection,
+    ThreatLevel,
 };
 use alloy_primitives::{Address, B256, U256};
 use schemars::JsonSchema;
@@ -27,6 +28,8 @@ pub struct Alert<'a> {
     event_type: &'static str,
     /// The 22 features in schema order; -1 is unknown.
     features: &'a [f32; FEATURES],
+    /// How sure it is that a monitored contract is harmed: a simulation shows it beyond doubt, it shows it, it does not.
+    grade: Grade,
     latency_us: LatencyUs,
     /// False where thresholds or suppressions mute it.
     notify: bool,
@@ -43,11 +46,13 @@ pub struct Alert<'a> {
     threat_level: ThreatLevel,
     timestamp: Text<Timestamp>,
     tx: Transaction<'a>,
+    /// Whom it harms, apart from whom it touches.
+    victims: Vec<Victim<'a>>,
     /// Milliseconds that this sensor had been watching when the transaction arrived; of a replay, by the recorded clock.
     /// What it remembers of senders, targets and fees starts empty: an alert of the first minutes rests on less.
     watched_ms: u64,
     // Last, where it has always been.
-    response: Response,
+    response: Response<'a>,
 }
 
 #[derive(Debug, Serialize, JsonSchema)]
@@ -67,7 +72,13 @@ struct Transaction<'a> {
     authenticity: Authenticity,
     from: Text<Address>,
     function: Option<&'a str>,
+    /// Its limit.
+    gas: u64,
     hash: Text<B256>,
+    /// Wei per gas.
+    max_fee_per_gas: Text<U256>,
+    /// Wei per gas.
+    max_priority_fee_per_gas: Text<U256>,
     nonce: u64,
     /// Unix milliseconds.
     seen_ms: u64,
@@ -84,14 +95,6 @@ struct Argument<'a> {
     value: &'a str,
 }
 
-/// What was done about it.
-#[derive(Debug, Serialize, JsonSchema)]
-#[schemars(rename = "response")]
-struct Response {
-    mode: Mode,
-    action_id: Option<&'static str>,
-}
-
 impl<'a> Alert<'a> {
     pub fn new(origin: &'a Origin, at_us: u64, detection: &'a ThreatDetection) -> Self {
         Self {
@@ -101,6 +104,7 @@ impl<'a> Alert<'a> {
             contracts: &detection.contracts,
             event_type: "alert",
             features: &detection.features,
+            grade: detection.grade,
             latency_us: detection.latency_us,
             notify: detection.notify,
             schema_version: Version::default(),
@@ -113,11 +117,9 @@ impl<'a> Alert<'a> {
             threat_level: detection.threat_level,
             timestamp: Text(Timestamp(at_us)),
             tx: Transaction::of(detection),
+            victims: detection.victims.iter().map(Victim::of).collect(),
             watched_ms: detection.watched_ms,
-            response: Response {
-                mode: origin.mode,
-                action_id: None,
-            },
+            response: Response::of(origin.mode, detection.response()),
         }
     }
 }
@@ -147,7 +149,10 @@ impl<'a> Transaction<'a> {
             authenticity: detection.authenticity,
             from: Text(tx.from),
             function: detection.function.as_deref(),
+            gas: tx.gas,
             hash: Text(tx.hash),
+            max_fee_per_gas: Text(U256::from(tx.max_fee_per_gas)),
+            max_priority_fee_per_gas: Text(U256::from(tx.max_priority_fee_per_gas)),
             nonce: tx.nonce,
             seen_ms: tx.seen_ms,
             selector: tx.selector().map(Text),

@@ -177,7 +177,7 @@ impl<'a> Broken<'a> {
 }
 
 /// The number of what is unique.
-fn id(asset: Asset) -> Option<Text<U256>> {
+pub(super) fn id(asset: Asset) -> Option<Text<U256>> {
     match asset {
         Asset::Unique(_, id) => Some(Text(id)),
         Asset::Native | Asset::Token(_) => None,

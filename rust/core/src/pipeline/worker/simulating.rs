@@ -85,11 +85,11 @@ impl Worker {
         let Some(Simulating { triage, runner }) = &mut self.simulating else {
             return;
         };
-        let Some((slot, before)) = triage.awaits_record(&record.hash) else {
+        let Some((slot, score, before)) = triage.awaits_record(&record.hash) else {
             return;
         };
         let key = slot.key();
-        let (identity, result) = runner.again(record, slot, before);
+        let (identity, result) = runner.again(record, slot, score, before);
         self.triage(triage::Occurrence::Ended {
             key,
             identity,
@@ -107,6 +107,7 @@ fn record_refusal(capture: Option<&CaptureWriter>, key: &Key, failure: &Failure)
             signer: None,
             failure: Some(failure.clone()),
             executed: None,
+            unasked: None,
         };
         capture.offer_context(ContextEntry::Simulation(Box::new(record)));
     }

@@ -115,7 +115,7 @@ fn a_host_that_sets_its_clock_forward_fails_no_running_simulation() {
     let (config, stats) = (config(), Arc::<Stats>::default());
     let limits = SimulationConfig::default();
     let chain = Arc::new(ChainSpec::of(1));
-    let simulator = Simulator::new(&[], &limits, chain, None, Arc::default()).unwrap();
+    let simulator = Simulator::new(&[], &limits, chain, None, Arc::default(), 0.7).unwrap();
     let triage = Triage::new(Policy::new(&config, &limits, false), stats.clone());
     let runner = Runner::Replay(Box::new(simulator));
     let mut pipeline = Pipeline::new();

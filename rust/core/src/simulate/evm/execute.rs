@@ -14,6 +14,7 @@ use revm::context::{CfgEnv, TxEnv};
 use revm::database::{AccountState, CacheDB};
 use revm::{Context, DatabaseCommit, DatabaseRef, InspectEvm, MainBuilder, MainContext};
 use std::borrow::Cow;
+use std::fmt;
 
 /// Gas of a view: several are asked in one simulation, and hostile tokens answer them too.
 const VIEW_GAS: u64 = 10_000_000;
@@ -44,12 +45,26 @@ pub enum Exit {
     NoState(StateError),
 }
 
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::Succeeded => f.write_str("succeeded"),
+            Self::Reverted => f.write_str("reverted"),
+            Self::Halted(reason) => write!(f, "halted: {reason}"),
+            Self::Invalid(reason) => write!(f, "invalid: {reason}"),
+            Self::Stopped(_) | Self::NoState(_) => f.write_str("unfinished"),
+        }
+    }
+}
+
 /// One executed transaction.
 #[derive(Debug)]
 pub struct Execution {
     pub exit: Exit,
     /// As the receipt says; 0 where it was not executed to its end.
     pub gas_used: u64,
+    /// The same before refunds: what its gas limit has to cover at the least.
+    pub gas_spent: u64,
     /// What it returned, or reverted with.
     pub output: Bytes,
     pub trace: Trace,
@@ -74,6 +89,7 @@ impl Execution {
         Self {
             exit,
             gas_used: 0,
+            gas_spent: 0,
             output: Bytes::new(),
             trace: tracer.trace,
             accesses: tracer.accesses,
@@ -126,6 +142,24 @@ impl<'a, S: DatabaseRef<Error = StateError>> Sandbox<'a, S> {
             },
             Err(error) => Execution::unfinished(Exit::NoState(error), Tracer::new(bounds)),
         }
+    }
+
+    /// What the transactions so far have left.
+    pub fn state(&self) -> &CacheDB<&'a S> {
+        &self.state
+    }
+
+    /// Gives an account so much ether more than it has, for what it is to pay.
+    ///
+    /// # Errors
+    /// The account could not be had.
+    pub fn endow(&mut self, account: Address, wei: U256) -> Result<(), StateError> {
+        let account = self.state.load_account(account)?;
+        account.info.balance = account.info.balance.saturating_add(wei);
+        if account.account_state == AccountState::NotExisting {
+            account.account_state = AccountState::None;
+        }
+        Ok(())
     }
 
     /// Gives the sender the transaction's nonce where it is ahead: an address that is created hangs on it. Answers whether
@@ -239,7 +273,8 @@ fn finished(
     diff: StateDiff,
     coinbase_payment: U256,
 ) -> Execution {
-    let gas_used = result.tx_gas_used();
+    let (gas_used, gas) = (result.tx_gas_used(), result.gas());
+    let gas_spent = gas.total_gas_spent().max(gas.floor_gas());
     let trace = &mut tracer.trace;
     let limit = first.gas;
     if trace.frames.is_empty() {
@@ -253,6 +288,7 @@ fn finished(
     };
     Execution {
         gas_used,
+        gas_spent,
         output: result.into_output().unwrap_or_default(),
         diff,
         coinbase_payment,

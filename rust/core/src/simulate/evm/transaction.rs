@@ -1,11 +1,15 @@
 //! A transaction as the EVM takes it.
 
+use super::environment::Environment;
+use crate::config::Pause;
 use crate::tx::{Extras, PendingTransaction};
 use alloy_consensus::{Transaction, TxEnvelope, Typed2718};
 use alloy_eips::eip7702::SignedAuthorization;
 use alloy_primitives::{Address, TxKind};
 use revm::context::TxEnv;
 use revm::context_interface::either::Either;
+use revm::primitives::eip7825::TX_GAS_LIMIT_CAP;
+use revm::primitives::hardfork::SpecId;
 
 /// A pending transaction as every stage knows it, with what the others do not need.
 pub fn from_pending(tx: &PendingTransaction, extras: Extras) -> TxEnv {
@@ -49,4 +53,27 @@ pub fn from_envelope(transaction: &TxEnvelope, sender: Address) -> TxEnv {
         ..PendingTransaction::default()
     };
     from_pending(&pending, Extras::of_envelope(transaction))
+}
+
+/// Gas that a transaction may have at the most in this block (EIP-7825).
+pub fn most_gas(environment: &Environment) -> u64 {
+    let most = environment.block.gas_limit;
+    match environment.fork >= SpecId::OSAKA {
+        true => most.min(TX_GAS_LIMIT_CAP),
+        false => most,
+    }
+}
+
+/// The guardian's call at the base fee. Its nonce is whichever is next.
+pub fn from_pause(pause: &Pause, environment: &Environment) -> TxEnv {
+    TxEnv {
+        caller: pause.from,
+        kind: TxKind::Call(pause.to),
+        data: pause.input.clone(),
+        value: pause.value,
+        gas_limit: pause.gas.unwrap_or_else(|| most_gas(environment)),
+        gas_price: environment.block.basefee.into(),
+        chain_id: Some(environment.chain_id),
+        ..TxEnv::default()
+    }
 }

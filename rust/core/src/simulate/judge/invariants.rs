@@ -146,6 +146,8 @@ fn violation(
     losses.extend(others);
     losses.sort_unstable();
     losses.dedup();
+    let shares = shortfalls.iter();
+    let shares = shares.filter_map(|loss| Some((loss.asset, loss.share()? as f32)));
     Violation {
         invariant,
         contract,
@@ -154,5 +156,6 @@ fn violation(
         severe,
         explanation: explanation.chars().take(MAX_EXPLANATION).collect(),
         losses,
+        shares: shares.collect(),
     }
 }

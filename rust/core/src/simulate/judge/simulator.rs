@@ -1,9 +1,11 @@
 //! From a suspect and a state to the evidence: execute, look at what happened, vary, judge.
 
+mod asking;
 #[cfg(test)]
 mod tests;
 
 use super::behaviour::{TraceFeatures, extract};
+use super::copy::Read;
 use super::invariants::{Effects, Protected, check_all, judge};
 use super::model::TraceModel;
 use super::variations::variations;
@@ -13,7 +15,9 @@ use crate::config::{ModelConfig, MonitoredContract, SimulationConfig};
 use crate::error::Result;
 use crate::evidence::trace::CallKind;
 use crate::evidence::transfers::{Transfer, net};
-use crate::evidence::{Failure, FailureKind, Flow, Loss, Simulation, Variation, Violation};
+use crate::evidence::{
+    Failure, FailureKind, Flow, Loss, Simulation, Variation, Victim, Violation, victims,
+};
 use crate::signatures::RuleSet;
 use crate::simulate::evm::StateError;
 use crate::simulate::evm::backend::Backend;
@@ -25,6 +29,7 @@ use crate::simulate::evm::views::Views;
 use crate::tx::{Extras, PendingTransaction};
 use alloy_primitives::{Address, I256};
 use arc_swap::ArcSwap;
+use asking::Scene;
 use revm::context::TxEnv;
 use revm::state::AccountInfo;
 use std::borrow::Cow;
@@ -64,6 +69,8 @@ pub struct Simulator {
     model: Option<TraceModel>,
     limits: SimulationConfig,
     chain: Arc<ChainSpec>,
+    /// A verdict that reaches it is an alert.
+    threshold: f32,
     /// Whether simulations come with all their calls.
     pub keeps: bool,
 }
@@ -81,6 +88,8 @@ struct Run {
     exhausted: bool,
     harm: f32,
     probability: Option<f32>,
+    /// What the sequence read, where a copy of it may be of interest.
+    read: Read,
 }
 
 impl Simulator {
@@ -93,6 +102,7 @@ impl Simulator {
         chain: Arc<ChainSpec>,
         model: Option<&ModelConfig>,
         rules: Arc<ArcSwap<RuleSet>>,
+        threshold: f32,
     ) -> Result<Self> {
         let model = model.map(TraceModel::load_if_there).transpose()?;
         let monitored = contracts.iter().map(|contract| contract.address).collect();
@@ -104,6 +114,7 @@ impl Simulator {
             model: model.flatten(),
             limits: limits.clone(),
             chain,
+            threshold,
             keeps: false,
         })
     }
@@ -113,7 +124,7 @@ impl Simulator {
     }
 
     /// Executes transactions, each on what the former left, and judges the last: a suspect alone, or after what would be
-    /// sent before it.
+    /// sent before it. `stage_one`: the first stage's score of it.
     ///
     /// # Errors
     /// [`Unfinished`]: it did not come to an end; no verdict may be drawn from that.
@@ -122,6 +133,7 @@ impl Simulator {
         backend: &dyn Backend,
         environment: &Environment,
         sequence: &[Step],
+        stage_one: f32,
         deadline: Instant,
     ) -> std::result::Result<Simulation, Unfinished> {
         let bounds = Bounds {
@@ -154,6 +166,7 @@ impl Simulator {
             simulation.factors = model.explain(features).unwrap_or_default();
             simulation.factors.truncate(FACTORS);
         }
+        let mut hidden: Option<(Environment, Run)> = None;
         if self.limits.vary && backend.varies() {
             for (of, varied) in variations(environment, &self.chain, run.execution.surroundings) {
                 let (other, _) = match self.run(backend, &varied, &transactions, bounds) {
@@ -183,8 +196,25 @@ impl Simulator {
                         finished: true,
                     });
                 }
+                let most = hidden.as_ref().map_or(0.0, |(_, hidden)| hidden.harm);
+                if run.violations.is_empty() && other.harm > most {
+                    hidden = Some((varied, other));
+                }
             }
         }
+        let likely = (environment, &run);
+        let harmful = hidden.as_ref();
+        let harmful = harmful.map_or(likely, |(environment, run)| (environment, run));
+        simulation.victims = self.victims(harmful.1);
+        let scene = Scene {
+            backend,
+            sequence,
+            transactions: &transactions,
+            bounds,
+            likely,
+            harmful,
+        };
+        simulation.response = self.respond(&scene, &simulation, stage_one);
         simulation.trace = self.keeps.then(|| Arc::new(run.execution.trace));
         Ok(simulation)
     }
@@ -222,26 +252,33 @@ impl Simulator {
         bounds: Bounds,
     ) -> std::result::Result<(Run, Vec<Cow<'static, str>>), Unfinished> {
         let (mut ended, mut last, mut early) = (Vec::new(), None, false);
+        let (asks, mut read) = (
+            self.contracts.iter().any(|one| one.pause.is_some()),
+            Read::default(),
+        );
         let mut left = transactions.iter();
         let mut look = |execution: Execution, views: &dyn Views| {
             let Some(transaction) = left.next() else {
                 return;
             };
             early |= execution.early;
+            if asks {
+                read.add(&execution.diff);
+            }
             match left.len() {
                 0 => last = Some(self.judge(transaction.caller, execution, views, bounds.deadline)),
                 _ => ended.push(outcome(&execution)),
             }
         };
         backend
-            .execute(environment, transactions, bounds, &mut look)
+            .execute(environment, transactions, &[], bounds, &mut look)
             .map_err(Unfinished::State)?;
         let Some(mut run) = last else {
             let failure = Failure::new(FailureKind::NotReady, "there is nothing to execute");
             return Err(Unfinished::Failed(failure));
         };
         // What one of them waits for, all after it do.
-        run.execution.early = early;
+        (run.execution.early, run.read) = (early, read);
         match run.execution.exit {
             Exit::Stopped(stop) => {
                 let (kind, reason) = match stop {
@@ -294,6 +331,7 @@ impl Simulator {
             violations,
             probability,
             execution,
+            read: Read::default(),
         }
     }
 
@@ -374,6 +412,10 @@ impl Simulator {
         }
     }
 
+    fn victims(&self, run: &Run) -> Vec<Victim> {
+        victims(&run.violations, &run.transfers, &self.monitored)
+    }
+
     /// The monitored contracts that it called.
     fn touched<'a>(&'a self, execution: &'a Execution) -> impl Iterator<Item = &'a Protected> {
         let frames = &execution.trace.frames;
@@ -431,11 +473,5 @@ fn losses(violations: &[Violation]) -> Vec<Loss> {
 }
 
 fn outcome(execution: &Execution) -> Cow<'static, str> {
-    match &execution.exit {
-        Exit::Succeeded => "succeeded".into(),
-        Exit::Reverted => "reverted".into(),
-        Exit::Halted(reason) => format!("halted: {reason}").into(),
-        Exit::Invalid(reason) => format!("invalid: {reason}").into(),
-        Exit::Stopped(_) | Exit::NoState(_) => "unfinished".into(),
-    }
+    execution.exit.to_string().into()
 }

@@ -2,7 +2,7 @@
 
 use super::fetched::Answer;
 use super::suspect::{Suspect, credible};
-use crate::evidence::{Failure, FailureKind, Identity};
+use crate::evidence::{Failure, FailureKind, Identity, Simulation, Witness};
 use crate::simulate::evm::StateError;
 use crate::simulate::judge::simulator::Step;
 use crate::simulate::state::Snapshot;
@@ -27,7 +27,12 @@ pub struct Job {
     /// What the node told has a monitored contract in it.
     pub touches: bool,
     pub attempts: u32,
+    /// It has its verdict: what is left to find out is whether a pause would help.
+    pub judged: Option<Box<Judged>>,
 }
+
+/// A simulation with what it read, where that is recorded.
+pub type Judged = (Simulation, Option<Witness>);
 
 impl Job {
     pub fn new(suspect: Suspect, since: Instant, deadline: Instant) -> Self {
@@ -41,6 +46,7 @@ impl Job {
             foreseen: None,
             touches: false,
             attempts: 0,
+            judged: None,
         }
     }
 
@@ -116,6 +122,7 @@ mod tests {
                 }),
                 before: Vec::new(),
                 contact: true,
+                score: 0.0,
             };
             let mut job = Job::new(suspect, Instant::now(), Instant::now());
             assert_eq!(job.identity.authenticity, Authenticity::Unproven);

@@ -153,6 +153,7 @@ mod tests {
             original: None,
             before: Vec::new(),
             contact,
+            score: 0.0,
         };
         Job::new(suspect, Instant::now(), Instant::now())
     }

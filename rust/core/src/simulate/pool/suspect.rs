@@ -61,6 +61,8 @@ pub struct Suspect {
     pub before: Vec<Earlier>,
     /// It is known to touch a monitored contract.
     pub contact: bool,
+    /// Of the first stage.
+    pub score: f32,
 }
 
 impl Suspect {

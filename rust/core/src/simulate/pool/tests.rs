@@ -1,9 +1,11 @@
 //! The pool on a scripted node: what it asks, and what becomes of a suspect where the node fails.
 
+mod asking;
+
 use super::workshop::UNFORESEEN;
 use super::*;
 use crate::chain::ChainSpec;
-use crate::config::Limits;
+use crate::config::{Limits, MonitoredContract};
 use crate::evidence::{RecordedSimulation, SimulationResult};
 use crate::feed::tests::node::{FakeNode, Reply, Request};
 use crate::inbox::Item;
@@ -38,12 +40,17 @@ struct Rig {
 }
 
 fn simulator(config: &SimulationConfig) -> Simulator {
+    simulator_of(&[], config)
+}
+
+fn simulator_of(contracts: &[MonitoredContract], config: &SimulationConfig) -> Simulator {
     Simulator::new(
-        &[],
+        contracts,
         config,
         Arc::new(ChainSpec::of(1)),
         None,
         Arc::default(),
+        1.0,
     )
     .unwrap()
 }
@@ -71,6 +78,14 @@ fn rig(
     change: impl FnOnce(&mut SimulationConfig),
     behaviour: impl Fn(&Request) -> Option<Reply> + Send + Sync + 'static,
 ) -> Rig {
+    rig_of(&[], change, behaviour)
+}
+
+fn rig_of(
+    contracts: &[MonitoredContract],
+    change: impl FnOnce(&mut SimulationConfig),
+    behaviour: impl Fn(&Request) -> Option<Reply> + Send + Sync + 'static,
+) -> Rig {
     let node = Arc::new(FakeNode::start(behaviour));
     let mut config = SimulationConfig {
         deadline_ms: 1_500,
@@ -82,7 +97,7 @@ fn rig(
     let asker = node.asker(stats.clone(), items.clone());
     let state = Arc::new(HeadState::new(1_000));
     state.advance(head(1), Changes::Unknown);
-    let simulators = vec![simulator(&config)];
+    let simulators = vec![simulator_of(contracts, &config)];
     let pool = Pool::start(
         &config,
         simulators,
@@ -117,6 +132,7 @@ fn suspect(nonce: u64) -> Suspect {
         original: None,
         before: Vec::new(),
         contact: false,
+        score: 0.0,
     }
 }
 
@@ -198,7 +214,7 @@ fn what_was_read_is_enough_to_do_it_again() {
         extras,
     };
     let deadline = Instant::now() + Duration::from_secs(10);
-    let again = simulator.simulate(&Local(&state), &environment, &[step], deadline);
+    let again = simulator.simulate(&Local(&state), &environment, &[step], 0.0, deadline);
     assert_eq!(again.unwrap().gas_used, done.result.unwrap().gas_used);
 }
 

@@ -6,8 +6,8 @@ use super::queue::Queue;
 use super::suspect::Key;
 use crate::config::Executor;
 use crate::evidence::{
-    Before, Failure, FailureKind, Identity, RecordedSimulation, Simulation, SimulationResult,
-    Witness,
+    Before, Failure, FailureKind, Identity, RecordedSimulation, Response, Simulation,
+    SimulationResult, Unasked, Witness,
 };
 use crate::inbox::Item;
 use crate::inbox::queue::ItemSender;
@@ -99,7 +99,8 @@ impl Workshop {
             }
             let asks = job.fetched.as_ref().map(|_| (&self.asker, job.deadline));
             let foreseen = job.foreseen == Some(block.hash);
-            let most = if foreseen { UNFORESEEN } else { usize::MAX };
+            let few = foreseen || job.judged.is_some();
+            let most = if few { UNFORESEEN } else { usize::MAX };
             let view = Snapshot::new(&self.state, &block, asks).asking_at_most(most);
             let (sequence, begun) = (job.sequence(&view), busy());
             let recording = Recording::new(view);
@@ -114,7 +115,8 @@ impl Workshop {
                 _ => &remote,
             };
             let done = sequence.map_err(Unfinished::State).and_then(|sequence| {
-                let done = simulator.simulate(backend, &block.next, &sequence, job.deadline)?;
+                let (score, deadline) = (job.suspect.score, job.deadline);
+                let done = simulator.simulate(backend, &block.next, &sequence, score, deadline)?;
                 Ok((done, sequence))
             });
             let failure = match done {
@@ -125,7 +127,19 @@ impl Workshop {
                     }
                     let recorded = self.records && self.executor == Executor::Revm;
                     let executed = recorded.then(|| executed(&block.next, read, &sequence));
-                    return self.end(job, Ok(simulation), executed);
+                    let Some(Response::Unasked(Unasked { missing: true, .. })) =
+                        simulation.response
+                    else {
+                        return self.end(job, Ok(simulation), executed);
+                    };
+                    // The verdict stands, whatever becomes of the question: what that reads is asked for piece by piece.
+                    job.judged = Some(Box::new((simulation, executed)));
+                    job.fetched.get_or_insert((block.hash, None));
+                    job.attempts += 1;
+                    match job.attempts <= ATTEMPTS {
+                        true => continue,
+                        false => return self.end(job, Err(late()), None),
+                    }
                 }
                 Err(Unfinished::State(StateError::Unknown)) if job.fetched.is_none() => {
                     return self.fetch(job, &block);
@@ -178,8 +192,18 @@ impl Workshop {
             });
     }
 
-    fn end(&self, job: Job, result: Result<Simulation, Failure>, executed: Option<Witness>) {
+    fn end(
+        &self,
+        mut job: Job,
+        mut result: Result<Simulation, Failure>,
+        mut executed: Option<Witness>,
+    ) {
         self.queue.end(&job.suspect.tx.from);
+        if let (Err(_), Some(judged)) = (&result, job.judged.take()) {
+            let simulation;
+            (simulation, executed) = *judged;
+            result = Ok(simulation);
+        }
         self.tell(job.suspect.key(), job.identity, job.since, result, executed);
     }
 
@@ -197,11 +221,17 @@ impl Workshop {
             (Ok(_), None) => Some(Failure::new(FailureKind::NotReady, "executed by a node")),
             (Ok(_), Some(_)) => None,
         };
+        let response = result.as_ref().ok().and_then(|done| done.response.as_ref());
+        let unasked = response.and_then(|response| match response {
+            Response::Unasked(unasked) => Some(unasked.why.clone().into_owned()),
+            Response::Answered(_) => None,
+        });
         let record = self.records.then_some(RecordedSimulation {
             hash,
             signer: identity.signer,
             failure,
             executed,
+            unasked,
         });
         let simulated = SimulationResult {
             hash,

@@ -65,6 +65,7 @@ pub struct Keeper {
 }
 
 impl Keeper {
+    /// `followed`: who is to know of each state, and may miss some.
     pub fn start(
         state: Arc<HeadState>,
         neighbourhood: Arc<Neighbourhood>,
@@ -72,6 +73,7 @@ impl Keeper {
         chain: Arc<ChainSpec>,
         items: ItemSender,
         stats: Arc<Stats>,
+        followed: Option<Sender<()>>,
     ) -> std::io::Result<Self> {
         let (heads, announced) = bounded(WAITING);
         let follower = Follower {
@@ -81,6 +83,7 @@ impl Keeper {
             chain,
             items,
             stats,
+            followed,
         };
         std::thread::Builder::new()
             .name("ids-state".into())
@@ -103,6 +106,7 @@ struct Follower {
     chain: Arc<ChainSpec>,
     items: ItemSender,
     stats: Arc<Stats>,
+    followed: Option<Sender<()>>,
 }
 
 impl Follower {
@@ -116,7 +120,10 @@ impl Follower {
             let follow = AssertUnwindSafe(|| self.follow(hash));
             match std::panic::catch_unwind(follow) {
                 // A pipeline that is gone needs no state.
-                Ok(Ok(())) => _ = self.items.send(Item::State),
+                Ok(Ok(())) => {
+                    self.items.send(Item::State).ok();
+                    self.followed.iter().for_each(|who| _ = who.try_send(()));
+                }
                 _ => self.stats.state_failures.add(1),
             }
         }

@@ -6,6 +6,7 @@ use crate::simulate::evm::error::StateError;
 use crate::simulate::evm::execute::{Checks, Exit, Sandbox};
 use crate::simulate::evm::tracer::Bounds;
 use crate::simulate::evm::views::SandboxViews;
+use alloy_primitives::{Address, U256};
 use revm::DatabaseRef;
 use revm::context::TxEnv;
 
@@ -20,10 +21,17 @@ impl<S: DatabaseRef<Error = StateError>> Backend for Local<'_, S> {
         &self,
         environment: &Environment,
         transactions: &[TxEnv],
+        endowed: &[Address],
         bounds: Bounds,
         look: Look,
     ) -> Result<(), StateError> {
         let mut sandbox = Sandbox::new(self.0, environment);
+        for transaction in transactions {
+            if endowed.contains(&transaction.caller) {
+                let gas = U256::from(transaction.gas_limit) * U256::from(transaction.gas_price);
+                sandbox.endow(transaction.caller, gas.saturating_add(transaction.value))?;
+            }
+        }
         for transaction in transactions {
             let before = sandbox.clone();
             let execution = sandbox.execute(transaction.clone(), Checks::Pending, bounds);
@@ -40,6 +48,10 @@ impl<S: DatabaseRef<Error = StateError>> Backend for Local<'_, S> {
     }
 
     fn varies(&self) -> bool {
+        true
+    }
+
+    fn endows(&self) -> bool {
         true
     }
 }

@@ -34,6 +34,7 @@ impl Backend for Remote<'_> {
         &self,
         environment: &Environment,
         transactions: &[TxEnv],
+        endowed: &[Address],
         bounds: Bounds,
         look: Look,
     ) -> Result<(), StateError> {
@@ -43,6 +44,9 @@ impl Backend for Remote<'_> {
         {
             let said = "a node executes no blob or set-code transactions in calls";
             return Err(StateError::Node(said.into()));
+        }
+        if !endowed.is_empty() {
+            return Err(StateError::Node("a node gives nobody ether".into()));
         }
         let executions = match (self.method, transactions) {
             (Executor::DebugTraceCall, [transaction]) => {

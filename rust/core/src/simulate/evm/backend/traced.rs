@@ -8,7 +8,7 @@ use crate::simulate::evm::error::StateError;
 use crate::simulate::evm::execute::{Execution, Exit};
 use crate::simulate::evm::tracer::{Bounds, Surroundings};
 use crate::simulate::evm::views::TracedViews;
-use alloy_primitives::U256;
+use alloy_primitives::{Address, U256};
 use revm::context::TxEnv;
 
 /// One trace. What it does not have (storage, balances) is unknown.
@@ -19,6 +19,7 @@ impl Backend for Traced {
         &self,
         _: &Environment,
         _: &[TxEnv],
+        _: &[Address],
         _: Bounds,
         look: Look,
     ) -> Result<(), StateError> {
@@ -46,6 +47,7 @@ pub fn of_trace(trace: Trace, diff: StateDiff) -> Execution {
             Some(error) => Exit::Halted(error),
         },
         gas_used: root.map_or(0, |root| root.gas_used),
+        gas_spent: root.map_or(0, |root| root.gas_used),
         output: root.map(|root| root.output.clone()).unwrap_or_default(),
         trace,
         accesses: Vec::new(),

@@ -1,6 +1,6 @@
 //! A monitored contract as the checks need it.
 
-use crate::config::{InvariantLimits, MonitoredContract, WatchedAsset};
+use crate::config::{InvariantLimits, MonitoredContract, Pause, WatchedAsset};
 use crate::decode::parse_abi;
 use crate::error::{Error, Result};
 use crate::evidence::transfers::Asset;
@@ -22,6 +22,7 @@ pub struct Protected {
     pub admins: BTreeSet<Address>,
     pub views: ViewCalls,
     pub limits: InvariantLimits,
+    pub pause: Option<Pause>,
     /// `limits.solvency.loss_events`.
     pub(super) loss_events: Vec<B256>,
     /// `limits.price_manipulation.functions`.
@@ -114,6 +115,7 @@ impl Protected {
             receivers: contract.receivers.iter().copied().collect(),
             admins: contract.admins.iter().copied().collect(),
             views,
+            pause: contract.pause.clone(),
             loss_events: loss_events.collect::<Result<_>>()?,
             price_functions: selectors(
                 "invariants.price_manipulation.functions",

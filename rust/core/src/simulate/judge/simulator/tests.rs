@@ -1,6 +1,9 @@
 //! Sequences and verdicts on the demo's compiled contracts.
 
+mod asking;
+
 use super::*;
+use crate::evidence::Answer;
 use crate::simulate::evm::backend::Local;
 use crate::simulate::evm::views::NoViews;
 use crate::simulate::state::RecordedState;
@@ -95,9 +98,14 @@ fn story(pause: bool) -> Vec<PendingTransaction> {
 
 /// Of the vault, and without a model.
 fn simulator() -> Simulator {
+    simulator_of(None)
+}
+
+fn simulator_of(pause: Option<crate::config::Pause>) -> Simulator {
     let contract = MonitoredContract {
         name: "Vault".into(),
         address: ADMIN.create(0),
+        pause,
         ..MonitoredContract::default()
     };
     let limits = SimulationConfig::default();
@@ -107,6 +115,7 @@ fn simulator() -> Simulator {
         Arc::new(ChainSpec::of(1)),
         None,
         Arc::default(),
+        0.7,
     )
     .unwrap()
 }
@@ -124,7 +133,7 @@ fn simulate(sequence: &[PendingTransaction]) -> Simulation {
     let steps: Vec<_> = sequence.iter().map(step).collect();
     let state = rich();
     simulator()
-        .simulate(&Local(&state), &environment(), &steps, soon())
+        .simulate(&Local(&state), &environment(), &steps, 0.0, soon())
         .expect("comes to its end")
 }
 

@@ -32,6 +32,7 @@ fn rig(behaviour: impl Fn(&Request) -> Option<Reply> + Send + Sync + 'static) ->
         Arc::new(ChainSpec::of(1)),
         items,
         stats.clone(),
+        None,
     );
     Rig {
         keeper: keeper.unwrap(),

@@ -2,6 +2,7 @@ use super::*;
 
 fn violation(class: Class, weight: f32, severe: bool, loss: bool) -> Violation {
     Violation {
+        shares: Vec::new(),
         invariant: "x".into(),
         contract: "c".into(),
         class,

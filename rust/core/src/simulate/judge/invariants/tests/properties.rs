@@ -137,6 +137,7 @@ proptest! {
         let execution = Execution {
             exit: Exit::Succeeded,
             gas_used: 0,
+            gas_spent: 0,
             output: Bytes::new(),
             trace: trace(frames),
             accesses: accesses.collect(),
