@@ -40,8 +40,14 @@ impl Origin {
         match event {
             Event::Ready => ("ready", Vec::new()),
             Event::End => ("end", Vec::new()),
-            Event::Broken(b) => ("breakdown", write(&Breakdown::new(self, micros_now(), b))),
-            Event::Detection(d) => ("alert", write(&Alert::new(self, micros_now(), d))),
+            Event::Broken(b) => {
+                let now = micros(SystemTime::now());
+                ("breakdown", write(&Breakdown::new(self, now, b)))
+            }
+            Event::Detection(d) => {
+                let detected = micros(d.detected);
+                ("alert", write(&Alert::new(self, detected, d)))
+            }
             Event::Anomaly(a) => ("anomaly", write(&Anomaly::new(self, a))),
             Event::Reorg(r) => ("reorg", write(&Reorg::new(self, r))),
             Event::Outcome(o) => ("outcome", write(&Outcome::new(self, o))),
@@ -85,8 +91,7 @@ pub(crate) fn decimal(x: f32) -> f64 {
     x.to_string().parse().unwrap_or(f64::from(x))
 }
 
-fn micros_now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
+fn micros(at: SystemTime) -> u64 {
+    at.duration_since(UNIX_EPOCH)
         .map_or(0, |d| d.as_micros() as u64)
 }

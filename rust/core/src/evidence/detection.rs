@@ -5,6 +5,7 @@ use crate::tx::PendingTransaction;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// Number of a transaction's features (docs of [`crate::features`]).
 pub const FEATURES: usize = 22;
@@ -150,6 +151,8 @@ pub struct ThreatDetection {
     pub grade: Grade,
     pub victims: Vec<Victim>,
     pub latency_us: LatencyUs,
+    /// When it was known to be one, by the host's clock.
+    pub detected: SystemTime,
     /// Milliseconds that the sensor had been watching when it arrived: memory that features look into starts empty.
     pub watched_ms: u64,
 }

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::tx::{Extras, PendingTransaction};
 use alloy_primitives::{Address, B256, Bytes, U256};
+use std::time::SystemTime;
 
 /// What read `slots` of one account, and `codes` of 24,576 bytes.
 pub(crate) fn executed(slots: u64, codes: u64) -> Witness {
@@ -73,6 +74,7 @@ pub(crate) fn detection(bytes: usize) -> Box<ThreatDetection> {
         signatures: Vec::new(),
         signature_score: 0.0,
         authenticity: Authenticity::Proven,
+        detected: SystemTime::UNIX_EPOCH,
         watched_ms: 0,
         features: [0.0; FEATURES],
         notify: true,

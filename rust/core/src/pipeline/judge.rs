@@ -15,7 +15,7 @@ use crate::evidence::{
 use crate::features::{ChainView, Extractor, KnownSelectors};
 use crate::signatures::{Matcher, RuleSet, Subject};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 /// Bytes of calldata that a detection keeps: attackers choose its length, and alerts wait in memory for Python.
 const SELECTOR: usize = 4;
@@ -147,6 +147,7 @@ impl Stages {
         simulation: SimulationStatus,
         watched_ms: u64,
     ) -> Option<ThreatDetection> {
+        let detected = SystemTime::now();
         let Some(classifier) = &mut self.classifier else {
             return None;
         };
@@ -199,6 +200,7 @@ impl Stages {
                 _ => Vec::new(),
             },
             simulation,
+            detected,
             watched_ms,
         })
     }

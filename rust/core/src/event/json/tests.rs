@@ -149,6 +149,7 @@ fn detection(simulation: SimulationStatus) -> ThreatDetection {
             simulate: None,
             total: 9.0,
         },
+        detected: std::time::SystemTime::UNIX_EPOCH,
         watched_ms: 90_000,
     }
 }
