@@ -17,9 +17,11 @@ from typing import Any
 
 from eth_account import Account
 from tests.defense.answering import Asked, answering
-from tests.defense.races import GWEI, Ring, name_of, ring
+from tests.defense.races import GWEI, configuration, name_of
 from tests.defense.scenes import Scene, reentrancy
+from tests.e2e.harness import SensorProcess
 
+from mempool_ids.config import IDSConfig
 from mempool_ids.config.defense import Defense, EnvironmentSigner
 from mempool_ids.config.values import Secret
 from mempool_ids.defense.armed import Call
@@ -51,7 +53,7 @@ def measure(quick: bool = False) -> dict[str, Any]:
 
 
 async def _wire(attacks: int, *, remote: bool = False) -> dict[str, Any]:
-    """From verdict to wire, over so many attacks."""
+    """From verdict to wire, over so many attacks, by a sensor in a process of its own."""
     with Anvil(find_anvil(), AnvilOptions()) as node, tempfile.TemporaryDirectory() as folder:
         async with Rpc(node.http_url) as rpc:
             scenes: list[Scene] = []
@@ -61,38 +63,62 @@ async def _wire(attacks: int, *, remote: bool = False) -> dict[str, Any]:
             with answering(lambda asked: _sign(key, asked)) as server:
                 section = {"type": "jsonrpc", "url": server.url, "address": key.address.lower()}
                 more = {"signer": section} if remote else {}
-                async with ring(node, rpc, scenes, Path(folder), **more) as fight:
+                config = configuration(node, scenes, Path(folder), **more)
+                sensor = SensorProcess(["run", *_settings(config)], Path(folder))
+                try:
+                    await sensor.wait_ready()
                     for scene in scenes:
-                        await _attack(fight, scene, name_of(scenes, scene))
-                    statistics = fight.engine.get_statistics().defense
-    assert statistics is not None
-    assert statistics["actions"] == attacks, statistics
+                        await _attack(sensor, rpc, scene, name_of(scenes, scene))
+                    await sensor.terminate()
+                    figures = [event for event in sensor.events() if event["event_type"] == "stats"][-1]
+                finally:
+                    sensor.close()
+    defense = figures["stats"]["defense"]
+    assert defense["actions"] == attacks, defense
     return {
         "attacks": attacks,
         "signer_ms": SIGNER_MS if remote else 0,
-        "verdict_to_wire_us": statistics["to_wire_us"],
-        "received_to_wire_us": statistics["decide_us"],
+        "verdict_to_wire_us": defense["to_wire_us"],
+        "received_to_wire_us": defense["decide_us"],
     }
 
 
-async def _attack(fight: Ring, scene: Scene, name: str) -> None:
-    """One attack and its answer; the next waits until the next nonce is armed."""
+def _settings(config: IDSConfig) -> list[str]:
+    """The configuration as flags: whole sections, as JSON."""
+    given = config.model_dump(mode="json", exclude_unset=True)
+    given["chain"] |= {
+        "websocket_urls": [url.full for url in config.chain.websocket_urls],
+        "rpc_urls": [url.full for url in config.chain.rpc_urls],
+    }
+    given["alerts"]["stats_interval_s"] = 1.0
+    flags = [f"{name}={json.dumps(value)}" for name, value in given.items()]
+    return [part for flag in flags for part in ("--set", flag)]
+
+
+async def _attack(sensor: SensorProcess, rpc: Rpc, scene: Scene, name: str) -> None:
+    """One attack and its answer; the next waits until the next nonces are armed."""
     sent = await scene.attack(2 * GWEI)
-    response = await fight.until_state(name, "sent")
-    known = await fight.rpc.call("eth_getTransactionByHash", response.tx_hash)
+
+    def answers() -> list[dict[str, Any]]:
+        events = sensor.events()
+        responses = [event for event in events if event["event_type"] == "response"]
+        return [event for event in responses if event["target"] == name and event["state"] == "sent"]
+
+    await sensor.until(lambda: bool(answers()), f"an answer for {name}", 30.0)
+    known = await rpc.call("eth_getTransactionByHash", answers()[0]["tx_hash"])
     while known is None:
         await asyncio.sleep(0.01)
-        known = await fight.rpc.call("eth_getTransactionByHash", response.tx_hash)
+        known = await rpc.call("eth_getTransactionByHash", answers()[0]["tx_hash"])
     assert int(known["maxPriorityFeePerGas"], 16) > sent.tip
     assert known["to"] == scene.contract.address
+    answered = answers()[0]["nonce"] + 1
 
     def is_armed() -> bool:
-        statistics = fight.engine.get_statistics().defense
-        assert statistics is not None
-        [guardian] = statistics["guardians"]
-        return bool(guardian["free"] >= 2)
+        figures = [event for event in sensor.events() if event["event_type"] == "stats"]
+        [guardian] = figures[-1]["stats"]["defense"]["guardians"] if figures else [{"taken": 0, "free": 0}]
+        return bool(guardian["taken"] >= answered and guardian["free"] >= 2)
 
-    await fight.until(is_armed, "the next nonces to be armed", 120.0)
+    await sensor.until(is_armed, "the next nonces to be armed", 120.0)
 
 
 def _sign(key: Any, asked: Asked) -> tuple[int, Any]:
@@ -221,7 +247,7 @@ def section(found: dict[str, Any]) -> list[str]:
         "## Defense",
         "",
         (
-            "Attacks on vaults, each pending in anvil, answered by an armed sensor in this process; each answer was in "
+            "Attacks on vaults, each pending in anvil, answered by an armed `mempool-ids run`; each answer was in "
             "the node's pool and outbid its attack. The verdict's time is the core's; bytes are on the wire when the "
             "sockets took them."
         ),

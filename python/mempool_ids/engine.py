@@ -92,6 +92,8 @@ class IDSEngine:
         # What the defense tells, on its way to storage and log.
         self._told: deque[Event] = deque()
         self._has_told = asyncio.Event()
+        # At the end two want to: the task that does it all along, and `stop`.
+        self._telling = asyncio.Lock()
         self._sensor: _core.Sensor | None = None
         self._recorder: Recorder | None = None
         self._outboxes: list[Outbox] = []
@@ -175,7 +177,7 @@ class IDSEngine:
             self._thread.shutdown()
             raise
         self._sensor, self._recorder = sensor, recorder
-        self._receiver = Receiver(sensor, None if defense is None else defense.receive)
+        self._receiver = Receiver(sensor, defense)
         self._started_at = time.monotonic()
         self._receiver.start()
         self._consumer = asyncio.create_task(self._consume(self._receiver, recorder))
@@ -261,6 +263,10 @@ class IDSEngine:
 
     async def _record_told(self) -> None:
         """What the defense told, in order: storage, log, callbacks, webhooks."""
+        async with self._telling:
+            await self._record_next()
+
+    async def _record_next(self) -> None:
         self._has_told.clear()
         events = list(self._told)
         recorder = self._recorder

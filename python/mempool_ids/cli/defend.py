@@ -110,17 +110,19 @@ async def _pause(
         say("a sensor runs on this journal: it is asked")
     records = Journal.look(settings.defense.journal)
     try:
-        asked = records.order(name, threat, gas_price, urgency, getpass.getuser())
-        shown: set[tuple[str, int]] = set()
+        # What is over by now is no answer to it.
+        shown = {action.action_id: len(action.history) for action in records.actions() if action.is_over}
+        over = set(shown)
+        shown |= {action.action_id: len(action.history) for action in records.open_actions()}
+        records.order(name, threat, gas_price, urgency, getpass.getuser())
         until = time.monotonic() + _WAIT_S
         while time.monotonic() < until:
-            for action in records.actions(asked - 1):
-                if action.target != name and action.target_address != name.lower():
+            for action in records.actions():
+                if action.action_id in over or name.lower() not in (action.target.lower(), action.target_address):
                     continue
-                for number, transition in enumerate(action.history):
-                    if (action.action_id, number) not in shown and transition.at >= asked:
-                        shown.add((action.action_id, number))
-                        show(action, transition)
+                for transition in action.history[shown.get(action.action_id, 0) :]:
+                    show(action, transition)
+                shown[action.action_id] = len(action.history)
                 if action.is_over:
                     return action
             await asyncio.sleep(_LOOK_S)

@@ -106,6 +106,8 @@ class Broadcast(Section):
     builders_file: ConfigPath | None = None
     identity: Secret | None = None
     """The key that signs requests to builders (X-Flashbots-Signature); it holds no money and is not the guardian's."""
+    payer: Signer | None = None
+    """Pays builders who rank by what is sent to them (on BNB Smart Chain); holds what may be bid, and no role."""
     blocks: Annotated[int, Field(ge=1, le=10)] = 3
     """Bundles for so many blocks to come."""
 

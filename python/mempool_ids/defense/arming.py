@@ -124,14 +124,21 @@ class Armory:
         self._plans[target.name] = plan
         return plan, True
 
+    def is_short(self) -> bool:
+        """Whether fewer free nonces are armed than there should be: some were just taken."""
+        guardian = self._guardian
+        last = guardian.next_nonce() + self._config.nonces - 1
+        return any(
+            target in self._plans and last not in by_nonce for target, by_nonce in guardian.ladders.items()
+        )
+
     def _nonces(self, target: Protected, is_new: bool) -> list[int]:
-        """Those that are to be signed: taken ones too where they are this contract's, so that it can be bid more."""
+        """Those that are to be signed. Taken ones too: they may be bid more for, or become free."""
         guardian = self._guardian
         there = guardian.ladders.get(target.name, {})
-        free = self._config.nonces + len(guardian.taken)
+        free = self._config.nonces + sum(nonce >= guardian.latest for nonce in guardian.taken)
         window = range(guardian.latest, guardian.latest + free)
-        window_own = [nonce for nonce in window if guardian.taken.get(nonce, target.name) == target.name]
-        return [nonce for nonce in window_own if is_new or nonce not in there]
+        return [nonce for nonce in window if is_new or nonce not in there]
 
     async def _sign_all(self, signer: Signer, wanted: Sequence[tuple[Protected, int, Plan]]) -> None:
         """In portions: each may be used as soon as it is journaled."""

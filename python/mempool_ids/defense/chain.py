@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -59,7 +60,9 @@ class _Provider(AsyncJSONBaseProvider):
         try:
             answer = await self._node.call(method, *params)
         except Refused as error:
-            refusal: Any = {"code": error.code or -32000, "message": error.reason}
+            if error.code is None:
+                raise  # no error of JSON-RPC: it answered with something else
+            refusal: Any = {"code": error.code, "message": error.reason}
             return cast(RPCResponse, {"jsonrpc": "2.0", "id": 0, "error": refusal})
         return cast(RPCResponse, {"jsonrpc": "2.0", "id": 0, "result": answer})
 
@@ -79,41 +82,81 @@ class Chain:
 
     Args:
         urls: HTTP endpoints, the preferred first.
+        chain_id: an endpoint that says another one is not asked (`leave_out_wrong`); None where any will do.
 
     Raises:
         NodeError: from every question, where none of them answers.
     """
 
-    def __init__(self, urls: Sequence[Url], *, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self, urls: Sequence[Url], chain_id: int | None = None, *, timeout_s: float = TIMEOUT_S
+    ) -> None:
+        self._chain_id = chain_id
         self.nodes = [HttpClient(url, timeout_s=timeout_s) for url in urls]
-        self._web3s = [AsyncWeb3(_Provider(node)) for node in self.nodes]
+        self._all = [(node, AsyncWeb3(_Provider(node))) for node in self.nodes]
+        self._asked = list(self._all)
 
     async def close(self) -> None:
         for node in self.nodes:
             await node.close()
 
     async def _ask(self, question: Callable[[AsyncWeb3[Any]], Awaitable[T]]) -> T:
+        return await self._ask_node(lambda _, web3: question(web3))
+
+    async def _ask_node(self, question: Callable[[HttpClient, AsyncWeb3[Any]], Awaitable[T]]) -> T:
         """The first answer; an endpoint that gave none is asked last from then on."""
         failure: Exception | None = None
-        for web3 in list(self._web3s):
+        for pair in list(self._asked):
             try:
-                return await question(web3)
-            except (RpcError, Web3Exception, ValueError, KeyError, TypeError) as error:
+                return await question(*pair)
+            except Reverted:
+                raise
+            except Exception as error:
+                # Whatever: of a node's nonsense web3 makes any kind of them.
                 failure = error
-                self._web3s.remove(web3)
-                self._web3s.append(web3)
+                if pair in self._asked:
+                    self._asked.remove(pair)
+                    self._asked.append(pair)
         if isinstance(failure, RpcError):
             raise failure
+        if failure is None:
+            raise NodeError(f"no endpoint is on chain {self._chain_id}")
         raise NodeError(f"no usable answer: {type(failure).__name__}: {str(failure)[:200]}") from None
 
-    async def chain_ids(self) -> list[tuple[Url, int]]:
-        """Of every endpoint that answers.
+    async def is_ours(self) -> bool:
+        """Whether the endpoint that is asked first is on the configured chain."""
+        return int(await self._ask(lambda web3: web3.eth.chain_id)) == self._chain_id
+
+    async def leave_out_wrong(self) -> list[str]:
+        """Asks every endpoint for its chain: one on another chain is asked nothing more until it is on ours again.
+
+        Returns:
+            Which are on another one, in words.
 
         Raises:
-            NodeError: one does not.
+            NodeError: none answers.
         """
+
+        async def chain_of(web3: AsyncWeb3[Any]) -> int | Exception:
+            try:
+                return int(await web3.eth.chain_id)
+            except Exception as error:
+                return error
+
+        said = await asyncio.gather(*(chain_of(web3) for _, web3 in self._all))
+        if all(isinstance(one, Exception) for one in said):
+            raise NodeError(f"no endpoint answers: {said[0]}")
+        expected = self._chain_id
+        wrong = {
+            node: one
+            for (node, _), one in zip(self._all, said, strict=True)
+            if isinstance(one, int) and expected is not None and one != expected
+        }
+        kept = [pair for pair in self._asked if pair[0] not in wrong]
+        back = [pair for pair in self._all if pair[0] not in wrong and pair not in kept]
+        self._asked = [*kept, *back]
         return [
-            (node.url, await web3.eth.chain_id) for node, web3 in zip(self.nodes, self._web3s, strict=True)
+            f"{node.url} is on chain {one}, the configuration says {expected}" for node, one in wrong.items()
         ]
 
     async def orders_by_fee_cap(self) -> bool:
@@ -151,11 +194,8 @@ class Chain:
 
     async def block(self, number: int) -> dict[str, Any] | None:
         """With whole transactions, as the node's JSON has it."""
-        for node in self.nodes:
-            answer = await node.call("eth_getBlockByNumber", hex(number), True)
-            if isinstance(answer, dict):
-                return answer
-        return None
+        answer = await self._ask_node(lambda node, _: node.call("eth_getBlockByNumber", hex(number), True))
+        return answer if isinstance(answer, dict) else None
 
     async def nonces(self, address: str) -> tuple[int, int]:
         """The next nonce by the chain, and by the pool."""
@@ -197,7 +237,7 @@ class Chain:
     async def transaction(self, tx_hash: str) -> dict[str, Any] | None:
         """As the node's JSON has it, from its pool or a block; None where it knows of none."""
         failure: RpcError | None = None
-        for node in self.nodes:
+        for node, _ in list(self._asked):
             try:
                 answer = await node.call("eth_getTransactionByHash", tx_hash)
             except RpcError as error:
@@ -217,21 +257,17 @@ class Chain:
             Reverted: it does not succeed.
             NodeError: nobody answers.
         """
-        params = _call(call, sender)
-        failure: RpcError | None = None
-        for node in self.nodes:
+
+        async def ask(node: HttpClient, _: AsyncWeb3[Any]) -> bytes:
             try:
-                answer = await node.call("eth_call", params, "latest")
-                return bytes.fromhex(str(answer).removeprefix("0x"))
+                answer = await node.call("eth_call", _call(call, sender), "latest")
             except Refused as error:
                 if "revert" in error.reason or error.code == 3:
                     raise Reverted(error.reason) from None
-                failure = error
-            except RpcError as error:
-                failure = error
-            except ValueError:
-                failure = Refused("answers a call with something else than bytes", "eth_call")
-        raise failure or NodeError("no node is configured")
+                raise
+            return bytes.fromhex(str(answer).removeprefix("0x"))
+
+        return await self._ask_node(ask)
 
     async def estimate(self, call: Call, sender: str) -> int:
         """Gas that the call needs on the latest block.
@@ -254,16 +290,6 @@ class Chain:
                 raise Reverted(str(error)[:200]) from None
 
         return await self._ask(ask)
-
-    async def send(self, raw: bytes) -> list[str]:
-        """Off the hot path: to every endpoint's pool. What each said, an error in its words."""
-        said = []
-        for node in self.nodes:
-            try:
-                said.append(str(await node.call("eth_sendRawTransaction", "0x" + raw.hex())))
-            except RpcError as error:
-                said.append(error.reason)
-        return said
 
 
 def _call(call: Call, sender: str | None) -> dict[str, str]:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import sys
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import Any, TypeVar
 
 import orjson
 
 from mempool_ids.config import IDSConfig
+from mempool_ids.config.defense import Signer as SignerSection
 from mempool_ids.defense import recovery
 from mempool_ids.defense.action import ActionState, DefenseAction
 from mempool_ids.defense.alarms import Alarms, OnAlarm
@@ -32,6 +35,7 @@ from mempool_ids.defense.gas import Threat as Priced
 from mempool_ids.defense.guardian import Guardian, Ladder, Loaded, Protected
 from mempool_ids.defense.journal import Journal, Marks
 from mempool_ids.defense.ledger import Ledger, OnChange
+from mempool_ids.defense.payer import Payer
 from mempool_ids.defense.policy import Policy
 from mempool_ids.defense.private import Private
 from mempool_ids.defense.protected import protected
@@ -51,6 +55,9 @@ T = TypeVar("T")
 
 # Pause before a task that ended unexpectedly is started again.
 _RESTART_S = 1.0
+# A thread of this process that computes (arming, the user's own) gives way to the one that answers after so long; by
+# Python's default it is ten times that.
+_SWITCH_S = 0.0005
 # How long the start waits for connections.
 _WARM_UP_S = 2.0
 
@@ -110,7 +117,6 @@ class DefenseExecutor:
             raise ConfigError("active defense sends and asks over HTTP: set chain.rpc_urls")
         try:
             self._running = running = await self._open()
-            running.begun = time.time()
             await running.upkeep.arm()
             await self._warm_up()
             for name, work in (
@@ -132,10 +138,9 @@ class DefenseExecutor:
         targets = protected(config.contracts)
         if not targets:
             raise ConfigError("no contract has a `pause`: there is nothing to defend with")
-        chain = self._chain = Chain(config.chain.rpc_urls)
-        for url, said in await chain.chain_ids():
-            if said != chain_id:
-                raise NodeError(f"{url} is on chain {said}, the configuration says {chain_id}")
+        chain = self._chain = Chain(config.chain.rpc_urls, chain_id)
+        if wrong := await chain.leave_out_wrong():
+            raise NodeError("; ".join(wrong))
         head = await chain.head()
         kind = self._kind(head)
         guardians = await self._open_guardians()
@@ -143,6 +148,7 @@ class DefenseExecutor:
             lambda: Journal(defense.journal, chain_id=chain_id, guardian=guardians[0].address)
         )
         if defense.armed:
+            sys.setswitchinterval(_SWITCH_S)
             self._marks = await self._in_journal(lambda: Marks.beside(defense.journal))
             if defense.exact:
                 self._exact = await self._in_journal(lambda: Exact(defense.journal, chain_id, kind))
@@ -191,7 +197,7 @@ class DefenseExecutor:
             alarms,
             self._human,
         )
-        private = await self._open_private(chain, alarms, guardians)
+        private = await self._open_private(chain, alarms, guardians, kind, gas)
         upkeep = Upkeep(
             defense, chain, trigger, watch, private, self._wire, armories, alarms, self._rehearsals
         )
@@ -206,10 +212,13 @@ class DefenseExecutor:
         for found in left.found:
             ledger.adopt(found.action)
             recovery.resume(found, trigger, time.time())
-        return _Running(trigger, watch, upkeep, ledger, alarms)
+        orders = await self._in_journal(lambda: journal.orders(0))
+        return _Running(
+            trigger, watch, upkeep, ledger, alarms, max((order.number for order in orders), default=0)
+        )
 
     async def _open_private(
-        self, chain: Chain, alarms: Alarms, guardians: Sequence[Guardian]
+        self, chain: Chain, alarms: Alarms, guardians: Sequence[Guardian], kind: Kind, gas: GasStrategy
     ) -> Private | None:
         section = self._config.defense.broadcast
         if not section.builders or not self._config.defense.armed:
@@ -218,7 +227,30 @@ class DefenseExecutor:
         whose = [guardian.address for guardian in guardians]
         identity = None if section.identity is None else Identity.load(section.identity, whose)
         self._relays = Relays(builders, identity)
-        return Private(self._relays, builders, chain, alarms, self._next_sequence, section.blocks)
+        payer = None
+        if section.payer is not None:
+            one = await self._open_signer(section.payer)
+            if one.address in whose:
+                raise ConfigError(
+                    "defense.broadcast.payer is a guardian: its transfers would take nonces of pauses"
+                )
+            payer = Payer(one, chain, self._config.chain.id, kind, gas.min_tip, gas.daily_budget, self._arm)
+        return Private(
+            self._relays,
+            builders,
+            chain,
+            alarms,
+            self._next_sequence,
+            section.blocks,
+            payer,
+            gas.max_cost,
+        )
+
+    async def _open_signer(self, section: SignerSection) -> Signer:
+        one = signer(section)
+        self._signers.append(one)
+        await one.open(self._config.chain.id)
+        return one
 
     async def _next_sequence(self, builder: str) -> int:
         journal = self._journal
@@ -243,9 +275,7 @@ class DefenseExecutor:
             raise ConfigError("defense.shadow needs defense.guardian (an address) or defense.signer")
         guardians = []
         for section in sections:
-            one = signer(section)
-            self._signers.append(one)
-            await one.open(self._config.chain.id)
+            one = await self._open_signer(section)
             guardians.append(Guardian(one.address, one if defense.armed else None))
         if len({guardian.address for guardian in guardians}) != len(guardians):
             raise ConfigError(
@@ -347,12 +377,14 @@ class DefenseExecutor:
 
         Called on the thread that the core's events arrive on, before anything else sees them. Never raises.
         """
-        started = time.perf_counter()
+        started = time.time()
         try:
             alert = orjson.loads(raw)
             note = self.respond(alert)
-            if note.action_id is not None:
-                self._decided.add((time.perf_counter() - started) * 1e6)
+            if note.sent_at is not None:
+                self._decided.add((note.sent_at - started) * 1e6)
+                detected = datetime.fromisoformat(alert["timestamp"]).timestamp()
+                self._to_wire.add((note.sent_at - detected) * 1e6)
             if note.tell:
                 self._run.alarms.soon("unanswered", f"{alert['tx']['hash']}: {note.decision}")
             said = {"action_id": note.action_id, "decision": note.decision}
@@ -364,6 +396,13 @@ class DefenseExecutor:
                 reason = f"an alert could not be decided on: {type(error).__name__}: {error}"
                 self._running.alarms.soon("decision failed", reason)
             return raw
+
+    def practise(self) -> None:
+        """Keeps the hot path warm: called on the thread that receives while nothing arrives. Never raises."""
+        try:
+            self._run.trigger.practise()
+        except Exception:
+            log.exception("defense: practice failed")
 
     def respond(self, alert: Mapping[str, Any]) -> Note:
         """Answers an `alert` event at once, from any thread."""
@@ -387,7 +426,7 @@ class DefenseExecutor:
             for live in run.trigger.book.answering(str(event.get("hash"))):
                 threat = live.threats[str(event["hash"])]
                 threat.fate = fates.get(str(event.get("outcome")), Fate.PENDING)
-                threat.fate_at = time.time()
+                threat.fate_at = time.monotonic()
         run.watch.wake.set()
 
     async def execute_defense(
@@ -432,7 +471,8 @@ class DefenseExecutor:
             grave=True,
             reason="somebody asked for it",
         )
-        note = await asyncio.to_thread(trigger.by_hand, target.name, cause)
+        is_paused = bool(await self._run.watch.says_paused(target))
+        note = await asyncio.to_thread(lambda: trigger.by_hand(target.name, cause, is_paused=is_paused))
         if note.action_id is None:
             raise MempoolIdsError(note.decision)
         return await self.action(note.action_id)
@@ -501,12 +541,10 @@ class DefenseExecutor:
 
     async def _take_orders(self) -> None:
         """Pauses that somebody asks for beside the sensor (`mempool-ids defend pause`)."""
-        last = 0
+        last = self._run.ordered
         while (journal := self._journal) is not None:
             for order in await self._in_journal(lambda last=last: journal.orders(last)):  # type: ignore[misc]
                 last = order.number
-                if order.at < self._run.begun:
-                    continue
                 log.warning("defense: %s asks to pause %s", order.who, order.target)
                 try:
                     await self.execute_defense(
@@ -563,11 +601,18 @@ class _Running:
     """What there is once it is open."""
 
     def __init__(
-        self, trigger: Trigger, watch: Watch, upkeep: Upkeep, ledger: Ledger, alarms: Alarms
+        self,
+        trigger: Trigger,
+        watch: Watch,
+        upkeep: Upkeep,
+        ledger: Ledger,
+        alarms: Alarms,
+        ordered: int,
     ) -> None:
         self.trigger = trigger
         self.watch = watch
         self.upkeep = upkeep
         self.ledger = ledger
         self.alarms = alarms
-        self.begun = 0.0
+        self.ordered = ordered
+        """The last order of before the start: nobody waits for it any more."""

@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mempool_ids.defense.armed import Call, Rung
+from mempool_ids.defense.armed import Call, Fees, Rung
 from mempool_ids.defense.signers.base import Signer
 
-# Whose transaction waits at a nonce, where it is none of ours.
-STRANGER = ""
 # Nonces that a pool can make us look at.
 _LOOKED_AT = 64
 
@@ -68,12 +66,21 @@ class Guardian:
     balance: int = 0
     """Wei."""
     taken: dict[int, str] = field(default_factory=dict)
-    """Nonces that bytes went out with, by the contract that they are for, until the chain has them used."""
+    """Nonces of responses that are not over, by their contract. Used ones too: a reorg may give them back."""
+    out: dict[int, Fees] = field(default_factory=dict)
+    """By nonce, the highest fees of ours that went out at it and may wait in a pool."""
+    pending: int = 0
+    """The next nonce by the pool, then."""
+    filled: dict[int, int] = field(default_factory=dict)
+    """Gaps that a transfer to oneself was sent into, by the head on which."""
+    strangers: tuple[int, ...] = ()
+    """Nonces that a transaction waits at which is none of ours: the key is not ours alone."""
     ladders: dict[str, dict[int, Ladder]] = field(default_factory=dict)
     """By target and nonce."""
 
     def next_nonce(self) -> int:
-        """The lowest one that nothing was sent with; there are no gaps."""
+        """The lowest one that no response holds. What waits there all the same, a stranger's transaction or one of a
+        response that is over, is replaced: behind it a response would be mined when that is, or never."""
         nonce = self.latest
         while nonce in self.taken:
             nonce += 1
@@ -91,18 +98,36 @@ class Guardian:
             balance: wei.
 
         Returns:
-            Nonces that somebody else's transaction waits at: the key is not ours alone.
+            Nonces that somebody else's transaction waits at.
         """
-        self.latest, self.balance = latest, balance
-        ours = {
-            nonce: target for nonce, target in self.taken.items() if nonce >= latest and target != STRANGER
-        }
-        strangers = [nonce for nonce in range(latest, min(pending, latest + _LOOKED_AT)) if nonce not in ours]
-        self.taken = {**ours, **dict.fromkeys(strangers, STRANGER)}
+        self.latest, self.pending, self.balance = latest, pending, balance
+        self.filled = {nonce: head for nonce, head in self.filled.items() if nonce >= latest}
+        self.out = {nonce: fees for nonce, fees in self.out.items() if nonce >= latest or nonce in self.taken}
+        waiting = range(latest, min(pending, latest + _LOOKED_AT))
+        self.strangers = tuple(nonce for nonce in waiting if nonce not in self.out)
         for ladders in self.ladders.values():
-            for nonce in [nonce for nonce in ladders if nonce < latest]:
+            for nonce in [nonce for nonce in ladders if nonce < latest and nonce not in self.taken]:
                 del ladders[nonce]
-        return strangers
+        return list(self.strangers)
+
+    def went_out(self, nonce: int, fees: Fees) -> None:
+        """Bytes with this nonce and these fees were sent."""
+        known = self.out.get(nonce)
+        if known is None or (fees.max_fee, fees.tip) > (known.max_fee, known.tip):
+            self.out[nonce] = fees
+
+    def release(self, target: str) -> None:
+        """A contract's response is over: its nonces are free, as far as the chain has not used them."""
+        for nonce in [nonce for nonce, whose in self.taken.items() if whose == target]:
+            del self.taken[nonce]
+
+    def _free(self) -> int:
+        """Nonces in a row that every contract is armed at."""
+        nonce = self.next_nonce()
+        count = 0
+        while self.ladders and all(nonce + count in by_nonce for by_nonce in self.ladders.values()):
+            count += 1
+        return count
 
     def figures(self) -> dict[str, Any]:
         """For statistics."""
@@ -112,6 +137,7 @@ class Guardian:
             "nonce": self.latest,
             "balance_wei": self.balance,
             "taken": len(self.taken),
+            "free": self._free(),
             "rungs": sum(map(len, ladders)),
         }
 

@@ -91,8 +91,12 @@ class Ledger:
         if change.transition is None:
             return
         self._count(change.action)
-        if self._on_change is not None:
-            self._on_change(change.action, change.transition)
+        try:
+            if self._on_change is not None:
+                self._on_change(change.action, change.transition)
+        except Exception as error:
+            # Whoever is told must not keep the next change from the journal.
+            self._alarms.tell("telling failed", f"{change.action.action_id}: {type(error).__name__}: {error}")
 
     def _journal_change(self, change: Change) -> None:
         """On the journal's thread."""

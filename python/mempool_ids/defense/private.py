@@ -16,6 +16,7 @@ from mempool_ids.defense.broadcast.builders import Builder
 from mempool_ids.defense.broadcast.bundle import bundles, cancel, private_transaction
 from mempool_ids.defense.broadcast.relays import Relays
 from mempool_ids.defense.chain import Chain
+from mempool_ids.defense.payer import Payer
 from mempool_ids.exceptions import MempoolIdsError
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,8 @@ class Private:
     Args:
         sequence: the next number for a builder, from the journal.
         blocks: to come, that bundles are offered for.
+        payer: of transfers to builders who rank by them; without one, bids there are fees alone.
+        max_cost: wei, of a response: what a transfer may be at the most.
     """
 
     def __init__(
@@ -40,6 +43,8 @@ class Private:
         alarms: Alarms,
         sequence: Callable[[str], Awaitable[int]],
         blocks: int,
+        payer: Payer | None = None,
+        max_cost: int = 0,
     ) -> None:
         self._relays = relays
         self._builders = tuple(builders)
@@ -47,6 +52,8 @@ class Private:
         self._alarms = alarms
         self._sequence = sequence
         self._blocks = blocks
+        self._payer = payer
+        self._max_cost = max_cost
         # By action: what was offered last, and on which head.
         self._offered: dict[str, tuple[str, int]] = {}
 
@@ -71,6 +78,7 @@ class Private:
         bodies: dict[str, list[bytes]] = {}
         for builder in self._builders:
             try:
+                tail = await self._tail(builder, live)
                 requests = bundles(
                     builder,
                     pause,
@@ -80,6 +88,7 @@ class Private:
                     replacement=action_id,
                     sequence=await self._sequence(builder.name),
                     blocks=self._blocks,
+                    tail=tail,
                 )
             except MempoolIdsError as error:
                 self._alarms.tell_lasting(f"builder {builder.name}", str(error))
@@ -87,6 +96,19 @@ class Private:
             single = private_transaction(builder, pause, head + _PRIVATE_BLOCKS)
             bodies[builder.name] = requests if single is None else [*requests, single]
         await self._send(action_id, bodies)
+
+    async def _tail(self, builder: Builder, live: Live) -> list[bytes]:
+        """The bid once more, as a transfer, where the builder ranks by that."""
+        if builder.transfer_to is None or self._payer is None:
+            return []
+        bid = min(live.wanted_tip * live.cause.pause_gas, self._max_cost)
+        transfer = await self._payer.transfer(builder.transfer_to, bid)
+        if transfer is None:
+            self._alarms.tell_lasting(
+                f"payer {self._payer.signer.address}", f"its balance does not do for {bid} wei"
+            )
+            return []
+        return [transfer]
 
     async def _attack(self, tx_hash: str | None) -> bytes | None:
         """The attack's signed bytes, as a node's pool has them."""
@@ -132,4 +154,6 @@ class Private:
             if one.up:
                 self._alarms.over(f"builder {one.builder}")
             else:
-                self._alarms.tell_lasting(f"builder {one.builder}", f"{one.builder} does not answer: {one.error}")
+                self._alarms.tell_lasting(
+                    f"builder {one.builder}", f"{one.builder} does not answer: {one.error}"
+                )

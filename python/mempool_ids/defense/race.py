@@ -5,7 +5,7 @@ SENT ─┬─ a block has it ──────────► INCLUDED ─┬�
       ├─ not yet ─► a higher bid               ├─ its block is gone ───► SENT, the same bytes
       ├─ its nonce is used ─► the next nonce    └─ reverted ────────────► FAILED
       ├─ somebody else paused ─► SUPERSEDED
-      └─ the cause is gone ─► a transfer to oneself ─► CANCELLED
+      └─ the cause is gone ─► a transfer to oneself ─► CANCELLED; or the next nonce, if there is a cause again
 ```
 """
 
@@ -20,6 +20,11 @@ from mempool_ids.defense.chain import Receipt
 
 # Blocks that bytes which went out may stay out of the chain before more is bid.
 PATIENCE = 1
+# Blocks after which a paused contract, and a nonce that is used without a receipt of ours, mean that it was somebody
+# else: receipts come late, or vanish for a while.
+RECEIPTS = 3
+# Blocks that a check may give no answer for, beyond the depth.
+UNCHECKED = 10
 
 
 class Do(enum.StrEnum):
@@ -34,6 +39,8 @@ class Do(enum.StrEnum):
     """The same intent at the next nonce: this one is used."""
     CANCEL = "cancel"
     """A transfer to oneself at the same nonce."""
+    OTHER_KEY = "other_key"
+    """The same intent with another guardian."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +54,11 @@ class Sight:
     receipts: Mapping[str, Receipt] = field(default_factory=dict)
     """Of everything that was sent for it, as far as blocks have it."""
     cancel: Receipt | None = None
-    """Of its cancellation."""
+    """Of a cancellation."""
     paused: bool | None = None
     """What `check` answers on the head; None where there is no check, or no answer."""
+    is_checked: bool = True
+    """There is a check."""
     cause_gone: str | None = None
     """Why there is nothing left to answer, in words."""
     attack: tuple[int, int] | None = None
@@ -75,7 +84,7 @@ def next_step(
         sent_at_head: the head's number when its last bytes went out.
         sight: the chain now.
         depth: blocks on top of its own before it is confirmed.
-        cancelling: a cancellation is out.
+        cancelling: the last that went out is a cancellation.
     """
     receipt = _first(sight.receipts)
     if receipt is not None:
@@ -84,19 +93,27 @@ def next_step(
         return Step(
             Do.REBROADCAST, ActionState.SENT, "its block left the chain: the same bytes are sent again"
         )
-    if sight.cancel is not None:
+    if sight.cancel is not None and (sight.cause_gone is not None or sight.paused):
         return Step(
             state=ActionState.CANCELLED,
             reason="cancelled: a transfer to oneself took its nonce",
             receipt=sight.cancel,
         )
+    is_used = sight.cancel is not None or (action.nonce is not None and sight.latest_nonce > action.nonce)
+    is_over_due = sight.head > sent_at_head + PATIENCE - 1
     if sight.paused:
-        return Step(state=ActionState.SUPERSEDED, reason="it is paused already: somebody else was first")
-    if action.nonce is not None and sight.latest_nonce > action.nonce:
+        if sight.head > sent_at_head + (RECEIPTS if is_used else 0):
+            return Step(state=ActionState.SUPERSEDED, reason="it is paused already: somebody else was first")
+        return Step()
+    if is_used and sight.cause_gone is not None:
+        return Step(
+            state=ActionState.CANCELLED, reason=f"{sight.cause_gone}; its nonce was used by something else"
+        )
+    if is_used:
         return Step(Do.NEXT_NONCE, reason=f"another transaction used the guardian's nonce {action.nonce}")
-    if sight.cause_gone is not None and not cancelling:
-        return Step(Do.CANCEL, reason=sight.cause_gone)
-    if sight.head > sent_at_head + PATIENCE - 1 and not cancelling:
+    if sight.cause_gone is not None:
+        return Step(Do.CANCEL, reason=sight.cause_gone) if is_over_due or not cancelling else Step()
+    if is_over_due:
         return Step(Do.ESCALATE, reason=f"not in block {sight.head}")
     return Step()
 
@@ -131,10 +148,13 @@ def _mined(action: DefenseAction, receipt: Receipt, sight: Sight, depth: int) ->
         return Step(state=ActionState.INCLUDED, reason=_where(receipt, "mined"), receipt=receipt, won=won)
     if sight.head - receipt.block < depth:
         return Step(receipt=receipt, won=won)
-    if sight.paused is False:
+    if sight.paused is None and sight.is_checked and sight.head - receipt.block < depth + UNCHECKED:
+        return Step(receipt=receipt, won=won)
+    if sight.paused is False or (sight.paused is None and sight.is_checked):
+        said = "not paused" if sight.paused is False else "nobody answers whether it is paused"
         return Step(
             state=ActionState.FAILED,
-            reason=f"mined in block {receipt.block}, and not paused {sight.head - receipt.block} blocks later",
+            reason=f"mined in block {receipt.block}, and {said} {sight.head - receipt.block} blocks later",
             receipt=receipt,
             won=False,
         )

@@ -12,9 +12,9 @@ at stake:
   nothing that a grave one needs.
 
 What this cannot do: a grave bait is an attack that would have worked, and no rail tells it from the real one
-beforehand. Two things bound it. Its answer should not be withdrawn with it: the pause then stands, the contract is
-safe, and the next bait finds it paused. And where answers are cancelled all the same, three quarters of the budget
-last for as many as their real cost allows; whoever bids high to drain it faster pays as much for each withdrawal.
+beforehand. What bounds it: three quarters of the budget last for as many cancelled answers as their real cost allows,
+and an answer that leaves no money for the next one is not taken back (`left_after`). The pause then stands, the contract
+is safe, and the next bait finds it paused. Baits can have a contract paused; they cannot have it defenceless.
 
 Pure: `now` is an argument (Unix seconds) and nothing locks; `allow` and `sent` belong into one critical section.
 """
@@ -117,6 +117,13 @@ class Rails:
         own = self._responses.get(action) if action is not None else None
         first = self._is_first(target) if own is None else own.first
         return max(0, self._share(first, grave)[0] - self._spent + (own.cost if own is not None else 0))
+
+    def left_after(self, now: float, target: str, action: str, cost_wei: int) -> int:
+        """Wei that the next grave response to `target` may cost, where `action` comes to cost so much."""
+        self._go_to(now)
+        own = self._responses.get(action)
+        spent = self._spent + cost_wei - (own.cost if own is not None else 0)
+        return max(0, self._share(self._is_first(target), grave=True)[0] - spent)
 
     def allow(
         self, now: float, target: str, sender: str, cost_wei: int, *, grave: bool = False

@@ -8,7 +8,7 @@ from typing import Any
 
 from mempool_ids.defense.calls import is_paused
 from mempool_ids.defense.chain import Chain, Reverted
-from mempool_ids.defense.guardian import STRANGER, Guardian, Protected
+from mempool_ids.defense.guardian import Guardian, Protected
 from mempool_ids.exceptions import NodeError
 
 
@@ -42,11 +42,10 @@ async def guardian_reasons(chain: Chain, guardian: Guardian) -> list[str]:
             f"guardian {guardian.address} has code (EIP-7702): pools take one transaction of such an account at a "
             "time. Use an account that has delegated nothing"
         )
-    strangers = [nonce for nonce, target in guardian.taken.items() if target == STRANGER]
-    if strangers:
+    if guardian.strangers:
         reasons.append(
-            f"a transaction that is not ours waits at the guardian's nonce {min(strangers)}: the key is not this "
-            "sensor's alone"
+            f"a transaction that is not ours waits at the guardian's nonce {min(guardian.strangers)}: the key is "
+            "not this sensor's alone"
         )
     return reasons
 

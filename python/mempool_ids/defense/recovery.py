@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mempool_ids.defense.action import ActionState, DefenseAction
 from mempool_ids.defense.armed import Rung
 from mempool_ids.defense.arming import load
-from mempool_ids.defense.book import Cause, Fate, Live, Threat
+from mempool_ids.defense.book import Cause, Live, Threat
 from mempool_ids.defense.exact import Exact
 from mempool_ids.defense.gas import Threat as Priced
 from mempool_ids.defense.gas import Urgency
@@ -31,8 +31,14 @@ class Found:
 
     action: DefenseAction
     sent: tuple[Rung, ...]
-    is_adopted: bool
-    """The journal has its bytes, and not that they went out: the process ended in between."""
+    adopted: tuple[Rung, ...] = ()
+    """Of these, what the journal has and not that it went out: the process ended in between."""
+    cancels: tuple[Rung, ...] = ()
+    """Transfers to oneself at its nonce that were signed, and may be out."""
+
+    @property
+    def is_adopted(self) -> bool:
+        return bool(self.adopted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +66,15 @@ def read(journal: Journal, marks: Marks | None, exact: Exact | None = None) -> L
     unrecorded = [(rung, when[rung.tx_hash.lower()]) for rung in journal.unrecorded(put)]
     known = {action.action_id: action for action in (*recent, *opened)}
     past = [one for action in known.values() if (one := _past(journal, action)) is not None]
-    return Left(recent, past, find(opened, rungs, unrecorded))
+    found = [replace(one, cancels=_cancels(journal, one)) for one in find(opened, rungs, unrecorded)]
+    return Left(recent, past, found)
+
+
+def _cancels(journal: Journal, found: Found) -> tuple[Rung, ...]:
+    if not found.sent:
+        return ()
+    last = found.sent[-1]
+    return tuple(rung for rung in journal.armed(last.guardian, last.nonce) if not rung.target)
 
 
 def _past(journal: Journal, action: DefenseAction) -> Past | None:
@@ -99,7 +113,7 @@ def find(
         own = [one for one in left if one[0].target == action.target and _fits(action, one[0])]
         left = [one for one in left if one not in own]
         sent += [rung for rung, _ in own]
-        found.append(Found(action, tuple(sent), bool(own)))
+        found.append(Found(action, tuple(sent), tuple(rung for rung, _ in own)))
     # Bytes went out before even the intent was written.
     by_intent: dict[tuple[str, str, int], list[tuple[Rung, float]]] = {}
     for rung, at in left:
@@ -116,7 +130,8 @@ def find(
             created=at,
             guardian=guardian,
         )
-        found.append(Found(action, tuple(one for one, _ in marked), True))
+        rungs_of = tuple(one for one, _ in marked)
+        found.append(Found(action, rungs_of, rungs_of))
     return found
 
 
@@ -151,23 +166,22 @@ def resume(found: Found, trigger: Trigger, now: float) -> None:
         reason="resumed after a restart",
     )
     threats = {tx_hash: Threat(tx_hash, "") for tx_hash in action.threats}
-    live = Live(action, target, _guardian(trigger, action), cause, threats, sent=load(found.sent))
+    live = Live(action, target, _guardian(trigger, found), cause, threats, sent=load(found.sent))
+    live.cancels = load(found.cancels)
     age = now - max([action.created, *(one.at for one in action.history)])
     with trigger.lock:
         if not found.sent or action.shadow:
             trigger.close_unsent(live, "the sensor was restarted before anything was sent")
             return
-        trigger.resume(live, found.is_adopted)
-        if age > RESUME_S:
-            live.threats = live.threats or {"": Threat("", "")}
-            for threat in live.threats.values():
-                threat.fate = Fate.GONE
+        live.is_stale = age > RESUME_S
+        trigger.resume(live, found.adopted)
     log.warning("response %s for %s is resumed, %.0f s old", action.action_id, action.target, age)
 
 
-def _guardian(trigger: Trigger, action: DefenseAction) -> Guardian:
+def _guardian(trigger: Trigger, found: Found) -> Guardian:
     by_address = {guardian.address: guardian for guardian in trigger.guardians}
-    return by_address.get(action.guardian or "", trigger.guardians[0])
+    whose = found.sent[-1].guardian if found.sent else found.action.guardian
+    return by_address.get(whose or "", trigger.guardians[0])
 
 
 def _gone(found: Found) -> Protected | None:

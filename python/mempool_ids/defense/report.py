@@ -72,7 +72,7 @@ def report(actions: Iterable[DefenseAction], judgements: Mapping[str, bool]) -> 
     return Report(
         actions=len(known),
         shadow=sum(action.shadow for action in known),
-        by_state=Counter(action.state.value for action in known),
+        by_state=dict(Counter(action.state.value for action in known)),
         won=len(won),
         lost=sum(action.won is False for action in known),
         open=sum(not action.is_over for action in known),

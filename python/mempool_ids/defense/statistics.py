@@ -32,7 +32,7 @@ class DefenseStatistics:
     to_wire_us: Mapping[str, float] = field(default_factory=dict)
     """p50 and p99 from a detection in the core to its bytes on the wire, of the last 1,024."""
     decide_us: Mapping[str, float] = field(default_factory=dict)
-    """The same from when the executor has it."""
+    """The same from when the executor has it. By the clock of the wall: a step of it shows."""
     alarms: Mapping[str, int] = field(default_factory=dict)
     """By kind."""
     guardians: tuple[Mapping[str, Any], ...] = ()

@@ -14,12 +14,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from mempool_ids.defense import practice
 from mempool_ids.defense.action import ENDS, ActionState, DefenseAction, Transition
-from mempool_ids.defense.armed import Fees
-from mempool_ids.defense.book import Book, Cause, Live, Threat
+from mempool_ids.defense.armed import Fees, Rung
+from mempool_ids.defense.book import Book, Cause, Fate, Live, Threat
 from mempool_ids.defense.evidence import price
 from mempool_ids.defense.exact import EXACT, Exact
-from mempool_ids.defense.gas import GasStrategy, Situation, Unaffordable
+from mempool_ids.defense.gas import Bid, GasStrategy, Situation, Unaffordable, replacement
 from mempool_ids.defense.guardian import Guardian, Loaded, Protected
 from mempool_ids.defense.journal import Marks
 from mempool_ids.defense.ladder import choose
@@ -28,6 +29,10 @@ from mempool_ids.defense.rails import Rails, Refused
 
 # Transactions that one action follows. Baits cost their sender nothing: what is beyond is answered, and not followed.
 THREATS = 64
+# How long a response waits to be armed, where more contracts are attacked at once than nonces are armed.
+ARMED_S = 10.0
+# Of a transfer to oneself.
+CANCEL_GAS = 21_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +43,8 @@ class Note:
     decision: str
     tell: bool = False
     """People should know at once: a threat goes unanswered."""
+    sent_at: float | None = None
+    """When its last bytes were written to sockets, Unix seconds; None where nothing went out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +62,24 @@ class Wire(Protocol):
     """What sends bytes at once, from any thread."""
 
     def post(self, body: bytes, then: Callable[[str, Any], None]) -> int: ...
+
+
+class _Lock:
+    """Held for microseconds. What changed is told when it is let go, after bytes went out: whoever is told wakes up,
+    and would take the interpreter from us."""
+
+    def __init__(self, tell_all: Callable[[], None]) -> None:
+        self._lock = threading.Lock()
+        self._tell_all = tell_all
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            self._tell_all()
+        finally:
+            self._lock.release()
 
 
 class Trigger:
@@ -87,7 +112,9 @@ class Trigger:
         answered: Callable[[Live, Loaded, str, Any], None],
         clock: Callable[[], float] = time.time,
     ) -> None:
-        self.lock = threading.Lock()
+        self._practice = practice.alert(next(iter(targets)))
+        self._untold: list[Change] = []
+        self.lock = _Lock(self._tell_all)
         self.book = Book()
         self.rails = rails
         self.gas = gas
@@ -105,6 +132,7 @@ class Trigger:
         self._answered = answered
         self._clock = clock
         self._numbers = itertools.count(1)
+        self._sent_at: float | None = None
         self.base_fee = 0
         self.head = 0
 
@@ -120,14 +148,50 @@ class Trigger:
             return Note(None, decision.words, decision.tell)
         cause = _cause(alert, decision)
         with self.lock:
+            self._sent_at = None
             notes = [self._respond(name, cause, decision.loss_wei) for name in decision.targets]
         ids = [note.action_id for note in notes if note.action_id]
-        tell = any(note.action_id is None for note in notes)
-        return Note(ids[0] if ids else None, "; ".join(note.decision for note in notes), tell)
+        tell = any(note.tell or note.action_id is None for note in notes)
+        return Note(ids[0] if ids else None, "; ".join(note.decision for note in notes), tell, self._sent_at)
 
-    def by_hand(self, name: str, cause: Cause) -> Note:
-        """Answers what a person says is a threat."""
+    def practise(self) -> bool:
+        """As `fire`, up to the rung that would be chosen: sends nothing, changes nothing. Whether one would be."""
+        decision = self._policy.decide(self._practice)
+        cause = _cause(self._practice, decision)
+        name = next(iter(self.targets))
         with self.lock:
+            guardian = self._guardian(name)
+            self.rails.allow(self._clock(), name, cause.sender, self._lowest_cost(name), grave=cause.grave)
+            ladder = guardian.ladder(name, guardian.next_nonce())
+            if not ladder or name in self.book.by_target:
+                return False
+            action = DefenseAction("practice", "pause", name, self.targets[name].address, 0.0)
+            live = Live(action, self.targets[name], guardian, cause)
+            bid = self._bid(live, ladder[0].rung.gas_limit)
+            if isinstance(bid, Unaffordable):
+                return False
+            fees = [loaded.rung.fees for loaded in ladder]
+            chosen, _ = choose(fees, bid.tip, self.base_fee, bid.allowed_wei, ladder[0].rung.gas_limit)
+            return chosen is not None
+
+    def by_hand(self, name: str, cause: Cause, *, is_paused: bool = False) -> Note:
+        """Answers what a person says is a threat.
+
+        Args:
+            is_paused: as the contract says: then there is nothing to send.
+        """
+        with self.lock:
+            live = self.book.by_target.get(name)
+            if live is not None and live.decide_by is not None:
+                # Who asks for it has answered, too.
+                note = self._join(live, cause)
+                return Note(note.action_id, self._act(live))
+            if live is None and is_paused and name in self.targets:
+                live = self._open(self.targets[name], cause, None)
+                self._advance(live, ActionState.INTENT, cause.reason)
+                self._advance(live, ActionState.SUPERSEDED, "it is paused already")
+                self._close(live)
+                return Note(live.action.action_id, f"{name} is paused already")
             return self._respond(name, cause, None, ask=False)
 
     def _respond(self, name: str, cause: Cause, loss_wei: int | None, *, ask: bool = True) -> Note:
@@ -144,13 +208,14 @@ class Trigger:
             return Note(None, f"not paused because {allowed.reason}")
         live = self._open(target, cause, loss_wei)
         if ask and self._confirm_s > 0:
-            live.decide_by = self._clock() + self._confirm_s
+            live.decide_by = time.monotonic() + self._confirm_s
             asked = f"a human is asked for {self._confirm_s:g} s"
             where = "" if self._link is None else f": {self._link(live.action.action_id)}"
             self._advance(live, ActionState.INTENT, f"{cause.reason}; {asked}{where}")
             return Note(live.action.action_id, f"{asked}: {cause.reason}")
         self._advance(live, ActionState.INTENT, cause.reason)
-        return Note(live.action.action_id, self._bid_and_send(live, cause))
+        words = self._bid_and_send(live)
+        return Note(live.action.action_id, words, live.action.state is ActionState.FAILED)
 
     def _open(self, target: Protected, cause: Cause, loss_wei: int | None) -> Live:
         guardian = self._guardian(target.name)
@@ -175,11 +240,20 @@ class Trigger:
 
     def _guardian(self, name: str) -> Guardian:
         """The first that can: armed for the next nonce, with a balance for the lowest rung."""
-        for guardian in self.guardians:
-            ladder = guardian.ladder(name, guardian.next_nonce())
-            if ladder and guardian.balance >= _worst(ladder[0]):
-                return guardian
-        return self.guardians[0]
+        able = (guardian for guardian in self.guardians if self._is_able(guardian, name))
+        return next(able, self.guardians[0])
+
+    def _is_able(self, guardian: Guardian, name: str) -> bool:
+        ladder = guardian.ladder(name, guardian.next_nonce())
+        return bool(ladder) and self._funds(guardian, name) >= _worst(ladder[0])
+
+    def _funds(self, guardian: Guardian, name: str) -> int:
+        """Of its balance, what is not promised to responses for other contracts: pools add them up."""
+        others = (live for live in self.book.by_target.values() if live.target.name != name)
+        sent = [
+            live for live in others if live.guardian is guardian and live.action.state is ActionState.SENT
+        ]
+        return guardian.balance - sum(_worst(live.last) for live in sent if live.last is not None)
 
     def _lowest_cost(self, name: str) -> int:
         guardian = self._guardian(name)
@@ -190,6 +264,11 @@ class Trigger:
         """Another alert for what is being paused: the same action answers it, with a higher bid where it needs one."""
         action = live.action
         is_new = cause.tx_hash is not None and cause.tx_hash not in live.threats
+        live.is_stale = False
+        if cause.tx_hash is None:
+            live.more = True  # a person wants it, whatever becomes of the threats
+        elif not is_new:
+            live.threats[cause.tx_hash].fate = Fate.PENDING
         if is_new and len(live.threats) >= THREATS:
             live.more = True
         elif cause.tx_hash is not None and is_new:
@@ -197,50 +276,62 @@ class Trigger:
             action.threats = (*action.threats, cause.tx_hash)
             self._note(live, None)
         words = f"joins response {action.action_id}, which is {action.state}"
+        live.cause = live.cause.and_also(cause)
         if action.state is ActionState.SENT:
-            live.cause = cause
-            raised = self._bid_and_send(live, cause)
-            words = f"{words}; {raised}"
+            words = f"{words}; {self._bid_and_send(live)}"
         return Note(action.action_id, words)
 
     def act(self, live: Live) -> str:
-        """A human agreed, or nobody answered and the default is to act."""
+        """A human agreed, or nobody answered and the default is to act; or what was not armed may be now."""
         with self.lock:
-            live.decide_by = None
-            return self._bid_and_send(live, live.cause)
+            return self._act(live)
 
-    def _bid_and_send(self, live: Live, cause: Cause, *, because: str = "") -> str:
-        """Chooses the rung that the bid asks for, and sends it unless one as high is out."""
-        action, guardian = live.action, live.guardian
-        nonce = guardian.next_nonce() if action.nonce is None else action.nonce
+    def _act(self, live: Live) -> str:
+        live.decide_by = None
+        live.guardian = self._guardian(live.target.name)
+        return self._bid_and_send(live)
+
+    def _bid(self, live: Live, gas_limit: int) -> Bid | Unaffordable:
+        cause = live.cause
+        own = live.action.action_id if live.sent else None
+        left = self.rails.left(self._clock(), live.target.name, grave=cause.grave, action=own)
+        situation = Situation(
+            base_fee=self.base_fee,
+            pause_gas=cause.pause_gas,
+            gas_limit=gas_limit,
+            # What is left for this threat, as the rails have it: none may take what is kept back for another.
+            spent_today=self.gas.daily_budget - left,
+            balance=self._funds(live.guardian, live.target.name),
+            urgency=cause.urgency,
+            legacy=self._legacy,
+        )
+        return self.gas.bid(cause.priced, situation)
+
+    def _bid_and_send(self, live: Live, *, nonce: int | None = None, because: str = "") -> str:
+        """Chooses the rung that the bid asks for, and sends it unless one as high is out.
+
+        Args:
+            nonce: another one than the action has.
+        """
+        action, guardian, cause = live.action, live.guardian, live.cause
+        if nonce is None:
+            nonce = guardian.next_nonce() if action.nonce is None else action.nonce
         ladder = guardian.ladder(live.target.name, nonce)
         if not ladder:
-            return self._cannot(live, f"nothing is armed for {live.target.name} at nonce {nonce}")
+            return self._unarmed(live, nonce)
         gas_limit = ladder[0].rung.gas_limit
-        own = action.action_id if live.sent else None
-        left = self.rails.left(self._clock(), live.target.name, grave=cause.grave, action=own)
-        bid = self.gas.bid(
-            cause.priced,
-            Situation(
-                base_fee=self.base_fee,
-                pause_gas=cause.pause_gas,
-                gas_limit=gas_limit,
-                # What is left for this threat, as the rails have it: none may take what is kept back for another.
-                spent_today=self.gas.daily_budget - left,
-                balance=guardian.balance,
-                urgency=cause.urgency,
-                legacy=self._legacy,
-            ),
-        )
+        bid = self._bid(live, gas_limit)
         if isinstance(bid, Unaffordable):
             return self._cannot(live, bid.reason)
-        live.wanted_tip, live.allowed = max(live.wanted_tip, bid.wanted_tip), bid.allowed_wei
-        above = live.last.rung.fees if live.last is not None and live.last.rung.nonce == nonce else None
+        live.wanted_tip = max(live.wanted_tip, bid.wanted_tip)
         least = cause.max_fee + 1 if self._by_fee_cap and cause.max_fee else 0
         live.least_fee_cap = max(live.least_fee_cap, least)
-        enough = above is not None and above.max_fee >= live.least_fee_cap
-        if above is not None and enough and _effective(above, self.base_fee) >= bid.tip:
-            return "the bid that is out is high enough"
+        own = live.last.rung if live.last is not None and not live.withdrawn else None
+        if own is not None and (own.nonce, own.guardian) == (nonce, guardian.address):
+            enough = own.fees.max_fee >= live.least_fee_cap
+            if enough and _effective(own.fees, self.base_fee) >= bid.tip:
+                return "the bid that is out is high enough"
+        above = guardian.out.get(nonce)
         fees = [loaded.rung.fees for loaded in ladder]
         chosen, _ = choose(
             fees, bid.tip, self.base_fee, bid.allowed_wei, gas_limit, above, least_fee_cap=live.least_fee_cap
@@ -252,12 +343,11 @@ class Trigger:
         loaded = ladder[chosen]
         if self._exact is not None and not self._by_fee_cap:
             exact = self._exact.sign(guardian, live.target, nonce, gas_limit, bid.fees, above)
-            if exact is not None and _worst(exact) <= bid.allowed_wei:
+            fits = exact is not None and exact.rung.fees.max_fee <= self.gas.max_fee
+            if exact is not None and fits and _worst(exact) <= bid.allowed_wei:
                 loaded = exact
-        if above is not None:
-            raised = self.rails.may_raise(self._clock(), action.action_id, _worst(loaded), grave=cause.grave)
-            if isinstance(raised, Refused):
-                return raised.reason
+        if live.sent and (refused := self._refused(live, loaded)):
+            return refused
         short = _effective(loaded.rung.fees, self.base_fee) < bid.wanted_tip
         action.capped = short or bid.capped_by is not None
         words = (
@@ -268,6 +358,33 @@ class Trigger:
         self._send(live, loaded, f"{because}; {words}" if because else words)
         return f"{'would be paused' if self.shadow else 'paused'} because {cause.reason}: {words}"
 
+    def _refused(self, live: Live, loaded: Loaded) -> str | None:
+        """Why the rails do not allow that it goes out as well."""
+        cost = self._promised(live, loaded)
+        allowed = self.rails.may_raise(self._clock(), live.action.action_id, cost, grave=live.cause.grave)
+        return allowed.reason if isinstance(allowed, Refused) else None
+
+    def _promised(self, live: Live, loaded: Loaded) -> int:
+        """Wei that it may cost with this: of each nonce that is not used, one transaction can be mined."""
+        latest = {guardian.address: guardian.latest for guardian in self.guardians}
+        worst: dict[tuple[str, int], int] = {}
+        for one in (*live.sent, loaded):
+            key = (one.rung.guardian, one.rung.nonce)
+            if one.rung.nonce >= latest.get(one.rung.guardian, 0):
+                worst[key] = max(worst.get(key, 0), _worst(one))
+        return sum(worst.values())
+
+    def _unarmed(self, live: Live, nonce: int) -> str:
+        """More victims than armed nonces: the next ones are being signed, and the watch tries again."""
+        reason = f"nothing is armed for {live.target.name} at nonce {nonce}"
+        now = time.monotonic()
+        if live.action.state is not ActionState.INTENT:
+            return reason
+        if self.shadow or (live.unarmed_since is not None and now > live.unarmed_since + ARMED_S):
+            return self._cannot(live, reason)
+        live.unarmed_since = live.unarmed_since or now
+        return f"{reason} yet: it is tried again"
+
     def _cannot(self, live: Live, reason: str) -> str:
         """What is out stays out; with nothing out the action is over."""
         if live.action.state is ActionState.SENT:
@@ -277,13 +394,16 @@ class Trigger:
         return f"not paused because {reason}"
 
     def _close(self, live: Live) -> None:
+        action = live.action
         self.book.close(live)
-        if live.action.attempt and not live.action.shadow:
-            # Without a receipt the worst case stays promised: its bytes may still be mined.
-            if live.action.cost_wei is not None:
-                self.rails.settled(self._clock(), live.action.action_id, live.action.cost_wei)
-        else:
-            self.rails.settled(self._clock(), live.action.action_id, 0)
+        for guardian in self.guardians:
+            guardian.release(live.target.name)
+        cost = action.cost_wei
+        if cost is None:
+            # Without a receipt it counts as paid at its worst: its bytes may still be mined.
+            sent = action.attempt and not action.shadow
+            cost = (action.gas_limit or 0) * (action.max_fee_per_gas or 0) if sent else 0
+        self.rails.settled(self._clock(), action.action_id, cost)
 
     def _send(self, live: Live, loaded: Loaded, reason: str) -> None:
         """Mark, send, and only then say so."""
@@ -296,12 +416,15 @@ class Trigger:
             took = self._wire.post(
                 loaded.body, lambda endpoint, reply: self._answered(live, loaded, endpoint, reply)
             )
-        sent_at = self._clock()
+        sent_at = self._sent_at = self._clock()
         first = action.state is ActionState.INTENT
         if not self.shadow:
             live.guardian.taken[rung.nonce] = live.target.name
+            live.guardian.went_out(rung.nonce, rung.fees)
+        promised = self._promised(live, loaded)
         live.sent.append(loaded)
-        live.sent_at_head = self.head
+        live.withdrawn, live.unarmed_since = False, None
+        live.sent_at_head, live.posted_at = self.head, time.monotonic()
         action.guardian, action.nonce, action.tx_hash = (
             live.guardian.address,
             rung.nonce,
@@ -309,7 +432,7 @@ class Trigger:
         )
         action.gas_limit = rung.gas_limit
         action.max_fee_per_gas, action.max_priority_fee_per_gas = rung.fees.max_fee, rung.fees.tip
-        self.rails.sent(sent_at, live.target.name, live.cause.sender, _worst(loaded), action.action_id)
+        self.rails.sent(sent_at, live.target.name, live.cause.sender, promised, action.action_id)
         if first:
             self._advance(live, ActionState.VERIFIED, reason)
         action.attempt += 1
@@ -322,77 +445,147 @@ class Trigger:
     def escalate(self, live: Live, reason: str) -> bool:
         """The next higher rung at the same nonce. False where there is none that can be paid for."""
         with self.lock:
-            last = live.last
-            if last is None or live.action.state is not ActionState.SENT:
+            nonce = live.action.nonce
+            if live.last is None or nonce is None or live.action.state is not ActionState.SENT:
                 return False
-            ladder = live.guardian.ladder(live.target.name, last.rung.nonce)
-            fees = [loaded.rung.fees for loaded in ladder]
-            allowed = min(live.guardian.balance - self.gas.reserve, live.allowed)
+            ladder = live.guardian.ladder(live.target.name, nonce)
+            bid = self._bid(live, ladder[0].rung.gas_limit) if ladder else None
+            if bid is None or isinstance(bid, Unaffordable):
+                return False
             chosen, _ = choose(
-                fees, live.wanted_tip, self.base_fee, allowed, last.rung.gas_limit, last.rung.fees
+                [loaded.rung.fees for loaded in ladder],
+                live.wanted_tip,
+                self.base_fee,
+                bid.allowed_wei,
+                ladder[0].rung.gas_limit,
+                live.guardian.out.get(nonce),
+                least_fee_cap=live.least_fee_cap,
             )
-            if chosen is None:
-                return False
-            cost = _worst(ladder[chosen])
-            raised = self.rails.may_raise(self._clock(), live.action.action_id, cost, grave=live.cause.grave)
-            if isinstance(raised, Refused):
+            if chosen is None or self._refused(live, ladder[chosen]):
                 return False
             self._send(live, ladder[chosen], reason)
             return True
 
-    def next_nonce(self, live: Live, reason: str) -> None:
-        """The same intent once more, as its nonce is used by something else."""
+    def next_nonce(self, live: Live, reason: str) -> bool:
+        """The same intent once more, as its nonce is used by something else. False where it could not be sent."""
         with self.lock:
-            live.action.nonce = None
-            live.guardian = self._guardian(live.target.name)
-            self._bid_and_send(live, live.cause, because=reason)
+            return self._move(live, self._guardian(live.target.name), reason)
 
     def change_guardian(self, live: Live, reason: str) -> bool:
         """The same intent with another key. False where no other one is armed for it and can pay."""
         with self.lock:
-            name = live.target.name
-            others = [other for other in self.guardians if other is not live.guardian]
-            able = [other for other in others if other.ladder(name, other.next_nonce())]
-            if not able:
-                return False
-            live.guardian, live.action.nonce = able[0], None
-            self._bid_and_send(live, live.cause, because=reason)
-            return True
+            others = (other for other in self.guardians if other is not live.guardian)
+            able = next((other for other in others if self._is_able(other, live.target.name)), None)
+            return able is not None and self._move(live, able, reason)
+
+    def _move(self, live: Live, guardian: Guardian, reason: str) -> bool:
+        before, sent = live.guardian, len(live.sent)
+        live.guardian = guardian
+        self._bid_and_send(live, nonce=guardian.next_nonce(), because=reason)
+        if len(live.sent) == sent:
+            live.guardian = before
+        return len(live.sent) > sent
 
     def rebroadcast(self, live: Live) -> None:
         """The same bytes: harmless where they are known."""
         with self.lock:
+            last = live.cancels[-1] if live.withdrawn else live.last
+            if last is not None:
+                self._post(live, last)
+
+    def _post(self, live: Live, loaded: Loaded) -> None:
+        if self._wire is not None:
+            live.answers.clear()
+            self._wire.post(
+                loaded.body, lambda endpoint, reply: self._answered(live, loaded, endpoint, reply)
+            )
+        live.sent_at_head, live.posted_at = self.head, time.monotonic()
+
+    def withdraw(self, live: Live, transfer: Loaded, above: Fees) -> bool:
+        """Sends a transfer to oneself in the place of a response that has no cause any more. False where there is one
+        again, or more was bid since `above`."""
+        with self.lock:
+            guardian, nonce = live.guardian, live.action.nonce
+            if live.action.state is not ActionState.SENT or nonce is None or nonce != transfer.rung.nonce:
+                return False
+            if guardian.out.get(nonce, above) != above or not live.is_pointless(time.monotonic()):
+                return False
+            live.cancels.append(transfer)
+            live.withdrawn = True
+            guardian.went_out(nonce, transfer.rung.fees)
+            self._post(live, transfer)
+            return True
+
+    def may_take_back(self, live: Live) -> bool:
+        """Whether there is money for another response as dear: who lays baits shall not find the contract without one."""
+        with self.lock:
             last = live.last
-            if last is not None and self._wire is not None:
-                self._wire.post(
-                    last.body, lambda endpoint, reply: self._answered(live, last, endpoint, reply)
-                )
-                live.sent_at_head = self.head
+            if last is None or live.withdrawn or live.is_stale:
+                return True
+            fees = replacement(last.rung.fees)
+            cost = CANCEL_GAS * fees.max_fee
+            left = self.rails.left_after(self._clock(), live.target.name, live.action.action_id, cost)
+            return left >= _worst(last)
+
+    def blocked_by(self, live: Live) -> list[int]:
+        """Nonces before its own that no response holds, where nothing may be pending that is ever mined."""
+        with self.lock:
+            last, guardian = live.last, live.guardian
+            if last is None:
+                return []
+            own = live.target.name
+            before = range(guardian.latest, last.rung.nonce)
+            return [nonce for nonce in before if guardian.taken.get(nonce, own) == own]
+
+    def fill(self, live: Live, transfer: Loaded) -> None:
+        """Sends a transfer to oneself at a nonce before a response that waits for it."""
+        with self.lock:
+            now, rung = self._clock(), transfer.rung
+            live.guardian.filled[rung.nonce] = self.head
+            name = f"{live.action.action_id} nonce {rung.nonce}"
+            live.guardian.went_out(rung.nonce, rung.fees)
+            self.rails.sent(now, live.target.name, live.cause.sender, _worst(transfer), name)
+            self.rails.settled(now, name, _worst(transfer))
+            if self._wire is not None:
+                self._wire.post(transfer.body, lambda *_: None)
 
     def close_unsent(self, live: Live, reason: str) -> None:
         """Under the lock: nothing of it went out, and nothing will."""
         if not live.action.history:
             self._advance(live, ActionState.INTENT, reason)
-        self._advance(live, ActionState.CANCELLED, reason)
+        # What was rehearsed ends in two steps; here it ended between them.
+        won = live.action.state is ActionState.INCLUDED and live.action.won
+        lost = ActionState.FAILED if live.action.state is ActionState.INCLUDED else ActionState.CANCELLED
+        self._advance(live, ActionState.CONFIRMED if won else lost, reason)
 
-    def resume(self, live: Live, is_adopted: bool) -> None:
-        """Under the lock: takes up what a former process sent, or was about to."""
+    def resume(self, live: Live, adopted: Sequence[Rung]) -> None:
+        """Under the lock: takes up what a former process sent, or was about to (`adopted`)."""
         action = live.action
-        for loaded in live.sent:
-            live.guardian.taken[loaded.rung.nonce] = live.target.name
+        by_address = {guardian.address: guardian for guardian in self.guardians}
+        for loaded in (*live.sent, *live.cancels):
+            guardian = by_address.get(loaded.rung.guardian, live.guardian)
+            guardian.taken[loaded.rung.nonce] = live.target.name
+            guardian.went_out(loaded.rung.nonce, loaded.rung.fees)
         self.book.open(live)
-        if is_adopted:
-            last = live.sent[-1].rung
-            reason = "its bytes were about to go out when the process ended"
-            if not action.history:
-                self._advance(live, ActionState.INTENT, reason)
-            if action.state is ActionState.INTENT:
-                self._advance(live, ActionState.VERIFIED, reason)
-            action.nonce, action.tx_hash, action.gas_limit = last.nonce, last.tx_hash, last.gas_limit
-            action.max_fee_per_gas, action.max_priority_fee_per_gas = last.fees.max_fee, last.fees.tip
+        reason = "its bytes were about to go out when the process ended"
+        if adopted and not action.history:
+            self._advance(live, ActionState.INTENT, reason)
+        if adopted and action.state is ActionState.INTENT:
+            self._advance(live, ActionState.VERIFIED, reason)
+        for rung in adopted:
+            action.nonce, action.tx_hash, action.gas_limit = rung.nonce, rung.tx_hash, rung.gas_limit
+            action.max_fee_per_gas, action.max_priority_fee_per_gas = rung.fees.max_fee, rung.fees.tip
             action.attempt += 1
-            self._advance(live, ActionState.SENT, f"rung {last.rung}: {reason}", tx_hash=last.tx_hash)
+            self._advance(live, ActionState.SENT, f"rung {rung.rung}: {reason}", tx_hash=rung.tx_hash)
         live.wanted_tip = action.max_priority_fee_per_gas or 0
+        last = live.sent[-1]
+        live.withdrawn = any(one.rung.fees.max_fee > last.rung.fees.max_fee for one in live.cancels)
+        live.is_stale = live.is_stale or live.withdrawn
+        self.rails.sent(
+            self._clock(), live.target.name, live.cause.sender, self._promised(live, last), action.action_id
+        )
+        if action.state is ActionState.SENT:
+            self._post(live, live.cancels[-1] if live.withdrawn else last)
 
     def advance(self, live: Live, state: ActionState, reason: str, **details: Any) -> None:
         """A change that the slow half saw."""
@@ -409,10 +602,17 @@ class Trigger:
         transition = live.action.advance(state, self._clock() if at is None else at, reason, **details)
         self._note(live, transition)
 
+    def _tell_all(self) -> None:
+        changes, self._untold = self._untold, []
+        for change in changes:
+            self._tell(change)
+
     def _note(self, live: Live, transition: Transition | None) -> None:
         action = copy.copy(live.action)
         action.history = list(action.history)
-        self._tell(Change(action, transition, tuple(live.threats[one].sender for one in action.threats)))
+        self._untold.append(
+            Change(action, transition, tuple(live.threats[one].sender for one in action.threats))
+        )
 
 
 def _worst(loaded: Loaded) -> int:

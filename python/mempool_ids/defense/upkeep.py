@@ -74,10 +74,13 @@ class Upkeep:
             try:
                 head = await self._chain.head()
                 if self._head is None or head.hash != self._head.hash:
+                    head = await self._checked(head)
                     await self.see(head)
                     self._to_arm.set()
                 await self._watch.look(head)
                 self._seen.set()
+                if any(armory.is_short() for _, armory in self._armories):
+                    self._to_arm.set()
                 self._looked_at = time.monotonic()
                 self._alarms.over("blind")
             except NodeError as error:
@@ -91,6 +94,20 @@ class Upkeep:
             self._seen.clear()
             if self._head is not None:
                 await self._private.look(self._trigger.book.all(), self._head.number)
+
+    async def _checked(self, head: Head) -> Head:
+        """Of the configured chain: nonces and receipts of another one would disarm."""
+        if await self._chain.is_ours():
+            return head
+        await self._leave_out_wrong()
+        return await self._chain.head()
+
+    async def _leave_out_wrong(self) -> None:
+        wrong = await self._chain.leave_out_wrong()
+        if wrong:
+            self._alarms.tell_lasting("wrong chain", "; ".join(wrong))
+        else:
+            self._alarms.over("wrong chain")
 
     async def see(self, head: Head) -> None:
         """Takes in a head: nonces, balances, the next base fee."""
@@ -160,6 +177,7 @@ class Upkeep:
         Raises:
             NodeError: nobody answers.
         """
+        await self._leave_out_wrong()
         rehearsed = {one["contract"]: one for one in self._rehearsals()}
         guardian = self._trigger.guardians[0]
         common = await guardian_reasons(self._chain, guardian)

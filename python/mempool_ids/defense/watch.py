@@ -11,31 +11,31 @@ from mempool_ids.defense.action import ActionState
 from mempool_ids.defense.alarms import Alarms
 from mempool_ids.defense.armed import Call, Fees, Kind, Rung
 from mempool_ids.defense.arming import load
-from mempool_ids.defense.book import Fate, Live
+from mempool_ids.defense.book import Live
 from mempool_ids.defense.broadcast.replies import Reply
 from mempool_ids.defense.calls import is_paused
 from mempool_ids.defense.chain import Chain, Head, Receipt, Reverted
 from mempool_ids.defense.gas import replacement
-from mempool_ids.defense.guardian import Guardian, Loaded
+from mempool_ids.defense.guardian import Guardian, Loaded, Protected
 from mempool_ids.defense.race import Do, Sight, Step, next_step
 from mempool_ids.defense.shadow import position
-from mempool_ids.defense.signers.base import SignerError
 from mempool_ids.defense.transaction import Transaction
-from mempool_ids.defense.trigger import Trigger
+from mempool_ids.defense.trigger import CANCEL_GAS, Trigger
 from mempool_ids.exceptions import NodeError
 
 log = logging.getLogger(__name__)
 
-# A transfer to oneself.
-_CANCEL_GAS = 21_000
-# Of a threat that is replaced, so long a replacement may take to be judged.
-JUDGED_S = 2.0
 # Threats of one action that are looked for in blocks.
 _LOOKED_FOR = 16
 # Heads after which a threat that no block has is no longer waited for in shadow mode.
 _IMAGINED = 50
 # Heads without anything higher to bid, after which a second guardian takes over.
 STUCK = 3
+# Seconds after which bytes that no endpoint answered to go out once more.
+_AGAIN_S = 0.5
+
+
+_GONE = "cancelled: what it answers was replaced or dropped"
 
 
 class Watch:
@@ -80,31 +80,47 @@ class Watch:
     async def look(self, head: Head) -> None:
         """One round over everything live, on a head."""
         for live in self._trigger.book.all():
+            kind = f"response {live.action.action_id}"
             try:
                 await self._look_at(live, head)
-            except (NodeError, SignerError) as error:
-                log.warning("response %s: %s", live.action.action_id, error)
+            except NodeError as error:
+                log.warning("%s: %s", kind, error)
+            except Exception as error:
+                # Whatever it is, the others are still looked at.
+                log.debug("%s", kind, exc_info=True)
+                self._alarms.tell_lasting(kind, f"{live.target.name}: {type(error).__name__}: {error}")
+            else:
+                self._alarms.over(kind)
 
     async def _look_at(self, live: Live, head: Head) -> None:
         if live.decide_by is not None:
             await self._ask(live)
+        elif live.action.state is ActionState.INTENT and live.unarmed_since is not None:
+            self._trigger.act(live)
         elif live.action.shadow:
             await self._imagine(live, head)
         elif live.action.state in (ActionState.SENT, ActionState.INCLUDED):
+            self._begin(live, head)
+            await self._unblock(live, head)
             sight = await self._sight(live, head)
-            step = next_step(
-                live.action, live.sent_at_head, sight, self._depth, cancelling=live.cancel is not None
-            )
+            step = next_step(live.action, live.sent_at_head, sight, self._depth, cancelling=live.withdrawn)
             if step.do is Do.NOTHING and step.state is None:
                 step = self._refused(live) or step
-            await self._take(live, step, sight)
+            await self._take(live, head, step, sight)
+
+    def _begin(self, live: Live, head: Head) -> None:
+        """A block that came before bytes went out, and was not known then, has not left them out."""
+        with self._trigger.lock:
+            # Without a head they are a former process's, which may never have sent them.
+            if live.last is not live.looked_at and live.sent_at_head:
+                live.sent_at_head = max(live.sent_at_head, head.number)
+            live.looked_at = live.last
 
     async def _imagine(self, live: Live, head: Head) -> None:
         """What would have become of a response that was not sent: it is known once the threat is mined, or gone."""
         if live.action.state is not ActionState.SENT or live.last is None:
             return
-        gone = self._cause_gone(live)
-        if gone is not None:
+        if gone := self._cause_gone(live):
             self._trigger.advance(live, ActionState.CANCELLED, gone)
             return
         attack = await self._attack(list(live.threats), succeeded=False)
@@ -127,31 +143,37 @@ class Watch:
 
     async def _ask(self, live: Live) -> None:
         answer = await self._answered(live.action.action_id)
-        if answer is None:
-            if time.time() < (live.decide_by or 0.0):
-                return
-            answer = self._default_act
-        if answer:
+        gone = self._cause_gone(live)
+        if answer is None and gone is None and time.monotonic() < (live.decide_by or 0.0):
+            return
+        if answer or (answer is None and gone is None and self._default_act):
             self._trigger.act(live)
-        else:
-            live.decide_by = None
-            self._trigger.advance(live, ActionState.CANCELLED, "a human refused, or nobody answered")
+            return
+        live.decide_by = None
+        reason = "a human refused" if answer is not None else gone or "nobody answered in time"
+        self._trigger.advance(live, ActionState.CANCELLED, reason)
 
     async def _sight(self, live: Live, head: Head) -> Sight:
         with self._trigger.lock:
             hashes = [loaded.rung.tx_hash for loaded in live.sent]
-            cancel = live.cancel.rung.tx_hash if live.cancel else None
-            threats = list(live.threats.values())[-_LOOKED_FOR:]
+            cancels = [loaded.rung.tx_hash for loaded in live.cancels]
+            threats = list(live.threats)[-_LOOKED_FOR:]
+        # First: what paused it is in a block by then, and so its receipt is there if it is ours.
+        paused = await self.paused(live)
         receipts = {tx_hash: await self._in_chain(tx_hash) for tx_hash in hashes}
-        attack = await self._attack([threat.tx_hash for threat in threats])
+        cancelled = [await self._in_chain(tx_hash) for tx_hash in cancels]
+        attack = await self._attack(threats)
         return Sight(
             now=time.time(),
             head=head.number,
             latest_nonce=live.guardian.latest,
             receipts={tx_hash: receipt for tx_hash, receipt in receipts.items() if receipt},
-            cancel=await self._in_chain(cancel) if cancel else None,
-            paused=await self.paused(live),
-            cause_gone=self._cause_gone(live) if self._cancels else None,
+            cancel=next((receipt for receipt in cancelled if receipt), None),
+            paused=paused,
+            is_checked=live.target.check is not None,
+            cause_gone=self._cause_gone(live)
+            if self._cancels and self._trigger.may_take_back(live)
+            else None,
             attack=attack,
         )
 
@@ -170,22 +192,23 @@ class Watch:
         return min(landed, default=None)
 
     async def paused(self, live: Live) -> bool | None:
-        """What the contract says on the head; None where it says nothing."""
-        if live.target.check is None:
+        """What the contract says on the head; None where nobody answers, or it has no check."""
+        return await self.says_paused(live.target)
+
+    async def says_paused(self, target: Protected) -> bool | None:
+        if target.check is None:
             return None
         try:
-            return is_paused(await self._chain.call(live.target.check))
-        except (Reverted, NodeError):
+            return is_paused(await self._chain.call(target.check))
+        except Reverted:
+            return False
+        except NodeError:
             return None
 
     def _cause_gone(self, live: Live) -> str | None:
-        """Only what was replaced or dropped is gone: who attacked once may do so again."""
-        threats = live.threats.values()
-        if not threats or live.more or any(threat.fate is not Fate.GONE for threat in threats):
+        if not live.is_pointless(time.monotonic()):
             return None
-        if time.time() - max(threat.fate_at for threat in threats) < JUDGED_S:
-            return None
-        return "cancelled: what it answers was replaced or dropped"
+        return "cancelled: what it answers is too old, or was withdrawn" if live.is_stale else _GONE
 
     def _refused(self, live: Live) -> Step | None:
         """Where no endpoint took the last bytes, there is no block to wait for."""
@@ -193,21 +216,31 @@ class Watch:
         if not answers or live.action.state is not ActionState.SENT:
             return None
         kinds = {answer.kind for answer in answers}
-        if kinds & {Reply.ACCEPTED, Reply.ALREADY_KNOWN, Reply.NO_ANSWER}:
+        if kinds == {Reply.NO_ANSWER} and time.monotonic() > live.posted_at + _AGAIN_S:
+            return Step(Do.REBROADCAST)
+        if live.withdrawn or kinds & {Reply.ACCEPTED, Reply.ALREADY_KNOWN, Reply.NO_ANSWER}:
             return None
-        # Not where a replacement is too low: ours are far enough apart, so that it is somebody else's, with our key.
-        # The next block shows whether it pauses, too.
-        if kinds & {Reply.UNDERPRICED, Reply.FEE_TOO_LOW}:
+        too_low = {Reply.UNDERPRICED, Reply.FEE_TOO_LOW}
+        # Ours are far enough apart: it is somebody else's, with our key. What waited there before is outbid; what came
+        # at the same time may be another sensor's pause, and the next block shows that.
+        if live.action.nonce in live.guardian.strangers:
+            too_low.add(Reply.REPLACEMENT_UNDERPRICED)
+        if kinds & too_low:
             return Step(Do.ESCALATE, reason=f"refused: {answers[0].message}")
+        if Reply.NO_FUNDS in kinds:
+            return Step(Do.OTHER_KEY, reason=f"refused: {answers[0].message}")
         return None
 
-    async def _take(self, live: Live, step: Step, sight: Sight) -> None:
+    async def _take(self, live: Live, head: Head, step: Step, sight: Sight) -> None:
         if step.do is Do.ESCALATE:
+            await self._unblock(live, head, is_overdue=True)
             self._escalate(live, step.reason)
-        elif step.do is Do.NEXT_NONCE:
-            self._trigger.next_nonce(live, step.reason)
+        elif step.do in (Do.NEXT_NONCE, Do.OTHER_KEY):
+            move = self._trigger.next_nonce if step.do is Do.NEXT_NONCE else self._trigger.change_guardian
+            if not move(live, step.reason):
+                self._is_stuck(live, step.reason)
         elif step.do is Do.CANCEL:
-            await self._cancel(live, step.reason)
+            await self._cancel(live, head, step.reason)
         if step.receipt is not None:
             self._note(live, step, step.receipt, sight)
         if step.state is not None:
@@ -222,7 +255,7 @@ class Watch:
             action = live.action
             if step.won is not None:
                 action.won = step.won
-            if receipt.tx_hash != (live.cancel.rung.tx_hash if live.cancel else None):
+            if receipt.tx_hash not in [cancel.rung.tx_hash for cancel in live.cancels]:
                 action.tx_hash, action.block, action.position = (
                     receipt.tx_hash,
                     receipt.block,
@@ -252,33 +285,54 @@ class Watch:
             return
         live.stuck += 1
         self._trigger.rebroadcast(live)
-        if live.stuck == 1:
-            self._alarms.tell(
-                "response stuck", f"{live.target.name}: {reason}, and nothing higher can be bid"
-            )
+        self._is_stuck(live, reason)
         if live.stuck >= STUCK and self._trigger.change_guardian(live, f"stuck for {live.stuck} blocks"):
             live.stuck = 0
 
-    async def _cancel(self, live: Live, reason: str) -> None:
-        last = live.last
-        if last is None:
-            return
-        cancel = await self.sign_transfer(live.guardian, last.rung.nonce, last.rung.fees)
-        if cancel is None:
-            return
-        live.cancel = cancel
-        log.warning("response %s for %s: %s", live.action.action_id, live.target.name, reason)
-        await self._chain.send(cancel.rung.raw)
+    def _is_stuck(self, live: Live, reason: str) -> None:
+        self._alarms.tell_lasting(
+            f"response {live.action.action_id} stuck",
+            f"{live.target.name}: {reason.partition(':')[0]}, and nothing more can be sent",
+        )
 
-    async def sign_transfer(self, guardian: Guardian, nonce: int, above: Fees) -> Loaded | None:
-        """A transfer to oneself that replaces what has these fees, journaled; None without a signer."""
+    async def _cancel(self, live: Live, head: Head, reason: str) -> None:
+        """Once for each head: a signer that does not answer takes its time."""
+        nonce, last = live.action.nonce, live.last
+        if nonce is None or last is None or live.tried_at_head == head.number:
+            return
+        live.tried_at_head = head.number
+        above = live.guardian.out.get(nonce, last.rung.fees)
+        if live.withdrawn and above.max_fee > self._trigger.gas.max_fee:
+            self._trigger.rebroadcast(live)
+            return
+        transfer = await self._sign_transfer(live.guardian, nonce, replacement(above))
+        if transfer is not None and self._trigger.withdraw(live, transfer, above):
+            log.warning("response %s for %s: %s", live.action.action_id, live.target.name, reason)
+
+    async def _unblock(self, live: Live, head: Head, *, is_overdue: bool = False) -> None:
+        """Fills what keeps it waiting: nonces before its own that no response holds any more. A gap at once; where
+        something is pending, once that or this should have been in a block."""
+        last, guardian = live.last, live.guardian
+        for nonce in self._trigger.blocked_by(live):
+            is_gap = nonce >= guardian.pending
+            if last is None or guardian.filled.get(nonce) == head.number or not (is_gap or is_overdue):
+                continue
+            out = guardian.out.get(nonce)
+            least = Fees(0, 0) if out is None else replacement(out)
+            fees = Fees(max(least.max_fee, last.rung.fees.max_fee), max(least.tip, last.rung.fees.tip))
+            transfer = await self._sign_transfer(guardian, nonce, fees)
+            if transfer is not None:
+                log.warning("response %s waits for nonce %d: it is filled", live.action.action_id, nonce)
+                self._trigger.fill(live, transfer)
+
+    async def _sign_transfer(self, guardian: Guardian, nonce: int, fees: Fees) -> Loaded | None:
+        """A transfer to oneself, journaled; None without a signer."""
         if guardian.signer is None:
             return None
-        fees = replacement(above)
         call = Call(guardian.address, b"")
         signed = await guardian.signer.sign(
             Transaction(
-                self._chain_id, nonce, call.to, 0, b"", _CANCEL_GAS, fees.max_fee, fees.tip, self._kind
+                self._chain_id, nonce, call.to, 0, b"", CANCEL_GAS, fees.max_fee, fees.tip, self._kind
             )
         )
         rung = Rung(
@@ -288,7 +342,7 @@ class Watch:
             "",
             0,
             fees,
-            _CANCEL_GAS,
+            CANCEL_GAS,
             call,
             signed.raw,
             signed.tx_hash,

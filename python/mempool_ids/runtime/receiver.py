@@ -3,7 +3,7 @@
 import asyncio
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Protocol
 
 import orjson
@@ -43,6 +43,16 @@ class Source(Protocol):
     def recv(self, timeout: float, limit: int = ..., /) -> Batch: ...
 
 
+class Responder(Protocol):
+    """Answers alerts. Neither method may raise or wait: nothing else is received meanwhile."""
+
+    def receive(self, raw: bytes, /) -> bytes:
+        """Takes an alert, and returns it with what was decided."""
+
+    def practise(self) -> None:
+        """Nothing arrived for a while."""
+
+
 class Receiver:
     """Iterate `batches()` on the loop that made it; it ends after the sensor's `end`.
 
@@ -50,13 +60,12 @@ class Receiver:
 
     Args:
         source: the sensor.
-        respond: takes each alert on that thread, before anybody else sees it, and returns it with what was decided. It
-            must not raise, and not wait: nothing else is received meanwhile.
+        responder: is given each alert on that thread, before anybody else sees it.
     """
 
-    def __init__(self, source: Source, respond: Callable[[bytes], bytes] | None = None) -> None:
+    def __init__(self, source: Source, responder: Responder | None = None) -> None:
         self._source = source
-        self._respond = respond
+        self._responder = responder
         self._loop = asyncio.get_running_loop()
         self._arrived = asyncio.Event()
         self._room = threading.Condition()
@@ -74,6 +83,8 @@ class Receiver:
         try:
             while not self._over:
                 batch = self._source.recv(POLL_S, BATCH)
+                if not batch and self._responder is not None:
+                    self._responder.practise()
                 if batch:
                     self._hand_over(self._responded(batch))
                     if batch[-1][0] == "end":
@@ -85,10 +96,10 @@ class Receiver:
             self._notify()
 
     def _responded(self, batch: Batch) -> Batch:
-        respond = self._respond
-        if respond is None:
+        responder = self._responder
+        if responder is None:
             return batch
-        return [(kind, respond(raw) if kind == "alert" else raw) for kind, raw in batch]
+        return [(kind, responder.receive(raw) if kind == "alert" else raw) for kind, raw in batch]
 
     def _hand_over(self, batch: Batch) -> None:
         with self._room:
