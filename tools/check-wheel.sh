@@ -21,6 +21,8 @@ for name, content in models.items():  # KeyError: it is not there
     assert wheel.read(f"mempool_ids/models/{name}") == content, f"{name} in the wheel is another"
     packed = sdist.extractfile(f"{top}/python/mempool_ids/models/{name}")
     assert packed is not None and packed.read() == content, f"{name} in the source distribution is another"
+for name in ("defense/broadcast/builders.toml", "defense/artifacts/Pauser.json"):
+    assert wheel.read(f"mempool_ids/{name}"), f"{name} in the wheel is empty"
 print(f"{len(models)} files of models in the wheel and in the source distribution")
 PY
 
@@ -54,3 +56,11 @@ used = {(alert["classification"]["model"], alert["classification"]["version"]) f
 assert used == {(manifest["default"], manifest["models"][manifest["default"]]["version"])}, used
 print(f"installed wheel: {len(transactions)} transactions replayed, {len(alerts)} alerts")
 PY
+
+# Without the extra, what needs it says how to get it; with it, the names are there.
+if run drill -c demo/ids.toml 2>drill.txt; then exit 1; fi
+grep -q "mempool-ids\[defense\]" drill.txt
+"$scratch/venv/bin/python" -m pip install --quiet --disable-pip-version-check \
+  --constraint "$scratch/constraints.txt" "$wheel[defense]"
+"$scratch/venv/bin/python" -c "from mempool_ids import DefenseAction, DefenseExecutor, GasStrategy"
+run drill --help >/dev/null

@@ -68,10 +68,11 @@ class Deployed:
         """Sends a call; `options` are those of `Rpc.send`. Returns the transaction's hash."""
         return await rpc.send(sender, self.address, self.artifact.calldata(signature, *arguments), **options)
 
-    async def read(self, rpc: Rpc, signature: str, *arguments: Word) -> int:
-        """Calls a view that returns one word."""
+    async def read(self, rpc: Rpc, signature: str, *arguments: Word, block: int | None = None) -> int:
+        """Calls a view that returns one word, after a block; None is the latest."""
         request = {"to": self.address, "data": self.artifact.calldata(signature, *arguments)}
-        return int(await rpc.call("eth_call", request, "latest"), 16)
+        at = "latest" if block is None else hex(block)
+        return int(await rpc.call("eth_call", request, at), 16)
 
 
 async def deploy(rpc: Rpc, name: str, sender: str, *arguments: Word) -> Deployed:

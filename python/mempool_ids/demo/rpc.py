@@ -38,6 +38,10 @@ class Rpc(HttpClient):
     async def block_number(self) -> int:
         return int(await self.call("eth_blockNumber"), 16)
 
+    async def nonce(self, address: str) -> int:
+        """The next one of an account, by the latest block."""
+        return int(await self.call("eth_getTransactionCount", address, "latest"), 16)
+
     async def send(
         self,
         sender: str,
@@ -88,8 +92,18 @@ class Rpc(HttpClient):
 
     async def is_pending(self, tx_hash: str) -> bool:
         """Whether the node knows it and no block has it."""
-        found = await self._find("eth_getTransactionByHash", tx_hash)
+        found = await self.transaction(tx_hash)
         return found is not None and found["blockNumber"] is None
+
+    async def transaction(self, tx_hash: str) -> dict[str, Any] | None:
+        """As the node has it, pending or mined; None where it does not know it."""
+        found: dict[str, Any] | None = await self._find("eth_getTransactionByHash", tx_hash)
+        return found
+
+    async def find_receipt(self, tx_hash: str) -> dict[str, Any] | None:
+        """None where no block has it yet."""
+        found: dict[str, Any] | None = await self._find("eth_getTransactionReceipt", tx_hash)
+        return found
 
     async def _find(self, method: str, tx_hash: str) -> Any:
         """None where the node does not know it."""
@@ -108,8 +122,7 @@ class Rpc(HttpClient):
         """
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
-            found: dict[str, Any] | None = await self._find("eth_getTransactionReceipt", tx_hash)
-            if found is not None:
+            if (found := await self.find_receipt(tx_hash)) is not None:
                 return found
             await asyncio.sleep(_POLL_SECONDS)
         raise TimeoutError(f"{tx_hash} was not mined within {seconds:.0f} s")

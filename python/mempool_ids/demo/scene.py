@@ -18,6 +18,10 @@ _ROUNDS_OF_HISTORY = 8
 _BLOCKS_AT_ONCE = 500
 _USERS = 10
 _TOKEN_SUPPLY = 10**9 * ETHER
+#: Of every honest transaction, wei a gas.
+_FEE_CAP = 10 * GWEI
+#: What a guardian begins with, in wei: some pauses at the highest bid.
+_GUARDIAN_FUNDS = ETHER
 
 
 @dataclass
@@ -41,7 +45,7 @@ class Action:
 
 @dataclass(frozen=True)
 class Cast:
-    """Who is who among the node's unlocked accounts."""
+    """Who is who: the node's unlocked accounts, and the guardian where it has a key of its own."""
 
     deployer: str
     guardian: str
@@ -50,8 +54,9 @@ class Cast:
     users: list[User]
 
     @classmethod
-    def of(cls, accounts: list[str]) -> Cast:
-        deployer, guardian, attacker, newcomer, *others = accounts
+    def of(cls, accounts: list[str], guardian: str | None = None) -> Cast:
+        deployer, unlocked, attacker, newcomer, *others = accounts
+        guardian = guardian or unlocked
         users = [User(f"user {number}", address) for number, address in enumerate(others[:_USERS], start=1)]
         return cls(deployer, guardian, attacker, User("newcomer", newcomer), users)
 
@@ -67,11 +72,20 @@ class Scene:
     token: Deployed
     dice: random.Random
     sent: dict[str, Action] = field(default_factory=dict)
+    #: The vault is known to be paused: users leave it and its router alone.
+    closed: bool = False
 
     @classmethod
-    async def build(cls, rpc: Rpc, seed: int, history_blocks: int = HISTORY_BLOCKS) -> Scene:
-        """Deploys the contracts, lets the users use them, and lets `history_blocks` pass."""
-        cast = Cast.of(await rpc.accounts())
+    async def build(
+        cls, rpc: Rpc, seed: int, history_blocks: int = HISTORY_BLOCKS, guardian: str | None = None
+    ) -> Scene:
+        """Deploys the contracts, lets the users use them, and lets `history_blocks` pass.
+
+        A `guardian` is an account that is not the node's: it is given ether. Without one, one of the node's is it.
+        """
+        cast = Cast.of(await rpc.accounts(), guardian)
+        if guardian is not None:
+            await rpc.send(cast.deployer, guardian, value=_GUARDIAN_FUNDS, gas=21_000)
         vault = await deploy(rpc, "Vault", cast.deployer, cast.guardian)
         router = await deploy(rpc, "Router", cast.deployer, vault.address)
         token = await deploy(rpc, "Token", cast.deployer, _TOKEN_SUPPLY)
@@ -97,16 +111,11 @@ class Scene:
         """One honest transaction, of this user or of any."""
         user = user or self.dice.choice(self.cast.users)
         amount = self.dice.randrange(1, 40) * ETHER // 20
-        choices = [
-            self._deposit,
-            self._enter,
-            self._transfer_token,
-            self._approve_token,
-            self._transfer_ether,
-        ]
-        if user.in_vault >= amount:
+        vault = [] if self.closed else [self._deposit, self._enter]
+        choices = [*vault, self._transfer_token, self._approve_token, self._transfer_ether]
+        if user.in_vault >= amount and not self.closed:
             choices.append(self._withdraw)
-        if user.in_router >= amount:
+        if user.in_router >= amount and not self.closed:
             choices.append(self._exit)
         return await self.dice.choice(choices)(user, amount)
 
@@ -152,14 +161,16 @@ class Scene:
 
     async def _transfer_ether(self, user: User, amount: int) -> Action:
         to = self.dice.choice(self.cast.users).address
-        tx_hash = await self.rpc.send(user.address, to, value=amount // 10, gas=21_000, tip=self._tip())
+        tx_hash = await self.rpc.send(
+            user.address, to, value=amount // 10, gas=21_000, tip=self._tip(), max_fee=_FEE_CAP
+        )
         return self._remember(Action(user.name, _of("pays", amount // 10), tx_hash))
 
     async def _call(
         self, user: User, contract: Deployed, signature: str, *arguments: int | str, text: str, **options: int
     ) -> Action:
         tx_hash = await contract.send(
-            self.rpc, user.address, signature, *arguments, tip=self._tip(), **options
+            self.rpc, user.address, signature, *arguments, tip=self._tip(), max_fee=_FEE_CAP, **options
         )
         return self._remember(Action(user.name, text, tx_hash))
 

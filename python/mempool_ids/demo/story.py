@@ -1,166 +1,146 @@
-"""One run of the demo: honest traffic, an attack, and what the sensor says before the block comes."""
+"""One run of the demo: honest traffic, an attack, and what the sensor says and does before the block comes."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Iterable
-from contextlib import suppress
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import Any
 
-from mempool_ids.demo.contracts import artifact
-from mempool_ids.demo.result import Alert, FalseAlert, Result
+from mempool_ids.demo.attacker import STAKE, Attacker
+from mempool_ids.demo.feed import Feed
+from mempool_ids.demo.hearing import ENDS, Hearing, Teller
 from mempool_ids.demo.rpc import Rpc
-from mempool_ids.demo.scene import ETHER, GWEI, Action, Scene
+from mempool_ids.demo.scene import ETHER, Scene
+from mempool_ids.demo.timeline import gwei
 
-#: What the attacker stakes, in wei; each re-entry takes as much again.
-STAKE = 10 * ETHER
-_POLL_SECONDS = 0.02
-#: When between two blocks the attack is sent, as a share of the block time.
-_ATTACK_AT = 0.3
 _ACTIONS_PER_BLOCK = 10
 _QUIET_BLOCKS = 1
+#: How long an alert, or the beginning of a response, is waited for once the block is there: it would be too late.
 _LATE_SECONDS = 0.5
-
-
-class Teller(Protocol):
-    """Tells the story to somebody while it happens."""
-
-    def note(self, text: str) -> None: ...
-    def traffic(self, action: Action) -> None: ...
-    def block(self, number: int, transactions: int) -> None: ...
-    def attacker(self, text: str) -> None: ...
-    def alert(self, alert: Alert, sent_to_alert_ms: float, pending: bool) -> None: ...
-    def other_alert(self, alert: Alert, who: str) -> None: ...
-
-
-@dataclass(frozen=True)
-class Heard:
-    """An alert as it arrived."""
-
-    event: Alert
-    #: Seconds on the monotonic clock.
-    at: float
-    #: The node's answer, right after: no block has the transaction.
-    pending: bool
+#: Blocks that the attacker waits for its transactions.
+_PATIENCE = 3
+#: Blocks that the end of a response is waited for.
+_RESPONSE_BLOCKS = 6
 
 
 @dataclass(frozen=True)
 class Attack:
-    """The attack, once a block has it. Times are seconds on the monotonic clock."""
+    """The attack, once a block has it. `mined_at` is in seconds on the monotonic clock."""
 
-    tx_hash: str
-    sent_at: float
-    mined_at: float
     receipt: dict[str, Any]
+    mined_at: float
 
 
-@dataclass
 class Story:
-    """Plays the scene against a running node; the sensor calls `hear` with each alert it notifies of."""
+    """Plays the scene against a running node; `hearing` takes what the sensor tells of it.
 
-    rpc: Rpc
-    scene: Scene
-    teller: Teller
-    block_time: float
-    _heard: dict[str, Heard] = field(default_factory=dict)
-    _attack_sent_at: float | None = None
+    Args:
+        block_time: seconds.
+        is_defended: the sensor answers the attack, and the attacker answers that.
+    """
 
-    async def hear(self, event: Alert) -> None:
-        """Takes one alert, in the event log's form."""
-        at = time.monotonic()
-        transaction = event["tx"]
-        pending = await self.rpc.is_pending(transaction["hash"])
-        self._heard.setdefault(transaction["hash"], Heard(event, at, pending))
-        if transaction["from"] != self.scene.cast.attacker:
-            self.teller.other_alert(event, "an honest user")
-        elif self._attack_sent_at is None:
-            self.teller.other_alert(event, "the attacker, before the attack")
-        else:
-            self.teller.alert(event, (at - self._attack_sent_at) * 1000, pending)
+    def __init__(
+        self, rpc: Rpc, scene: Scene, feed: Feed, teller: Teller, block_time: float, *, is_defended: bool
+    ) -> None:
+        self.scene = scene
+        self.feed = feed
+        self.is_defended = is_defended
+        self._rpc = rpc
+        self._teller = teller
+        self._block_time = block_time
+        self._block = 0
+        self._new_block = asyncio.Condition()
+        self.attacker = Attacker(rpc, scene.cast.attacker, scene.vault.address, _PATIENCE * block_time)
+        self.hearing = Hearing(scene, self.attacker, teller)
 
     async def play(self) -> Attack:
-        """From the first honest transaction to the block with the attack.
+        """From the first honest transaction to the block with the attack, and to the end of the response.
 
         Raises:
             TimeoutError: the node mined nothing for three blocks' time.
         """
-        traffic = asyncio.create_task(self._traffic())
-        blocks = asyncio.create_task(self._blocks())
+        others = [asyncio.create_task(work()) for work in (self._traffic, self._blocks, self.feed.follow)]
         try:
-            return await _unless_failed(self._attack(), traffic, blocks)
+            return await _unless_failed(self._attack(), *others)
         finally:
-            for task in (traffic, blocks):
+            for task in others:
                 task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await task
+            await asyncio.gather(*others, return_exceptions=True)
 
     async def _attack(self) -> Attack:
         await self._next_blocks(_QUIET_BLOCKS)
-        attacker = self.scene.cast.attacker
-        self.teller.attacker("deploys a contract")
-        code = artifact("Attacker").creation(self.scene.vault.address)
-        created = await self.rpc.send(attacker, None, code, gas=700_000, tip=2 * GWEI)
-        contract = (await self.rpc.receipt(created, 3 * self.block_time))["contractAddress"]
-        await asyncio.sleep(_ATTACK_AT * self.block_time)
+        attacker, hearing = self.attacker, self.hearing
+        self._teller.attacker("deploys a contract")
+        await attacker.deploy()
+        # Right after a block: all the time until the next is left.
+        await self._next_blocks(1)
+        stake = f"{STAKE / ETHER:g} ETH"
+        self._teller.attacker(f"calls attack() with {stake}; it waits in the pool for the next block")
+        known = len(self.feed.transactions)
+        await attacker.attack()
+        if self.is_defended:
+            await self._outbid(known)
+        receipt = await attacker.mined()
+        attack = Attack(receipt, time.monotonic())
+        # What comes late shall be seen to come late.
+        await hearing.until(lambda: receipt["transactionHash"] in hearing.alerts, _LATE_SECONDS)
+        if self.is_defended and await hearing.until(lambda: bool(hearing.responses), _LATE_SECONDS):
+            patience = _RESPONSE_BLOCKS * self._block_time
+            await hearing.until(lambda: hearing.responses[-1]["state"] in ENDS, patience)
+        await hearing.tell_the_rest()
+        return attack
 
-        self.teller.attacker(
-            f"calls attack() with {STAKE / ETHER:g} ETH; it waits in the pool for the next block"
-        )
-        calldata = artifact("Attacker").calldata("attack()")
-        self._attack_sent_at = sent_at = time.monotonic()
-        attack = await self.rpc.send(attacker, contract, calldata, value=STAKE, gas=1_500_000, tip=3 * GWEI)
-        receipt = await self.rpc.receipt(attack, 3 * self.block_time)
-        mined_at = time.monotonic()
-        await asyncio.sleep(_LATE_SECONDS)  # an alert that comes late shall be seen to come late
-        return Attack(attack, sent_at, mined_at, receipt)
+    async def _outbid(self, known: int) -> None:
+        """The attacker sees a pause in the pool and bids more, once; unless a block comes first.
 
-    async def result(self, attack: Attack, alerts: Iterable[Alert]) -> Result:
-        """Judges the run by all alerts of the event log, muted ones included."""
-        heard = self._heard.get(attack.tx_hash)
-        block = int(attack.receipt["blockNumber"], 16)
-        honest = self.scene.sent
-        return Result(
-            attack_tx=attack.tx_hash,
-            alert=heard.event if heard else None,
-            pending_when_alerted=heard is not None and heard.pending,
-            sent_to_alert_ms=(heard.at - attack.sent_at) * 1000 if heard else None,
-            alert_to_inclusion_ms=(attack.mined_at - heard.at) * 1000 if heard else None,
-            block=block,
-            drained=attack.receipt["status"] == "0x1",
-            vault_before=await self._vault_at(block - 1),
-            vault_after=await self._vault_at(block),
-            honest_transactions=len(honest),
-            false_alerts=tuple(
-                FalseAlert(honest[alert["tx"]["hash"]].user, honest[alert["tx"]["hash"]].text, alert)
-                for alert in alerts
-                if alert["tx"]["hash"] in honest
-            ),
-        )
+        `known` are the transactions that were announced before the attack.
+        """
+        seeing = asyncio.create_task(self._see_pause(known))
+        mined = asyncio.create_task(self.attacker.mined())
+        try:
+            await asyncio.wait((seeing, mined), return_when=asyncio.FIRST_COMPLETED)
+            if not seeing.done():
+                return
+            tip, max_fee = self.attacker.above(*seeing.result())
+            self._teller.attacker(
+                f"sees the pause in the pool, and raises the attack's bid to {gwei(tip)} a gas"
+            )
+            if not await self.attacker.raise_to(tip, max_fee):
+                self._teller.attacker("comes too late: a block has the attack at its first bid")
+        finally:
+            for task in (seeing, mined):
+                task.cancel()
+            await asyncio.gather(seeing, mined, return_exceptions=True)
 
-    async def _vault_at(self, block: int) -> int:
-        return int(await self.rpc.call("eth_getBalance", self.scene.vault.address, hex(block)), 16)
+    async def _see_pause(self, known: int) -> tuple[int, int]:
+        """Its tip and fee cap, wei a gas, once people were told of it, too: the story is told in its order."""
+        found = await self.attacker.see_pause(self.feed, known)
+        await self.hearing.until(lambda: self.hearing.was_told("sent"))
+        return found
 
     async def _traffic(self) -> None:
-        self.teller.traffic(await self.scene.welcome())
+        self._teller.traffic(await self.scene.welcome())
         while True:
-            await asyncio.sleep(self.block_time / _ACTIONS_PER_BLOCK * self.scene.dice.uniform(0.3, 1.7))
-            self.teller.traffic(await self.scene.act())
+            await asyncio.sleep(self._block_time / _ACTIONS_PER_BLOCK * self.scene.dice.uniform(0.3, 1.7))
+            self._teller.traffic(await self.scene.act())
 
     async def _blocks(self) -> None:
-        known = await self.rpc.block_number()
+        known = await self._rpc.block_number()
         while True:
-            await asyncio.sleep(_POLL_SECONDS)
-            while known < await self.rpc.block_number():
-                known += 1
-                block = await self.rpc.call("eth_getBlockByNumber", hex(known), False)
-                self.teller.block(known, len(block["transactions"]))
+            known = await self.feed.head_after(known)
+            block = await self._rpc.call("eth_getBlockByNumber", hex(known), False)
+            self._teller.block(known, len(block["transactions"]))
+            async with self._new_block:
+                self._block = known
+                self._new_block.notify_all()
 
     async def _next_blocks(self, count: int) -> None:
-        target = await self.rpc.block_number() + count
-        while await self.rpc.block_number() < target:  # noqa: ASYNC110  (a node, not a task, makes blocks)
-            await asyncio.sleep(_POLL_SECONDS)
+        """Returns right after the last of them, once people were told of it."""
+        last = await self._rpc.block_number() + count
+        async with self._new_block:
+            await self._new_block.wait_for(lambda: self._block >= last)
 
 
 async def _unless_failed(main: Awaitable[Attack], *others: asyncio.Task[None]) -> Attack:

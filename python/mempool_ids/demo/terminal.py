@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import time
-from typing import Any
 
 from rich.console import Console
 from rich.panel import Panel
-from rich.table import Table
 from rich.text import Text
 
-from mempool_ids.demo.result import Alert, Result
-from mempool_ids.demo.scene import ETHER, Action
-
-_STAGES = ("decode", "features", "signatures", "classify", "simulate", "total")
-_FACTORS_SHOWN = 6
+from mempool_ids.demo.panels import STYLES, evidence
+from mempool_ids.demo.result import Alert
+from mempool_ids.demo.scene import Action
+from mempool_ids.demo.timeline import ATTACKER, DEFENSE, gwei
 
 
 class TerminalTeller:
@@ -38,15 +35,15 @@ class TerminalTeller:
         self._line(f"── block {number}: {transactions} transactions", "cyan")
 
     def attacker(self, text: str) -> None:
-        self._line(f"attacker {text}", "bold magenta")
+        self._line(f"attacker {text}", STYLES[ATTACKER])
 
     def alert(self, alert: Alert, sent_to_alert_ms: float, pending: bool) -> None:
         severity = alert["severity"].upper()
         state = "still pending" if pending else "already in a block"
         self._console.print(
             Panel(
-                _evidence(alert),
-                title=f"ALERT {severity}, {sent_to_alert_ms:.1f} ms after the attacker sent it",
+                evidence(alert),
+                title=f"ALERT {severity}, {sent_to_alert_ms:.1f} ms after the attack",
                 subtitle=f"the node says: {state}",
                 border_style="bold red",
                 title_align="left",
@@ -54,72 +51,34 @@ class TerminalTeller:
             )
         )
 
+    def alert_again(self, alert: Alert) -> None:
+        tip = gwei(alert["tx"]["max_priority_fee_per_gas"])
+        self._line(f"alert {alert['severity']} about the attack at its new bid, {tip} a gas", "bold red")
+
     def other_alert(self, alert: Alert, who: str) -> None:
         signatures = ", ".join(entry["name"] for entry in alert["signatures"]) or "no signature"
         self._line(
             f"alert {alert['severity']} about {who}: score {alert['score']:.3f}, {signatures}", "bold yellow"
         )
 
-
-def verdict(result: Result) -> Panel:
-    """The end of a run: what happened, and whether it passed."""
-    before, after = (f"{wei / ETHER:.2f} ETH" for wei in (result.vault_before, result.vault_after))
-    lines = [f"Block {result.block} includes the attack: the vault had {before} and has {after}."]
-    if result.preceded and result.alert_to_inclusion_ms is not None:
-        lines.append(f"The alert came {result.alert_to_inclusion_ms / 1000:.2f} s before that block.")
-    count = result.honest_transactions
-    lines.append(f"Honest users sent {count} transactions; {len(result.false_alerts)} raised an alert.")
-    lines += [f"Problem: {problem}" for problem in result.problems()]
-    style = "bold green" if result.passed else "bold red"
-    title = "seen before it happened" if result.passed else "FAILED"
-    return Panel("\n".join(lines), title=title, border_style=style, title_align="left")
+    def response(self, response: Alert) -> None:
+        if (said := _said(response)) is not None:
+            self._line(f"defense {said}", STYLES[DEFENSE])
 
 
-def _evidence(alert: Alert) -> Table:
-    rows = Table.grid(padding=(0, 2))
-    rows.add_column(style="bold", no_wrap=True)
-    rows.add_column(overflow="fold")
-    classification = alert["classification"]
-    transaction = alert["tx"]
-    called = transaction.get("function") or transaction.get("selector") or "a contract creation"
-    rows.add_row(
-        "transaction", f"{transaction['hash']}\n{called} to {transaction['to']} from {transaction['from']}"
-    )
-    rows.add_row("touches", ", ".join(alert["contracts"]) or "no monitored contract")
-    rows.add_row("score", f"{alert['score']:.3f}, {alert['threat_level']}")
-    rows.add_row("calldata", f"{classification['probability']:.3f} by {classification['model']}")
-    rows.add_row("signatures", "\n".join(_signature(entry) for entry in alert["signatures"]) or "none")
-    simulation = alert["simulation"]
-    if simulation["status"] == "done":
-        done = f"{simulation['outcome']} in block {simulation['block']}, {simulation['frames']} calls"
-        rows.add_row("simulation", f"{done}: {_share(simulation['probability'])} by what it does")
-        broken = [f"{entry['name']}: {entry['explanation']}" for entry in simulation["invariants"]]
-        rows.add_row("invariants", "\n".join(broken) or "all hold")
-        rows.add_row("factors", _factors(simulation["factors"][:_FACTORS_SHOWN]))
-    else:
-        rows.add_row("simulation", simulation.get("reason", simulation["status"]))
-        rows.add_row("factors", _factors(classification["factors"][:_FACTORS_SHOWN]))
-    latency = alert["latency_us"]
-    stages = [stage for stage in _STAGES if latency.get(stage) is not None]
-    rows.add_row("µs", "   ".join(f"{stage} {latency[stage]:.1f}" for stage in stages))
-    return rows
-
-
-def _share(probability: float | None) -> str:
-    return "–" if probability is None else f"{probability:.3f}"
-
-
-def _signature(entry: dict[str, Any]) -> str:
-    return f"{entry['id']}:{entry['rev']} {entry['name']} ({entry['score']:g})"
-
-
-def _factors(factors: list[dict[str, Any]]) -> Table | str:
-    if not factors:
-        return "none"
-    table = Table.grid(padding=(0, 2))
-    for factor in factors:
-        table.add_row(factor["feature"], f"{factor['value']:g}", f"{factor['contribution']:+.3f}")
-    return table
+def _said(response: Alert) -> str | None:
+    """A change of a response, in words; None where another one says it too."""
+    state, reason = response["state"], response["reason"]
+    if state == "intent":
+        return f"wants to pause {response['target']}: {reason}"
+    if state == "verified":
+        return f"verified, within all caps: {reason}"
+    if state == "sent":
+        tip = gwei(response["max_priority_fee_per_gas"])
+        if response["attempt"] == 1:
+            return f"sends pause(), the next higher of those signed in advance, with a tip of {tip} a gas"
+        return f"answers by a pause() with a tip of {tip} a gas"
+    return f"{state}: {reason}"
 
 
 class SilentTeller:
@@ -130,4 +89,6 @@ class SilentTeller:
     def block(self, number: int, transactions: int) -> None: ...
     def attacker(self, text: str) -> None: ...
     def alert(self, alert: Alert, sent_to_alert_ms: float, pending: bool) -> None: ...
+    def alert_again(self, alert: Alert) -> None: ...
     def other_alert(self, alert: Alert, who: str) -> None: ...
+    def response(self, response: Alert) -> None: ...
