@@ -230,10 +230,6 @@ class IDSEngine:
     async def _handle(self, batch: Batch, recorder: Recorder) -> None:
         if any(kind == "ready" for kind, _ in batch):
             self._ready.set()
-        if self._defense is not None:
-            for kind, raw in batch:
-                if kind == "outcome":
-                    self._defense.outcome(orjson.loads(raw))
         recorded = await self._in_storage(lambda: recorder.record(batch))
         for alert, _ in recorded.alerts:
             if not alert["notify"]:

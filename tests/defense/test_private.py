@@ -62,8 +62,9 @@ async def test_a_builder_who_ranks_by_transfers_is_paid_by_the_payer(
                 attack = await scene.attack(2 * GWEI)
                 await fight.until(lambda: len(relay.offers) >= 6, "two bundles for each of three blocks")
                 mined = await relay.build()
-                pause = fight.of(name, "sent")[-1].tx_hash
-                assert (mined[0], mined[2]) == (pause, attack.tx_hash)
+                # The builder tries bundles on the node itself: a head that it saw there may have raised the bid.
+                assert mined[0] in [one.tx_hash for one in fight.of(name, "sent")]
+                assert mined[2] == attack.tx_hash
                 paid = await rpc.balance(BUILDER)
                 assert 0 < paid < 10**18
                 # What it was worth to the builder by fees, once more.
@@ -94,11 +95,13 @@ async def test_a_builder_puts_the_pause_before_the_attack(anvil_binary: Path, tm
                 pool = await rpc.call("txpool_content")
                 assert scene.guardian.address not in {sender.lower() for sender in pool["pending"]}
                 mined = await relay.build()
-                pause = fight.of(name, "sent")[-1].tx_hash
-                assert mined[:2] == [pause, attack.tx_hash]
+                assert mined[0] in [one.tx_hash for one in fight.of(name, "sent")]
+                assert mined[1] == attack.tx_hash
                 await fight.until_state(name, "included")
                 await rpc.mine()
                 ended = await fight.until_state(name, "confirmed", "failed")
             assert (ended.state, ended.won) == ("confirmed", True)
             assert await scene.harm() == 0
-            assert all(hash_of(offer.txs[0]) == pause for offer in relay.offers.values())
+            assert {hash_of(offer.txs[0]) for offer in relay.offers.values()} <= {
+                one.tx_hash for one in fight.of(name, "sent")
+            }

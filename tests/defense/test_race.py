@@ -6,7 +6,7 @@ import pytest
 
 from mempool_ids.defense.action import ActionState, DefenseAction
 from mempool_ids.defense.chain import Receipt
-from mempool_ids.defense.race import Do, Sight, next_step
+from mempool_ids.defense.race import Do, Sight, Step, next_step
 
 OWN = "0x" + "aa" * 32
 HEAD = Sight(now=1000.0, head=101, latest_nonce=7)
@@ -89,15 +89,52 @@ def test_where_its_nonce_is_used_the_same_is_sent_with_the_next() -> None:
     assert next_step(sent(), 100, replace(HEAD, latest_nonce=8), 2).do is Do.NEXT_NONCE
 
 
-def test_without_a_cause_it_is_taken_back_once() -> None:
+def test_without_a_cause_it_is_taken_back_and_again_where_a_block_leaves_that_out() -> None:
     gone = replace(HEAD, cause_gone="the threat was replaced")
     assert next_step(sent(), 101, gone, 2).do is Do.CANCEL
-    assert next_step(sent(), 100, gone, 2, cancelling=True).do is Do.NOTHING
+    assert next_step(sent(), 101, gone, 2, cancelling=True).do is Do.NOTHING
+    assert next_step(sent(), 100, gone, 2, cancelling=True).do is Do.CANCEL
 
 
 def test_a_cancellation_that_a_block_has_ends_it() -> None:
-    step = next_step(sent(), 100, replace(HEAD, cancel=replace(MINED, tx_hash="0xcc")), 2, cancelling=True)
+    cancelled = replace(HEAD, cancel=replace(MINED, tx_hash="0xcc"), cause_gone="gone", latest_nonce=8)
+    step = next_step(sent(), 100, cancelled, 2, cancelling=True)
     assert step.state is ActionState.CANCELLED
+
+
+@pytest.mark.parametrize("cancelling", [False, True])
+def test_a_cancellation_that_a_block_has_though_there_is_a_cause_again_is_followed_by_the_pause(
+    cancelling: bool,
+) -> None:
+    cancelled = replace(HEAD, cancel=replace(MINED, tx_hash="0xcc"), latest_nonce=8)
+    assert next_step(sent(), 100, cancelled, 2, cancelling=cancelling).do is Do.NEXT_NONCE
+
+
+def test_with_a_cause_again_what_a_block_leaves_out_is_bid_more_for() -> None:
+    assert next_step(sent(), 100, HEAD, 2, cancelling=True).do is Do.ESCALATE
+
+
+def test_where_its_nonce_is_used_and_its_cause_gone_nothing_more_is_sent() -> None:
+    step = next_step(sent(), 100, replace(HEAD, latest_nonce=8, cause_gone="too old"), 2)
+    assert (step.do, step.state) == (Do.NOTHING, ActionState.CANCELLED)
+
+
+def test_where_its_nonce_is_used_and_it_is_paused_its_receipt_is_waited_for() -> None:
+    paused = replace(HEAD, latest_nonce=8, paused=True)
+    assert next_step(sent(), 98, paused, 2) == next_step(sent(), 101, paused, 2) == Step()
+    assert next_step(sent(), 97, paused, 2).state is ActionState.SUPERSEDED
+
+
+def test_what_was_paused_when_it_was_sent_is_looked_at_again_on_the_next_block() -> None:
+    """The block that has it may be the next, or it is its own."""
+    assert next_step(sent(), 101, replace(HEAD, paused=True), 2) == Step()
+
+
+def test_a_check_without_an_answer_confirms_nothing_and_fails_it_at_last() -> None:
+    silent = with_receipt(head=110)
+    assert next_step(included(), 100, silent, 2).state is None
+    assert next_step(included(), 100, replace(silent, head=113), 2).state is ActionState.FAILED
+    assert next_step(included(), 100, replace(silent, is_checked=False), 2).state is ActionState.CONFIRMED
 
 
 def test_a_pause_that_beats_its_own_cancellation_counts() -> None:

@@ -104,7 +104,7 @@ async def _pause(
         async with DefenseExecutor(
             settings, on_change=show, on_alarm=lambda kind, why: say(f"{kind}: {why}")
         ) as executor:
-            begun = await executor.execute_defense("pause", name, threat, gas_price, urgency)
+            begun = await executor.execute_defense(executor.strategy(name), name, threat, gas_price, urgency)
             return await executor.wait_for(begun.action_id, _WAIT_S)
     except Locked:
         say("a sensor runs on this journal: it is asked")

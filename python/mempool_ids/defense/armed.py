@@ -1,6 +1,6 @@
 """What is signed before anything happened: one rung of a ladder, ready to be sent."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Kind = Literal["eip1559", "legacy"]
@@ -39,5 +39,6 @@ class Rung:
     fees: Fees
     gas_limit: int
     call: Call
-    raw: bytes
+    raw: bytes = field(repr=False)
+    """Whoever has it can send it."""
     tx_hash: str

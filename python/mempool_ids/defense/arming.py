@@ -33,6 +33,11 @@ class Plan:
     gas_limit: int
     band: Band
 
+    def fits(self, ladder: Ladder) -> bool:
+        """Whether a ladder was made by this plan."""
+        made = tuple(loaded.rung.fees for loaded in ladder)
+        return made == self.fees and all(loaded.rung.gas_limit == self.gas_limit for loaded in ladder)
+
 
 class Armory:
     """Keeps one guardian's ladders fresh. Without a signer (shadow mode) they have no bytes, and nothing is journaled.
@@ -93,14 +98,14 @@ class Armory:
         problems: list[str] = []
         wanted: list[tuple[Protected, int, Plan]] = []
         for target in targets:
-            plan, is_new = self._planned(target, needs.get(target.name), base_fee)
+            plan = self._planned(target, needs.get(target.name), base_fee)
             if plan is None:
                 problems.append(f"{target.name}: the gas that its pause needs is not known")
                 continue
             if not plan.fees:
                 problems.append(f"{target.name}: not even the lowest bid is within the caps at this base fee")
                 continue
-            wanted += [(target, nonce, plan) for nonce in self._nonces(target, is_new)]
+            wanted += [(target, nonce, plan) for nonce in self._nonces(target, plan)]
         signer = self._guardian.signer
         if signer is None:
             self._load(self._guardian, _ladders([self._rung(*one, None) for one in _each(wanted)]))
@@ -110,19 +115,18 @@ class Armory:
         await self._sign_all(signer, wanted)
         return problems
 
-    def _planned(self, target: Protected, need: int | None, base_fee: int) -> tuple[Plan | None, bool]:
+    def _planned(self, target: Protected, need: int | None, base_fee: int) -> Plan | None:
         old = self._plans.get(target.name)
         if need is None and target.gas is None:
-            return old, False
+            return old
         limit = gas_limit(need or 0, target.gas)
         # A limit that does for the present need stays: simulations of two blocks rarely differ by nothing.
         enough = old is not None and (target.gas is not None or limit <= old.gas_limit <= 2 * limit)
         if old is not None and enough and base_fee in old.band:
-            return old, False
+            return old
         fees = ladder(base_fee, limit, self._gas, rungs=self._config.rungs, kind=self._kind)
-        plan = Plan(fees, limit, band(base_fee))
-        self._plans[target.name] = plan
-        return plan, True
+        self._plans[target.name] = Plan(fees, limit, band(base_fee))
+        return self._plans[target.name]
 
     def is_short(self) -> bool:
         """Whether fewer free nonces are armed than there should be: some were just taken."""
@@ -132,13 +136,14 @@ class Armory:
             target in self._plans and last not in by_nonce for target, by_nonce in guardian.ladders.items()
         )
 
-    def _nonces(self, target: Protected, is_new: bool) -> list[int]:
-        """Those that are to be signed. Taken ones too: they may be bid more for, or become free."""
+    def _nonces(self, target: Protected, plan: Plan) -> list[int]:
+        """Those whose ladder is missing, or of another plan: also where signing it failed before. Taken ones too: they
+        may be bid more for, or become free."""
         guardian = self._guardian
         there = guardian.ladders.get(target.name, {})
         free = self._config.nonces + sum(nonce >= guardian.latest for nonce in guardian.taken)
         window = range(guardian.latest, guardian.latest + free)
-        return [nonce for nonce in window if is_new or nonce not in there]
+        return [nonce for nonce in window if not plan.fits(there.get(nonce, ()))]
 
     async def _sign_all(self, signer: Signer, wanted: Sequence[tuple[Protected, int, Plan]]) -> None:
         """In portions: each may be used as soon as it is journaled."""

@@ -105,6 +105,8 @@ class Live:
     """A human is asked until then, seconds of time.monotonic."""
     cancels: list[Loaded] = field(default_factory=list)
     """Transfers to oneself that were to take the nonce, the last last."""
+    moved_at_head: int = -1
+    """When it last went to another nonce or key."""
     withdrawn: bool = False
     """The last that went out is one of those."""
     is_stale: bool = False

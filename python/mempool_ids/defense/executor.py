@@ -7,7 +7,7 @@ import contextlib
 import logging
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any, TypeVar
@@ -42,6 +42,7 @@ from mempool_ids.defense.protected import protected
 from mempool_ids.defense.rails import Rails
 from mempool_ids.defense.readiness import Readiness
 from mempool_ids.defense.signers import Signer, signer
+from mempool_ids.defense.signers.local import LocalSigner
 from mempool_ids.defense.statistics import DefenseStatistics, Quantiles
 from mempool_ids.defense.trigger import Note, Trigger
 from mempool_ids.defense.upkeep import IDLE_S, LIVE_S, Rehearsals, Upkeep
@@ -60,6 +61,8 @@ _RESTART_S = 1.0
 _SWITCH_S = 0.0005
 # How long the start waits for connections.
 _WARM_UP_S = 2.0
+# How long an order waits for a node to say whether the contract is paused.
+_ASK_S = 1.0
 
 
 class DefenseExecutor:
@@ -150,7 +153,7 @@ class DefenseExecutor:
         if defense.armed:
             sys.setswitchinterval(_SWITCH_S)
             self._marks = await self._in_journal(lambda: Marks.beside(defense.journal))
-            if defense.exact:
+            if any(isinstance(one, LocalSigner) for one in self._signers):
                 self._exact = await self._in_journal(lambda: Exact(defense.journal, chain_id, kind))
             self._wire = Wire(config.chain.rpc_urls if defense.broadcast.public else ())
         if defense.confirm.seconds and defense.confirm.listen:
@@ -171,6 +174,7 @@ class DefenseExecutor:
             marks=self._marks,
             wire=self._wire,
             exact=self._exact,
+            always_exact=defense.exact,
             confirm_s=defense.confirm.seconds,
             link=None if self._page is None else self._page.link,
             by_fee_cap=await chain.orders_by_fee_cap(),
@@ -197,7 +201,7 @@ class DefenseExecutor:
             alarms,
             self._human,
         )
-        private = await self._open_private(chain, alarms, guardians, kind, gas)
+        private = await self._open_private(chain, alarms, trigger, kind)
         upkeep = Upkeep(
             defense, chain, trigger, watch, private, self._wire, armories, alarms, self._rehearsals
         )
@@ -218,13 +222,13 @@ class DefenseExecutor:
         )
 
     async def _open_private(
-        self, chain: Chain, alarms: Alarms, guardians: Sequence[Guardian], kind: Kind, gas: GasStrategy
+        self, chain: Chain, alarms: Alarms, trigger: Trigger, kind: Kind
     ) -> Private | None:
         section = self._config.defense.broadcast
         if not section.builders or not self._config.defense.armed:
             return None
         builders = chosen(section.builders, self._config.chain.id, section.builders_file)
-        whose = [guardian.address for guardian in guardians]
+        whose = [guardian.address for guardian in trigger.guardians]
         identity = None if section.identity is None else Identity.load(section.identity, whose)
         self._relays = Relays(builders, identity)
         payer = None
@@ -234,7 +238,9 @@ class DefenseExecutor:
                 raise ConfigError(
                     "defense.broadcast.payer is a guardian: its transfers would take nonces of pauses"
                 )
-            payer = Payer(one, chain, self._config.chain.id, kind, gas.min_tip, gas.daily_budget, self._arm)
+            payer = Payer(
+                one, chain, self._config.chain.id, kind, trigger.gas.min_tip, trigger.gas.max_fee, self._arm
+            )
         return Private(
             self._relays,
             builders,
@@ -243,7 +249,7 @@ class DefenseExecutor:
             self._next_sequence,
             section.blocks,
             payer,
-            gas.max_cost,
+            trigger.promise,
         )
 
     async def _open_signer(self, section: SignerSection) -> Signer:
@@ -372,11 +378,16 @@ class DefenseExecutor:
                 return f"{live.target.name} at {live.target.address}: {live.cause.reason}. Threat: {threats}"
         return None
 
-    def receive(self, raw: bytes) -> bytes:
-        """Takes an `alert` event as the core wrote it, answers it, and returns it with what was decided.
+    def receive(self, kind: str, raw: bytes) -> bytes:
+        """Takes an event as the core wrote it; answers an alert, and returns it with what was decided.
 
-        Called on the thread that the core's events arrive on, before anything else sees them. Never raises.
+        Called on the thread that the core's events arrive on, in order, before anything else sees them. Never raises.
         """
+        if kind == "outcome":
+            self._take_outcome(raw)
+        return self._answer(raw) if kind == "alert" else raw
+
+    def _answer(self, raw: bytes) -> bytes:
         started = time.time()
         try:
             alert = orjson.loads(raw)
@@ -418,16 +429,22 @@ class DefenseExecutor:
         if self._running is not None:
             self._running.watch.wake_soon()
 
-    def outcome(self, event: Mapping[str, Any]) -> None:
-        """What became of a threat: an `outcome` event of the core."""
+    def _take_outcome(self, raw: bytes) -> None:
+        """What became of a threat."""
+        try:
+            event = orjson.loads(raw)
+            self.outcome(str(event["hash"]), str(event["outcome"]))
+        except Exception:
+            log.exception("defense: an outcome could not be read")
+
+    def outcome(self, tx_hash: str, outcome: str) -> None:
+        """What became of a threat, as the core's `outcome` events have it. Thread-safe."""
         run = self._run
-        fates = {"mined": Fate.MINED, "replaced": Fate.GONE, "dropped": Fate.GONE}
+        fate = {"mined": Fate.MINED, "replaced": Fate.GONE, "dropped": Fate.GONE}.get(outcome, Fate.PENDING)
         with run.trigger.lock:
-            for live in run.trigger.book.answering(str(event.get("hash"))):
-                threat = live.threats[str(event["hash"])]
-                threat.fate = fates.get(str(event.get("outcome")), Fate.PENDING)
-                threat.fate_at = time.monotonic()
-        run.watch.wake.set()
+            for live in run.trigger.book.answering(tx_hash):
+                live.threats[tx_hash].fate, live.threats[tx_hash].fate_at = fate, time.monotonic()
+        run.watch.wake_soon()
 
     async def execute_defense(
         self,
@@ -471,8 +488,12 @@ class DefenseExecutor:
             grave=True,
             reason="somebody asked for it",
         )
-        is_paused = bool(await self._run.watch.says_paused(target))
-        note = await asyncio.to_thread(lambda: trigger.by_hand(target.name, cause, is_paused=is_paused))
+        is_paused: bool | None = None
+        with contextlib.suppress(TimeoutError):
+            # A node that does not answer must not hold up a person.
+            async with asyncio.timeout(_ASK_S):
+                is_paused = await self._run.watch.says_paused(target)
+        note = await asyncio.to_thread(lambda: trigger.by_hand(target.name, cause, is_paused=bool(is_paused)))
         if note.action_id is None:
             raise MempoolIdsError(note.decision)
         return await self.action(note.action_id)
@@ -532,6 +553,14 @@ class DefenseExecutor:
                     return action
                 await asyncio.sleep(LIVE_S)
 
+    def strategy(self, target_contract: str) -> str:
+        """How a contract, by name or address, is answered: `pause` or `rescue`.
+
+        Raises:
+            ConfigError: there is no such contract.
+        """
+        return self._find(target_contract).strategy
+
     def _find(self, name: str) -> Protected:
         targets = self._run.trigger.targets
         for target in targets.values():
@@ -541,14 +570,16 @@ class DefenseExecutor:
 
     async def _take_orders(self) -> None:
         """Pauses that somebody asks for beside the sensor (`mempool-ids defend pause`)."""
-        last = self._run.ordered
+        run = self._run
         while (journal := self._journal) is not None:
-            for order in await self._in_journal(lambda last=last: journal.orders(last)):  # type: ignore[misc]
-                last = order.number
+            for order in await self._in_journal(lambda last=run.ordered: journal.orders(last)):  # type: ignore[misc]
+                # Whatever becomes of it, once: a pause long after is a false one.
+                run.ordered = order.number
                 log.warning("defense: %s asks to pause %s", order.who, order.target)
                 try:
+                    strategy = self.strategy(order.target)
                     await self.execute_defense(
-                        "pause", order.target, order.threat, order.gas_price, order.urgency
+                        strategy, order.target, order.threat, order.gas_price, order.urgency
                     )
                 except MempoolIdsError as error:
                     reason = f"{order.who} asked to pause {order.target}: {error}"
@@ -615,4 +646,4 @@ class _Running:
         self.ledger = ledger
         self.alarms = alarms
         self.ordered = ordered
-        """The last order of before the start: nobody waits for it any more."""
+        """The last order that was taken, or that was there before the start: nobody waits for it any more."""

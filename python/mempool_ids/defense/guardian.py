@@ -44,7 +44,7 @@ class Loaded:
     """A rung with the request that sends it."""
 
     rung: Rung
-    body: bytes
+    body: bytes = field(repr=False)
 
 
 Ladder = tuple[Loaded, ...]
@@ -75,7 +75,7 @@ class Guardian:
     """Gaps that a transfer to oneself was sent into, by the head on which."""
     strangers: tuple[int, ...] = ()
     """Nonces that a transaction waits at which is none of ours: the key is not ours alone."""
-    ladders: dict[str, dict[int, Ladder]] = field(default_factory=dict)
+    ladders: dict[str, dict[int, Ladder]] = field(default_factory=dict, repr=False)
     """By target and nonce."""
 
     def next_nonce(self) -> int:

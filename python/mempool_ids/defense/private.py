@@ -16,7 +16,7 @@ from mempool_ids.defense.broadcast.builders import Builder
 from mempool_ids.defense.broadcast.bundle import bundles, cancel, private_transaction
 from mempool_ids.defense.broadcast.relays import Relays
 from mempool_ids.defense.chain import Chain
-from mempool_ids.defense.payer import Payer
+from mempool_ids.defense.payer import GAS, Payer
 from mempool_ids.exceptions import MempoolIdsError
 
 log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ class Private:
         sequence: the next number for a builder, from the journal.
         blocks: to come, that bundles are offered for.
         payer: of transfers to builders who rank by them; without one, bids there are fees alone.
-        max_cost: wei, of a response: what a transfer may be at the most.
+        promise: how much of a transfer the caps of a response leave.
     """
 
     def __init__(
@@ -43,8 +43,8 @@ class Private:
         alarms: Alarms,
         sequence: Callable[[str], Awaitable[int]],
         blocks: int,
-        payer: Payer | None = None,
-        max_cost: int = 0,
+        payer: Payer | None,
+        promise: Callable[[Live, int, int], int],
     ) -> None:
         self._relays = relays
         self._builders = tuple(builders)
@@ -53,15 +53,20 @@ class Private:
         self._sequence = sequence
         self._blocks = blocks
         self._payer = payer
-        self._max_cost = max_cost
+        self._promise = promise
+        # Wei, by action and bid: promised once, whatever builder and head it is for.
+        self._transfers: dict[tuple[str, str], int] = {}
         # By action: what was offered last, and on which head.
         self._offered: dict[str, tuple[str, int]] = {}
 
     async def look(self, live: Sequence[Live], head: int) -> None:
         """Offers each response that is out once for each head and each bid; withdraws those that are over."""
-        out = {one.action.action_id: one for one in live if one.action.state is ActionState.SENT and one.last}
+        sent = [one for one in live if one.action.state is ActionState.SENT and not one.withdrawn]
+        out = {one.action.action_id: one for one in sent if one.last}
         for action_id in [known for known in self._offered if known not in out]:
             _, since = self._offered.pop(action_id)
+            for key in [key for key in self._transfers if key[0] == action_id]:
+                del self._transfers[key]
             await self._withdraw(action_id, since)
         offers = []
         for action_id, one in out.items():
@@ -98,15 +103,22 @@ class Private:
         await self._send(action_id, bodies)
 
     async def _tail(self, builder: Builder, live: Live) -> list[bytes]:
-        """The bid once more, as a transfer, where the builder ranks by that."""
-        if builder.transfer_to is None or self._payer is None:
+        """The bid once more, as a transfer, where the builder ranks by that and the caps leave room."""
+        payer = self._payer
+        if builder.transfer_to is None or payer is None:
             return []
-        bid = min(live.wanted_tip * live.cause.pause_gas, self._max_cost)
-        transfer = await self._payer.transfer(builder.transfer_to, bid)
+        key = (live.action.action_id, live.last.rung.tx_hash if live.last else "")
+        fees = await payer.fees()
+        if key not in self._transfers and fees is not None:
+            bid = live.wanted_tip * live.cause.pause_gas
+            self._transfers[key] = self._promise(live, bid, GAS * fees.max_fee)
+        value = self._transfers.get(key, 0)
+        transfer = (
+            await payer.transfer(builder.transfer_to, value, fees) if value and fees is not None else None
+        )
         if transfer is None:
-            self._alarms.tell_lasting(
-                f"payer {self._payer.signer.address}", f"its balance does not do for {bid} wei"
-            )
+            reason = "its balance, the caps or the base fee leave no room for a transfer"
+            self._alarms.tell_lasting(f"payer {payer.signer.address}", reason)
             return []
         return [transfer]
 

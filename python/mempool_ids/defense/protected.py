@@ -24,7 +24,8 @@ def protected(contracts: Sequence[Contract]) -> dict[str, Protected]:
             call, strategy = rescue_call(contract, contract.rescue, abi), "rescue"
         else:
             call, strategy = pause_call(contract, abi), "pause"
-        check = None if contract.pause is None else check_call(contract, abi)
+        # What a rescue leaves is not paused: its receipt must do.
+        check = None if contract.rescue is not None else check_call(contract, abi)
         gas = None if contract.pause is None or strategy == "rescue" else contract.pause.gas
         found[contract.name] = Protected(contract.name, contract.address, call, check, gas, strategy)
     return found

@@ -93,7 +93,7 @@ def next_step(
         return Step(
             Do.REBROADCAST, ActionState.SENT, "its block left the chain: the same bytes are sent again"
         )
-    if sight.cancel is not None and (sight.cause_gone is not None or sight.paused):
+    if sight.cancel is not None and sight.cause_gone is not None:
         return Step(
             state=ActionState.CANCELLED,
             reason="cancelled: a transfer to oneself took its nonce",

@@ -13,8 +13,8 @@ at stake:
 
 What this cannot do: a grave bait is an attack that would have worked, and no rail tells it from the real one
 beforehand. What bounds it: three quarters of the budget last for as many cancelled answers as their real cost allows,
-and an answer that leaves no money for the next one is not taken back (`left_after`). The pause then stands, the contract
-is safe, and the next bait finds it paused. Baits can have a contract paused; they cannot have it defenceless.
+and an answer that would leave no money for the next one is not taken back (`left_after`). The pause then stands, the
+contract is safe, and the next bait finds it paused. Baits can have a contract paused; they cannot have it defenceless.
 
 Pure: `now` is an argument (Unix seconds) and nothing locks; `allow` and `sent` belong into one critical section.
 """

@@ -110,17 +110,18 @@ def find(
     for action in open_actions:
         hashes = dict.fromkeys(one.tx_hash for one in action.history if one.tx_hash)
         sent = [rungs[tx_hash] for tx_hash in hashes if tx_hash in rungs]
-        own = [one for one in left if one[0].target == action.target and _fits(action, one[0])]
+        # One contract has one response: whatever went out for it is its.
+        own = [one for one in left if one[0].target == action.target]
         left = [one for one in left if one not in own]
         sent += [rung for rung, _ in own]
         found.append(Found(action, tuple(sent), tuple(rung for rung, _ in own)))
     # Bytes went out before even the intent was written.
-    by_intent: dict[tuple[str, str, int], list[tuple[Rung, float]]] = {}
+    by_target: dict[str, list[tuple[Rung, float]]] = {}
     for rung, at in left:
         if rung.target:
-            by_intent.setdefault((rung.guardian, rung.target, rung.nonce), []).append((rung, at))
-    for (guardian, target, _), marked in by_intent.items():
-        marked.sort(key=lambda one: one[0].rung)
+            by_target.setdefault(rung.target, []).append((rung, at))
+    for target, marked in by_target.items():
+        marked.sort(key=lambda one: one[1])
         rung, at = marked[-1]
         action = DefenseAction(
             action_id=f"{int(at * 1000):x}-{rung.tx_hash[2:10]}",
@@ -128,16 +129,11 @@ def find(
             target=target,
             target_address=rung.call.to,
             created=at,
-            guardian=guardian,
+            guardian=rung.guardian,
         )
         rungs_of = tuple(one for one, _ in marked)
         found.append(Found(action, rungs_of, rungs_of))
     return found
-
-
-def _fits(action: DefenseAction, rung: Rung) -> bool:
-    """Before its first bytes an action has no nonce; then its bids are at that one, or at a later one."""
-    return action.state is not ActionState.INCLUDED and (action.nonce is None or rung.nonce >= action.nonce)
 
 
 def resume(found: Found, trigger: Trigger, now: float) -> None:

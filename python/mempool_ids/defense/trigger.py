@@ -10,7 +10,7 @@ import copy
 import itertools
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -21,6 +21,7 @@ from mempool_ids.defense.book import Book, Cause, Fate, Live, Threat
 from mempool_ids.defense.evidence import price
 from mempool_ids.defense.exact import EXACT, Exact
 from mempool_ids.defense.gas import Bid, GasStrategy, Situation, Unaffordable, replacement
+from mempool_ids.defense.gas import gas_limit as limit_of
 from mempool_ids.defense.guardian import Guardian, Loaded, Protected
 from mempool_ids.defense.journal import Marks
 from mempool_ids.defense.ladder import choose
@@ -104,6 +105,7 @@ class Trigger:
         marks: Marks | None,
         wire: Wire | None,
         exact: Exact | None,
+        always_exact: bool,
         confirm_s: float,
         link: Callable[[str], str] | None,
         by_fee_cap: bool,
@@ -124,6 +126,7 @@ class Trigger:
         self._marks = marks
         self._wire = wire
         self._exact = exact
+        self._always_exact = always_exact
         self._confirm_s = confirm_s
         self._link = link
         self._by_fee_cap = by_fee_cap
@@ -146,10 +149,12 @@ class Trigger:
         decision = self._policy.decide(alert)
         if not decision.act:
             return Note(None, decision.words, decision.tell)
-        cause = _cause(alert, decision)
         with self.lock:
             self._sent_at = None
-            notes = [self._respond(name, cause, decision.loss_wei) for name in decision.targets]
+            notes = [
+                self._respond(name, _cause(alert, decision, name), decision.loss_wei)
+                for name in decision.targets
+            ]
         ids = [note.action_id for note in notes if note.action_id]
         tell = any(note.tell or note.action_id is None for note in notes)
         return Note(ids[0] if ids else None, "; ".join(note.decision for note in notes), tell, self._sent_at)
@@ -157,8 +162,8 @@ class Trigger:
     def practise(self) -> bool:
         """As `fire`, up to the rung that would be chosen: sends nothing, changes nothing. Whether one would be."""
         decision = self._policy.decide(self._practice)
-        cause = _cause(self._practice, decision)
         name = next(iter(self.targets))
+        cause = _cause(self._practice, decision, name)
         with self.lock:
             guardian = self._guardian(name)
             self.rails.allow(self._clock(), name, cause.sender, self._lowest_cost(name), grave=cause.grave)
@@ -245,7 +250,7 @@ class Trigger:
 
     def _is_able(self, guardian: Guardian, name: str) -> bool:
         ladder = guardian.ladder(name, guardian.next_nonce())
-        return bool(ladder) and self._funds(guardian, name) >= _worst(ladder[0])
+        return bool(ladder) and self._funds(guardian, name) - self.gas.reserve >= _worst(ladder[0])
 
     def _funds(self, guardian: Guardian, name: str) -> int:
         """Of its balance, what is not promised to responses for other contracts: pools add them up."""
@@ -332,19 +337,26 @@ class Trigger:
             if enough and _effective(own.fees, self.base_fee) >= bid.tip:
                 return "the bid that is out is high enough"
         above = guardian.out.get(nonce)
+        room = bid.allowed_wei - self._elsewhere(live, guardian, nonce)
         fees = [loaded.rung.fees for loaded in ladder]
         chosen, _ = choose(
-            fees, bid.tip, self.base_fee, bid.allowed_wei, gas_limit, above, least_fee_cap=live.least_fee_cap
+            fees, bid.tip, self.base_fee, room, gas_limit, above, least_fee_cap=live.least_fee_cap
         )
+        if chosen is None and live.withdrawn and nonce == action.nonce:
+            # Behind the cancellation, in the same block.
+            return self._bid_and_send(live, nonce=guardian.next_nonce(), because=because)
         if chosen is None:
             return self._cannot(
                 live, "no rung that is armed replaces what is out" if above else "no rung can be paid for"
             )
         loaded = ladder[chosen]
-        if self._exact is not None and not self._by_fee_cap:
-            exact = self._exact.sign(guardian, live.target, nonce, gas_limit, bid.fees, above)
+        needed = limit_of(cause.pause_gas) if cause.pause_gas and live.target.gas is None else 0
+        is_short = cause.pause_gas * 10 > gas_limit * 9
+        if self._exact is not None and (is_short or (self._always_exact and not self._by_fee_cap)):
+            fees_now = loaded.rung.fees if is_short else bid.fees
+            exact = self._exact.sign(guardian, live.target, nonce, max(needed, gas_limit), fees_now, above)
             fits = exact is not None and exact.rung.fees.max_fee <= self.gas.max_fee
-            if exact is not None and fits and _worst(exact) <= bid.allowed_wei:
+            if exact is not None and fits and _worst(exact) <= room:
                 loaded = exact
         if live.sent and (refused := self._refused(live, loaded)):
             return refused
@@ -366,13 +378,21 @@ class Trigger:
 
     def _promised(self, live: Live, loaded: Loaded) -> int:
         """Wei that it may cost with this: of each nonce that is not used, one transaction can be mined."""
+        return sum(self._worst_by_nonce((*live.sent, loaded)).values())
+
+    def _elsewhere(self, live: Live, guardian: Guardian, nonce: int) -> int:
+        """Wei that it may cost at other nonces, or by another key, than this."""
+        worst = self._worst_by_nonce(live.sent)
+        return sum(cost for key, cost in worst.items() if key != (guardian.address, nonce))
+
+    def _worst_by_nonce(self, sent: Iterable[Loaded]) -> dict[tuple[str, int], int]:
         latest = {guardian.address: guardian.latest for guardian in self.guardians}
         worst: dict[tuple[str, int], int] = {}
-        for one in (*live.sent, loaded):
+        for one in sent:
             key = (one.rung.guardian, one.rung.nonce)
             if one.rung.nonce >= latest.get(one.rung.guardian, 0):
                 worst[key] = max(worst.get(key, 0), _worst(one))
-        return sum(worst.values())
+        return worst
 
     def _unarmed(self, live: Live, nonce: int) -> str:
         """More victims than armed nonces: the next ones are being signed, and the watch tries again."""
@@ -399,11 +419,21 @@ class Trigger:
         for guardian in self.guardians:
             guardian.release(live.target.name)
         cost = action.cost_wei
-        if cost is None:
+        if cost is not None:
+            self._is_used(live)
+        else:
             # Without a receipt it counts as paid at its worst: its bytes may still be mined.
             sent = action.attempt and not action.shadow
             cost = (action.gas_limit or 0) * (action.max_fee_per_gas or 0) if sent else 0
         self.rails.settled(self._clock(), action.action_id, cost)
+
+    def _is_used(self, live: Live) -> None:
+        """By a receipt, of a block that may not have been looked at: the next response must not take its nonce."""
+        by_address = {guardian.address: guardian for guardian in self.guardians}
+        for one in (*live.sent, *live.cancels):
+            guardian = by_address.get(one.rung.guardian)
+            if guardian is not None and one.rung.tx_hash and one.rung.tx_hash == live.action.tx_hash:
+                guardian.latest = max(guardian.latest, one.rung.nonce + 1)
 
     def _send(self, live: Live, loaded: Loaded, reason: str) -> None:
         """Mark, send, and only then say so."""
@@ -516,16 +546,54 @@ class Trigger:
             self._post(live, transfer)
             return True
 
+    def promise(self, live: Live, value: int, gas_cost: int) -> int:
+        """Wei of a transfer that goes with a response: as much of `value` as the caps of the response leave, or 0.
+        What it costs is promised, and stays so: it is in no receipt of the guardian's."""
+        with self.lock:
+            last = live.last
+            if last is None or live.action.state is not ActionState.SENT:
+                return 0
+            now, own = self._clock(), live.action.action_id
+            name = f"{own} transfer"
+            bid = self._bid(live, last.rung.gas_limit)
+            allowed = 0 if isinstance(bid, Unaffordable) else bid.allowed_wei
+            left = self.rails.left(now, live.target.name, grave=live.cause.grave)
+            spare = min(allowed - self._promised(live, last), left)
+            value = min(value, max(0, spare - gas_cost))
+            if value > 0:
+                self.rails.sent(now, live.target.name, live.cause.sender, value + gas_cost, name)
+                self.rails.settled(now, name, value + gas_cost)
+            return value
+
+    def could_answer(self, live: Live, nonce: int, fees: Fees) -> bool:
+        """Whether a response could still replace what has these fees: only then it may go out in the place of one."""
+        with self.lock:
+            ladder = live.guardian.ladder(live.target.name, nonce)
+            least = replacement(fees)
+            higher = (loaded.rung.fees for loaded in ladder)
+            within = fees.max_fee <= self.gas.max_fee
+            return within and any(one.max_fee >= least.max_fee and one.tip >= least.tip for one in higher)
+
+    def may_fill(self, live: Live, fees: Fees) -> str | None:
+        """Why a transfer with these fees may not fill a nonce; None where it may."""
+        cost = CANCEL_GAS * fees.max_fee
+        with self.lock:
+            if fees.max_fee > self.gas.max_fee or cost > self.gas.max_cost:
+                return "filling it would be above the caps"
+            left = self.rails.left(self._clock(), live.target.name, grave=live.cause.grave)
+            return "filling it is beyond what is left for today" if cost > left else None
+
     def may_take_back(self, live: Live) -> bool:
-        """Whether there is money for another response as dear: who lays baits shall not find the contract without one."""
+        """Whether there is money for the dearest response afterwards, or half of what a contract has: who lays baits
+        shall not find it without."""
         with self.lock:
             last = live.last
             if last is None or live.withdrawn or live.is_stale:
                 return True
-            fees = replacement(last.rung.fees)
-            cost = CANCEL_GAS * fees.max_fee
+            cost = CANCEL_GAS * replacement(last.rung.fees).max_fee
             left = self.rails.left_after(self._clock(), live.target.name, live.action.action_id, cost)
-            return left >= _worst(last)
+            ladder = live.guardian.ladder(live.target.name, last.rung.nonce) or (last,)
+            return left >= min(_worst(ladder[-1]), self.rails.budget * 3 // 8)
 
     def blocked_by(self, live: Live) -> list[int]:
         """Nonces before its own that no response holds, where nothing may be pending that is ever mined."""
@@ -534,8 +602,11 @@ class Trigger:
             if last is None:
                 return []
             own = live.target.name
+            # Its own bids of before wait there to be mined, and pause as well.
+            waiting = {one.rung.nonce for one in live.sent if one.rung.guardian == guardian.address}
             before = range(guardian.latest, last.rung.nonce)
-            return [nonce for nonce in before if guardian.taken.get(nonce, own) == own]
+            free = [nonce for nonce in before if guardian.taken.get(nonce, own) == own]
+            return [nonce for nonce in free if nonce not in waiting or nonce >= guardian.pending]
 
     def fill(self, live: Live, transfer: Loaded) -> None:
         """Sends a transfer to oneself at a nonce before a response that waits for it."""
@@ -590,6 +661,9 @@ class Trigger:
     def advance(self, live: Live, state: ActionState, reason: str, **details: Any) -> None:
         """A change that the slow half saw."""
         with self.lock:
+            is_back = live.action.state is ActionState.SENT and not live.is_pointless(time.monotonic())
+            if state is ActionState.CANCELLED and is_back:
+                return  # a threat came since it looked
             self._advance(live, state, reason, **details)
             if live.action.is_over:
                 self._close(live)
@@ -625,9 +699,10 @@ def _effective(fees: Fees, base_fee: int) -> int:
     return min(fees.tip, fees.max_fee - base_fee)
 
 
-def _cause(alert: Mapping[str, Any], decision: Decision) -> Cause:
-    """What the policy has looked at, so that what matters is there."""
-    tx, gas = alert["tx"], alert["response"].get("pause_gas")
+def _cause(alert: Mapping[str, Any], decision: Decision, name: str) -> Cause:
+    """Of one contract's response. What the policy has looked at is there; the rest is read with care."""
+    tx = alert["tx"]
+    gas = {one["contract"]: one["gas"] for one in alert["response"].get("pauses") or ()}.get(name)
     return Cause(
         tx_hash=tx["hash"],
         sender=tx["from"],

@@ -168,7 +168,11 @@ class Upkeep:
 
     async def keep_ready(self) -> None:
         while True:
-            await self.prove()
+            try:
+                await self.prove()
+                self._alarms.over("readiness")
+            except NodeError as error:
+                self._alarms.tell_lasting("readiness", f"nobody can tell whether pauses would work: {error}")
             await asyncio.sleep(self._config.readiness_s)
 
     async def prove(self) -> list[Readiness]:

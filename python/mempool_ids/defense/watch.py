@@ -84,7 +84,7 @@ class Watch:
             try:
                 await self._look_at(live, head)
             except NodeError as error:
-                log.warning("%s: %s", kind, error)
+                log.info("%s: %s", kind, error)
             except Exception as error:
                 # Whatever it is, the others are still looked at.
                 log.debug("%s", kind, exc_info=True)
@@ -156,7 +156,9 @@ class Watch:
     async def _sight(self, live: Live, head: Head) -> Sight:
         with self._trigger.lock:
             hashes = [loaded.rung.tx_hash for loaded in live.sent]
-            cancels = [loaded.rung.tx_hash for loaded in live.cancels]
+            # Of the nonces that it had before, those are over.
+            at = live.action.nonce
+            cancels = [loaded.rung.tx_hash for loaded in live.cancels if loaded.rung.nonce == at]
             threats = list(live.threats)[-_LOOKED_FOR:]
         # First: what paused it is in a block by then, and so its receipt is there if it is ours.
         paused = await self.paused(live)
@@ -235,7 +237,9 @@ class Watch:
         if step.do is Do.ESCALATE:
             await self._unblock(live, head, is_overdue=True)
             self._escalate(live, step.reason)
-        elif step.do in (Do.NEXT_NONCE, Do.OTHER_KEY):
+        elif step.do in (Do.NEXT_NONCE, Do.OTHER_KEY) and live.moved_at_head != head.number:
+            # Once for each head: what it finds there is not yet what it did.
+            live.moved_at_head = head.number
             move = self._trigger.next_nonce if step.do is Do.NEXT_NONCE else self._trigger.change_guardian
             if not move(live, step.reason):
                 self._is_stuck(live, step.reason)
@@ -247,6 +251,8 @@ class Watch:
             self._change(live, step)
         if step.do is Do.REBROADCAST:
             self._trigger.rebroadcast(live)
+        if live.action.is_over:
+            self._alarms.over(f"response {live.action.action_id} stuck")
         if live.action.state is ActionState.FAILED and not live.action.shadow:
             self._alarms.tell("response failed", f"{live.target.name}: {live.action.reason}")
 
@@ -302,10 +308,12 @@ class Watch:
             return
         live.tried_at_head = head.number
         above = live.guardian.out.get(nonce, last.rung.fees)
-        if live.withdrawn and above.max_fee > self._trigger.gas.max_fee:
+        fees = replacement(above)
+        if not self._trigger.could_answer(live, nonce, fees):
+            # What no bid could replace would be in the way of the answer to the next attack: the pause stays out.
             self._trigger.rebroadcast(live)
             return
-        transfer = await self._sign_transfer(live.guardian, nonce, replacement(above))
+        transfer = await self._sign_transfer(live.guardian, nonce, fees)
         if transfer is not None and self._trigger.withdraw(live, transfer, above):
             log.warning("response %s for %s: %s", live.action.action_id, live.target.name, reason)
 
@@ -320,6 +328,10 @@ class Watch:
             out = guardian.out.get(nonce)
             least = Fees(0, 0) if out is None else replacement(out)
             fees = Fees(max(least.max_fee, last.rung.fees.max_fee), max(least.tip, last.rung.fees.tip))
+            if refused := self._trigger.may_fill(live, fees):
+                reason = f"{live.target.name} waits for nonce {nonce}, and {refused}"
+                self._alarms.tell_lasting(f"response {live.action.action_id} stuck", reason)
+                continue
             transfer = await self._sign_transfer(guardian, nonce, fees)
             if transfer is not None:
                 log.warning("response %s waits for nonce %d: it is filled", live.action.action_id, nonce)

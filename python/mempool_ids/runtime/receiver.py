@@ -44,10 +44,10 @@ class Source(Protocol):
 
 
 class Responder(Protocol):
-    """Answers alerts. Neither method may raise or wait: nothing else is received meanwhile."""
+    """Answers what the core tells. Neither method may raise or wait: nothing else is received meanwhile."""
 
-    def receive(self, raw: bytes, /) -> bytes:
-        """Takes an alert, and returns it with what was decided."""
+    def receive(self, kind: str, raw: bytes, /) -> bytes:
+        """Takes an event as the core wrote it; returns it, an alert with what was decided."""
 
     def practise(self) -> None:
         """Nothing arrived for a while."""
@@ -60,7 +60,7 @@ class Receiver:
 
     Args:
         source: the sensor.
-        responder: is given each alert on that thread, before anybody else sees it.
+        responder: is given each event on that thread, in order, before anybody else sees it.
     """
 
     def __init__(self, source: Source, responder: Responder | None = None) -> None:
@@ -99,7 +99,7 @@ class Receiver:
         responder = self._responder
         if responder is None:
             return batch
-        return [(kind, responder.receive(raw) if kind == "alert" else raw) for kind, raw in batch]
+        return [(kind, responder.receive(kind, raw)) for kind, raw in batch]
 
     def _hand_over(self, batch: Batch) -> None:
         with self._room:

@@ -112,6 +112,7 @@ async def _shoot(
         marks=None,
         wire=None,
         exact=None,
+        always_exact=False,
         confirm_s=0.0,
         link=None,
         by_fee_cap=ground.by_fee_cap,
