@@ -33,7 +33,7 @@ AGAINST = f"against {THREAT}: outflow of all it has"
 @pytest.mark.parametrize(
     ("changes", "level", "words"),
     [
-        ({"state": "intent", "tx_hash": None}, "INFO", f"pause of Vault is wanted {AGAINST}"),
+        ({"state": "intent", "tx_hash": None}, "WARNING", f"pause of Vault is wanted {AGAINST}"),
         (
             {"state": "sent"},
             "INFO",

@@ -149,8 +149,12 @@ class IDSEngine:
     async def _defend(self) -> "DefenseExecutor | None":
         if self.config.operational_mode is not IDSMode.ACTIVE_DEFENSE:
             return None
-        from mempool_ids.defense.executor import DefenseExecutor
-
+        try:
+            from mempool_ids.defense.executor import DefenseExecutor
+        except ImportError as error:
+            raise ConfigError(
+                f"active defense needs {error.name}: pip install 'mempool-ids[defense]'"
+            ) from None
         executor = DefenseExecutor(
             self.config, on_change=self._tell_change, on_alarm=self._tell_alarm, rehearsals=self._rehearsals
         )

@@ -123,7 +123,7 @@ AGAINST: list[tuple[str, dict[str, Any], dict[str, Any], str, bool]] = [
         False,
     ),
     ("level", {}, {"threat_level": "MEDIUM"}, "its threat level MEDIUM is below HIGH", False),
-    ("grade", {}, {"grade": "likely"}, "it is likely, and the defense acts on what is proved", False),
+    ("grade", {}, {"grade": "likely"}, "it is likely, and the defense acts on what is proved", True),
     (
         "late",
         {},
@@ -158,14 +158,14 @@ AGAINST: list[tuple[str, dict[str, Any], dict[str, Any], str, bool]] = [
         {},
         {"response": {"includable": False, "includable_reason": "its nonce is 9, the sender's 7"}},
         "the next block cannot have the attack: its nonce is 9, the sender's 7",
-        False,
+        True,
     ),
     (
         "not includable, without a reason",
         {},
         {"response": {"includable": False}},
         "the next block cannot have the attack",
-        False,
+        True,
     ),
     ("it fails", {}, {"response": {"pause_succeeds": False}}, "the pause of Vault fails", True),
     (
@@ -180,7 +180,7 @@ AGAINST: list[tuple[str, dict[str, Any], dict[str, Any], str, bool]] = [
         {"false_pause_cost_eth": 200.0},
         {},
         "the loss of 12 ETH by score 0.9 does not outweigh a pause for 0.00105 ETH and what a false one costs, 200 ETH",
-        False,
+        True,
     ),
     (
         "not worth its gas",
@@ -190,7 +190,7 @@ AGAINST: list[tuple[str, dict[str, Any], dict[str, Any], str, bool]] = [
             "the loss of 0.001 ETH by score 0.9 does not outweigh a pause for 0.00105 ETH and what a false one "
             "costs, 0 ETH"
         ),
-        False,
+        True,
     ),
 ]
 
@@ -208,6 +208,12 @@ def test_each_rule_speaks_against_a_pause(
     assert (decision.act, decision.targets) == (False, ())
     assert decision.words == f"not paused because {reason}"
     assert decision.tell is tell
+
+
+def test_what_is_not_critical_or_has_no_victim_is_not_told() -> None:
+    for changes in ({"threat_level": "HIGH"}, {"victims": []}):
+        decision = policy().decide(alert(grade="likely", **changes))
+        assert (decision.act, decision.tell) == (False, False)
 
 
 def test_the_first_reason_in_the_order_of_the_rules_is_told() -> None:

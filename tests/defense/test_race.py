@@ -82,7 +82,11 @@ def test_a_pause_that_reverts_has_failed_unless_somebody_else_paused() -> None:
 
 
 def test_a_contract_that_is_paused_by_somebody_else_needs_no_pause() -> None:
-    assert next_step(sent(), 100, replace(HEAD, paused=True), 2).state is ActionState.SUPERSEDED
+    # Its own bytes would pause once more, long after people have unpaused: they are taken back.
+    assert next_step(sent(), 101, replace(HEAD, paused=True), 2) == Step()
+    assert next_step(sent(), 100, replace(HEAD, paused=True), 2).do is Do.CANCEL
+    used = replace(HEAD, paused=True, latest_nonce=8, head=104)
+    assert next_step(sent(), 100, used, 2).state is ActionState.SUPERSEDED
 
 
 def test_where_its_nonce_is_used_the_same_is_sent_with_the_next() -> None:

@@ -212,3 +212,100 @@ def test_what_is_no_script_is_refused() -> None:
     for steps in ("", "[]", "{}", '[{"tx": 1, "view": {}}]', '[{"sleep": 1}]'):
         with pytest.raises(_core.ConfigError, match="steps"):
             _core.rehearse(config, steps)
+
+
+async def started(node: Anvil, protocol: Protocol, **simulation: int) -> _core.Sensor:
+    config = configuration(node, protocol)
+    if simulation:
+        changed = config.simulation.model_copy(update=simulation)
+        config = config.model_copy(update={"simulation": changed})
+    sensor = _core.Sensor(sensor_config(config, pauses=pauses(protocol)))
+    sensor.start()
+    await asyncio.to_thread(pull, sensor, "ready")
+    await asyncio.to_thread(until_rehearsed, sensor)
+    return sensor
+
+
+async def alert_of(sensor: _core.Sensor, tx_hash: str) -> Event:
+    while True:
+        alert = await asyncio.to_thread(pull, sensor, "alert")
+        if alert["tx"]["hash"] == tx_hash:
+            return alert
+
+
+def is_answered(alert: Event) -> bool:
+    response = alert["response"]
+    stops = response["asked"] and response["pause_succeeds"] and response["harm_left"] == 0.0
+    return bool(stops and alert["grade"] == "proved")
+
+
+async def test_a_plain_transfer_in_front_of_the_attack_changes_nothing(
+    node: Anvil, protocol: Protocol
+) -> None:
+    await fill(protocol)
+    contract = await set_up(protocol)
+    sensor = await started(node, protocol)
+    thief = protocol.accounts[THIEF]
+    for _ in range(3):
+        await protocol.rpc.send(thief, thief, value=1, gas=21_000)
+    alert = await alert_of(sensor, await attack(protocol, contract))
+    assert alert["simulation"]["before"] == ["succeeded"] * 3
+    assert is_answered(alert)
+    assert alert["response"]["includable"] is True
+    await asyncio.to_thread(stop, sensor)
+
+
+async def test_what_was_replaced_is_not_executed_before_an_attack(node: Anvil, protocol: Protocol) -> None:
+    await fill(protocol)
+    contract = await set_up(protocol)
+    sensor = await started(node, protocol)
+    thief = protocol.accounts[THIEF]
+    nonce = await protocol.rpc.nonce(thief)
+    first = await alert_of(sensor, await attack(protocol, contract))
+    # A transfer in its place, and the attack behind it: after the first one it would find nothing.
+    await protocol.rpc.send(thief, thief, gas=21_000, nonce=nonce, tip=3 * 10**9, max_fee=99 * 10**9)
+    second = await alert_of(sensor, await attack(protocol, contract))
+    assert second["tx"]["nonce"] == first["tx"]["nonce"] + 1
+    assert is_answered(first)
+    assert is_answered(second)
+    await asyncio.to_thread(stop, sensor)
+
+
+async def test_an_attack_below_the_base_fee_is_told_once_more_when_the_next_block_can_have_it(
+    node: Anvil, protocol: Protocol
+) -> None:
+    await fill(protocol)
+    contract = await set_up(protocol)
+    sensor = await started(node, protocol)
+    gwei = 10**9
+
+    async def base_fee(fee: int) -> None:
+        await protocol.rpc.call("anvil_setNextBlockBaseFeePerGas", hex(fee))
+
+    await base_fee(100 * gwei)
+    await protocol.rpc.mine()
+    # An empty block lowers it by an eighth: 87.5, then 76.6.
+    await base_fee(gwei)
+    calldata = artifact("Attacker").calldata("attack()")
+    thief = protocol.accounts[THIEF]
+    sent = await protocol.rpc.send(
+        thief, contract, calldata, value=10 * ETHER, gas=1_000_000, tip=gwei, max_fee=80 * gwei
+    )
+    first = await alert_of(sensor, sent)
+    assert is_answered(first)
+    assert first["response"]["includable"] is False
+    assert "fee cap" in first["response"]["includable_reason"]
+    await base_fee(875 * gwei // 10)
+    await protocol.rpc.mine()
+    second = await alert_of(sensor, sent)
+    assert second["alert_id"] == first["alert_id"]
+    assert is_answered(second)
+    assert second["response"]["includable"] is True
+    assert second["response"]["base_fee"] < first["response"]["base_fee"]
+    # Once: nothing is in its way any more.
+    await base_fee(90 * gwei)
+    await protocol.rpc.mine()
+    with pytest.raises(TimeoutError):
+        await asyncio.to_thread(pull, sensor, "alert", 1.0)
+    assert orjson.loads(sensor.stats())["detections"] == 1
+    await asyncio.to_thread(stop, sensor)

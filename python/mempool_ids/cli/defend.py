@@ -93,12 +93,23 @@ def pause(
 async def _pause(
     settings: IDSConfig, name: str, threat: str | None, gas_price: int, urgency: str
 ) -> "DefenseAction":
+    try:
+        from mempool_ids.defense.executor import DefenseExecutor
+    except ImportError as error:
+        raise ConfigError(f"pausing needs {error.name}: pip install 'mempool-ids[defense]'") from None
     from mempool_ids.defense.action import DefenseAction, Transition
-    from mempool_ids.defense.executor import DefenseExecutor
     from mempool_ids.defense.journal import Journal, JournalError, Locked
+    from mempool_ids.defense.protected import protected
+
+    known = protected(settings.contracts)
+    if name.lower() not in {text for one in known.values() for text in (one.name.lower(), one.address)}:
+        raise ConfigError(f"no contract {name!r} has a pause; known: {', '.join(known) or 'none'}")
+    begun_at = time.time()
 
     def show(action: DefenseAction, transition: Transition) -> None:
-        say(_line(action, transition))
+        # What the journal has of before is no news here.
+        if transition.at >= begun_at:
+            say(_line(action, transition))
 
     try:
         async with DefenseExecutor(
@@ -118,7 +129,10 @@ async def _pause(
         until = time.monotonic() + _WAIT_S
         while time.monotonic() < until:
             for action in records.actions():
-                if action.action_id in over or name.lower() not in (action.target.lower(), action.target_address):
+                if action.action_id in over or name.lower() not in (
+                    action.target.lower(),
+                    action.target_address,
+                ):
                     continue
                 for transition in action.history[shown.get(action.action_id, 0) :]:
                     show(action, transition)
@@ -237,9 +251,8 @@ def _table(actions: "list[DefenseAction]") -> Table:
         )
         cost = "" if action.cost_wei is None else f"{action.cost_wei / 1e18:.6f}"
         state = Text(f"{action.state.value}{' (shadow)' if action.shadow else ''}")
-        table.add_row(
-            when, action.action_id, Text(action.target), state, won, tip, cost, Text(action.reason[:80])
-        )
+        why = Text((action.history[0].reason if action.history else "")[:80])
+        table.add_row(when, action.action_id, Text(action.target), state, won, tip, cost, why)
     return table
 
 

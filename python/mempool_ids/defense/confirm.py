@@ -135,7 +135,10 @@ class ConfirmPage:
         except MempoolIdsError:
             log.exception("defense: an answer to %s came to nothing", action)
             return _page("Too late", "This was decided already.", status=409)
-        return _page("Answered", "It is paused now." if yes else "It is not paused.")
+        return _page(
+            "Answered",
+            "The pause is being sent: see the log for what becomes of it." if yes else "It is not paused.",
+        )
 
 
 async def _body(request: Request) -> bytes:

@@ -19,6 +19,7 @@ from mempool_ids.config.defense import Signer as SignerSection
 from mempool_ids.defense import recovery
 from mempool_ids.defense.action import ActionState, DefenseAction
 from mempool_ids.defense.alarms import Alarms, OnAlarm
+from mempool_ids.defense.amounts import in_ether
 from mempool_ids.defense.armed import Kind, Rung
 from mempool_ids.defense.arming import Armory
 from mempool_ids.defense.book import Cause, Fate, Live
@@ -122,6 +123,7 @@ class DefenseExecutor:
             self._running = running = await self._open()
             await running.upkeep.arm()
             await self._warm_up()
+            self._introduce(running.trigger)
             for name, work in (
                 ("ledger", running.ledger.run),
                 ("watch", running.upkeep.follow),
@@ -134,6 +136,20 @@ class DefenseExecutor:
         except BaseException:
             await self.stop()
             raise
+
+    def _introduce(self, trigger: Trigger) -> None:
+        """Who stands ready for what."""
+        mode = "ARMED" if self._config.defense.armed else "shadow mode, nothing is sent"
+        for guardian in trigger.guardians:
+            figures = guardian.figures()
+            log.info(
+                "defense: %s: guardian %s with %s, %d bids armed for %s",
+                mode,
+                guardian.address,
+                in_ether(guardian.balance),
+                figures["rungs"],
+                ", ".join(trigger.targets),
+            )
 
     async def _open(self) -> _Running:
         config, defense = self._config, self._config.defense
@@ -205,7 +221,6 @@ class DefenseExecutor:
         upkeep = Upkeep(
             defense, chain, trigger, watch, private, self._wire, armories, alarms, self._rehearsals
         )
-        await upkeep.see(head)
         left = await self._in_journal(lambda: recovery.read(journal, self._marks, self._exact))
         trigger.rails.restore(left.past)
         # What was written and not told before the end is told now; who knows it passes it over.
@@ -216,6 +231,8 @@ class DefenseExecutor:
         for found in left.found:
             ledger.adopt(found.action)
             recovery.resume(found, trigger, time.time())
+        # After what a former process sent is known: else it would look like a stranger's.
+        await upkeep.see(head)
         orders = await self._in_journal(lambda: journal.orders(0))
         return _Running(
             trigger, watch, upkeep, ledger, alarms, max((order.number for order in orders), default=0)
@@ -273,7 +290,10 @@ class DefenseExecutor:
     async def _open_guardians(self) -> list[Guardian]:
         defense = self._config.defense
         if defense.armed and defense.signer is None:
-            raise ConfigError("defense.armed without defense.signer: who is to sign?")
+            raise ConfigError(
+                "defense.armed without defense.signer: who is to sign? docs/signers.md has the kinds, for example "
+                'signer = { type = "keystore", path = "guardian.json", password = "env:GUARDIAN_PASSWORD" }'
+            )
         if not defense.armed and defense.guardian is not None:
             return [Guardian(defense.guardian, None)]
         sections = [one for one in (defense.signer, defense.backup) if one is not None]
@@ -283,6 +303,11 @@ class DefenseExecutor:
         for section in sections:
             one = await self._open_signer(section)
             guardians.append(Guardian(one.address, one if defense.armed else None))
+        if defense.guardian is not None and defense.guardian != guardians[0].address:
+            raise ConfigError(
+                f"defense.guardian is {defense.guardian}, and defense.signer signs as {guardians[0].address}: leave "
+                "the first out, or use the key of that account"
+            )
         if len({guardian.address for guardian in guardians}) != len(guardians):
             raise ConfigError(
                 "defense.backup is the same key as defense.signer: it makes nothing independent"

@@ -102,9 +102,11 @@ def next_step(
     is_used = sight.cancel is not None or (action.nonce is not None and sight.latest_nonce > action.nonce)
     is_over_due = sight.head > sent_at_head + PATIENCE - 1
     if sight.paused:
-        if sight.head > sent_at_head + (RECEIPTS if is_used else 0):
-            return Step(state=ActionState.SUPERSEDED, reason="it is paused already: somebody else was first")
-        return Step()
+        reason = "it is paused already: somebody else was first"
+        if is_used and sight.head > sent_at_head + RECEIPTS:
+            return Step(state=ActionState.SUPERSEDED, reason=reason)
+        # What is still out would pause once more, long after people have unpaused.
+        return Step(Do.CANCEL, reason=reason) if is_over_due and not is_used else Step()
     if is_used and sight.cause_gone is not None:
         return Step(
             state=ActionState.CANCELLED, reason=f"{sight.cause_gone}; its nonce was used by something else"

@@ -11,6 +11,8 @@ from mempool_ids.defense.chain import Chain, Reverted
 from mempool_ids.defense.guardian import Guardian, Protected
 from mempool_ids.exceptions import NodeError
 
+ALREADY_PAUSED = "it is paused already"
+
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
@@ -106,7 +108,7 @@ async def prove(
                 f"the call does not succeed for {guardian.address} (does it have the role?): {error}"
             )
     if paused:
-        reasons.append("it is paused already")
+        reasons.append(ALREADY_PAUSED)
     if sends:
         if not guardian.ladder(target.name, guardian.next_nonce()) and not paused:
             reasons.append("nothing is armed for the guardian's next nonce")

@@ -204,8 +204,13 @@ def _first(rules: tuple[tuple[Rule, bool], ...], case: Case) -> tuple[str, bool]
     for rule, tell in rules:
         reason = rule(case)
         if reason is not None:
-            return reason, tell
+            return reason, tell or (rule in _MATTERS and _is_critical(case))
     return None
+
+
+def _is_critical(case: Case) -> bool:
+    """A monitored contract is harmed, by all that is known."""
+    return case.level >= ThreatLevel.CRITICAL and bool(case.alert.get("victims"))
 
 
 def _then(case: Case) -> tuple[tuple[Rule, bool], ...]:
@@ -227,6 +232,8 @@ _FIRST: tuple[tuple[Rule, bool], ...] = (
     (_score, False),
     (_level, False),
 )
+_MATTERS = (_grade, _includable, _worth)
+"""Why a critical alert with a victim is not answered, which people should hear of at once."""
 _WITH_ANSWER: tuple[tuple[Rule, bool], ...] = (
     (_grade, False),
     (_victims, True),

@@ -134,10 +134,15 @@ class Trigger:
         self._tell = tell
         self._answered = answered
         self._clock = clock
+        self._steps = clock() - time.monotonic()
         self._numbers = itertools.count(1)
         self._sent_at: float | None = None
         self.base_fee = 0
         self.head = 0
+
+    def steady(self) -> float:
+        """Unix seconds by a clock that nobody sets: what was spent within a day is not forgotten with a step of it."""
+        return self._steps + time.monotonic()
 
     @property
     def shadow(self) -> bool:
@@ -166,7 +171,7 @@ class Trigger:
         cause = _cause(self._practice, decision, name)
         with self.lock:
             guardian = self._guardian(name)
-            self.rails.allow(self._clock(), name, cause.sender, self._lowest_cost(name), grave=cause.grave)
+            self.rails.allow(self.steady(), name, cause.sender, self._lowest_cost(name), grave=cause.grave)
             ladder = guardian.ladder(name, guardian.next_nonce())
             if not ladder or name in self.book.by_target:
                 return False
@@ -207,19 +212,25 @@ class Trigger:
         if live is not None:
             return self._join(live, cause)
         allowed = self.rails.allow(
-            self._clock(), name, cause.sender, self._lowest_cost(name), grave=cause.grave
+            self.steady(), name, cause.sender, self._lowest_cost(name), grave=cause.grave
         )
         if isinstance(allowed, Refused):
             return Note(None, f"not paused because {allowed.reason}")
         live = self._open(target, cause, loss_wei)
         if ask and self._confirm_s > 0:
             live.decide_by = time.monotonic() + self._confirm_s
-            asked = f"a human is asked for {self._confirm_s:g} s"
+            command = f"mempool-ids defend answer {live.action.action_id} yes|no"
+            asked = f"a human is asked for {self._confirm_s:g} s ({command})"
             where = "" if self._link is None else f": {self._link(live.action.action_id)}"
             self._advance(live, ActionState.INTENT, f"{cause.reason}; {asked}{where}")
             return Note(live.action.action_id, f"{asked}: {cause.reason}")
         self._advance(live, ActionState.INTENT, cause.reason)
-        words = self._bid_and_send(live)
+        try:
+            words = self._bid_and_send(live)
+        except Exception as error:
+            # Our own mistake: the next alert for this contract must not find it in the way.
+            self._cannot(live, f"of a mistake of ours ({type(error).__name__})")
+            raise
         return Note(live.action.action_id, words, live.action.state is ActionState.FAILED)
 
     def _open(self, target: Protected, cause: Cause, loss_wei: int | None) -> Live:
@@ -299,7 +310,7 @@ class Trigger:
     def _bid(self, live: Live, gas_limit: int) -> Bid | Unaffordable:
         cause = live.cause
         own = live.action.action_id if live.sent else None
-        left = self.rails.left(self._clock(), live.target.name, grave=cause.grave, action=own)
+        left = self.rails.left(self.steady(), live.target.name, grave=cause.grave, action=own)
         situation = Situation(
             base_fee=self.base_fee,
             pause_gas=cause.pause_gas,
@@ -373,7 +384,7 @@ class Trigger:
     def _refused(self, live: Live, loaded: Loaded) -> str | None:
         """Why the rails do not allow that it goes out as well."""
         cost = self._promised(live, loaded)
-        allowed = self.rails.may_raise(self._clock(), live.action.action_id, cost, grave=live.cause.grave)
+        allowed = self.rails.may_raise(self.steady(), live.action.action_id, cost, grave=live.cause.grave)
         return allowed.reason if isinstance(allowed, Refused) else None
 
     def _promised(self, live: Live, loaded: Loaded) -> int:
@@ -425,7 +436,7 @@ class Trigger:
             # Without a receipt it counts as paid at its worst: its bytes may still be mined.
             sent = action.attempt and not action.shadow
             cost = (action.gas_limit or 0) * (action.max_fee_per_gas or 0) if sent else 0
-        self.rails.settled(self._clock(), action.action_id, cost)
+        self.rails.settled(self.steady(), action.action_id, cost)
 
     def _is_used(self, live: Live) -> None:
         """By a receipt, of a block that may not have been looked at: the next response must not take its nonce."""
@@ -438,10 +449,14 @@ class Trigger:
     def _send(self, live: Live, loaded: Loaded, reason: str) -> None:
         """Mark, send, and only then say so."""
         action, rung = live.action, loaded.rung
+        decided_at = self._clock()
         if self._marks is not None:
-            self._marks.put(bytes.fromhex(rung.tx_hash[2:]), self._clock())
+            self._marks.put(bytes.fromhex(rung.tx_hash[2:]), decided_at)
         took = 0
         live.answers.clear()
+        promised = self._promised(live, loaded)
+        # Before it goes out: an answer may be faster than we are.
+        live.sent.append(loaded)
         if self._wire is not None:
             took = self._wire.post(
                 loaded.body, lambda endpoint, reply: self._answered(live, loaded, endpoint, reply)
@@ -451,8 +466,6 @@ class Trigger:
         if not self.shadow:
             live.guardian.taken[rung.nonce] = live.target.name
             live.guardian.went_out(rung.nonce, rung.fees)
-        promised = self._promised(live, loaded)
-        live.sent.append(loaded)
         live.withdrawn, live.unarmed_since = False, None
         live.sent_at_head, live.posted_at = self.head, time.monotonic()
         action.guardian, action.nonce, action.tx_hash = (
@@ -462,9 +475,9 @@ class Trigger:
         )
         action.gas_limit = rung.gas_limit
         action.max_fee_per_gas, action.max_priority_fee_per_gas = rung.fees.max_fee, rung.fees.tip
-        self.rails.sent(sent_at, live.target.name, live.cause.sender, promised, action.action_id)
+        self.rails.sent(self.steady(), live.target.name, live.cause.sender, promised, action.action_id)
         if first:
-            self._advance(live, ActionState.VERIFIED, reason)
+            self._advance(live, ActionState.VERIFIED, reason, at=decided_at)
         action.attempt += 1
         what = "exact" if rung.rung == EXACT else f"rung {rung.rung}"
         where = "would be sent" if self.shadow else f"sent to {took} endpoints"
@@ -531,14 +544,16 @@ class Trigger:
             )
         live.sent_at_head, live.posted_at = self.head, time.monotonic()
 
-    def withdraw(self, live: Live, transfer: Loaded, above: Fees) -> bool:
-        """Sends a transfer to oneself in the place of a response that has no cause any more. False where there is one
-        again, or more was bid since `above`."""
+    def withdraw(self, live: Live, transfer: Loaded, above: Fees, *, is_done: bool = False) -> bool:
+        """Sends a transfer to oneself in the place of a response that has no cause any more, or that somebody else did
+        (`is_done`). False where there is a cause again, or more was bid since `above`."""
         with self.lock:
             guardian, nonce = live.guardian, live.action.nonce
             if live.action.state is not ActionState.SENT or nonce is None or nonce != transfer.rung.nonce:
                 return False
-            if guardian.out.get(nonce, above) != above or not live.is_pointless(time.monotonic()):
+            if guardian.out.get(nonce, above) != above:
+                return False
+            if not is_done and not live.is_pointless(time.monotonic()):
                 return False
             live.cancels.append(transfer)
             live.withdrawn = True
@@ -553,7 +568,7 @@ class Trigger:
             last = live.last
             if last is None or live.action.state is not ActionState.SENT:
                 return 0
-            now, own = self._clock(), live.action.action_id
+            now, own = self.steady(), live.action.action_id
             name = f"{own} transfer"
             bid = self._bid(live, last.rung.gas_limit)
             allowed = 0 if isinstance(bid, Unaffordable) else bid.allowed_wei
@@ -580,7 +595,7 @@ class Trigger:
         with self.lock:
             if fees.max_fee > self.gas.max_fee or cost > self.gas.max_cost:
                 return "filling it would be above the caps"
-            left = self.rails.left(self._clock(), live.target.name, grave=live.cause.grave)
+            left = self.rails.left(self.steady(), live.target.name, grave=live.cause.grave)
             return "filling it is beyond what is left for today" if cost > left else None
 
     def may_take_back(self, live: Live) -> bool:
@@ -591,7 +606,7 @@ class Trigger:
             if last is None or live.withdrawn or live.is_stale:
                 return True
             cost = CANCEL_GAS * replacement(last.rung.fees).max_fee
-            left = self.rails.left_after(self._clock(), live.target.name, live.action.action_id, cost)
+            left = self.rails.left_after(self.steady(), live.target.name, live.action.action_id, cost)
             ladder = live.guardian.ladder(live.target.name, last.rung.nonce) or (last,)
             return left >= min(_worst(ladder[-1]), self.rails.budget * 3 // 8)
 
@@ -611,7 +626,7 @@ class Trigger:
     def fill(self, live: Live, transfer: Loaded) -> None:
         """Sends a transfer to oneself at a nonce before a response that waits for it."""
         with self.lock:
-            now, rung = self._clock(), transfer.rung
+            now, rung = self.steady(), transfer.rung
             live.guardian.filled[rung.nonce] = self.head
             name = f"{live.action.action_id} nonce {rung.nonce}"
             live.guardian.went_out(rung.nonce, rung.fees)
@@ -653,7 +668,7 @@ class Trigger:
         live.withdrawn = any(one.rung.fees.max_fee > last.rung.fees.max_fee for one in live.cancels)
         live.is_stale = live.is_stale or live.withdrawn
         self.rails.sent(
-            self._clock(), live.target.name, live.cause.sender, self._promised(live, last), action.action_id
+            self.steady(), live.target.name, live.cause.sender, self._promised(live, last), action.action_id
         )
         if action.state is ActionState.SENT:
             self._post(live, live.cancels[-1] if live.withdrawn else last)

@@ -15,7 +15,7 @@ from mempool_ids.defense.broadcast.wire import Wire
 from mempool_ids.defense.chain import Chain, Head
 from mempool_ids.defense.guardian import Guardian, Protected
 from mempool_ids.defense.private import Private
-from mempool_ids.defense.readiness import Readiness, guardian_reasons, prove
+from mempool_ids.defense.readiness import ALREADY_PAUSED, Readiness, guardian_reasons, prove
 from mempool_ids.defense.trigger import Trigger
 from mempool_ids.defense.watch import Watch
 from mempool_ids.exceptions import MempoolIdsError, NodeError
@@ -205,7 +205,8 @@ class Upkeep:
             proofs.append(proof)
             self.readiness[target.name] = proof
             kind = f"readiness of {target.name}"
-            if proof.ready:
+            if proof.ready or proof.reasons == (ALREADY_PAUSED,):
+                # Paused is what it is there for.
                 self._alarms.over(kind)
             else:
                 self._alarms.tell_lasting(kind, f"{target.name} cannot be paused: {'; '.join(proof.reasons)}")

@@ -244,9 +244,9 @@ class Watch:
             if not move(live, step.reason):
                 self._is_stuck(live, step.reason)
         elif step.do is Do.CANCEL:
-            await self._cancel(live, head, step.reason)
+            await self._cancel(live, head, step.reason, is_done=bool(sight.paused))
         if step.receipt is not None:
-            self._note(live, step, step.receipt, sight)
+            self._note(live, step, step.receipt)
         if step.state is not None:
             self._change(live, step)
         if step.do is Do.REBROADCAST:
@@ -256,7 +256,7 @@ class Watch:
         if live.action.state is ActionState.FAILED and not live.action.shadow:
             self._alarms.tell("response failed", f"{live.target.name}: {live.action.reason}")
 
-    def _note(self, live: Live, step: Step, receipt: Receipt, sight: Sight) -> None:
+    def _note(self, live: Live, step: Step, receipt: Receipt) -> None:
         with self._trigger.lock:
             action = live.action
             if step.won is not None:
@@ -269,7 +269,7 @@ class Watch:
                 )
             if action.cost_wei != receipt.cost:
                 action.cost_wei = receipt.cost
-                self._trigger.rails.settled(sight.now, action.action_id, receipt.cost)
+                self._trigger.rails.settled(self._trigger.steady(), action.action_id, receipt.cost)
 
     def _change(self, live: Live, step: Step) -> None:
         receipt = step.receipt
@@ -301,7 +301,7 @@ class Watch:
             f"{live.target.name}: {reason.partition(':')[0]}, and nothing more can be sent",
         )
 
-    async def _cancel(self, live: Live, head: Head, reason: str) -> None:
+    async def _cancel(self, live: Live, head: Head, reason: str, *, is_done: bool) -> None:
         """Once for each head: a signer that does not answer takes its time."""
         nonce, last = live.action.nonce, live.last
         if nonce is None or last is None or live.tried_at_head == head.number:
@@ -314,7 +314,7 @@ class Watch:
             self._trigger.rebroadcast(live)
             return
         transfer = await self._sign_transfer(live.guardian, nonce, fees)
-        if transfer is not None and self._trigger.withdraw(live, transfer, above):
+        if transfer is not None and self._trigger.withdraw(live, transfer, above, is_done=is_done):
             log.warning("response %s for %s: %s", live.action.action_id, live.target.name, reason)
 
     async def _unblock(self, live: Live, head: Head, *, is_overdue: bool = False) -> None:

@@ -90,7 +90,8 @@ def response_level(response: Mapping[str, Any]) -> int:
     state = response["state"]
     late = response["won"] is False
     short = response["capped"] and state in ("verified", "sent")  # in a block, it was enough
-    return logging.WARNING if state in ("failed", "superseded") or late or short else logging.INFO
+    is_news = state in ("intent", "failed", "superseded")
+    return logging.WARNING if is_news or late or short else logging.INFO
 
 
 def describe_response(response: Mapping[str, Any]) -> str:

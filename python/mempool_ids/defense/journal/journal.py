@@ -76,6 +76,10 @@ class Journal(Records):
         Raises:
             JournalError: there is no journal, or this version cannot read it.
         """
+        if not Path(path).exists():
+            raise JournalError(
+                f"there is no journal at {path}: no sensor with a defense has run with this configuration"
+            )
         database = Database(Path(path).resolve())
         try:
             database.check_ours()
