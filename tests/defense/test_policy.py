@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from mempool_ids.config import IDSConfig
 from mempool_ids.defense.amounts import ETHER, GWEI
-from mempool_ids.defense.evidence import MalformedAlert, price
+from mempool_ids.defense.evidence import price
 from mempool_ids.defense.gas import Threat, Urgency
 from mempool_ids.defense.policy import Decision, Policy
 
@@ -344,17 +344,13 @@ def test_urgency_follows_the_threat_level() -> None:
     ]
 
 
-def test_the_expected_loss_is_weighed_exactly_against_the_bid_and_a_false_pause() -> None:
-    weighing = policy(false_pause_cost_eth=4.0)
-    alert_ = alert({"harm_left": 0.0625}, score=0.75, victims=[{**VICTIM, "amount": str(4 * ETHER)}])
-    decision = weighing.decide(alert_)
-    # .75 × 15/16 × 4 − .25 × 4 = 1.8125.
-    most = 18_125 * ETHER // 10_000
-    assert weighing.is_worth(alert_, decision, most - 1)
-    assert not weighing.is_worth(alert_, decision, most)
-    assert weighing.is_worth(alert_, dataclasses.replace(decision, loss_wei=None), 1000 * ETHER)
-    with pytest.raises(MalformedAlert, match="response"):
-        weighing.is_worth({"score": 0.9}, decision, 1)
+def test_the_expected_loss_is_weighed_exactly_against_the_lowest_bid_and_a_false_pause() -> None:
+    # .75 × 15/16 × 4 − .25 × false = lowest bid, 50,000 gas at 21 gwei: .00105.
+    break_even = (0.75 * 15 / 16 * 4 - 0.00105) / 0.25
+    for cost, acts in ((break_even * 0.999, True), (break_even * 1.001, False)):
+        weighing = policy(false_pause_cost_eth=cost)
+        victims = [{**VICTIM, "amount": str(4 * ETHER)}]
+        assert weighing.decide(alert({"harm_left": 0.0625}, score=0.75, victims=victims)).act is acts
 
 
 def paths(value: Any, path: tuple[str | int, ...] = ()) -> list[tuple[str | int, ...]]:

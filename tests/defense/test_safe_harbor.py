@@ -9,7 +9,9 @@ from eth_abi.abi import encode
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
+from mempool_ids.config import Contract
 from mempool_ids.defense.armed import Call
+from mempool_ids.defense.protected import check_recipients
 from mempool_ids.defense.safe_harbor import REGISTRY, Ask, safe_harbor_recipient
 from mempool_ids.exceptions import ConfigError
 
@@ -88,3 +90,15 @@ async def test_who_adopted_nothing_has_no_recovery_address() -> None:
 async def test_a_registry_that_reverts_is_told_by_who_asked() -> None:
     with pytest.raises(KeyError):
         await safe_harbor_recipient(chain_of({}), PROTOCOL, VAULT, 1)
+
+
+@pytest.mark.parametrize(("recipient", "fits"), [(RECOVERY, True), ("0x" + "66" * 20, False)])
+async def test_a_rescue_goes_where_the_agreement_wants_it_or_nowhere(recipient: str, fits: bool) -> None:
+    rescue = {"call": "sweep(address)", "args": [recipient], "recipient": recipient, "protocol": PROTOCOL}
+    contract = Contract.model_validate({"name": "Vault", "address": VAULT, "rescue": rescue})
+    ask = adopted(agreement((CHECKSUMMED, [(VAULT, 0)], "eip155:1")))
+    if fits:
+        await check_recipients([contract], ask, 1)
+    else:
+        with pytest.raises(ConfigError, match=RECOVERY):
+            await check_recipients([contract], ask, 1)

@@ -45,6 +45,8 @@ class Rescue(Section):
     args: tuple[Argument, ...] = ()
     recipient: Address
     """The one address, beside the contract's assets, that the call names."""
+    protocol: Address | None = None
+    """Account that adopted SEAL's Safe Harbor agreement: its recovery address must be the recipient."""
 
 
 class Views(Section):

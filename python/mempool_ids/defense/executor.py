@@ -7,7 +7,7 @@ import contextlib
 import logging
 import sys
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any, TypeVar
@@ -39,7 +39,7 @@ from mempool_ids.defense.ledger import Ledger, OnChange
 from mempool_ids.defense.payer import Payer
 from mempool_ids.defense.policy import Policy
 from mempool_ids.defense.private import Private
-from mempool_ids.defense.protected import protected
+from mempool_ids.defense.protected import check_recipients, protected
 from mempool_ids.defense.rails import Rails
 from mempool_ids.defense.readiness import Readiness
 from mempool_ids.defense.signers import Signer, signer
@@ -62,6 +62,8 @@ _RESTART_S = 1.0
 _SWITCH_S = 0.0005
 # How long the start waits for connections.
 _WARM_UP_S = 2.0
+# Signed bytes whose nonces are used are forgotten after so long.
+_KEPT_S = 7 * 86_400.0
 # How long an order waits for a node to say whether the contract is paused.
 _ASK_S = 1.0
 
@@ -163,6 +165,9 @@ class DefenseExecutor:
         head = await chain.head()
         kind = self._kind(head)
         guardians = await self._open_guardians()
+        if defense.armed:
+            await self._refuse_delegated(chain, guardians)
+        await check_recipients(config.contracts, chain.call, chain_id)
         journal = self._journal = await self._in_journal(
             lambda: Journal(defense.journal, chain_id=chain_id, guardian=guardians[0].address)
         )
@@ -233,6 +238,8 @@ class DefenseExecutor:
             recovery.resume(found, trigger, time.time())
         # After what a former process sent is known: else it would look like a stranger's.
         await upkeep.see(head)
+        latest = {guardian.address: guardian.latest for guardian in guardians}
+        await self._in_journal(lambda: journal.prune(latest, time.time() - _KEPT_S))
         orders = await self._in_journal(lambda: journal.orders(0))
         return _Running(
             trigger, watch, upkeep, ledger, alarms, max((order.number for order in orders), default=0)
@@ -313,6 +320,14 @@ class DefenseExecutor:
                 "defense.backup is the same key as defense.signer: it makes nothing independent"
             )
         return guardians
+
+    async def _refuse_delegated(self, chain: Chain, guardians: Sequence[Guardian]) -> None:
+        """Pools take one transaction at a time of an account with code (EIP-7702)."""
+        for guardian in guardians:
+            if await chain.code(guardian.address):
+                raise ConfigError(
+                    f"guardian {guardian.address} has code (EIP-7702): use an account that has delegated nothing"
+                )
 
     async def _warm_up(self) -> None:
         """Until every endpoint's connections are open, or for so long; readiness says who is missing."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mempool_ids.config import IDSConfig
-from mempool_ids.defense.evidence import MalformedAlert, number, section
+from mempool_ids.defense.evidence import MalformedAlert
 from mempool_ids.defense.gas import Urgency
 from mempool_ids.defense.reasons import against
 from mempool_ids.defense.terms import Case, Terms
@@ -53,19 +53,6 @@ class Policy:
             return _decision(case, f"not paused because {reason}", act=False, tell=tell)
         verb = "paused" if self._terms.sends else "would be paused"
         return _decision(case, f"{verb} because {case.because}", act=True, tell=True)
-
-    def is_worth(self, alert: Mapping[str, Any], decision: Decision, bid_wei: int) -> bool:
-        """Whether a response for `bid_wei` pays: p·ρ·loss > bid + (1−p)·cost of a false pause, with ρ = 1 − harm left.
-
-        `decide` has asked it for the lowest bid. True where the loss is not known in ether.
-
-        Raises:
-            MalformedAlert: what `decide` would not have acted on.
-        """
-        if decision.loss_wei is None:
-            return True
-        harm_left = number(section(alert, "response"), "harm_left")
-        return self._terms.is_worth(number(alert, "score"), harm_left, decision.loss_wei, bid_wei)
 
 
 def _decision(case: Case, words: str, *, act: bool, tell: bool) -> Decision:

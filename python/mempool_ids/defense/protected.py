@@ -7,6 +7,26 @@ from collections.abc import Sequence
 from mempool_ids.config import Contract
 from mempool_ids.defense.calls import check_call, pause_call, read_abi, rescue_call
 from mempool_ids.defense.guardian import Protected
+from mempool_ids.defense.safe_harbor import Ask, safe_harbor_recipient
+from mempool_ids.exceptions import ConfigError
+
+
+async def check_recipients(contracts: Sequence[Contract], ask: Ask, chain_id: int) -> None:
+    """Whether what is rescued goes where the protocol's Safe Harbor agreement wants it, where one is named.
+
+    Raises:
+        ConfigError: there is no such agreement, or it names another recovery address.
+    """
+    for contract in contracts:
+        rescue = contract.rescue
+        if rescue is None or rescue.protocol is None:
+            continue
+        wanted = await safe_harbor_recipient(ask, rescue.protocol, contract.address, chain_id)
+        if wanted != rescue.recipient:
+            raise ConfigError(
+                f"rescue of {contract.name}: its recipient is {rescue.recipient}, and the Safe Harbor agreement of "
+                f"{rescue.protocol} wants {wanted}"
+            )
 
 
 def protected(contracts: Sequence[Contract]) -> dict[str, Protected]:

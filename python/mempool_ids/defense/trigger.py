@@ -378,6 +378,8 @@ class Trigger:
             if not action.capped
             else f"{bid.reason}; CUT SHORT by {bid.capped_by or 'the highest rung'}"
         )
+        if bid.likely_lost:
+            words = f"{words}; LIKELY LOST: others can copy the attack, and may bid most of the loot"
         self._send(live, loaded, f"{because}; {words}" if because else words)
         return f"{'would be paused' if self.shadow else 'paused'} because {cause.reason}: {words}"
 
