@@ -71,11 +71,12 @@ def pull(sensor: _core.Sensor, kind: str, timeout: float = _PATIENCE_SECONDS) ->
     raise TimeoutError(f"no {kind}: {sensor.stats().decode()}")
 
 
-def until_rehearsed(sensor: _core.Sensor) -> Event:
+def until_rehearsed(sensor: _core.Sensor, after: int = 0) -> Event:
+    """The rehearsal on a block after this one: then its state is known, too."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while time.monotonic() < deadline:
         (latest,) = orjson.loads(sensor.stats())["pauses"]
-        if latest["block"]:
+        if (latest["block"] or 0) > after:
             return dict(latest)
         time.sleep(0.02)
     raise TimeoutError(sensor.stats().decode())
@@ -214,16 +215,31 @@ def test_what_is_no_script_is_refused() -> None:
             _core.rehearse(config, steps)
 
 
-async def started(node: Anvil, protocol: Protocol, **simulation: int) -> _core.Sensor:
+async def started(
+    node: Anvil, protocol: Protocol, capture: Capture | None = None, **simulation: int
+) -> _core.Sensor:
     config = configuration(node, protocol)
     if simulation:
         changed = config.simulation.model_copy(update=simulation)
         config = config.model_copy(update={"simulation": changed})
-    sensor = _core.Sensor(sensor_config(config, pauses=pauses(protocol)))
+    sensor = _core.Sensor(sensor_config(config, capture=capture, pauses=pauses(protocol)))
     sensor.start()
     await asyncio.to_thread(pull, sensor, "ready")
     await asyncio.to_thread(until_rehearsed, sensor)
     return sensor
+
+
+def replayed(node: Anvil, protocol: Protocol, capture: Capture) -> list[Event]:
+    """All alerts of a replay."""
+    config = sensor_config(configuration(node, protocol), replay=[capture.dir], pauses=pauses(protocol))
+    sensor = _core.Sensor(config)
+    sensor.start()
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    told: list[tuple[str, bytes | None]] = []
+    while not any(kind == "end" for kind, _ in told):
+        assert time.monotonic() < deadline
+        told.extend(sensor.recv(0.1))
+    return [dict(orjson.loads(raw or b"{}")) for kind, raw in told if kind == "alert"]
 
 
 async def alert_of(sensor: _core.Sensor, tx_hash: str) -> Event:
@@ -272,18 +288,21 @@ async def test_what_was_replaced_is_not_executed_before_an_attack(node: Anvil, p
 
 
 async def test_an_attack_below_the_base_fee_is_told_once_more_when_the_next_block_can_have_it(
-    node: Anvil, protocol: Protocol
+    node: Anvil, protocol: Protocol, tmp_path: Path
 ) -> None:
     await fill(protocol)
     contract = await set_up(protocol)
-    sensor = await started(node, protocol)
+    capture = Capture(dir=tmp_path / "capture")
+    sensor = await started(node, protocol, capture)
     gwei = 10**9
 
     async def base_fee(fee: int) -> None:
         await protocol.rpc.call("anvil_setNextBlockBaseFeePerGas", hex(fee))
 
+    known = await asyncio.to_thread(until_rehearsed, sensor)
     await base_fee(100 * gwei)
     await protocol.rpc.mine()
+    await asyncio.to_thread(until_rehearsed, sensor, known["block"])
     # An empty block lowers it by an eighth: 87.5, then 76.6.
     await base_fee(gwei)
     calldata = artifact("Attacker").calldata("attack()")
@@ -308,4 +327,54 @@ async def test_an_attack_below_the_base_fee_is_told_once_more_when_the_next_bloc
     with pytest.raises(TimeoutError):
         await asyncio.to_thread(pull, sensor, "alert", 1.0)
     assert orjson.loads(sensor.stats())["detections"] == 1
+    await asyncio.to_thread(stop, sensor)
+    both = await asyncio.to_thread(replayed, node, protocol, capture)
+    for alert in (first, second, *both):
+        for changing in ("timestamp", "latency_us", "watched_ms"):
+            del alert[changing]
+    assert both == [first, second]
+
+
+def burner(vault: str) -> str:
+    """Init code: creates the attacker's contract, then one that asks for its surroundings, burns its gas, and has the
+    attacker's contract attack."""
+    attacker = bytes.fromhex(artifact("Attacker").creation(vault).removeprefix("0x"))
+
+    def push(number: int) -> bytes:
+        return b"\x61" + number.to_bytes(2, "big")
+
+    # COINBASE, TIMESTAMP, GASPRICE, GASLIMIT, each popped.
+    asks = bytes.fromhex("41504250 3a504550")
+    # While more than 700,000 gas is left: many JUMPDESTs.
+    burns = b"\x5b" * 4_000 + bytes.fromhex("63000aae60 5a11") + push(len(asks)) + b"\x57"
+    # CALL of slot 0 with attack() and the value.
+    selector = bytes.fromhex(artifact("Attacker").calldata("attack()").removeprefix("0x"))
+    attacks = b"\x63" + selector + bytes.fromhex("60e01b5f52 5f5f60045f345f545af1 00")
+    code = asks + burns + attacks
+
+    def copies(length: int, at: int) -> bytes:
+        return push(length) + push(at) + b"\x5f\x39"
+
+    def init(at: int) -> bytes:
+        creates = copies(len(attacker), at) + push(len(attacker)) + bytes.fromhex("5f5ff0 5f55")
+        return creates + copies(len(code), at + len(attacker)) + push(len(code)) + b"\x5f\xf3"
+
+    return "0x" + (init(len(init(0))) + attacker + code).hex()
+
+
+async def test_who_burns_the_time_for_other_surroundings_takes_neither_proof_nor_answer(
+    node: Anvil, protocol: Protocol
+) -> None:
+    await fill(protocol)
+    thief = protocol.accounts[THIEF]
+    created = await protocol.rpc.send(thief, None, burner(protocol.vault.address), gas=3_000_000)
+    await protocol.rpc.mine()
+    contract = str((await protocol.rpc.receipt(created, 5.0))["contractAddress"])
+    sensor = await started(node, protocol, deadline_ms=300)
+    sent = await protocol.rpc.send(thief, contract, value=ETHER, gas=16_000_000)
+    alert = await alert_of(sensor, sent)
+    # One run takes a good part of the deadline, and there are five other surroundings.
+    assert alert["simulation"]["gas_used"] > 14_000_000
+    assert is_answered(alert)
+    assert alert["response"]["includable"] is True
     await asyncio.to_thread(stop, sensor)

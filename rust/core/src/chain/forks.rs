@@ -26,12 +26,17 @@ pub struct HeaderFields {
     pub withdrawals_root: bool,
     pub excess_blob_gas: bool,
     pub requests_hash: bool,
+    pub block_access_list_hash: bool,
 }
 
 impl Rules {
     /// Of a chain whose schedule is not known, by a header of it: the newest rules that such headers have.
     pub fn of_header(fields: HeaderFields) -> Self {
         let (fork, blobs) = match fields {
+            HeaderFields {
+                block_access_list_hash: true,
+                ..
+            } => (SpecId::AMSTERDAM, BlobParams::osaka()),
             // Osaka added no field to the header.
             HeaderFields {
                 requests_hash: true,
@@ -278,6 +283,8 @@ mod tests {
         assert_eq!(fork(fields), SpecId::CANCUN);
         fields.requests_hash = true;
         assert_eq!(fork(fields), SpecId::OSAKA);
+        fields.block_access_list_hash = true;
+        assert_eq!(fork(fields), SpecId::AMSTERDAM);
     }
 
     #[test]

@@ -13,6 +13,15 @@ pub enum Response {
     Answered(Box<Answer>),
 }
 
+impl Response {
+    pub fn answer(&self) -> Option<&Answer> {
+        match self {
+            Self::Answered(answer) => Some(answer),
+            Self::Unasked(_) => None,
+        }
+    }
+}
+
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unasked {

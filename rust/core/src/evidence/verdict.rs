@@ -30,13 +30,19 @@ impl Simulation {
         }
     }
 
-    /// Whether it is known what the transaction does: it succeeded, on the state that it will find as far as can be told, with
-    /// its storage watched and nothing left out, in all surroundings, and the model had an answer. What fails proves nothing:
-    /// it may succeed after a transaction that is not known.
+    /// Whether what it does where it is likely to land was seen whole: it succeeded, on the state that it will find as far as
+    /// can be told, with its storage watched and nothing left out. What fails proves nothing: it may succeed after a
+    /// transaction that is not known.
+    pub fn shows(&self) -> bool {
+        self.succeeded && self.complete && self.watched && !self.cut
+    }
+
+    /// Whether it is known what the transaction does: it [shows](Self::shows) it, in all surroundings it came to its end, and
+    /// the model had an answer.
     pub fn decides(&self) -> bool {
         let finished = self.variations.iter().all(|variation| variation.finished);
         let answered = self.probability.is_some_and(f32::is_finite);
-        self.succeeded && self.complete && self.watched && !self.cut && finished && answered
+        self.shows() && finished && answered
     }
 
     fn evidence(&self, stage_one: f32) -> f32 {

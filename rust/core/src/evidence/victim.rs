@@ -47,10 +47,10 @@ impl Victim {
 #[serde(rename_all = "lowercase")]
 #[schemars(rename = "grade")]
 pub enum Grade {
-    /// A simulation that [decides](Simulation::decides) breaks an invariant of the victim itself, severely.
+    /// A simulation that [shows](Simulation::shows) all that it does breaks an invariant of the victim itself, severely.
     Proved,
-    /// It breaks one that is not severe, or in a simulation that succeeds and does not decide, or in other surroundings
-    /// than the likely ones alone.
+    /// It breaks one that is not severe, or in a simulation that does not show all, or in other surroundings than the likely
+    /// ones alone.
     Likely,
     /// By a model, by rules, or because a simulation failed: no invariant is known to break.
     Suspected,
@@ -69,7 +69,7 @@ impl Simulation {
     /// See [`Grade`].
     pub fn grade(&self) -> Grade {
         let severe = self.violations.iter().any(|violation| violation.severe);
-        match (self.victims.is_empty(), severe && self.decides()) {
+        match (self.victims.is_empty(), severe && self.shows()) {
             (true, _) => Grade::Suspected,
             (false, true) => Grade::Proved,
             (false, false) => Grade::Likely,
@@ -158,7 +158,7 @@ fn beneficiary(asset: Asset, transfers: &[Transfer], monitored: &[Address]) -> O
 #[cfg(test)]
 mod tests {
     use super::super::violation::Class;
-    use super::super::{DoneSimulation, Failure, FailureKind};
+    use super::super::{DoneSimulation, Failure, FailureKind, Variation};
     use super::*;
 
     const VAULT: Address = Address::repeat_byte(1);
@@ -274,9 +274,21 @@ mod tests {
     }
 
     #[test]
-    fn a_severe_violation_in_a_simulation_that_decides_is_proof() {
+    fn a_severe_violation_in_a_simulation_that_shows_all_is_proof() {
         let severe = || vec![broken("Vault", "outflow", true, &[])];
         assert_eq!(simulation(severe()).grade(), Grade::Proved);
+        // Exoneration takes more.
+        let mut burns = Simulation {
+            probability: None,
+            ..simulation(severe())
+        };
+        burns.variations.push(Variation {
+            of: "time",
+            harm: 0.0,
+            probability: None,
+            finished: false,
+        });
+        assert!(!burns.decides() && burns.grade() == Grade::Proved);
         let undecided = Simulation {
             complete: false,
             ..simulation(severe())

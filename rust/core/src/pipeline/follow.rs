@@ -217,6 +217,12 @@ impl Tracker {
         }
     }
 
+    /// Whether it was pending for longer than the tracking time.
+    pub fn gave_up(&self, hash: &B256) -> bool {
+        let number = self.pending.find(hash);
+        number.is_some_and(|number| self.pending.at(number).ended == Some(Fate::Dropped))
+    }
+
     /// A new canonical head.
     pub fn head(&mut self, number: u64, hash: B256) {
         while self.heads.back().is_some_and(|(last, _)| *last >= number) {

@@ -12,7 +12,7 @@ use crate::wire::Original;
 use std::time::{Duration, Instant};
 
 /// One transaction on its way through the stages. Slots are reused.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Slot {
     pub tx: PendingTransaction,
     pub decoded: Decoded,

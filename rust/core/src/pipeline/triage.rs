@@ -5,11 +5,13 @@
 //!
 //! ```text
 //! judged ─► Running ─┬─ an attack ─────────────────────────► emitted
-//!            ▲  ▲    ├─ harmless, touches a contract ─► Harmless ─ another state ─► Running
+//!            ▲  ▲    │                                        └─ no block can have it yet ─► Obstructed ─ another state ─► Running
+//!            │  │    ├─ harmless, touches a contract ─► Harmless ─ another state ─► Running
 //!            │  │    ├─ no verdict ──► PutOff ─ a little later ─► Running
 //!            │  │    └─ of no interest, or its nonce is used ─► dropped
 //! ```
 
+mod lately;
 mod parked;
 mod policy;
 pub mod predecessors;
@@ -21,7 +23,8 @@ use super::dedup::Dedup;
 use super::slot::Slot;
 use crate::chain::MinedTransaction;
 use crate::evidence::{
-    Authenticity, DoneSimulation, Failure, FailureKind, Identity, Simulation, SimulationStatus,
+    Authenticity, DoneSimulation, Failure, FailureKind, Identity, Response, Simulation,
+    SimulationStatus,
 };
 use crate::simulate::pool::suspect::{Earlier, Key, Suspect};
 use crate::stats::Stats;
@@ -90,6 +93,8 @@ pub struct Emission {
     /// The verdict.
     pub score: f32,
     pub simulation: SimulationStatus,
+    /// Its alert is out; now the next block can have it.
+    pub again: bool,
 }
 
 /// What becomes of a judged transaction.
@@ -108,6 +113,8 @@ pub struct Triage {
     running: VecDeque<(u64, Key)>,
     /// Found harmless though they touch a monitored contract: what they do may change with the state, until they are mined.
     harmless: Parked,
+    /// Attacks whose alert is out, and which no block could have: asked anew with each state, until they are mined or replaced.
+    obstructed: Parked,
     /// Without a verdict though they touch a monitored contract, to be tried again when they are due.
     put_off: Parked,
     /// Passed on before, and of these with a verdict.
@@ -120,6 +127,8 @@ pub struct Triage {
     state: u64,
     looks: usize,
     looked_at: Option<Key>,
+    /// Of the obstructed ones.
+    asked_anew: Option<Key>,
     stats: Arc<Stats>,
 }
 
@@ -130,6 +139,7 @@ impl Triage {
             suspects: HashMap::new(),
             running: VecDeque::new(),
             harmless: Parked::default(),
+            obstructed: Parked::default(),
             put_off: Parked::default(),
             triaged: Dedup::new(TRIAGED),
             concluded: Dedup::new(TRIAGED),
@@ -138,6 +148,7 @@ impl Triage {
             state: 0,
             looks: 0,
             looked_at: None,
+            asked_anew: None,
             stats,
         }
     }
@@ -158,7 +169,7 @@ impl Triage {
             return Course::Held;
         }
         if let Some(suspicion) = self.suspects.get_mut(&key)
-            && suspicion.runs()
+            && (suspicion.runs() || suspicion.emitted)
         {
             suspicion.judged_again(slot, probability, score, created);
             return Course::Held;
@@ -170,6 +181,34 @@ impl Triage {
         let suspicion = Suspicion::new(std::mem::take(slot), probability, score);
         self.submit(suspicion, now_ms, out);
         Course::Held
+    }
+
+    /// It was passed, and is of no more use to anybody else: later ones may wait for it. Takes its contents.
+    pub fn passed(&mut self, slot: &mut Slot, now_ms: u64, out: &mut Vec<Action>) {
+        let (sender, nonce) = (slot.tx.from, slot.tx.nonce);
+        let earlier = Earlier {
+            fingerprint: slot.fingerprint,
+            original: slot.kept_original(),
+            tx: Arc::new(std::mem::take(&mut slot.tx)),
+        };
+        if self.predecessors.judged(earlier) {
+            self.unblock(&sender, nonce, now_ms, out);
+        }
+    }
+
+    /// What is new comes before some that no block could have: perhaps it was what they waited for.
+    fn unblock(&mut self, sender: &Address, nonce: u64, now_ms: u64, out: &mut Vec<Action>) {
+        let suspects = &self.suspects;
+        let later = |key: &&Key| {
+            let suspicion = suspects.get(*key);
+            suspicion.is_some_and(|suspicion| suspicion.slot.tx.nonce > nonce)
+        };
+        let waiting: Vec<_> = self.obstructed.of(sender).filter(later).copied().collect();
+        for key in waiting {
+            if let Some(suspicion) = self.unpark(&key) {
+                self.submit_again(suspicion, now_ms, out);
+            }
+        }
     }
 
     /// Milliseconds only grow.
@@ -278,8 +317,10 @@ impl Triage {
         slot.original = slot.kept_original();
         let (original, contact) = (slot.original.clone(), !slot.contacts.is_empty());
         let score = suspicion.score;
-        self.predecessors
+        let news = self
+            .predecessors
             .remember(key.1, tx.clone(), original.clone(), &slot.contacts);
+        suspicion.known = before.len();
         // Where nothing comes before it, nothing is left out.
         suspicion.alone &= !before.is_empty();
         let recorded = match self.policy.replay {
@@ -289,14 +330,22 @@ impl Triage {
         if suspicion.alone || self.policy.one_at_a_time {
             before.clear();
         }
-        let due_ms = now_ms.saturating_add(self.policy.deadline_ms + GRACE_MS);
+        // The question whether a pause would help may take as long again.
+        let due_ms = now_ms.saturating_add(
+            self.policy
+                .deadline_ms
+                .saturating_mul(2)
+                .saturating_add(GRACE_MS),
+        );
         suspicion.phase = Phase::Running {
             due_ms,
             state: self.state,
             before: recorded,
         };
         self.harmless.remove(&key);
+        self.obstructed.remove(&key);
         self.put_off.remove(&key);
+        let (sender, nonce) = (tx.from, tx.nonce);
         self.suspects.insert(key, suspicion);
         self.running.push_back((due_ms, key));
         out.push(Action::Submit(Suspect {
@@ -307,6 +356,9 @@ impl Triage {
             contact,
             score,
         }));
+        if news {
+            self.unblock(&sender, nonce, now_ms, out);
+        }
         if self.policy.replay && self.running_count() > RUNNING {
             self.give_way(now_ms, out);
         }
@@ -326,11 +378,12 @@ impl Triage {
 
     /// Who does not run is parked.
     fn running_count(&self) -> usize {
-        self.suspects.len() - self.harmless.len() - self.put_off.len()
+        self.suspects.len() - self.harmless.len() - self.obstructed.len() - self.put_off.len()
     }
 
     fn take_running(&mut self, key: &Key) -> Option<Suspicion> {
         self.looked_at.take_if(|looked_at| looked_at == key);
+        self.asked_anew.take_if(|asked| asked == key);
         let runs = self.suspects.get(key).is_some_and(Suspicion::runs);
         if !runs {
             return None;
@@ -399,13 +452,26 @@ impl Triage {
         // A rule of full weight asks for no proof.
         let certain = f32::from(u8::from(slot.signature_score >= 1.0));
         let score = simulation.verdict(stage_one).max(certain);
-        if self.policy.alarm.sounds(contact, score) {
+        let sounds = self.policy.alarm.sounds(contact, score);
+        let answer = simulation.response.as_ref().and_then(Response::answer);
+        let obstructed = answer.map(|answer| answer.obstacle.is_some());
+        // The alert is out: it goes out once more when the next block can have the attack.
+        let goes_out = match suspicion.emitted {
+            true => sounds && obstructed == Some(false) && !self.is_replaced(&suspicion),
+            false => sounds,
+        };
+        if goes_out {
             let done = DoneSimulation {
                 simulation,
                 took_us,
             };
             let status = SimulationStatus::Done(Box::new(done));
             out.push(suspicion.emission(score, status));
+        }
+        if obstructed == Some(true) && goes_out || suspicion.emitted && !goes_out {
+            return self.obstruct(suspicion, now_ms, out);
+        }
+        if sounds {
             return;
         }
         // Once, however often it is looked at.
@@ -422,6 +488,9 @@ impl Triage {
     /// What it amounts to that there is no simulation.
     fn fail(&mut self, suspicion: Suspicion, failure: Failure, now_ms: u64, out: &mut Vec<Action>) {
         self.stats.simulation_failures.add(failure.kind);
+        if suspicion.emitted {
+            return self.wait(suspicion);
+        }
         let contact = !suspicion.slot.contacts.is_empty();
         let score = failure.verdict(contact, suspicion.score);
         let contact = contact || failure.touched;
@@ -488,6 +557,31 @@ impl Triage {
         self.park(suspicion);
     }
 
+    /// Remembers an attack whose alert is out, to ask anew with each state whether the next block can have it; at once where
+    /// what comes before it became known meanwhile.
+    fn obstruct(&mut self, mut suspicion: Suspicion, now_ms: u64, out: &mut Vec<Action>) {
+        (suspicion.emitted, suspicion.alone) = (true, false);
+        let before = self.predecessors.before(&suspicion.slot.tx);
+        match before.len() > suspicion.known && !suspicion.mined {
+            true => self.submit_again(suspicion, now_ms, out),
+            false => self.wait(suspicion),
+        }
+    }
+
+    fn wait(&mut self, mut suspicion: Suspicion) {
+        if self.is_replaced(&suspicion) {
+            return;
+        }
+        if let Phase::Running { state, .. } = suspicion.phase {
+            suspicion.phase = Phase::Obstructed { state };
+        }
+        self.park(suspicion);
+    }
+
+    fn is_replaced(&self, suspicion: &Suspicion) -> bool {
+        self.predecessors.is_replaced(&suspicion.slot.tx)
+    }
+
     /// Remembers what had no verdict, to try again soon, and after some times with each state: nobody gets past the
     /// simulation by keeping it busy for a moment. What was executed in vain is executed alone the next time, and the other
     /// way round.
@@ -510,6 +604,7 @@ impl Triage {
         }
         let queue = match suspicion.phase {
             Phase::PutOff { .. } => &mut self.put_off,
+            Phase::Obstructed { .. } => &mut self.obstructed,
             _ => &mut self.harmless,
         };
         let key = suspicion.slot.key();
@@ -522,21 +617,24 @@ impl Triage {
 
     fn unpark(&mut self, key: &Key) -> Option<Suspicion> {
         self.harmless.remove(key);
+        self.obstructed.remove(key);
         self.put_off.remove(key);
         self.suspects.remove(key)
     }
 
     /// The parked suspect of this hash, where none of it runs.
     fn parked(&self, hash: &B256) -> Option<Key> {
-        let parked = self.harmless.keys().chain(self.put_off.keys());
+        let parked = self.obstructed.keys().chain(self.harmless.keys());
+        let parked = parked.chain(self.put_off.keys());
         let mut of_hash = parked.filter(|key| key.0 == *hash);
         let key = of_hash.next().copied()?;
         self.running_of(hash).is_none().then_some(key)
     }
 
-    /// Has the next harmless one looked at, the longest ago first; none while one is looked at: new suspects do not wait
-    /// for the old ones.
+    /// Has the next one looked at that is obstructed, and the next harmless one, the longest ago first; none of those while
+    /// one of them is looked at: new suspects do not wait for the old ones.
     fn look(&mut self, now_ms: u64, out: &mut Vec<Action>) {
+        self.ask_anew(now_ms, out);
         if self.looks == 0 || self.looked_at.is_some() {
             return;
         }
@@ -551,6 +649,21 @@ impl Triage {
         self.looks -= 1;
         self.looked_at = Some(next);
         self.submit_again(suspicion, now_ms, out);
+    }
+
+    fn ask_anew(&mut self, now_ms: u64, out: &mut Vec<Action>) {
+        while self.asked_anew.is_none() {
+            let (state, suspects) = (self.state, &self.suspects);
+            let stale = |key: &&Key| suspects.get(*key).is_some_and(|s| s.is_older_than(state));
+            let next = self.obstructed.keys().find(stale).copied();
+            let Some(suspicion) = next.and_then(|key| self.unpark(&key)) else {
+                return;
+            };
+            if !self.is_replaced(&suspicion) {
+                self.asked_anew = next;
+                self.submit_again(suspicion, now_ms, out);
+            }
+        }
     }
 
     /// Some of those whose next try is due.
@@ -576,22 +689,24 @@ impl Triage {
 
     /// Too late for a look at these, or at what they stand in place of.
     fn mined(&mut self, transactions: &[MinedTransaction]) {
-        if self.suspects.is_empty() {
-            return;
-        }
         let mut last = HashMap::<Address, u64>::new();
         for mined in transactions {
             let nonce = last.entry(mined.from).or_default();
             *nonce = mined.nonce.max(*nonce);
         }
-        let (harmless, put_off) = (&mut self.harmless, &mut self.put_off);
+        // A recording says what was executed, and may do so after the block.
+        if !self.policy.replay {
+            for (sender, nonce) in &last {
+                self.predecessors.mined(sender, *nonce);
+            }
+        }
+        let mut queues = [&mut self.harmless, &mut self.obstructed, &mut self.put_off];
         self.suspects.retain(|key, suspicion| {
             let tx = &suspicion.slot.tx;
             let over = last.get(&tx.from).is_some_and(|nonce| tx.nonce <= *nonce);
             suspicion.mined |= over;
             if over && !suspicion.runs() {
-                harmless.remove(key);
-                put_off.remove(key);
+                queues.iter_mut().for_each(|queue| queue.remove(key));
                 return false;
             }
             true

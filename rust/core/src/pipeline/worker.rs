@@ -62,6 +62,14 @@ pub struct Simulating {
     pub runner: Runner,
 }
 
+/// Of a transaction's last detection.
+#[derive(Debug, Clone, Copy)]
+struct Told {
+    authenticity: Authenticity,
+    /// The first one may have been made of a lie.
+    corrects: bool,
+}
+
 pub struct Worker {
     stages: Stages,
     intake: Intake,
@@ -73,7 +81,7 @@ pub struct Worker {
     reload: Arc<ArcSwapOption<RuleSet>>,
     published: Arc<Mutex<Published>>,
     /// By what the first detection's contents rested on; and those whose truth followed.
-    detected: Dedup<Authenticity>,
+    detected: Dedup<Told>,
     /// Absent where nothing is simulated.
     simulating: Option<Simulating>,
     tracker: Tracker,

@@ -60,6 +60,13 @@ impl Parked {
         self.queue.iter().map(|place| &place.key)
     }
 
+    /// Of one sender, oldest first.
+    pub fn of(&self, sender: &Address) -> impl Iterator<Item = &Key> {
+        let places = self.queue.iter();
+        let of_sender = places.filter(move |place| place.sender == *sender);
+        of_sender.map(|place| &place.key)
+    }
+
     fn take(&mut self, position: usize) -> Option<Key> {
         let place = self.queue.remove(position)?;
         self.bytes -= place.bytes;

@@ -1,11 +1,15 @@
-//! Pending transactions that a later one of the same sender may build on: what it creates is called before any block has it.
+//! Pending transactions that a later one of the same sender may build on: what it creates is called before any block has it,
+//! and a nonce is nobody's turn before those below it are used.
 
+use super::lately::Lately;
+use crate::evidence::{Authenticity, Identity};
 use crate::pipeline::slot::held;
 use crate::simulate::pool::suspect::Earlier;
 use crate::tx::PendingTransaction;
 use crate::wire::Original;
 use alloy_primitives::Address;
 use hashbrown::HashMap;
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
@@ -16,10 +20,13 @@ const BYTES: usize = 16 << 20;
 const PER_SENDER: usize = 4;
 /// Addresses remembered of contracts that simulations created.
 const FORESEEN: usize = 4_096;
+/// Nonces before a suspect's that are filled with what was judged lately: as many as pools hold of one sender.
+pub const GAP: u64 = 64;
 
-/// The last creations, and suspects, by sender.
+/// The last creations, and suspects, by sender; and what was judged lately, whatever it is.
 #[derive(Debug, Default)]
 pub struct Predecessors {
+    lately: Lately,
     by_sender: HashMap<Address, VecDeque<Earlier>>,
     /// What remembered creations will create, by address.
     created: HashMap<Address, Creation>,
@@ -41,19 +48,44 @@ struct Creation {
 }
 
 impl Predecessors {
-    /// `contacts`: the monitored contracts that it touches, or that its init code names, as indices.
+    /// Of any judged transaction: it may be what a later one waits for. Answers whether it was not known.
+    pub fn judged(&mut self, earlier: Earlier) -> bool {
+        let news = !self.lately.knows(&earlier);
+        if news {
+            self.lately.add(earlier);
+        }
+        news
+    }
+
+    /// Blocks have this nonce of the sender.
+    pub fn mined(&mut self, sender: &Address, nonce: u64) {
+        self.lately.mined(sender, nonce);
+    }
+
+    /// Of a creation, or a suspect: it is remembered for longer. `contacts`: the monitored contracts that it touches, or that
+    /// its init code names, as indices. Answers whether it was not known.
     pub fn remember(
         &mut self,
         fingerprint: u64,
         tx: Arc<PendingTransaction>,
         original: Option<Original>,
         contacts: &[u16],
-    ) {
-        let sender = tx.from;
+    ) -> bool {
+        let earlier = Earlier {
+            fingerprint,
+            tx,
+            original,
+        };
+        let news = self.judged(earlier.clone());
+        self.keep(earlier, contacts);
+        news
+    }
+
+    fn keep(&mut self, earlier: Earlier, contacts: &[u16]) {
+        let (tx, sender) = (&earlier.tx, earlier.tx.from);
         let queue = self.by_sender.entry(sender).or_default();
         // Other contents under its hash may be the true ones.
-        let key = (tx.hash, fingerprint);
-        if queue.iter().any(|earlier| earlier.key() == key) {
+        if queue.iter().any(|other| other.key() == earlier.key()) {
             return;
         }
         if tx.to.is_none() {
@@ -66,11 +98,6 @@ impl Predecessors {
             });
             unite(&mut creation.contacts, contacts);
         }
-        let earlier = Earlier {
-            fingerprint,
-            tx,
-            original,
-        };
         self.bytes += bytes(&earlier);
         queue.push_back(earlier);
         self.order.push_back(sender);
@@ -112,28 +139,61 @@ impl Predecessors {
         contacts.map(Vec::as_slice)
     }
 
-    /// The creation of its callee by somebody else, then those of the same sender that come before `tx`, by nonce. Of those of
-    /// one nonce the newest comes first: it replaces the others, unless it is a lie.
+    /// What comes before `tx`, by nonce: of the same sender what is remembered, and what fills the gap up to its nonce;
+    /// before that, where somebody else creates its callee, the same of the creation. Of those of one nonce the one that counts
+    /// comes first, unless it is a lie: the highest bidder, since a pool takes a replacement only where it pays more; of
+    /// equal ones the newest.
     pub fn before(&self, tx: &PendingTransaction) -> Vec<Earlier> {
-        let all = self.by_sender.get(&tx.from).into_iter().flatten();
-        let mut before: Vec<_> = all
-            .filter(|earlier| earlier.tx.nonce < tx.nonce)
-            .cloned()
-            .collect();
-        before.reverse();
-        before.sort_by_key(|earlier| earlier.tx.nonce);
         let creation = tx.to.as_ref().and_then(|callee| self.created.get(callee));
         let creation = creation.filter(|creation| creation.sender != tx.from);
-        let creations = creation.into_iter().flat_map(|one| self.creations(one));
-        creations.cloned().chain(before).collect()
+        let creations = creation.map(|one| self.below(&one.sender, one.nonce.saturating_add(1)));
+        let own = self.below(&tx.from, tx.nonce);
+        creations
+            .into_iter()
+            .flatten()
+            .chain(own)
+            .cloned()
+            .collect()
     }
 
-    /// Newest first.
-    fn creations(&self, creation: &Creation) -> impl Iterator<Item = &Earlier> {
-        let of_sender = self.by_sender.get(&creation.sender);
-        let newest_first = of_sender.into_iter().flatten().rev();
-        let nonce = creation.nonce;
-        newest_first.filter(move |earlier| earlier.tx.to.is_none() && earlier.tx.nonce == nonce)
+    fn below(&self, sender: &Address, nonce: u64) -> Vec<&Earlier> {
+        let kept = self.by_sender.get(sender).into_iter().flatten();
+        let mut all: Vec<&Earlier> = Vec::new();
+        // Whatever is remembered longer than lately is older.
+        for one in self.lately.of(sender).chain(kept.rev()) {
+            if one.tx.nonce < nonce && !all.iter().any(|other| other.key() == one.key()) {
+                all.push(one);
+            }
+        }
+        all.sort_by_key(|one| (one.tx.nonce, Reverse(bid(&one.tx))));
+        let (mut filled, lowest) = (nonce, nonce.saturating_sub(GAP));
+        for one in all.iter().rev() {
+            if one.tx.nonce + 1 == filled && filled > lowest {
+                filled -= 1;
+            }
+        }
+        let kept = self.by_sender.get(sender);
+        let is_kept = |one: &Earlier| {
+            kept.is_some_and(|queue| queue.iter().any(|other| other.tx.nonce == one.tx.nonce))
+        };
+        all.retain(|one| one.tx.nonce >= filled || is_kept(one));
+        all
+    }
+
+    /// Whether another one with its sender and nonce, which is no lie, pays more: pools hold that one now.
+    pub fn is_replaced(&self, tx: &PendingTransaction) -> bool {
+        let outbids = |other: &PendingTransaction| {
+            other.max_fee_per_gas > tx.max_fee_per_gas
+                && other.max_priority_fee_per_gas > tx.max_priority_fee_per_gas
+        };
+        let mut others = self.lately.of(&tx.from).filter(|other| {
+            other.tx.nonce == tx.nonce && other.tx.hash != tx.hash && outbids(&other.tx)
+        });
+        others.any(|other| {
+            let identity = Identity::of(&other.tx, other.original.as_ref());
+            identity.authenticity != Authenticity::Contradicted
+                && identity.other_than(tx.from).is_none()
+        })
     }
 
     /// Creations last: others can be sent to push them out.
@@ -157,6 +217,10 @@ impl Predecessors {
     }
 }
 
+fn bid(tx: &PendingTransaction) -> (u128, u128) {
+    (tx.max_fee_per_gas, tx.max_priority_fee_per_gas)
+}
+
 /// Adds what is not there yet.
 pub fn unite(known: &mut Vec<u16>, contacts: &[u16]) {
     for contact in contacts {
@@ -174,6 +238,7 @@ fn bytes(earlier: &Earlier) -> usize {
 mod tests {
     use super::*;
     use alloy_primitives::B256;
+    use proptest::prelude::*;
 
     fn creation(sender: u8, nonce: u64) -> Arc<PendingTransaction> {
         let mut hash = B256::with_last_byte(sender);
@@ -241,9 +306,28 @@ mod tests {
             call.to = Some(Address::ZERO);
             all.remember(0, Arc::new(call), None, &[0]);
         }
+        all.mined(&Address::repeat_byte(1), 9);
         let before = all.before(&creation(1, 10));
         let nonces: Vec<_> = before.iter().map(|earlier| earlier.tx.nonce).collect();
         assert_eq!(nonces, [0, 7, 8, 9]);
+    }
+
+    #[test]
+    fn a_gap_is_filled_as_far_as_pools_do() {
+        let mut all = Predecessors::default();
+        for nonce in 0..100 {
+            let mut call = PendingTransaction::clone(&creation(1, nonce));
+            call.to = Some(Address::ZERO);
+            assert!(all.judged(Earlier {
+                fingerprint: 0,
+                tx: Arc::new(call),
+                original: None,
+            }));
+        }
+        let before = all.before(&creation(1, 100));
+        let nonces: Vec<_> = before.iter().map(|earlier| earlier.tx.nonce).collect();
+        assert_eq!(nonces, (100 - GAP..100).collect::<Vec<_>>());
+        assert!(all.before(&creation(1, 101)).is_empty());
     }
 
     #[test]
@@ -284,5 +368,40 @@ mod tests {
         let held: usize = all.by_sender.values().map(VecDeque::len).sum();
         assert!(held <= REMEMBERED && all.created.len() <= held);
         assert_eq!(all.bytes, held * 100);
+    }
+
+    proptest! {
+        /// Whatever was sent in whatever order: what comes before is the unbroken run up to it, by nonce, and of each nonce
+        /// the highest bid comes first.
+        #[test]
+        fn what_fills_a_gap_is_unbroken_and_the_highest_bid(
+            sent in proptest::collection::vec((0..20_u64, 0..4_u128), 0..60), nonce in 0..22_u64,
+        ) {
+            let mut all = Predecessors::default();
+            for (n, (nonce, fee)) in (0_u64..).zip(sent) {
+                let tx = PendingTransaction {
+                    hash: B256::left_padding_from(&n.to_be_bytes()),
+                    from: Address::ZERO,
+                    to: Some(Address::ZERO),
+                    nonce,
+                    max_fee_per_gas: fee,
+                    ..PendingTransaction::default()
+                };
+                all.judged(Earlier { fingerprint: 0, tx: Arc::new(tx), original: None });
+            }
+            let known = |nonce: u64| all.lately.of(&Address::ZERO).filter(move |one| one.tx.nonce == nonce);
+            let suspect = PendingTransaction { nonce, ..PendingTransaction::default() };
+            let before = all.before(&suspect);
+            prop_assert!(before.is_sorted_by_key(|one| one.tx.nonce));
+            let mut nonces: Vec<_> = before.iter().map(|one| one.tx.nonce).collect();
+            nonces.dedup();
+            let lowest = (0..nonce).rev().take_while(|nonce| known(*nonce).next().is_some()).last();
+            prop_assert_eq!(nonces, (lowest.unwrap_or(nonce)..nonce).collect::<Vec<_>>());
+            for one in before.chunk_by(|a, b| a.tx.nonce == b.tx.nonce) {
+                let highest = known(one[0].tx.nonce).map(|one| one.tx.max_fee_per_gas).max();
+                prop_assert_eq!(Some(one[0].tx.max_fee_per_gas), highest);
+                prop_assert_eq!(one.len(), known(one[0].tx.nonce).count());
+            }
+        }
     }
 }

@@ -18,6 +18,10 @@ pub struct Suspicion {
     pub alone: bool,
     /// A block has it, or another one in its place.
     pub mined: bool,
+    /// The alert is out; what the next block could not have then is asked anew.
+    pub emitted: bool,
+    /// How many transactions were known to come before it when it was passed on.
+    pub known: usize,
     pub phase: Phase,
 }
 
@@ -35,6 +39,8 @@ pub enum Phase {
     PutOff { due_ms: u64 },
     /// Nothing speaks against it on this state.
     Harmless { state: u64 },
+    /// An attack, as its alert says, and no block could have it on this state.
+    Obstructed { state: u64 },
 }
 
 impl Suspicion {
@@ -47,6 +53,8 @@ impl Suspicion {
             retries: 0,
             alone: false,
             mined: false,
+            emitted: false,
+            known: 0,
             phase: Phase::PutOff { due_ms: 0 },
         }
     }
@@ -60,7 +68,10 @@ impl Suspicion {
     }
 
     pub fn is_older_than(&self, newest: u64) -> bool {
-        matches!(self.phase, Phase::Harmless { state } if state != newest)
+        match self.phase {
+            Phase::Harmless { state } | Phase::Obstructed { state } => state != newest,
+            _ => false,
+        }
     }
 
     /// A second judgement of the first stage is only remembered while a result is awaited.
@@ -85,12 +96,13 @@ impl Suspicion {
         held(&self.slot.tx, self.slot.original.as_ref())
     }
 
-    pub fn emission(self, score: f32, simulation: SimulationStatus) -> Action {
+    pub fn emission(&self, score: f32, simulation: SimulationStatus) -> Action {
         Action::Emit(Box::new(Emission {
-            slot: self.slot,
+            slot: self.slot.clone(),
             probability: self.probability,
             score,
             simulation,
+            again: self.emitted,
         }))
     }
 }

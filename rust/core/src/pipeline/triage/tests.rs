@@ -3,7 +3,7 @@
 mod properties;
 
 use super::*;
-use crate::evidence::FEATURES;
+use crate::evidence::{Answer, Bid, FEATURES};
 use crate::pipeline::triage::parked::{MOST, PER_SENDER};
 use crate::tx::PendingTransaction;
 use crate::wire::Original;
@@ -59,8 +59,13 @@ impl Rig {
 
     fn judged(&mut self, mut slot: Slot, score: f32) -> Course {
         let (probability, now_ms) = (score / 2.0, self.now_ms);
-        self.triage
-            .judged(&mut slot, probability, score, now_ms, &mut self.out)
+        let course = self
+            .triage
+            .judged(&mut slot, probability, score, now_ms, &mut self.out);
+        if course == Course::Passed {
+            self.triage.passed(&mut slot, now_ms, &mut self.out);
+        }
+        course
     }
 
     fn handle(&mut self, event: Occurrence) {
@@ -221,6 +226,42 @@ fn attack() -> Simulation {
     }
 }
 
+fn answered(obstacle: Option<&'static str>) -> Response {
+    Response::Answered(Box::new(Answer {
+        targets: Vec::new(),
+        pauses: Vec::new(),
+        pause_succeeds: true,
+        already_paused: false,
+        harm_left: 0.0,
+        pause_gas: 0,
+        copyable: false,
+        attack: Bid {
+            payment: U256::ZERO,
+            gas: 0,
+            tip: 0,
+            max_fee: 0,
+        },
+        base_fee: 0,
+        obstacle: obstacle.map(Into::into),
+    }))
+}
+
+/// Which the next block can have, or not.
+fn attack_that(obstacle: Option<&'static str>) -> Simulation {
+    Simulation {
+        response: Some(answered(obstacle)),
+        ..attack()
+    }
+}
+
+fn is_obstructed(emission: &Emission) -> Option<bool> {
+    let SimulationStatus::Done(done) = &emission.simulation else {
+        return None;
+    };
+    let answer = done.simulation.response.as_ref()?.answer()?;
+    Some(answer.obstacle.is_some())
+}
+
 #[test]
 fn contact_or_a_suspicious_score_is_simulated_once_and_counted() {
     let mut rig = Rig::live();
@@ -295,15 +336,16 @@ fn a_call_of_what_a_pending_creation_will_create_counts_as_its_contact() {
     let call = rig.submitted().remove(0);
     assert!(call.contact, "as if it named it itself");
     let nonces: Vec<_> = call.before.iter().map(|one| one.tx.nonce).collect();
-    assert_eq!(nonces, [1, 2, 2, 2], "all contents of its creation");
+    assert_eq!(nonces, [1, 2, 2, 2, 10], "all contents of its creation");
     let mut call = call_of(12, attacker);
     call.tx.from = Address::ZERO;
     assert_eq!(rig.judged(call, 0.0), Course::Held);
     let call = rig.submitted().remove(0);
+    let nonces: Vec<_> = call.before.iter().map(|one| one.tx.nonce).collect();
     assert_eq!(
-        call.before[0].tx.hash,
-        B256::repeat_byte(2),
-        "whoever sent it"
+        nonces,
+        [1, 2, 2, 2],
+        "whoever sent it, and what comes before"
     );
 }
 
@@ -518,7 +560,7 @@ fn what_no_result_comes_of_is_overdue_after_its_deadline_and_no_sooner() {
     rig.now_ms += 1_000;
     rig.judged(touching(2), 0.0);
     rig.submitted();
-    rig.passes(DEADLINE_MS + GRACE_MS - 1_000);
+    rig.passes(2 * DEADLINE_MS + GRACE_MS - 1_000);
     assert!(rig.emitted().is_empty());
     rig.passes(1);
     let overdue = rig.emitted().remove(0);
@@ -832,6 +874,167 @@ fn a_detection_of_the_first_stage_that_proves_harmless_is_exonerated_once() {
     rig.verdict(&touching(1), harmless());
     assert_eq!(rig.stats().exonerated.get(), 1);
     assert!(rig.emitted().is_empty());
+}
+
+fn nonces(suspect: &Suspect) -> Vec<u64> {
+    suspect.before.iter().map(|one| one.tx.nonce).collect()
+}
+
+fn bidding(n: u8, max_fee: u128, tip: u128) -> Slot {
+    let mut slot = slot(n);
+    (slot.tx.max_fee_per_gas, slot.tx.max_priority_fee_per_gas) = (max_fee, tip);
+    slot
+}
+
+#[test]
+fn what_nobody_suspects_fills_the_gap_before_a_suspect() {
+    let mut rig = Rig::live();
+    for n in [1, 2, 4, 5] {
+        assert_eq!(rig.judged(slot(n), 0.0), Course::Passed);
+    }
+    rig.judged(touching(6), 0.0);
+    assert_eq!(
+        nonces(&rig.submitted()[0]),
+        [4, 5],
+        "up to what nobody knows"
+    );
+    // A block has them.
+    rig.handle(Occurrence::Mined(&[mined(SENDER, 4)]));
+    rig.judged(touching(7), 0.0);
+    assert_eq!(nonces(&rig.submitted()[0]), [5, 6]);
+}
+
+#[test]
+fn a_gap_is_filled_before_the_creation_of_its_callee_too() {
+    let mut rig = Rig::live();
+    rig.judged(slot(1), 0.0);
+    rig.judged(creation(2, vec![0]), 0.0);
+    rig.submitted();
+    let mut call = call_of(9, SENDER.create(2));
+    call.tx.from = Address::ZERO;
+    rig.judged(call, 0.0);
+    assert_eq!(nonces(&rig.submitted()[0]), [1, 2]);
+}
+
+#[test]
+fn of_those_of_one_nonce_the_one_that_pools_hold_comes_first() {
+    let mut rig = Rig::live();
+    let mut first = creation(1, vec![0]);
+    (first.tx.max_fee_per_gas, first.tx.max_priority_fee_per_gas) = (100, 10);
+    rig.judged(first, 0.0);
+    let with_hash = |n: u8, mut slot: Slot| {
+        slot.tx.hash = B256::repeat_byte(n);
+        slot
+    };
+    let counts = |rig: &mut Rig, n: u8| {
+        rig.judged(with_hash(n, touching(9)), 0.0);
+        let all = rig.submitted();
+        let before = &all.last().expect("passed on").before;
+        before.iter().find(|one| one.tx.nonce == 1).unwrap().tx.hash[0]
+    };
+    // No pool replaces it by this.
+    rig.judged(with_hash(51, bidding(1, 100, 9)), 0.0);
+    assert_eq!(counts(&mut rig, 90), 1);
+    rig.judged(with_hash(52, bidding(1, 110, 11)), 0.0);
+    assert_eq!(counts(&mut rig, 91), 52);
+    rig.judged(with_hash(53, bidding(1, 110, 11)), 0.0);
+    assert_eq!(counts(&mut rig, 92), 53, "of equal ones the newest");
+}
+
+#[test]
+fn an_attack_that_no_block_can_have_is_asked_anew_with_each_state_and_told_once_more() {
+    let mut rig = Rig::live();
+    rig.judged(touching(1), 0.0);
+    rig.submitted();
+    rig.verdict(&touching(1), attack_that(Some("fee cap")));
+    assert!(!rig.emitted()[0].again);
+    assert_eq!(rig.judged(touching(1), 0.9), Course::Held, "it is out");
+    assert!(rig.submitted().is_empty(), "the state is the same");
+    type Ends = fn(&mut Rig);
+    let rounds: [(Ends, usize); 6] = [
+        (
+            |rig| rig.verdict(&touching(1), attack_that(Some("fee cap"))),
+            0,
+        ),
+        (|rig| rig.fails(&touching(1), FailureKind::Budget), 0),
+        (|rig| rig.verdict(&touching(1), harmless()), 0),
+        (|rig| rig.verdict(&touching(1), attack()), 0),
+        (|rig| rig.verdict(&touching(1), attack_that(None)), 1),
+        (|_| {}, 0),
+    ];
+    for (round, (ends, told)) in rounds.into_iter().enumerate() {
+        rig.handle(Occurrence::State);
+        let asked = usize::from(round < 5);
+        assert_eq!(rig.submitted().len(), asked, "{round}");
+        ends(&mut rig);
+        let emitted = rig.emitted();
+        assert_eq!(emitted.len(), told, "{round}");
+        assert!(emitted.iter().all(|emission| emission.again));
+    }
+    assert!(rig.triage.suspects.is_empty());
+}
+
+#[test]
+fn an_obstructed_attack_waits_for_no_look_at_what_is_harmless() {
+    let mut rig = Rig::live();
+    rig.kept(touching(1));
+    rig.judged(touching(2), 0.0);
+    rig.verdict(&touching(2), attack_that(Some("fee cap")));
+    rig.submitted();
+    rig.handle(Occurrence::State);
+    assert_eq!(rig.submitted_keys(), [touching(2).key(), touching(1).key()]);
+}
+
+#[test]
+fn what_fills_the_gap_has_an_attack_asked_anew_at_once() {
+    let mut rig = Rig::live();
+    rig.judged(touching(5), 0.0);
+    rig.submitted();
+    rig.verdict(&touching(5), attack_that(Some("nonce gap")));
+    let mut foreign = slot(3);
+    foreign.tx.from = Address::ZERO;
+    rig.judged(foreign, 0.0);
+    rig.judged(slot(6), 0.0);
+    assert!(rig.submitted().is_empty(), "of no use to it");
+    rig.judged(slot(4), 0.0);
+    assert_eq!(nonces(&rig.submitted()[0]), [4]);
+    // What arrives while it runs, too.
+    rig.judged(slot(3), 0.0);
+    rig.verdict(&touching(5), attack_that(Some("nonce gap")));
+    assert_eq!(nonces(&rig.submitted()[0]), [3, 4]);
+    rig.verdict(&touching(5), attack_that(None));
+    assert_eq!(rig.emitted().len(), 2);
+    rig.judged(slot(2), 0.0);
+    assert!(rig.submitted().is_empty(), "nothing is in its way any more");
+}
+
+#[test]
+fn an_obstructed_attack_is_forgotten_once_it_is_mined_or_replaced() {
+    for replaced in [false, true] {
+        let mut rig = Rig::live();
+        rig.judged(touching(1), 0.0);
+        rig.submitted();
+        rig.verdict(&touching(1), attack_that(Some("fee cap")));
+        let mut other = bidding(1, 5, 5);
+        other.tx.hash = B256::repeat_byte(77);
+        match replaced {
+            true => _ = rig.judged(other, 0.0),
+            false => rig.handle(Occurrence::Mined(&[mined(SENDER, 1)])),
+        }
+        rig.handle(Occurrence::State);
+        assert!(rig.submitted().is_empty() && rig.triage.suspects.is_empty());
+    }
+    // Replaced while it runs.
+    let mut rig = Rig::live();
+    rig.judged(touching(1), 0.0);
+    rig.verdict(&touching(1), attack_that(Some("fee cap")));
+    rig.handle(Occurrence::State);
+    let mut other = bidding(1, 5, 5);
+    other.tx.hash = B256::repeat_byte(77);
+    rig.judged(other, 0.0);
+    rig.emitted();
+    rig.verdict(&touching(1), attack_that(None));
+    assert!(rig.emitted().is_empty() && rig.triage.suspects.is_empty());
 }
 
 #[test]

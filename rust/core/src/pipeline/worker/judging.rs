@@ -1,6 +1,6 @@
 //! The first stage's judgement: of a batch, of what waited for its callee's code, and what is made of it.
 
-use super::{Simulating, Worker};
+use super::{Simulating, Told, Worker};
 use crate::config::Emit;
 use crate::event::{Event, Judged, TransactionRecord};
 use crate::evidence::{Anomaly, AnomalyKind, Authenticity, SimulationStatus};
@@ -106,6 +106,14 @@ impl Worker {
                 self.detection(&mut slot, probability, score, SimulationStatus::NotRun);
                 self.slots[i] = slot;
             }
+            if course == Course::Passed
+                && let Some(Simulating { triage, .. }) = &mut self.simulating
+            {
+                triage.passed(&mut self.slots[i], now_ms, &mut self.actions);
+                if !self.actions.is_empty() {
+                    self.act();
+                }
+            }
         }
         // They may be parts of messages of megabytes.
         let batch = self.slots[..batch].iter_mut();
@@ -144,7 +152,7 @@ impl Worker {
     ) {
         let first = self.detected.get(&slot.tx.hash);
         // One detection a transaction: the second judgement may find one that the first did not.
-        if first == Some(Authenticity::Proven) {
+        if first.is_some_and(|first| first.authenticity == Authenticity::Proven) {
             return;
         }
         if slot.authenticity == Authenticity::Unproven {
@@ -160,17 +168,13 @@ impl Worker {
         if corrects && !proven {
             return;
         }
-        self.detected.replace(slot.tx.hash, slot.authenticity);
-        let watched_ms = self.watch.until(slot.timings.arrived, slot.tx.seen_ms);
-        let detection = self
-            .stages
-            .detect(slot, probability, score, simulation, watched_ms);
-        if let Some(mut detection) = detection {
-            if corrects {
-                detection.alert_id.push_str("-proven");
-            }
+        let told = Told {
+            authenticity: slot.authenticity,
+            corrects,
+        };
+        self.detected.replace(slot.tx.hash, told);
+        if self.alert(slot, probability, score, simulation, told) {
             self.stats.detections.add(1);
-            self.output.send(Event::Detection(Box::new(detection)));
         }
         // It is followed since the first.
         if corrects {
@@ -180,5 +184,45 @@ impl Worker {
         self.tracker
             .follow(&slot.tx.hash, now_ms, &mut self.outcomes);
         self.report_outcomes();
+    }
+
+    /// A detection that is out, by the same id: now the next block can have the transaction.
+    pub(super) fn alert_again(
+        &mut self,
+        slot: &mut Slot,
+        probability: f32,
+        score: f32,
+        simulation: SimulationStatus,
+    ) {
+        let hash = slot.tx.hash;
+        let simulating = self.simulating.as_ref();
+        let refuted = simulating.is_some_and(|simulating| simulating.triage.is_refuted(slot));
+        let told = self.detected.get(&hash);
+        if let Some(told) = told.filter(|_| !refuted && !self.tracker.gave_up(&hash)) {
+            self.alert(slot, probability, score, simulation, told);
+        }
+    }
+
+    /// Sends it; answers whether there was anything to send.
+    fn alert(
+        &mut self,
+        slot: &Slot,
+        probability: f32,
+        score: f32,
+        simulation: SimulationStatus,
+        told: Told,
+    ) -> bool {
+        let watched_ms = self.watch.until(slot.timings.arrived, slot.tx.seen_ms);
+        let detection = self
+            .stages
+            .detect(slot, probability, score, simulation, watched_ms);
+        let Some(mut detection) = detection else {
+            return false;
+        };
+        if told.corrects {
+            detection.alert_id.push_str("-proven");
+        }
+        self.output.send(Event::Detection(Box::new(detection)));
+        true
     }
 }

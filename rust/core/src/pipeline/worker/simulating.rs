@@ -30,7 +30,11 @@ impl Worker {
                 Action::AskAgain(hash) => self.ask_again(hash),
                 Action::Emit(mut emission) => {
                     let (probability, score) = (emission.probability, emission.score);
-                    self.detection(&mut emission.slot, probability, score, emission.simulation);
+                    let (slot, simulation) = (&mut emission.slot, emission.simulation);
+                    match emission.again {
+                        true => self.alert_again(slot, probability, score, simulation),
+                        false => self.detection(slot, probability, score, simulation),
+                    }
                 }
                 Action::Submit(suspect) => {
                     let Some(Simulating { triage, runner }) = &mut self.simulating else {

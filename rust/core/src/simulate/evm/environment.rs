@@ -53,6 +53,7 @@ pub struct Header {
     blob_gas_used: Option<U64>,
     withdrawals_root: Option<B256>,
     requests_hash: Option<B256>,
+    block_access_list_hash: Option<B256>,
     #[serde(default)]
     withdrawals: Vec<Withdrawal>,
     /// Their hashes.
@@ -160,6 +161,7 @@ impl Header {
             withdrawals_root: self.withdrawals_root.is_some(),
             excess_blob_gas: self.excess_blob_gas.is_some(),
             requests_hash: self.requests_hash.is_some(),
+            block_access_list_hash: self.block_access_list_hash.is_some(),
         }
     }
 }

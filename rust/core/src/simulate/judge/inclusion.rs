@@ -50,6 +50,19 @@ pub fn obstacle(
     })
 }
 
+/// Why the block cannot have one of those that a transaction's own sender sends before it, and so not the transaction either.
+pub fn ahead<'a>(
+    mut before: impl Iterator<Item = &'a PendingTransaction>,
+    environment: &Environment,
+) -> Option<Cow<'static, str>> {
+    let base_fee = u128::from(environment.block.basefee);
+    let tx = before.find(|tx| tx.max_fee_per_gas < base_fee)?;
+    let (nonce, cap) = (tx.nonce, tx.max_fee_per_gas);
+    Some(
+        format!("nonce {nonce} before it: fee cap {cap} below the next base fee {base_fee}").into(),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -136,6 +149,18 @@ mod tests {
             change(&mut tx);
             assert_eq!(why(&tx, &Extras::default(), balance, early), said);
         }
+    }
+
+    #[test]
+    fn what_its_sender_sends_before_it_must_find_a_place_too() {
+        let cheap = PendingTransaction {
+            max_fee_per_gas: 9,
+            ..tx()
+        };
+        let why = |before: &[PendingTransaction]| ahead(before.iter(), &environment());
+        assert_eq!(why(&[tx()]), None);
+        let said = "nonce 7 before it: fee cap 9 below the next base fee 10";
+        assert_eq!(why(&[tx(), cheap]).as_deref(), Some(said));
     }
 
     #[test]

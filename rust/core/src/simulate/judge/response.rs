@@ -1,10 +1,12 @@
 //! Whether pauses would take a transaction's harm: [pauses, transaction], executed on the same state in the same block.
 //!
 //! The contract that loses the largest share is paused first. While more than a tenth of the harm is left, the next one is
-//! paused as well; a pause that does not go through is left out where others do. Each pause comes directly before the
+//! paused as well; a pause that does not go through is left out where others do. What counts is the set of those tried that
+//! leaves least. Each pause comes directly before the
 //! transaction, after what its sender sends before it.
 
 use crate::config::Pause;
+use crate::evidence::transfers::Asset;
 use crate::evidence::{TriedPause, Unasked, Victim, Violation};
 use crate::simulate::evm::StateError;
 use crate::simulate::evm::backend::Backend;
@@ -56,21 +58,28 @@ pub struct Paused {
 /// # Errors
 /// [`Unasked`]: why there is no answer.
 pub fn ask(question: &Question, judge: Judge) -> Result<Paused, Unasked> {
-    let (mut kept, mut harm_left) = (Vec::<Candidate>::new(), 1.0);
+    let (mut kept, mut best) = (Vec::<Candidate>::new(), None::<(usize, f32)>);
     let mut tried: Vec<TriedPause> = Vec::new();
     for candidate in question.candidates.iter().take(MOST) {
         kept.push(*candidate);
-        let (pause, left) = question.attempt(&kept, judge)?;
+        let (pause, left) = match question.attempt(&kept, judge) {
+            Ok(attempt) => attempt,
+            // What is known of fewer pauses is not thrown away.
+            Err(unasked) if best.is_some() && !unasked.missing => break,
+            Err(unasked) => return Err(unasked),
+        };
         match pause.succeeds {
-            true => harm_left = left,
+            true if best.is_none_or(|(_, least)| left < least) => best = Some((kept.len(), left)),
+            true => {}
             false => _ = kept.pop(),
         }
         tried.push(pause);
-        if harm_left <= ENOUGH {
+        if best.is_some_and(|(_, least)| least <= ENOUGH) {
             break;
         }
     }
-    let succeeds = !kept.is_empty();
+    let (succeeds, harm_left) = (best.is_some(), best.map_or(1.0, |(_, least)| least));
+    kept.truncate(best.map_or(0, |(count, _)| count));
     let targets = match succeeds {
         true => kept.iter().map(|(name, _)| Arc::clone(name)).collect(),
         false => tried.iter().map(|pause| pause.contract.clone()).collect(),
@@ -143,26 +152,38 @@ pub fn tried((name, pause): &Candidate, execution: &Execution, views: &dyn Views
 }
 
 /// The largest part of a victim's harm that is left: of a measured loss by its amount, else 1 where a severe violation of
-/// that contract is left, a half where any is. A loss that was none before counts whole. Where no invariant was broken, all
-/// that can be told is whether the transaction still succeeds.
+/// that contract is left, a half where any is. A loss that was none before counts by its share of what the contract has,
+/// against the largest that is lost without pauses; where its share is not known, as if nothing were measured. Where no
+/// invariant was broken, all that can be told is whether the transaction still succeeds.
 fn harm_left(victims: &[Victim], violations: &[Violation], succeeded: bool) -> f32 {
     if victims.is_empty() {
         return f32::from(u8::from(succeeded));
     }
+    let shares = victims.iter().filter_map(|victim| victim.loss?.share);
+    let most = shares.fold(0.0, f32::max);
+    let most = if most > 0.0 { most } else { 1.0 };
+    let weight = |violation: &Violation| if violation.severe { 1.0 } else { SOME };
+    let new = |violation: &Violation, asset: &Asset| {
+        let mut shares = violation.shares.iter();
+        let share = shares.find(|(of, share)| of == asset && share.is_finite());
+        share.map_or_else(|| weight(violation), |(_, share)| (share / most).min(1.0))
+    };
     let lost = |violation: &Violation| {
         let parts = violation.losses.iter().map(|(asset, amount)| {
             let of_victim = victims.iter().filter(|v| v.contract == violation.contract);
             let mut losses = of_victim.filter_map(|victim| victim.loss);
             let before = losses.find(|loss| loss.asset == *asset);
-            before.map_or(1.0, |before| ratio(*amount, before.amount))
+            before.map_or_else(
+                || new(violation, asset),
+                |before| ratio(*amount, before.amount),
+            )
         });
         parts.fold(0.0, f32::max)
     };
     let unmeasured = |victim: &&Victim| victim.loss.is_none();
     let broken = |victim: &Victim| {
         let left = violations.iter().filter(|v| v.contract == victim.contract);
-        let parts = left.map(|violation| if violation.severe { 1.0 } else { SOME });
-        parts.fold(0.0, f32::max)
+        left.map(weight).fold(0.0, f32::max)
     };
     let losses = violations.iter().map(lost);
     let others = victims.iter().filter(unmeasured).map(broken);

@@ -34,7 +34,7 @@ use revm::context::TxEnv;
 use revm::state::AccountInfo;
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Flows that are told of.
 const FLOWS: usize = 24;
@@ -56,6 +56,13 @@ pub enum Unfinished {
 pub struct Step<'a> {
     pub tx: &'a PendingTransaction,
     pub extras: &'a Extras,
+}
+
+/// Until when a suspect has its verdict, and until when the question whether a pause would help has its answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadlines {
+    pub verdict: Instant,
+    pub answer: Instant,
 }
 
 /// Judges suspects, one at a time.
@@ -124,7 +131,8 @@ impl Simulator {
     }
 
     /// Executes transactions, each on what the former left, and judges the last: a suspect alone, or after what would be
-    /// sent before it. `stage_one`: the first stage's score of it.
+    /// sent before it. `stage_one`: the first stage's score of it. The question whether a pause would help may take
+    /// `deadline_ms` longer.
     ///
     /// # Errors
     /// [`Unfinished`]: it did not come to an end; no verdict may be drawn from that.
@@ -136,12 +144,32 @@ impl Simulator {
         stage_one: f32,
         deadline: Instant,
     ) -> std::result::Result<Simulation, Unfinished> {
-        let bounds = Bounds {
+        let deadlines = Deadlines {
+            verdict: deadline,
+            answer: deadline + Duration::from_millis(self.limits.deadline_ms),
+        };
+        self.simulate_until(backend, environment, sequence, stage_one, deadlines)
+    }
+
+    /// As [`simulate`](Self::simulate).
+    ///
+    /// # Errors
+    /// [`Unfinished`]: as there.
+    pub fn simulate_until(
+        &mut self,
+        backend: &dyn Backend,
+        environment: &Environment,
+        sequence: &[Step],
+        stage_one: f32,
+        deadlines: Deadlines,
+    ) -> std::result::Result<Simulation, Unfinished> {
+        let until = |deadline| Bounds {
             deadline,
             frames: self.limits.frames,
             bytes: self.limits.bytes,
             accesses: self.limits.accesses,
         };
+        let (bounds, answered) = (until(deadlines.verdict), until(deadlines.answer));
         let transactions: Vec<_> = sequence.iter().map(|step| self.transaction(step)).collect();
         let (run, before) = self.run(backend, environment, &transactions, bounds)?;
         if let Some(suspect) = sequence.last()
@@ -166,12 +194,30 @@ impl Simulator {
             simulation.factors = model.explain(features).unwrap_or_default();
             simulation.factors.truncate(FACTORS);
         }
+        let likely = (environment, &run);
+        let scene = Scene {
+            backend,
+            sequence,
+            transactions: &transactions,
+            bounds: answered,
+            likely,
+            harmful: likely,
+        };
+        // At once: what burns time in other surroundings must not take that of the answer.
+        if !run.violations.is_empty() {
+            simulation.victims = self.victims(&run);
+            simulation.response = self.respond(&scene, &simulation, stage_one);
+        }
+        let severe = run.violations.iter().any(|violation| violation.severe);
         let mut hidden: Option<(Environment, Run)> = None;
         if self.limits.vary && backend.varies() {
             for (of, varied) in variations(environment, &self.chain, run.execution.surroundings) {
                 let (other, _) = match self.run(backend, &varied, &transactions, bounds) {
                     Ok(other) => other,
-                    Err(Unfinished::State(error @ (StateError::Unknown | StateError::Moved))) => {
+                    // Nor must what they read there: severe harm is known already.
+                    Err(Unfinished::State(error @ (StateError::Unknown | StateError::Moved)))
+                        if !severe =>
+                    {
                         return Err(Unfinished::State(error));
                     }
                     // What is known of the likely ones is not thrown away.
@@ -202,19 +248,14 @@ impl Simulator {
                 }
             }
         }
-        let likely = (environment, &run);
-        let harmful = hidden.as_ref();
-        let harmful = harmful.map_or(likely, |(environment, run)| (environment, run));
-        simulation.victims = self.victims(harmful.1);
-        let scene = Scene {
-            backend,
-            sequence,
-            transactions: &transactions,
-            bounds,
-            likely,
-            harmful,
-        };
-        simulation.response = self.respond(&scene, &simulation, stage_one);
+        if let Some((environment, run)) = &hidden {
+            simulation.victims = self.victims(run);
+            let harmful = (environment, run);
+            let scene = Scene { harmful, ..scene };
+            simulation.response = self.respond(&scene, &simulation, stage_one);
+        } else if simulation.response.is_none() {
+            simulation.response = self.respond(&scene, &simulation, stage_one);
+        }
         simulation.trace = self.keeps.then(|| Arc::new(run.execution.trace));
         Ok(simulation)
     }

@@ -4,7 +4,7 @@ use super::fetched::Answer;
 use super::suspect::{Suspect, credible};
 use crate::evidence::{Failure, FailureKind, Identity, Simulation, Witness};
 use crate::simulate::evm::StateError;
-use crate::simulate::judge::simulator::Step;
+use crate::simulate::judge::simulator::{Deadlines, Step};
 use crate::simulate::state::Snapshot;
 use crate::tx::Extras;
 use crate::wire::Original;
@@ -20,6 +20,8 @@ pub struct Job {
     pub extras: Option<Vec<Extras>>,
     pub since: Instant,
     pub deadline: Instant,
+    /// Until when it is asked whether a pause would help.
+    pub answered: Instant,
     /// Its state has been asked for: the head it was asked of, and what a node answered.
     pub fetched: Option<(B256, Option<Answer>)>,
     /// The node told all that it reads on this head.
@@ -42,11 +44,23 @@ impl Job {
             extras: None,
             since,
             deadline,
+            answered: deadline + deadline.saturating_duration_since(since),
             fetched: None,
             foreseen: None,
             touches: false,
             attempts: 0,
             judged: None,
+        }
+    }
+
+    /// Until when it is worked on: once it has its verdict, the question has time of its own.
+    pub fn deadlines(&self) -> Deadlines {
+        Deadlines {
+            verdict: match self.judged {
+                Some(_) => self.answered,
+                None => self.deadline,
+            },
+            answer: self.answered,
         }
     }
 

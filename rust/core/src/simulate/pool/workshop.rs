@@ -7,7 +7,7 @@ use super::suspect::Key;
 use crate::config::Executor;
 use crate::evidence::{
     Before, Failure, FailureKind, Identity, RecordedSimulation, Response, Simulation,
-    SimulationResult, Unasked, Witness,
+    SimulationResult, Witness,
 };
 use crate::inbox::Item;
 use crate::inbox::queue::ItemSender;
@@ -75,10 +75,11 @@ impl Workshop {
             return self.end(job, Err(failure), None);
         }
         loop {
-            if Instant::now() >= job.deadline {
+            let deadlines = job.deadlines();
+            if Instant::now() >= deadlines.verdict {
                 return self.end(job, Err(late()), None);
             }
-            let Some(block) = self.first_block(job.deadline) else {
+            let Some(block) = self.first_block(deadlines.verdict) else {
                 let failure = Failure::new(FailureKind::NotReady, "no block is known yet");
                 return self.end(job, Err(failure), None);
             };
@@ -97,7 +98,10 @@ impl Workshop {
                     job.foreseen = Some(*head);
                 }
             }
-            let asks = job.fetched.as_ref().map(|_| (&self.asker, job.deadline));
+            let asks = job
+                .fetched
+                .as_ref()
+                .map(|_| (&self.asker, deadlines.verdict));
             let foreseen = job.foreseen == Some(block.hash);
             let few = foreseen || job.judged.is_some();
             let most = if few { UNFORESEEN } else { usize::MAX };
@@ -115,8 +119,8 @@ impl Workshop {
                 _ => &remote,
             };
             let done = sequence.map_err(Unfinished::State).and_then(|sequence| {
-                let (score, deadline) = (job.suspect.score, job.deadline);
-                let done = simulator.simulate(backend, &block.next, &sequence, score, deadline)?;
+                let (score, next) = (job.suspect.score, &block.next);
+                let done = simulator.simulate_until(backend, next, &sequence, score, deadlines)?;
                 Ok((done, sequence))
             });
             let failure = match done {
@@ -127,11 +131,16 @@ impl Workshop {
                     }
                     let recorded = self.records && self.executor == Executor::Revm;
                     let executed = recorded.then(|| executed(&block.next, read, &sequence));
-                    let Some(Response::Unasked(Unasked { missing: true, .. })) =
-                        simulation.response
-                    else {
-                        return self.end(job, Ok(simulation), executed);
+                    let now = Instant::now();
+                    // Until the verdict was due its reads were bounded by that; the question has longer.
+                    let hurried = now >= deadlines.verdict && now < deadlines.answer;
+                    let asks_on = match &simulation.response {
+                        Some(Response::Unasked(unasked)) => unasked.missing || hurried,
+                        _ => false,
                     };
+                    if !asks_on {
+                        return self.end(job, Ok(simulation), executed);
+                    }
                     // The verdict stands, whatever becomes of the question: what that reads is asked for piece by piece.
                     job.judged = Some(Box::new((simulation, executed)));
                     job.fetched.get_or_insert((block.hash, None));

@@ -19,6 +19,7 @@ enum Step {
         harm: f32,
         decides: bool,
         creates: bool,
+        obstacle: Option<bool>,
     },
     Failed {
         which: usize,
@@ -43,8 +44,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         6 => (0..40_u8, any::<bool>(), 0.0..1.0_f32, any::<bool>(), any::<bool>()).prop_map(
             |(n, contact, score, creates, again)| Step::Judged { n, contact, score, creates, again }
         ),
-        4 => (any::<usize>(), prop_oneof![Just(0.0_f32), 0.0..1.0_f32], any::<bool>(), any::<bool>()).prop_map(
-            |(which, harm, decides, creates)| Step::Verdict { which, harm, decides, creates }
+        4 => (any::<usize>(), prop_oneof![Just(0.0_f32), 0.0..1.0_f32], any::<bool>(), any::<bool>(), any::<Option<bool>>()).prop_map(
+            |(which, harm, decides, creates, obstacle)| Step::Verdict { which, harm, decides, creates, obstacle }
         ),
         4 => (any::<usize>(), 0..FailureKind::ALL.len())
             .prop_map(|(which, kind)| Step::Failed { which, kind }),
@@ -85,6 +86,8 @@ fn identity(which: usize) -> Identity {
 struct Outside {
     running: Vec<Key>,
     emitted: HashSet<Key>,
+    /// Whose last alert said that no block could have it.
+    obstructed: HashSet<Key>,
 }
 
 impl Outside {
@@ -93,6 +96,9 @@ impl Outside {
             match action {
                 Action::Submit(suspect) => {
                     let key = suspect.key();
+                    let before = suspect.before.iter();
+                    let mut own = before.filter(|one| one.tx.from == suspect.tx.from);
+                    prop_assert!(own.all(|one| one.tx.nonce < suspect.tx.nonce));
                     prop_assert!(!self.running.contains(&key), "it runs already");
                     self.running.push(key);
                 }
@@ -100,6 +106,13 @@ impl Outside {
                     let key = emission.slot.key();
                     self.running.retain(|other| *other != key);
                     prop_assert!((0.0..=1.0).contains(&emission.score));
+                    let obstructed = is_obstructed(&emission);
+                    if emission.again {
+                        prop_assert!(self.obstructed.remove(&key), "of what was obstructed");
+                        prop_assert_eq!(obstructed, Some(false), "once nothing is in its way");
+                    } else if obstructed == Some(true) {
+                        self.obstructed.insert(key);
+                    }
                     self.emitted.insert(key);
                 }
                 Action::JudgeCallers(_) | Action::AskAgain(_) => {}
@@ -119,6 +132,7 @@ fn check(rig: &Rig, outside: &Outside) -> Result<(), TestCaseError> {
     let parked: Vec<_> = triage
         .harmless
         .keys()
+        .chain(triage.obstructed.keys())
         .chain(triage.put_off.keys())
         .collect();
     let unique: HashSet<_> = parked.iter().collect();
@@ -138,6 +152,7 @@ fn check(rig: &Rig, outside: &Outside) -> Result<(), TestCaseError> {
         let queue = match suspicion.phase {
             Phase::PutOff { .. } => &triage.put_off,
             Phase::Harmless { .. } => &triage.harmless,
+            Phase::Obstructed { .. } => &triage.obstructed,
             Phase::Running { .. } => continue,
         };
         prop_assert!(
@@ -145,6 +160,8 @@ fn check(rig: &Rig, outside: &Outside) -> Result<(), TestCaseError> {
             "in the queue of its phase"
         );
         let put_off = matches!(suspicion.phase, Phase::PutOff { .. });
+        let obstructed = matches!(suspicion.phase, Phase::Obstructed { .. });
+        prop_assert_eq!(suspicion.emitted, obstructed);
         prop_assert!(!suspicion.mined && (!put_off || suspicion.retries <= RETRIES));
     }
     prop_assert!(parked.iter().all(|key| triage.suspects.contains_key(*key)));
@@ -187,11 +204,13 @@ fn play(policy: Policy, steps: &[Step]) -> Result<(), TestCaseError> {
                 harm,
                 decides,
                 creates,
+                obstacle,
             } => {
                 if let Some(key) = outside.ends(which) {
                     let simulation = Simulation {
                         harm,
                         watched: decides,
+                        response: obstacle.map(|stands| answered(stands.then_some("stands"))),
                         created: if creates {
                             vec![Address::repeat_byte(7)]
                         } else {

@@ -188,10 +188,59 @@ fn what_is_left_is_the_largest_part_of_any_victims_harm() {
     );
     // More than before is no more than all.
     assert_eq!(left(&[broken("A", true, Some(300))]), 1.0);
-    // Somebody loses who did not before.
-    assert_eq!(left(&[broken("C", false, Some(1))]), 1.0);
+    // Somebody loses who did not before, nobody knows how much of what is there.
+    assert_eq!(left(&[broken("C", false, Some(1))]), SOME);
+    assert_eq!(left(&[broken("C", true, Some(1))]), 1.0);
     // A severe violation whose loss is gone has done its harm, as far as that was measured.
     assert_eq!(left(&[broken("A", true, None)]), 0.0);
+}
+
+#[test]
+fn a_new_loss_counts_by_its_share_against_the_largest_that_there_was() {
+    let mut victims = [victim("A", Some(100)), victim("B", Some(7))];
+    let new = |share: f32| Violation {
+        shares: vec![(ETHER, share)],
+        ..broken("C", true, Some(1))
+    };
+    let left = |victims: &[Victim], share| harm_left(victims, &[new(share)], true);
+    // Of the victims no share is known.
+    assert_eq!(left(&victims, 0.5), 0.5);
+    victims[0].loss.as_mut().unwrap().share = Some(0.4);
+    victims[1].loss.as_mut().unwrap().share = Some(0.1);
+    assert_eq!(left(&victims, 0.1), 0.25);
+    assert_eq!(left(&victims, 0.9), 1.0);
+    assert!(left(&victims, 1e-9) < 1e-6, "dust");
+    assert_eq!(left(&victims, f32::NAN), 1.0);
+}
+
+#[test]
+fn a_pause_that_makes_it_worse_is_not_among_the_targets() {
+    let answer = asked(&[10, 11, 12], &[40, 90, 60]).0.unwrap();
+    assert_eq!(answer.targets, ["A".into()]);
+    assert_eq!((answer.harm_left, answer.tried.len()), (0.4, 3));
+    let together = asked(&[10, 11], &[100, 5]).0.unwrap();
+    assert_eq!(together.targets, ["A".into(), "B".into()]);
+}
+
+#[test]
+fn what_is_known_of_fewer_pauses_outlasts_one_that_does_not_end() {
+    let answer = asked(&[10, 2], &[40, 0]).0.unwrap();
+    assert_eq!(answer.targets, ["A".into()]);
+    assert_eq!(answer.harm_left, 0.4);
+    assert!(asked(&[10, 3], &[40, 0]).0.unwrap_err().missing);
+}
+
+proptest::proptest! {
+    /// Whatever else is tried, the answer is the least that any of the sets leaves.
+    #[test]
+    fn the_best_set_counts(lost in proptest::collection::vec(0..=100_u64, 4)) {
+        let answer = asked(&[10, 11, 12, 13], &lost).0.unwrap();
+        let until = lost.iter().position(|left| *left <= 10).map_or(4, |enough| enough + 1);
+        let least = lost[..until].iter().min().copied().unwrap_or(100);
+        proptest::prop_assert_eq!(answer.harm_left, least as f32 / 100.0);
+        let first = lost.iter().position(|left| *left == least).unwrap_or(0);
+        proptest::prop_assert_eq!(answer.targets.len(), first + 1);
+    }
 }
 
 #[test]

@@ -8,17 +8,19 @@ use crate::simulate::evm::execute::{Execution, Exit};
 use crate::simulate::evm::tracer::Bounds;
 use crate::simulate::evm::views::Views;
 use crate::simulate::judge::copy::{Copied, is_as_good, original_gains};
-use crate::simulate::judge::inclusion::obstacle;
+use crate::simulate::judge::inclusion::{ahead, obstacle};
 use crate::simulate::judge::response::{Candidate, Question, ask};
 use revm::context::TxEnv;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// One simulation, for the question what pauses would do to it.
+#[derive(Clone, Copy)]
 pub(super) struct Scene<'a> {
     pub backend: &'a dyn Backend,
     pub sequence: &'a [Step<'a>],
     pub transactions: &'a [TxEnv],
+    /// Of the answer.
     pub bounds: Bounds,
     /// What happens where the transaction is likely to land, and where it does most harm.
     pub likely: (&'a Environment, &'a Run),
@@ -99,9 +101,12 @@ impl Simulator {
         let (tx, execution, base_fee) = (suspect.tx, &run.execution, likely.block.basefee);
         let sender = execution.diff.0.get(&tx.from);
         let sender = sender.and_then(|account| account.before.as_ref());
+        let own = scene.sequence.iter().map(|step| step.tx);
+        let own = own.filter(|earlier| earlier.from == tx.from && earlier.nonce < tx.nonce);
         let obstacle = match &execution.exit {
             Exit::Invalid(reason) => Some(reason.clone().into()),
-            _ => obstacle(tx, suspect.extras, sender, execution.early, likely),
+            _ => obstacle(tx, suspect.extras, sender, execution.early, likely)
+                .or_else(|| ahead(own, likely)),
         };
         Ok(Answer {
             pause_succeeds: paused.succeeds,

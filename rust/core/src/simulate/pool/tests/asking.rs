@@ -124,7 +124,7 @@ fn a_node_that_does_not_have_the_guardian_costs_the_answer_and_not_the_verdict()
 }
 
 #[test]
-fn a_node_that_is_silent_about_the_guardian_costs_no_more_than_the_deadline() {
+fn a_node_that_is_silent_about_the_guardian_costs_no_more_than_twice_the_deadline() {
     let rig = rig_of(
         &[contract()],
         |config| config.deadline_ms = 300,
@@ -138,4 +138,24 @@ fn a_node_that_is_silent_about_the_guardian_costs_no_more_than_the_deadline() {
     assert!(simulation.succeeded);
     unasked(&simulation);
     assert!(begun.elapsed() < Duration::from_secs(3));
+}
+
+#[test]
+fn the_question_has_time_of_its_own_after_the_verdict() {
+    let first = std::sync::OnceLock::<Instant>::new();
+    let rig = rig_of(
+        &[contract()],
+        |config| config.deadline_ms = 1_000,
+        move |request| match of(request, GUARDIAN) {
+            // Silent until about when the verdict is due.
+            true if first.get_or_init(Instant::now).elapsed() < Duration::from_millis(900) => {
+                Some(Reply::Nothing)
+            }
+            _ => node(request),
+        },
+    );
+    let done = rig.ask(1);
+    assert!(done.took_us >= 1_000_000.0, "{}", done.took_us);
+    let simulation = done.result.expect("has its verdict");
+    assert!(matches!(simulation.response, Some(Response::Answered(_))));
 }

@@ -3,8 +3,10 @@
 use super::*;
 use crate::config::{Pause, PauseCheck};
 use crate::evidence::{Grade, Response, TriedPause};
+use crate::simulate::evm::backend::Look;
 use crate::simulate::evm::execute::{Checks, Sandbox};
 use crate::simulate::state::{RecordedAccount, Recording};
+use std::cell::RefCell;
 
 fn pause(from: Address, check: Option<&str>) -> Pause {
     let to = ADMIN.create(0);
@@ -120,8 +122,9 @@ fn a_pause_by_the_guardian_takes_the_harm_and_the_race_has_its_figures() {
         (loss.amount, loss.share),
         (U256::from(10 * ETHER), Some(1.0))
     );
-    // Without a model nothing is decided.
-    assert_eq!(attack.grade(), Grade::Likely);
+    // Without a model nothing is exonerated; harm is proved all the same.
+    assert!(!attack.decides());
+    assert_eq!(attack.grade(), Grade::Proved);
     let answer = answer(&attack);
     assert_eq!(answer.targets, ["Vault".into()]);
     assert!(
@@ -288,4 +291,67 @@ fn a_state_that_does_not_have_the_guardian_has_the_verdict_and_no_answer() {
         panic!("{:?}", attack.response)
     };
     assert!(!unasked.missing);
+}
+
+/// Has no state in other surroundings than the likely ones; remembers what was executed where.
+struct Deaf<'a> {
+    local: Local<'a, RecordedState>,
+    executed: RefCell<Vec<(bool, usize)>>,
+}
+
+impl Backend for Deaf<'_> {
+    fn execute(
+        &self,
+        surroundings: &Environment,
+        transactions: &[TxEnv],
+        endowed: &[Address],
+        bounds: Bounds,
+        look: Look,
+    ) -> std::result::Result<(), StateError> {
+        let likely = surroundings.block == environment().block;
+        self.executed
+            .borrow_mut()
+            .push((likely, transactions.len()));
+        match likely {
+            true => self
+                .local
+                .execute(surroundings, transactions, endowed, bounds, look),
+            false => Err(StateError::Unknown),
+        }
+    }
+
+    fn varies(&self) -> bool {
+        true
+    }
+
+    fn endows(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn what_other_surroundings_cost_is_taken_neither_from_the_proof_nor_from_the_answer() {
+    let state = mined(&story(false)[..2]);
+    // COINBASE POP NUMBER POP PUSH1 1: it asks, and attacks whatever it hears.
+    let condition = hex::decode("415043506001").unwrap();
+    let input = attacks_where(&condition);
+    let attack = sends(MALLORY, 0, None, 2 * ETHER, input);
+    let deaf = Deaf {
+        local: Local(&state),
+        executed: RefCell::default(),
+    };
+    let step = Step {
+        tx: &attack,
+        extras: &Extras::default(),
+    };
+    let done = asking(pause(ADMIN, None)).simulate(&deaf, &environment(), &[step], 0.0, soon());
+    let done = done.expect("what is known is told");
+    assert!(done.variations.iter().all(|variation| !variation.finished));
+    assert_eq!(done.variations.len(), 3);
+    assert_eq!(done.grade(), Grade::Proved);
+    assert_eq!(answer(&done).harm_left, 0.0);
+    // Alone, after the pause; then the rest.
+    let executed = deaf.executed.into_inner();
+    assert_eq!(executed[..2], [(true, 1), (true, 2)]);
+    assert!(executed[2..].iter().all(|(likely, _)| !likely));
 }
