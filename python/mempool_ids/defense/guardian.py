@@ -129,6 +129,12 @@ class Guardian:
             count += 1
         return count
 
+    def blank(self) -> Guardian:
+        """Armed as this one, with nothing out: what becomes of it is nobody's."""
+        return Guardian(
+            self.address, None, self.latest, self.balance, pending=self.pending, ladders=self.ladders
+        )
+
     def figures(self) -> dict[str, Any]:
         """For statistics."""
         ladders = [ladder for by_nonce in self.ladders.values() for ladder in by_nonce.values()]

@@ -93,6 +93,10 @@ class Rails:
         """When a contract was last answered."""
         self._ended: dict[str, float] = {}
 
+    def blank(self) -> Rails:
+        """The same limits, and nothing spent."""
+        return Rails(self._limits, self.budget)
+
     def restore(self, past: Iterable[Past]) -> None:
         """Takes over what the journal knows, in any order, before anything else is asked."""
         events: list[tuple[float, int, Past]] = []

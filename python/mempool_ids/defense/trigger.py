@@ -115,6 +115,7 @@ class Trigger:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._practice = practice.alert(next(iter(targets)))
+        self._twin: Trigger | None = None
         self._untold: list[Change] = []
         self.lock = _Lock(self._tell_all)
         self.book = Book()
@@ -164,25 +165,35 @@ class Trigger:
         tell = any(note.tell or note.action_id is None for note in notes)
         return Note(ids[0] if ids else None, "; ".join(note.decision for note in notes), tell, self._sent_at)
 
+    def _blank(self) -> Trigger:
+        """The same with blanks: it decides, chooses and writes to nobody."""
+        return Trigger(
+            policy=self._policy,
+            gas=self.gas,
+            rails=self.rails.blank(),
+            targets=self.targets,
+            guardians=[guardian.blank() for guardian in self.guardians],
+            marks=None,
+            wire=None,
+            exact=None,
+            always_exact=False,
+            confirm_s=0.0,
+            link=None,
+            by_fee_cap=self._by_fee_cap,
+            legacy=self._legacy,
+            tell=lambda _: None,
+            answered=lambda *_: None,
+        )
+
     def practise(self) -> bool:
-        """As `fire`, up to the rung that would be chosen: sends nothing, changes nothing. Whether one would be."""
-        decision = self._policy.decide(self._practice)
-        name = next(iter(self.targets))
-        cause = _cause(self._practice, decision, name)
+        """The whole way with a twin, on what is armed now: sends and changes nothing. Whether it would have sent."""
+        twin = self._twin = self._twin or self._blank()
         with self.lock:
-            guardian = self._guardian(name)
-            self.rails.allow(self.steady(), name, cause.sender, self._lowest_cost(name), grave=cause.grave)
-            ladder = guardian.ladder(name, guardian.next_nonce())
-            if not ladder or name in self.book.by_target:
-                return False
-            action = DefenseAction("practice", "pause", name, self.targets[name].address, 0.0)
-            live = Live(action, self.targets[name], guardian, cause)
-            bid = self._bid(live, ladder[0].rung.gas_limit)
-            if isinstance(bid, Unaffordable):
-                return False
-            fees = [loaded.rung.fees for loaded in ladder]
-            chosen, _ = choose(fees, bid.tip, self.base_fee, bid.allowed_wei, ladder[0].rung.gas_limit)
-            return chosen is not None
+            twin.base_fee, twin.head = self.base_fee, self.head
+            twin.guardians = tuple(guardian.blank() for guardian in self.guardians)
+            note = twin.fire(self._practice)
+        twin.book, twin.rails = Book(), self.rails.blank()
+        return note.sent_at is not None
 
     def by_hand(self, name: str, cause: Cause, *, is_paused: bool = False) -> Note:
         """Answers what a person says is a threat.
