@@ -31,7 +31,9 @@ class Pause(Section):
     check_args: tuple[Argument, ...] = ()
     gas: Positive | None = None
     """Gas limit. None is what a simulation by the next block's rules needs, times 1.3."""
-    via: Annotated[str, Field(pattern=r"^(pauser|safe_module|access_manager):0x[0-9a-fA-F]{40}$")] | None = None
+    via: Annotated[str, Field(pattern=r"^(pauser|safe_module|access_manager):0x[0-9a-fA-F]{40}$")] | None = (
+        None
+    )
     """What the guardian calls instead of the contract: `pauser:0x…` (contracts/src/defense/Pauser.sol),
     `safe_module:0x…` (the Safe that has the guardian as a module), `access_manager:0x…` (OpenZeppelin's)."""
     value_eth: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None

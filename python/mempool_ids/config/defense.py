@@ -178,4 +178,3 @@ class Defense(Section):
         if self.armed and self.shadow:
             raise ValueError("armed and shadow: one or the other")
         return self
-
