@@ -300,3 +300,12 @@ async def test_the_command_fails_where_a_pause_would(scene: Scene, node: Anvil, 
         assert done.returncode == code, done.stdout + done.stderr
         failed = {one["check"] for one in json.loads(done.stdout) if one["status"] == "failed"}
         assert failed == ({"pause"} if code else set())
+
+
+@pytest.mark.parametrize(("seconds", "status"), [(0, "nothing"), (8, "ok"), (60, "warning")])
+async def test_a_question_longer_than_a_block_is_a_warning(
+    seconds: float, status: str, scene: Scene, check: Checker
+) -> None:
+    confirm = {"seconds": seconds, "default": "act"}
+    found = await check(scene.entry("Fund"), scene.guardian.address, confirm=confirm)
+    assert found.status("confirm") == status

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import time
 
+import orjson
+
+from mempool_ids import _core
 from mempool_ids.config import Contract, IDSConfig, IDSMode
 from mempool_ids.config import defense as sections
 from mempool_ids.defense.broadcast.builders import chosen
@@ -29,7 +32,7 @@ async def check_responses(config: IDSConfig) -> list[Finding]:
     Raises:
         ConfigError: a call does not fit the ABI or its arguments, unpauses, or names a stranger.
     """
-    findings = [_mode(config)]
+    findings = [_mode(config), *_confirm(config)]
     if not config.chain.rpc_urls:
         return [*findings, _failed("it sends and asks over HTTP: set chain.rpc_urls")]
     targets = protected(config.contracts)
@@ -56,6 +59,22 @@ async def _on_chain(config: IDSConfig, targets: dict[str, Protected], guardians:
     finally:
         await chain.close()
     return findings
+
+
+def _confirm(config: IDSConfig) -> list[Finding]:
+    """Who is asked for longer than a block takes answers when the attack is in."""
+    confirm = config.defense.confirm
+    if not confirm.seconds:
+        return []
+    file = None if config.chain.spec is None else str(config.chain.spec)
+    block_s = orjson.loads(_core.chain_spec(config.chain.id, file))["block_time_ms"] / 1000
+    if confirm.seconds <= block_s:
+        return [Finding("confirm", "", Status.OK, f"a human is asked for {confirm.seconds:g} s")]
+    detail = (
+        f"a human is asked for {confirm.seconds:g} s, and a block takes {block_s:g} s: the attack may be in before "
+        "anybody answers. Ask for less, or rely on the rules alone (seconds = 0)"
+    )
+    return [Finding("confirm", "", Status.WARNING, detail)]
 
 
 def _mode(config: IDSConfig) -> Finding:
