@@ -201,7 +201,7 @@ def test_a_file_that_cannot_be_written_is_refused() -> None:
 
 
 def test_there_must_be_a_journal_to_look_at(tmp_path: Path) -> None:
-    with pytest.raises(JournalError, match="unable to open"):
+    with pytest.raises(JournalError, match="there is no journal at"):
         Journal.look(tmp_path / "defense.db")
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "defense.db").touch(0o600)
