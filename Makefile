@@ -15,6 +15,7 @@ DEMO_ARGS ?=
 BENCH_ARGS ?=
 BASE ?=
 PYTEST_ARGS ?=
+PYTEST_WORKERS ?= 3
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 
 RUST_SOURCES := Cargo.toml Cargo.lock $(shell find rust -name '*.rs' -o -name '*.toml' -o -name '*.csv' -o -name '*.yaml' -o -name '*.bin' | LC_ALL=C sort)
@@ -32,7 +33,7 @@ WITH_CLEF = CLEF="$$($(BIN)/python -m tests.clef)" || \
   echo "WARNING: no Clef: the tests on Clef are skipped" >&2; export CLEF;
 
 .PHONY: help setup anvil geth clef demo test lint format types test-rust test-python locks check-contracts contracts schema lock wheel \
-        check-wheel bench bench-paired fuzz clean
+        check-wheel quality bench bench-paired fuzz clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | while IFS=$$'\t' read -r name text; do \
@@ -82,14 +83,15 @@ format: $(INSTALLED) ## format Rust and Python in place
 	$(BIN)/ruff check --fix --quiet .
 	$(BIN)/ruff format .
 
-types: $(BUILT) ## mypy --strict (tests/test_stubs.py holds the stub against the module)
+types: $(BUILT) ## mypy --strict, and every test's imports (tests/test_stubs.py holds the stub against the module)
 	$(BIN)/mypy
+	@$(BIN)/python -m pytest --collect-only -qqq >target/collected || { cat target/collected; exit 1; }
 
 test-rust: anvil ## unit, property and integration tests of the core
 	$(WITH_ANVIL) $(CARGO) test --locked --release -p mempool-ids-core
 
 test-python: anvil ## unit tests, and end to end against a real node
-	$(WITH_GETH) $(WITH_CLEF) $(WITH_ANVIL) $(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(WITH_GETH) $(WITH_CLEF) $(WITH_ANVIL) $(BIN)/python -m pytest -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 schema: ## derive the event log's JSON Schema anew (test-rust holds it against the types)
 	MEMPOOL_IDS_WRITE_SCHEMA=1 $(CARGO) test --locked --release --quiet -p mempool-ids-core --lib tools::schema
@@ -121,6 +123,9 @@ bench: anvil wheel $(PY_EVM) ## measure everything and write benches/REPORT.md a
 	target/bench/bin/python -m pip install --quiet --disable-pip-version-check dist/*.whl
 	$(WITH_GETH) $(WITH_ANVIL) PY_EVM=$(CURDIR)/$(PY_EVM) MEMPOOL_IDS=$(CURDIR)/target/bench/bin/mempool-ids \
 	  $(BIN)/python -m benches.report $(BENCH_ARGS)
+
+quality: anvil $(INSTALLED) ## how far alerts can be trusted: real attacks and recorded blocks, into benches/QUALITY.md (six minutes; needs MEMPOOL_IDS_DATA)
+	$(WITH_ANVIL) $(BIN)/python -m benches.quality $(QUALITY_ARGS)
 
 bench-paired: $(INSTALLED) ## measure this checkout in turn with another one, BASE=FOLDER, and write benches/PAIRED.md (a quarter of an hour)
 	@test -d "$(BASE)" || { echo "make bench-paired needs BASE=FOLDER, a checkout to compare with" >&2; exit 1; }

@@ -1,5 +1,5 @@
 // Compiles src/**/*.sol and writes one artifact a contract, which is its only home: of the demo and of the defense into the
-// Python package, of the tests' scenarios and stages beside the tests.
+// Python package, of the tests' scenarios and stages beside the tests, of the benches beside the benches.
 //   node build.mjs           write the artifacts
 //   node build.mjs --check   write nothing; fail if they are not what the sources compile to
 import { mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
@@ -14,7 +14,11 @@ const artifactDirs = {
   scenarios: join(here, "..", "tests", "scenarios", "artifacts"),
   defense: join(here, "..", "python", "mempool_ids", "defense", "artifacts"),
   "defense/stages": join(here, "..", "tests", "defense", "artifacts"),
+  incidents: join(here, "..", "benches", "quality", "artifacts"),
 };
+// What runs on the state of old blocks runs by their rules.
+const evmVersions = { incidents: "london" };
+const newest = "cancun";
 // Of others, as npm has them: what guardians act through, for the tests alone.
 const foreign = {
   "@openzeppelin/contracts/access/manager/AccessManager.sol": "AccessManager",
@@ -28,17 +32,28 @@ function modulePath(name) {
 }
 
 function compile() {
-  const names = Object.keys(artifactDirs)
+  const folders = Object.keys(artifactDirs);
+  const artifacts = Object.fromEntries(folders.map((folder) => [folder, new Map()]));
+  const versionOf = (folder) => evmVersions[folder] ?? newest;
+  for (const evmVersion of new Set(folders.map(versionOf))) {
+    compileFor(evmVersion, folders.filter((folder) => versionOf(folder) === evmVersion), artifacts);
+  }
+  return artifacts;
+}
+
+function compileFor(evmVersion, folders, artifacts) {
+  const names = folders
     .flatMap((folder) => readdirSync(join(sourceDir, folder)).map((name) => join(folder, name)))
     .filter((name) => name.endsWith(".sol"))
     .sort();
   const own = names.map((name) => [name, { content: readFileSync(join(sourceDir, name), "utf8") }]);
-  const others = Object.keys(foreign).map((name) => [name, { content: readFileSync(modulePath(name), "utf8") }]);
+  const modules = folders.includes(foreignHome) ? Object.keys(foreign) : [];
+  const others = modules.map((name) => [name, { content: readFileSync(modulePath(name), "utf8") }]);
   const input = {
     language: "Solidity",
     sources: Object.fromEntries([...own, ...others]),
     settings: {
-      evmVersion: "cancun",
+      evmVersion,
       optimizer: { enabled: true, runs: 200 },
       outputSelection: {
         "*": { "*": ["abi", "evm.bytecode.object", "evm.deployedBytecode.object", "evm.methodIdentifiers"] },
@@ -56,7 +71,6 @@ function compile() {
   if (problems.length > 0) {
     throw new Error(problems.map((problem) => problem.formattedMessage).join("\n"));
   }
-  const artifacts = Object.fromEntries(Object.keys(artifactDirs).map((folder) => [folder, new Map()]));
   for (const [source, contracts] of Object.entries(output.contracts)) {
     for (const [name, contract] of Object.entries(contracts)) {
       if (contract.evm.bytecode.object === "") continue; // an interface, or abstract
@@ -66,7 +80,7 @@ function compile() {
         contract: name,
         source: foreign[source] === name ? source : `contracts/src/${source}`,
         compiler: solc.version(),
-        evmVersion: input.settings.evmVersion,
+        evmVersion,
         abi: contract.abi,
         selectors: contract.evm.methodIdentifiers,
         bytecode: `0x${contract.evm.bytecode.object}`,
@@ -75,7 +89,6 @@ function compile() {
       artifacts[folder].set(`${name}.json`, `${JSON.stringify(artifact, null, 1)}\n`);
     }
   }
-  return artifacts;
 }
 
 function differences(artifactDir, artifacts) {

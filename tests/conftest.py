@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from mempool_ids.demo.anvil import find_anvil
+from mempool_ids.demo.anvil import Anvil, AnvilOptions, find_anvil
+from mempool_ids.demo.node import Node
 from tests.geth import Geth, GethError, find_geth
+from tests.scenarios.stage import SETTING_TIP
 
 
 @pytest.fixture(scope="session")
@@ -30,3 +32,17 @@ def geth(geth_binary: Path) -> Iterator[Geth]:
     """Mines once a second what is pending."""
     with Geth(geth_binary, period=1) as running:
         yield running
+
+
+@pytest.fixture(scope="module", params=["anvil", "geth"])
+def still_node(request: pytest.FixtureRequest) -> Iterator[Node]:
+    """No block has a stage's act, however long it takes to judge it: on the state after it nothing is left to take.
+
+    Heads go on: on geth every second, on anvil when asked to (which mines the act as well).
+    """
+    if request.param == "geth":
+        with Geth(request.getfixturevalue("geth_binary"), min_tip=SETTING_TIP) as running:
+            yield running
+    else:
+        with Anvil(request.getfixturevalue("anvil_binary"), AnvilOptions()) as anvil:
+            yield anvil

@@ -56,13 +56,15 @@ class Geth(Node):
     error = GethError
     listening = re.compile(r"HTTP server started +endpoint=127\.0\.0\.1:(\d+)")
 
-    def __init__(self, binary: Path, *, period: int = 1) -> None:
-        """`period`: seconds between blocks; 0 mines each transaction at once."""
+    def __init__(self, binary: Path, *, period: int = 1, min_tip: int = 1) -> None:
+        """`period`: seconds between blocks; 0 mines each transaction at once. `min_tip`, in wei a gas: what offers less
+        is announced, and stays pending."""
         apis = "debug,eth,net,web3,txpool"
         super().__init__(
             binary,
             [
                 *("--dev", "--dev.period", str(period), "--dev.gaslimit", "30000000"),
+                *("--miner.gasprice", str(min_tip)),
                 # Port 0 for both: one port, which the kernel chooses.
                 *("--http", "--http.addr", "127.0.0.1", "--http.port", "0", "--http.api", apis),
                 *("--ws", "--ws.addr", "127.0.0.1", "--ws.port", "0", "--ws.api", apis),

@@ -152,6 +152,8 @@ class Node:
         self.chain_id = chain_id
         self.whole = whole
         self.code = code
+        #: By method, beside what it answers anyway.
+        self.answers: dict[str, Any] = {}
         self.known: dict[str, dict[str, Any]] = {}
         self.url = ""
         self._subscribers: list[tuple[ServerConnection, str]] = []
@@ -179,6 +181,7 @@ class Node:
             "txpool_status": {"pending": "0x0", "queued": "0x0"},
             "txpool_content": {"pending": {}, "queued": {}},
             "web3_clientVersion": "test",
+            **self.answers,
         }
         if method == "eth_getTransactionByHash":
             return self.known.get(params[0])

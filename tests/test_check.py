@@ -1,11 +1,15 @@
+import json
 from pathlib import Path
 
 import pytest
 
 from mempool_ids.config import IDSConfig
 from mempool_ids.demo.anvil import Anvil, AnvilOptions
+from mempool_ids.demo.rpc import Rpc
 from mempool_ids.diagnostics import Finding, check_nodes, check_parts
 from tests.support import VAULT, Node, running
+
+TOKEN = "0x" + "70" * 20
 
 
 async def findings(node: Node, chain_id: int = 1) -> dict[str, Finding]:
@@ -25,6 +29,7 @@ async def test_a_good_node_passes_with_its_latency() -> None:
         "heads": "ok",
         "txpool": "ok",
         "contract": "ok",
+        "invariants": "ok",
         "simulation": "warning",  # it traces nothing
     }
     assert found["chain id"].latency_ms is not None
@@ -114,3 +119,63 @@ def test_a_chain_without_a_public_pool_and_a_spec_that_is_wrong_are_said(tmp_pat
     assert status == "failed"
     assert "own.toml" in detail
     assert "block_time" in detail
+
+
+async def test_an_asset_without_code_is_a_failure(anvil_binary: Path) -> None:
+    nobody = "0x" + "77" * 20
+    with Anvil(anvil_binary, AnvilOptions()) as anvil:
+        async with Rpc(anvil.http_url) as rpc:
+            for address in (VAULT, TOKEN):
+                await rpc.call("anvil_setCode", address, "0x00")
+        contract = {"name": "Vault", "address": VAULT, "assets": ["native", TOKEN, nobody]}
+        config = IDSConfig(websocket_url=anvil.websocket_url, contracts=[contract], chain={"id": 31337})
+        found = [each for each in await check_nodes(config) if each.check == "asset"]
+    assert [(each.status.value, each.subject) for each in found] == [("failed", f"Vault {nobody}")]
+
+
+ABI = [
+    {"type": "function", "name": name, "inputs": [], "outputs": [{"type": kind}], "stateMutability": "view"}
+    for name, kind in (("totalAssets", "uint256"), ("paused", "bool"))
+]
+
+
+def test_a_view_that_the_abi_does_not_have_is_a_failure_that_names_the_nearest(tmp_path: Path) -> None:
+    abi = tmp_path / "vault.json"
+    for content in (ABI, {"abi": ABI}):
+        abi.write_text(json.dumps(content))
+        contract = {"name": "Vault", "address": VAULT, "abi": abi, "views": {"total_assets": "totalAsset()"}}
+        config = IDSConfig(contracts=[contract], storage={"url": f"sqlite:///{tmp_path}/ids.db"})
+        [found] = [each for each in check_parts(config) if each.check == "views"]
+        assert found.status.value == "failed"
+        assert "views.total_assets: the ABI has no view totalAsset()" in found.detail
+        assert "did you mean totalAssets()?" in found.detail
+
+
+async def test_a_view_that_answers_no_number_is_a_warning_and_one_that_does_is_ok() -> None:
+    contract = {"name": "Vault", "address": VAULT, "views": {"total_assets": "totalAssets()"}}
+    node = Node()
+    told = []
+    for answers in ({"eth_call": f"0x{7:064x}"}, {"eth_call": "0x"}, {}):
+        node.answers = answers
+        async with running(node):
+            found = await check_nodes(IDSConfig(websocket_url=node.url, contracts=[contract]))
+        told += [(each.status.value, each.detail) for each in found if each.check == "views"]
+    assert [status for status, _ in told] == ["ok", "warning", "warning"]
+    assert "total_assets = totalAssets() does not answer one number" in told[1][1]
+    assert "total_assets = totalAssets() fails (method not found)" in told[2][1]
+
+
+@pytest.mark.parametrize(("mode", "said"), [(0o600, False), (0o640, True), (0o604, True)])
+def test_a_keystore_or_a_secret_that_others_read_is_a_warning(mode: int, said: bool, tmp_path: Path) -> None:
+    files = [tmp_path / name for name in ("guardian.json", "password", "hook")]
+    for file in files:
+        file.write_text("x")
+        file.chmod(mode)
+    config = IDSConfig(
+        defense={"signer": {"type": "keystore", "path": files[0], "password": f"file:{files[1]}"}},
+        alerts={"webhooks": [{"url": "https://h.test/", "secret": f"file:{files[2]}"}]},
+        storage={"url": f"sqlite:///{tmp_path}/ids.db"},
+    )
+    found = [each for each in check_parts(config) if each.check == "secret file"]
+    assert [each.subject for each in found] == ([str(file) for file in files] if said else [])
+    assert all(each.status.value == "warning" and "chmod 600" in each.detail for each in found)

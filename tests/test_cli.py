@@ -65,7 +65,10 @@ def test_the_version_is_the_cores(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["run", "replay", "capture", "check", "demo", "rules list", "rules lint", "rules test", "model train"],
+    [
+        *("run", "replay", "capture", "check", "demo", "docs", "rules list", "rules lint", "rules test"),
+        *("model train", "defend pause", "defend answer", "defend judge", "defend report"),
+    ],
 )
 def test_help_teaches_by_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert invoke(*command.split(), "--help") == 0
@@ -84,6 +87,7 @@ def test_help_teaches_by_example(command: str, capsys: pytest.CaptureFixture[str
         (["replay", "none.parquet"], "does not exist"),
         (["frobnicate"], "No such command"),
         (["model", "train", "-o", "x"], "--synthetic"),
+        (["docs", "defence"], "there is no page 'defence'"),
         (["model", "eval"], "give either --data or --traces"),
     ],
 )
@@ -94,6 +98,14 @@ def test_wrong_usage_or_configuration_is_exit_code_2(
     captured = capsys.readouterr()
     assert message in re.sub(r"[\s│]+", " ", captured.err)
     assert captured.out == ""
+
+
+def test_the_documentation_is_in_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    assert invoke("docs") == 0
+    assert re.search(r"^defense +Defense$", capsys.readouterr().out, re.MULTILINE)
+    for name in ("signers", "docs/signers.md"):  # as errors name it
+        assert invoke("docs", name) == 0
+        assert capsys.readouterr().out.startswith("# Signers\n")
 
 
 def replay(*arguments: str) -> subprocess.CompletedProcess[str]:

@@ -34,7 +34,7 @@ websocket_urls = ["ws://127.0.0.1:8546"]
 rpc_urls = ["http://127.0.0.1:8545"]
 [[contracts]]
 name = "Vault"
-address = "0x5F5f5F5F5f5f5F5f5f5F5f5f5f5f5f5f5F5F5f5F"
+address = "0x5f5f5f5f5f5F5f5F5F5F5F5f5F5f5f5F5F5F5F5f"
 abi = "vault.abi.json"
 assets = ["native", "0x6b175474e89094c44da98b954eedeac495271d0f"]
 pause = { call = "pause()", check = "paused()", gas = 80000 }
@@ -213,7 +213,7 @@ def test_two_contracts_with_one_address_or_name_are_refused() -> None:
 
 
 def test_the_short_form_for_python() -> None:
-    address = "0x" + "Ab" * 20
+    address = "0x" + "AB" * 20
     config = IDSConfig(websocket_url="ws://127.0.0.1:8546", monitored_contracts=[address], chain={"id": 5})
     assert config.chain.id == 5
     assert config.chain.websocket_urls == (Url("ws://127.0.0.1:8546"),)
@@ -271,6 +271,18 @@ def test_keys_without_effect_are_named_once_each_and_only_where_they_are_set(
     assert not caplog.records
     config = load(None, environ={"MEMPOOL_IDS_SERVER_LISTEN": "127.0.0.1:1"})
     assert [key for key, _ in without_effect(config)] == ["server"]
+
+
+def test_a_page_for_people_that_nobody_is_led_to_is_named() -> None:
+    def told(*overrides: str) -> list[str]:
+        return [key for key, _ in without_effect(load(None, overrides, environ={}))]
+
+    asks, listens, leads = (
+        f"defense.confirm.{key}" for key in ("seconds=8", "listen=a:1", "url=https://a.test")
+    )
+    assert told(asks, listens, leads) == told(asks) == []
+    assert told(listens) == ["defense.confirm"]
+    assert told(asks, leads) == ["defense.confirm.url"]
 
 
 def test_the_cores_configuration_has_only_what_was_set(file: Path) -> None:
@@ -432,3 +444,84 @@ def test_a_wrong_parameter_of_an_invariant_is_refused(
 ) -> None:
     with pytest.raises(ValidationError):
         section.model_validate(values)
+
+
+CHECKSUMMED = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
+MISTYPED = CHECKSUMMED.replace("0x5aA", "0x5aa")
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        f"contracts.0.address={MISTYPED}",
+        f'contracts.0.assets=["native", "{MISTYPED}"]',
+        f'contracts.0.admins=["{MISTYPED}"]',
+        f'contracts.0.receivers=["{MISTYPED}"]',
+        f'contracts.0.pause={{call = "pause()", via = "pauser:{MISTYPED}"}}',
+        f"defense.guardian={MISTYPED}",
+        f'defense.signer={{type = "jsonrpc", url = "http://a", address = "{MISTYPED}"}}',
+    ],
+)
+def test_a_mistyped_address_is_refused_by_its_checksum(file: Path, override: str) -> None:
+    assert "checksum is wrong" in problem(file, override)
+    for right in (CHECKSUMMED, CHECKSUMMED.lower(), "0x" + CHECKSUMMED[2:].upper()):
+        load(file, [override.replace(MISTYPED, right)], environ={})
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        (
+            'contracts.0.admins=["0xmultisig"]',
+            "contracts.0.admins.0: an address is 0x and 40 hexadecimal digits",
+        ),
+        (
+            'contracts.0.assets=["ether"]',
+            "contracts.0.assets.0: an asset is native, or the address of a token",
+        ),
+        (
+            'contracts.0.pause={call = "pause"}',
+            "contracts.0.pause.call: a function is its name and the types",
+        ),
+        ('contracts.0.pause={call = "pause()", via = "safe:0x12"}', "must be pauser:0x…"),
+        ('defense.confirm.listen="8123"', "must be host:port"),
+        ("defense.confirm.listen=localhost:http", "must be host:port"),
+        ("defense.confirm.listen=localhost:70000", "must be host:port"),
+    ],
+)
+def test_what_a_defense_needs_is_refused_where_it_cannot_be(file: Path, override: str, expected: str) -> None:
+    assert expected in problem(file, override)
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("defense.arm=true", "did you mean defense.armed?"),
+        ("defense.gas.max_fee=5", "did you mean defense.gas.max_fee_gwei?"),
+        ("defense.rails.cooldown=5", "did you mean defense.rails.cooldown_s?"),
+        ('defense.broadcast.builder=["titan"]', "did you mean defense.broadcast.builders?"),
+        ("defense.confirm.second=5", "did you mean defense.confirm.seconds?"),
+        ('contracts.0.pause={call = "pause()", chek = "paused()"}', "did you mean contracts.pause.check?"),
+        (
+            'defense.signer={type = "keystore", path = "k.json", pasword = "env:P"}',
+            "defense.signer.pasword: unknown key; did you mean defense.signer.password?",
+        ),
+        (
+            'defense.backup={type = "jsonrpc", url = "http://a", adress = "0x"}',
+            "defense.backup.adress: unknown key; did you mean defense.backup.address?",
+        ),
+        (
+            'defense.signer={type = "keystor"}',
+            "defense.signer: there is no type 'keystor'; did you mean keystore? (types: keystore, environment,",
+        ),
+        ('defense.signer={path = "k.json"}', "defense.signer: its type is missing (types: keystore,"),
+        ('defense.signer={type = "keystore", path = "k.json"}', "defense.signer.password: is missing"),
+    ],
+)
+def test_a_misspelt_key_of_the_defense_is_named(file: Path, override: str, expected: str) -> None:
+    assert expected in problem(file, override)
+
+
+def test_every_kind_of_signer_can_be_set_by_variables() -> None:
+    signer = {"MEMPOOL_IDS_DEFENSE_SIGNER_TYPE": "environment", "MEMPOOL_IDS_DEFENSE_SIGNER_KEY": "env:KEY"}
+    assert str(load(None, environ=signer).defense.signer.key) == "env:KEY"

@@ -10,6 +10,7 @@ ORDER = (
     "records",
     "model",
     "config",
+    "files",
     "http",
     "node",
     "defense",

@@ -2,6 +2,8 @@
 
 import asyncio
 import copy
+import dataclasses
+import pickle
 from datetime import UTC, datetime
 from typing import Any
 
@@ -120,6 +122,18 @@ def test_a_response_is_read_back_as_an_object() -> None:
     assert read.timestamp == datetime(2026, 1, 1, 0, 0, 1, 4, UTC)
     assert (read.threats, read.threat_tx) == ((HASH,), HASH)
     assert Response.from_event(response(0, threats=[])).threat_tx is None
+
+
+def test_where_a_human_can_answer_is_in_no_copy() -> None:
+    link = "http://127.0.0.1/confirm/a/secret"
+    read = Response.from_event(response(0), link)
+    assert read.ask_url == link
+    assert Response.from_event(response(0)).ask_url is None
+    copies = [dataclasses.replace(read), copy.copy(read), pickle.loads(pickle.dumps(read))]
+    assert copies == [read] * 3
+    for shown in (repr(read), str(dataclasses.asdict(read)), str(dataclasses.astuple(read)), repr(copies)):
+        assert "secret" not in shown
+    assert [one.ask_url for one in copies] == [None] * 3
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,17 @@ def test_an_alert_is_stored_once_however_often_it_comes(store: Store) -> None:
     assert len(store.due("w", time.time(), 10)) == 3
 
 
+def test_a_new_file_is_its_users_alone_and_an_old_one_keeps_its_mode(store: Store, tmp_path: Path) -> None:
+    store.add_detections(encoded(1), [], logged=True)
+    modes = {file.name: file.stat().st_mode & 0o777 for file in store.path.parent.iterdir()}
+    assert modes == dict.fromkeys(("ids.db", "ids.db-wal", "ids.db-shm"), 0o600)
+    old = tmp_path / "old.db"
+    old.touch(0o644)
+    old.chmod(0o644)
+    Store(old, 1).close()
+    assert old.stat().st_mode & 0o777 == 0o644
+
+
 def test_the_stored_event_is_the_event(store: Store) -> None:
     store.add_detections(encoded(1), [], logged=True)
     assert list(store.events()) == [{**alert(1), "outcomes": [], "responses": []}]

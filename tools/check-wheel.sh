@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Checks that a wheel and a source distribution have the models, installs the wheel in an empty environment outside the
+# Checks that a wheel and a source distribution have the models and the documentation, installs the wheel in an empty environment outside the
 # source tree and uses what it ships: the command, the rules, the models. Usage: tools/check-wheel.sh WHEEL SDIST
 set -euo pipefail
 root=$(cd "$(dirname "$0")/.." && pwd)
@@ -8,22 +8,23 @@ sdist=$(realpath "$2")
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 
-"${PYTHON:-python3}" - "$root/models" "$wheel" "$sdist" <<'PY'
+"${PYTHON:-python3}" - "$root" "$wheel" "$sdist" <<'PY'
 import pathlib
 import sys
 import tarfile
 import zipfile
 
-models = {file.name: file.read_bytes() for file in pathlib.Path(sys.argv[1]).iterdir()}
+root = pathlib.Path(sys.argv[1])
+shipped = {f"{folder}/{file.name}": file.read_bytes() for folder in ("models", "docs") for file in (root / folder).iterdir()}
 wheel, sdist = zipfile.ZipFile(sys.argv[2]), tarfile.open(sys.argv[3])
 top = sdist.getnames()[0].split("/")[0]
-for name, content in models.items():  # KeyError: it is not there
-    assert wheel.read(f"mempool_ids/models/{name}") == content, f"{name} in the wheel is another"
-    packed = sdist.extractfile(f"{top}/python/mempool_ids/models/{name}")
+for name, content in shipped.items():  # KeyError: it is not there
+    assert wheel.read(f"mempool_ids/{name}") == content, f"{name} in the wheel is another"
+    packed = sdist.extractfile(f"{top}/python/mempool_ids/{name}")
     assert packed is not None and packed.read() == content, f"{name} in the source distribution is another"
 for name in ("defense/broadcast/builders.toml", "defense/artifacts/Pauser.json"):
     assert wheel.read(f"mempool_ids/{name}"), f"{name} in the wheel is empty"
-print(f"{len(models)} files of models in the wheel and in the source distribution")
+print(f"{len(shipped)} files of models and documentation in the wheel and in the source distribution")
 PY
 
 "${PYTHON:-python3}" -m venv "$scratch/venv"
@@ -36,6 +37,8 @@ cp -r "$root/tests/data/demo" "$scratch/demo"
 cd "$scratch"
 run() { echo "+ mempool-ids $*" >&2; env -i HOME="$scratch" PATH=/usr/bin:/bin LANG=C.UTF-8 "$scratch/venv/bin/mempool-ids" "$@"; }
 run --version
+run docs defense >defense.md
+grep -q '^# Defense' defense.md
 run rules list >rules.txt
 test -s rules.txt
 run replay demo/capture -c demo/ids.toml --emit all >events.jsonl

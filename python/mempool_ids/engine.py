@@ -5,7 +5,7 @@ import contextlib
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
@@ -171,7 +171,8 @@ class IDSEngine:
         try:
             recorder = await self._in_storage(lambda: Recorder(self.config, sinks))
             self._outboxes = [
-                Outbox(hook, recorder.store, self._in_storage, self._transport) for hook in hooks
+                Outbox(hook, recorder.store, self._in_storage, self._transport, self._ask_url_of)
+                for hook in hooks
             ]
             await asyncio.to_thread(sensor.start)
         except BaseException:
@@ -244,6 +245,17 @@ class IDSEngine:
                 outbox.send_unstored(key, raw)
             outbox.wake()
 
+    def _ask_url(self, event: Mapping[str, Any]) -> str | None:
+        """Where a human can answer the question that an event is; it is no part of what is stored."""
+        is_question = event["event_type"] == "response" and event["state"] == "intent"
+        if self._defense is None or not is_question:
+            return None
+        return self._defense.ask_url(event["action_id"])
+
+    def _ask_url_of(self, raw: bytes) -> str | None:
+        """The same for an event as it was stored."""
+        return self._ask_url(orjson.loads(raw)) if b'"intent"' in raw else None
+
     def _tell_change(self, action: "DefenseAction", transition: "Transition") -> None:
         from mempool_ids.defense.events import response_event
 
@@ -277,7 +289,7 @@ class IDSEngine:
             self._told.popleft()
         for event, _ in recorded.responses:
             if event["event_type"] == "response":
-                self._response_callbacks.put(Response.from_event(event))
+                self._response_callbacks.put(Response.from_event(event, self._ask_url(event)))
         for outbox in self._outboxes:
             for key, raw in recorded.unstored():
                 outbox.send_unstored(key, raw)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -63,7 +63,8 @@ def answering(answer: Answer) -> Iterator[Answering]:
             if 300 <= status < 400:
                 self.send_header("Location", raw.decode())
             self.end_headers()
-            self.wfile.write(raw)
+            with suppress(ConnectionError):  # who asked may be gone
+                self.wfile.write(raw)
 
         do_GET = do_POST
 

@@ -12,10 +12,10 @@ from tests.defense.journal_samples import action, hash_of
 
 # Said once more, by hand: from where to where.
 LEGAL = {
-    "intent": {"verified", "superseded", "cancelled", "failed"},
+    "intent": {"intent", "verified", "superseded", "cancelled", "failed"},
     "verified": {"sent", "superseded", "cancelled", "failed"},
     "sent": {"sent", "included", "superseded", "cancelled", "failed"},
-    "included": {"sent", "confirmed", "superseded", "failed"},
+    "included": {"included", "sent", "confirmed", "superseded", "failed"},
     "confirmed": set(),
     "superseded": set(),
     "cancelled": set(),
@@ -57,15 +57,17 @@ def test_an_action_goes_where_it_may_and_nowhere_else(old: ActionState, new: Act
         assert one == before
 
 
-def test_an_action_begins_once_and_only_as_an_intent() -> None:
-    one = action()
-    one.advance(ActionState.INTENT, 1.0, "begun")
+def test_what_is_said_again_takes_nothing_back() -> None:
+    one = at("sent")
+    one.position, one.won = 0, True
+    one.advance(ActionState.INCLUDED, 2.0, "mined", tx_hash=hash_of("x"), block=9, cost_wei=5)
+    one.advance(ActionState.INCLUDED, 3.0, "somebody asked for it")
+    assert (one.block, one.position, one.won, one.cost_wei) == (9, 0, True, 5)
+
+
+def test_an_end_is_an_end_without_a_history_too() -> None:
     with pytest.raises(IllegalTransition):
-        one.advance(ActionState.INTENT, 2.0, "begun again")
-    with pytest.raises(IllegalTransition):
-        action(state=ActionState.CONFIRMED).advance(
-            ActionState.INTENT, 1.0, "an end is an end without a history too"
-        )
+        action(state=ActionState.CONFIRMED).advance(ActionState.INTENT, 1.0, "begun again")
 
 
 def test_the_ends_are_the_four() -> None:
@@ -112,7 +114,7 @@ class AnyOrder(RuleBasedStateMachine):
         cost=st.none() | st.integers(0, 2**256),
     )
     def advance(self, state: ActionState, when: float, block: int | None, cost: int | None) -> None:
-        may = state in LEGAL[self.legal[-1]] or (state == "intent" and not self.one.history)
+        may = state in LEGAL[self.legal[-1]]
         try:
             self.one.advance(state, when, "because", block=block, cost_wei=cost)
         except IllegalTransition:

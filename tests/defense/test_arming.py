@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import orjson
@@ -32,8 +33,9 @@ class Arming:
         self.guardian = guardian
         self.journaled: list[Rung] = []
         self.fails = False
+        self.lock = threading.Lock()
         self.armory = Armory(
-            self.config, GasStrategy(self.config.gas), guardian, 1, "eip1559", self.write, Guardian.load
+            self.config, GasStrategy(self.config.gas), guardian, 1, "eip1559", self.write, self.lock
         )
 
     async def write(self, rungs: list[Rung]) -> None:
@@ -77,6 +79,27 @@ async def test_a_used_nonce_is_followed_by_one_more(arming: Arming) -> None:
     assert set(arming.guardian.ladders["Vault"]) == {6, 7}
 
 
+class Taken(dict[int, str]):
+    """While somebody looks at each, the trigger answers on its own thread, and takes a nonce, unless it is locked."""
+
+    def __init__(self, lock: threading.Lock) -> None:
+        super().__init__({5: "Vault", 6: "Pool"})
+        self._lock = lock
+
+    def __iter__(self) -> Iterator[int]:
+        for nonce in super().__iter__():
+            if self._lock.acquire(blocking=False):
+                self[max(self.keys()) + 1] = "Vault"
+                self._lock.release()
+            yield nonce
+
+
+async def test_an_answer_meanwhile_does_not_stop_the_arming(arming: Arming) -> None:
+    arming.guardian.taken = Taken(arming.lock)
+    assert await arming.refresh() == []
+    assert set(arming.guardian.ladders["Vault"]) == {5, 6, 7, 8}
+
+
 async def test_what_could_not_be_journaled_is_not_used_and_is_made_up_for(arming: Arming) -> None:
     await arming.refresh()
     assert arming.limits(VAULT) == {39_000}
@@ -104,7 +127,8 @@ async def test_a_base_fee_outside_of_the_band_signs_anew(arming: Arming, base_fe
 
 async def test_without_a_known_need_of_gas_it_says_so(arming: Arming) -> None:
     problems = await arming.armory.refresh([VAULT], {}, 10 * GWEI)
-    assert problems == ["Vault: the gas that its pause needs is not known"]
+    assert len(problems) == 1
+    assert problems[0].startswith("Vault: the gas that its pause needs is not known")
     problems = await arming.armory.refresh([VAULT], {"Vault": 30_000}, 10**6 * GWEI)
     assert problems == ["Vault: not even the lowest bid is within the caps at this base fee"]
 

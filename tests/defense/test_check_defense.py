@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from eth_account import Account
 
 from mempool_ids.config import IDSConfig
 from mempool_ids.defense.journal import Journal
@@ -281,7 +282,7 @@ async def test_who_is_to_pause_and_whether_it_may_is_said(
     other = await check(scene.entry(), STRANGER, signer=key)
     assert other.status("guardian") == "warning"
     lost = await check(scene.entry(), guardian, signer={"type": "environment", "key": "env:NO_SUCH_KEY"})
-    assert lost.status("signer") == "failed"
+    assert (lost.status("signer"), lost.status("guardian")) == ("failed", "nothing")
 
 
 async def test_the_command_fails_where_a_pause_would(scene: Scene, node: Anvil, tmp_path: Path) -> None:
@@ -309,3 +310,29 @@ async def test_a_question_longer_than_a_block_is_a_warning(
     confirm = {"seconds": seconds, "default": "act"}
     found = await check(scene.entry("Fund"), scene.guardian.address, confirm=confirm)
     assert found.status("confirm") == status
+
+
+async def test_the_example_of_the_documentation_passes_once_it_names_real_things(
+    scene: Scene, node: Anvil, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An armed configuration as it is printed, but for the chain, the contract, the guardian and the builders."""
+    example = await asyncio.to_thread(run, "docs", "armed", cwd=tmp_path)
+    (tmp_path / "ids.toml").write_text(example.stdout)
+    (tmp_path / "vault.abi.json").write_bytes(path_of(scene.contract.name).read_bytes())
+    keystore = tmp_path / "guardian.json"
+    keystore.write_text(json.dumps(Account.encrypt(scene.guardian.key.key, "swordfish", iterations=2)))
+    keystore.chmod(0o600)
+    monkeypatch.setenv("GUARDIAN_PASSWORD", "swordfish")
+    given = {
+        "chain.id": scene.stage.chain_id,
+        "chain.websocket_urls": node.websocket_url,
+        "chain.rpc_urls": node.http_url,
+        "contracts.0.address": scene.contract.address,
+        "contracts.0.assets": json.dumps(scene.victim.assets),
+        "defense.broadcast.builders": "[]",
+    }
+    flags = [flag for key, value in given.items() for flag in ("--set", f"{key}={value}")]
+    done = await asyncio.to_thread(run, "check", "--json", *flags, cwd=tmp_path)
+    told = [one for one in json.loads(done.stdout) if one["status"] != "ok"]
+    assert done.returncode == 0, told
+    assert [(one["check"], one["detail"]) for one in told] == []

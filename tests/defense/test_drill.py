@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from mempool_ids.defense.drill.blanks import Fired, Ground, fire
 from mempool_ids.defense.guardian import Guardian
 from mempool_ids.defense.journal import Journal
 from mempool_ids.defense.protected import protected
-from mempool_ids.demo.anvil import Anvil, AnvilOptions
+from mempool_ids.demo.anvil import Anvil
 from mempool_ids.demo.rpc import Rpc
 from mempool_ids.exceptions import ConfigError
 from tests.defense.journal_samples import Life, action, rung
@@ -33,24 +33,6 @@ STRANGER = "0x" + "5a" * 20
 PAUSED = ("pause simulated", "policy", "bid", "rung")
 
 Report = dict[str, Any]
-
-
-@pytest.fixture(scope="module")
-def node(anvil_binary: Path) -> Iterator[Anvil]:
-    """Mines only when told to: an attack stays pending."""
-    with Anvil(anvil_binary, AnvilOptions()) as anvil:
-        yield anvil
-
-
-@pytest.fixture
-async def rpc(node: Anvil) -> AsyncIterator[Rpc]:
-    async with Rpc(node.http_url) as connected:
-        yield connected
-
-
-@pytest.fixture
-async def scene(rpc: Rpc) -> Scene:
-    return await STAGES["reentrancy"](rpc)
 
 
 def settings(scene: Scene, url: str, **changes: Any) -> list[str]:
@@ -247,7 +229,7 @@ async def test_a_guardian_that_is_delegated_or_not_ours_alone_does_not_do(
     await scene.send(scene.signed_pause(GWEI))
     shared = await drill(tmp_path, *given, code=1)
     assert "has code (EIP-7702)" in delegated["verdict"]
-    assert "a transaction that is not ours waits at the guardian's nonce 0" in shared["verdict"]
+    assert f"not ours waits at nonce 0 of guardian {scene.guardian.address}" in shared["verdict"]
     await rpc.mine()
     paused = await drill(tmp_path, *given, code=1)
     assert paused["verdict"] == f"would NOT be paused: {scene.kind} is paused already"

@@ -13,15 +13,15 @@ import pytest
 from mempool_ids import _core
 from mempool_ids.config.defense import EnvironmentSigner
 from mempool_ids.config.values import Secret
-from mempool_ids.defense.armed import Call, Fees
-from mempool_ids.defense.exact import EXACT, Exact
+from mempool_ids.defense.armed import EXACT, Call, Fees
+from mempool_ids.defense.exact import Exact
 from mempool_ids.defense.gas import replacement
 from mempool_ids.defense.guardian import Guardian, Protected
 from mempool_ids.defense.journal import Journal, JournalError, Marks
 from mempool_ids.defense.recovery import read
 from mempool_ids.defense.signers import Signer, signer
 from mempool_ids.demo.rpc import Rpc
-from tests.defense.races import GWEI, key, name_of, ring
+from tests.defense.races import GWEI, key, name_of, next_block, ring
 from tests.defense.scenes import STAGES
 from tests.geth import Geth
 
@@ -68,6 +68,13 @@ def test_a_key_that_is_elsewhere_signs_no_exact_bid(tmp_path: Path) -> None:
     exact.close()
 
 
+def test_a_bid_that_comes_after_the_end_is_not_signed(guardian: Guardian, tmp_path: Path) -> None:
+    exact = Exact(tmp_path / "defense.db", 1, "eip1559")
+    exact.close()
+    assert exact.sign(guardian, VAULT, 5, 60_000, FEES, None) is None
+    assert exact.take() == []
+
+
 def test_a_restart_finds_what_was_marked_though_the_journal_never_had_it(
     guardian: Guardian, tmp_path: Path
 ) -> None:
@@ -86,7 +93,7 @@ def test_a_restart_finds_what_was_marked_though_the_journal_never_had_it(
     left = read(journal, marks, again)
     [found] = left.found
     assert [rung.raw for rung in found.sent] == [signed.rung.raw]
-    assert found.is_adopted
+    assert found.adopted == found.sent
     assert journal.rung(signed.rung.tx_hash) == signed.rung
     assert again.left() == []
     for one in (again, marks, journal):
@@ -109,6 +116,7 @@ async def test_a_race_is_won_by_the_exact_bid(geth_binary: Path, tmp_path: Path)
             scene = await STAGES["takeover"](rpc)
             async with ring(node, rpc, [scene], tmp_path, exact=True) as fight:
                 name = name_of([scene], scene)
+                await next_block(rpc)
                 attack = await scene.attack(2 * GWEI)
                 ended = await fight.until_state(name, "confirmed", "failed", "superseded")
             assert (ended.state, ended.won) == ("confirmed", True), fight.story()

@@ -154,7 +154,7 @@ def test_headroom_for_rising_base_fees_goes_before_the_tip() -> None:
 def test_where_the_base_fee_is_above_a_cap_nothing_is_bid() -> None:
     made = GasStrategy(Gas()).bid(ATTACK, dataclasses.replace(SITUATION, base_fee=1_000_000 * GWEI))
     assert made == Unaffordable(
-        "base fee 1e+06 gwei and the lowest tip 1 gwei are above the most that a gas may cost, 500 gwei"
+        "base fee 1000000 gwei and the lowest tip 1 gwei are above the most that a gas may cost, 500 gwei"
     )
     poor = GasStrategy(Gas()).bid(ATTACK, dataclasses.replace(SITUATION, balance=1))
     assert isinstance(poor, Unaffordable)
@@ -184,7 +184,7 @@ def test_caps_are_the_decimals_that_were_written() -> None:
     assert wei(123456.789012345, ETHER) == 123_456_789_012_345 * GWEI
     assert (wei(1e-18, ETHER), wei(1e-19, ETHER)) == (1, 0)
     assert exact(0.1) == Fraction(1, 10)
-    assert (in_ether(6 * ETHER // 1000), in_gwei(1)) == ("0.006 ETH", "1e-09 gwei")
+    assert (in_ether(6 * ETHER // 1000), in_gwei(1)) == ("0.006 ETH", "0.000000001 gwei")
 
 
 fees = st.integers(0, 2**128)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from mempool_ids.defense.action import ActionState, DefenseAction
-from mempool_ids.defense.armed import Call, Fees
+from mempool_ids.defense.armed import EXACT, PAYMENT, Call, Fees
 from mempool_ids.defense.journal import Journal, JournalError, Records
 from mempool_ids.defense.journal.tables import metadata
 from tests.defense.journal_samples import (
@@ -152,6 +152,8 @@ def test_everything_of_an_action_is_kept(journal: Journal) -> None:
         capped=True,
         shadow=True,
         loss_wei=HUGE,
+        grave=True,
+        p=0.625,
         won=False,
         position=3,
         block=2**40,
@@ -166,6 +168,7 @@ def test_everything_of_an_action_is_kept(journal: Journal) -> None:
     journal.begin(one, None)
     assert journal.actions() == [one]
     one.grade, one.urgency, one.capped, one.won = "likely", "critical", False, None
+    one.grave, one.p, one.loss_wei = False, 1.0, None
     go(journal, one, INTENT, at=-1.5, cost_wei=HUGE, block=3)
     assert journal.actions() == [one]
 
@@ -501,3 +504,58 @@ def test_arming_a_hundred_contracts_is_one_commit(journal: Journal) -> None:
     rungs = [each for target in range(100) for each in ladder(7, f"c{target}", 16)]
     journal.arm(rungs)
     assert journal.armed(GUARDIAN, 7) == rungs
+
+
+def forgotten(journal: Journal, marked: set[str], before: float) -> int:
+    return journal.forget(journal.superseded(before, 99), marked, before)
+
+
+def test_ladders_that_others_took_the_place_of_are_forgotten_once_they_are_old(tmp_path: Path) -> None:
+    first, second, third = (
+        [rung(7, "vault", number) for number in range(start, start + 4)] for start in (0, 10, 20)
+    )
+    apart = [
+        rung(7, "vault", 30, rung=EXACT),
+        rung(7, "vault", 31, rung=PAYMENT),
+        rung(7, "", 32),
+        rung(8, "vault", 33),
+        rung(7, "pool", 34),
+        rung(7, "vault", 35, guardian=OTHER),
+    ]
+    journal = open_journal(tmp_path)
+    journal.arm([*first, *apart])
+    journal.arm(second)
+    journal.arm([*second[:2], *third[2:]])
+    one = begun(journal)
+    send(journal, one, 7, 1)
+    marked = {first[2].tx_hash.lower()}
+    assert forgotten(journal, marked, time.time() - 60) == 0  # young
+    # Of the first, what an action names and what was marked stay; the others' last is loaded, or is being loaded.
+    later = time.time() + 60
+    assert forgotten(journal, marked, later) == 2
+    assert journal.armed(GUARDIAN, 7) == [first[1], first[2], *apart[:3], apart[4], *second, *third[2:]]
+    assert journal.armed(GUARDIAN, 8) == [apart[3]]
+    assert journal.armed(OTHER, 7) == [apart[5]]
+    # The base fee comes back: the bytes of before are loaded again, and newer ones are not.
+    journal.arm(second)
+    journal.arm(first)
+    journal.arm(second)
+    assert forgotten(journal, marked, later) == 2
+    assert journal.armed(GUARDIAN, 7) == [
+        first[1],
+        first[2],
+        *apart[:3],
+        apart[4],
+        *second,
+        first[0],
+        first[3],
+    ]
+    journal.close()
+    # After a restart nothing is loaded yet; the last ladder stays, or what of it is new.
+    journal = open_journal(tmp_path)
+    assert forgotten(journal, marked, later) == 4
+    assert journal.armed(GUARDIAN, 7) == [first[1], first[2], *apart[:3], apart[4], first[0], first[3]]
+    journal.arm(second)
+    assert journal.armed(GUARDIAN, 7)[-4:] == second
+    assert journal.actions() == [one]
+    journal.close()

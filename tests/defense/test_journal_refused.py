@@ -8,12 +8,14 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from mempool_ids.defense.action import ActionState
 from mempool_ids.defense.journal import Journal, JournalError
-from tests.defense.journal_samples import GUARDIAN, ladder, open_journal
+from tests.defense.journal_samples import GUARDIAN, action, ladder, open_journal
 
 
 def write(path: Path, *statements: str) -> None:
@@ -126,11 +128,37 @@ def test_a_newer_versions_journal_is_refused(tmp_path: Path) -> None:
     write(
         tmp_path / "defense.db",
         "DROP TRIGGER meta_no_update",
-        "UPDATE meta SET value = '2' WHERE key = 'schema_version'",
+        "UPDATE meta SET value = '3' WHERE key = 'schema_version'",
     )
-    refused(tmp_path, "a newer version wrote it .2, this program's is 1.: run that version, or a newer one")
+    refused(tmp_path, "a newer version wrote it .3, this program's is 2.: run that version, or a newer one")
     with pytest.raises(JournalError, match="a newer version wrote it"):
         Journal.look(tmp_path / "defense.db")
+
+
+def test_an_older_versions_journal_is_brought_up_to_date_by_the_sensor_alone(tmp_path: Path) -> None:
+    journal = open_journal(tmp_path)
+    one = action(grave=True, p=0.5)
+    journal.begin(one, None)
+    one.advance(ActionState.INTENT, 1.0, "attack")
+    journal.record(one, one.history[0])
+    journal.close()
+    tables = ("actions", "transitions")
+    write(
+        tmp_path / "defense.db",
+        "DROP TRIGGER meta_no_update",
+        "UPDATE meta SET value = '1' WHERE key = 'schema_version'",
+        "CREATE TRIGGER meta_no_update BEFORE UPDATE ON meta BEGIN SELECT RAISE(ABORT, 'no'); END",
+        *(f"ALTER TABLE {table} DROP COLUMN {column}" for table in tables for column in ("grave", "p")),
+    )
+    with pytest.raises(JournalError, match=r"an older version wrote it \(1, this program's is 2\): start"):
+        Journal.look(tmp_path / "defense.db")
+    for _ in range(2):
+        journal = open_journal(tmp_path)
+        assert journal.actions() == [replace(one, grave=True, p=1.0)]
+        journal.close()
+    Journal.look(tmp_path / "defense.db").close()
+    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        write(tmp_path / "defense.db", "UPDATE meta SET value = '1'")
 
 
 def test_another_programs_database_is_refused(tmp_path: Path) -> None:

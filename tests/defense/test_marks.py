@@ -132,6 +132,20 @@ def test_a_mark_that_fails_is_counted_and_never_raised(path: Path) -> None:
     assert read(path) == []
 
 
+def test_a_mark_that_comes_after_the_end_goes_to_no_other_file(path: Path) -> None:
+    marks = Marks(path)
+    number = marks._fd
+    marks.close()
+    other = path.with_name("other")
+    opened = os.open(other, os.O_CREAT | os.O_RDWR, 0o600)
+    os.dup2(opened, number)
+    marks.put(hash32(1), 1.0)
+    for fd in {opened, number}:
+        os.close(fd)
+    assert marks.failed == 1
+    assert other.read_bytes() == b""
+
+
 @pytest.mark.parametrize("content", [b"", b"something else", b"\0" * 64 * (RECORDS + 1)])
 def test_another_file_is_refused_and_left_alone(path: Path, content: bytes) -> None:
     path.parent.mkdir()

@@ -19,14 +19,14 @@ async def test_practice_would_send_and_changes_nothing(anvil_binary: Path, tmp_p
             told: list[object] = []
             config = configuration(node, [scene], tmp_path)
             async with DefenseExecutor(config, on_change=lambda *change: told.append(change)) as executor:
-                trigger = executor._run.trigger
-                [guardian] = trigger.guardians
+                state, trigger = executor._run.state, executor._run.trigger
+                [guardian] = state.guardians
                 before = copy.copy(guardian.taken), dict(guardian.out), guardian.figures()
-                spent = trigger.rails.spent(trigger.steady())
+                spent = state.rails.spent(state.steady())
                 assert all(trigger.practise() for _ in range(50))
                 assert (guardian.taken, guardian.out, guardian.figures()) == before
-                assert trigger.rails.spent(trigger.steady()) == spent
-                assert trigger.book.all() == []
+                assert state.rails.spent(state.steady()) == spent
+                assert state.book.all() == []
                 assert told == []
             pool = await rpc.call("txpool_content")
             assert scene.guardian.address not in {sender.lower() for sender in pool["pending"]}

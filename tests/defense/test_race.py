@@ -9,7 +9,7 @@ from mempool_ids.defense.chain import Receipt
 from mempool_ids.defense.race import Do, Sight, Step, next_step
 
 OWN = "0x" + "aa" * 32
-HEAD = Sight(now=1000.0, head=101, latest_nonce=7)
+HEAD = Sight(head=101, latest_nonce=7)
 MINED = Receipt(OWN, 101, "0x" + "01" * 32, 0, True, 50_000 * 10**9)
 
 
@@ -56,6 +56,11 @@ def test_it_is_confirmed_by_the_contract_and_only_deep_enough() -> None:
     deep = next_step(included(), 100, with_receipt(head=103, paused=True), 2)
     assert shallow.state is None
     assert (deep.state, deep.won) == (ActionState.CONFIRMED, True)
+
+
+def test_whether_it_was_won_is_not_known_where_nodes_do_not_say_what_became_of_the_attack() -> None:
+    deep = next_step(included(), 100, with_receipt(head=103, paused=True, is_attack_known=False), 2)
+    assert (deep.state, deep.won) == (ActionState.CONFIRMED, None)
 
 
 def test_a_receipt_alone_does_not_confirm_what_is_not_paused() -> None:

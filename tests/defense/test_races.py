@@ -13,6 +13,7 @@ from mempool_ids.demo.node import Node
 from mempool_ids.demo.rpc import Rpc
 from tests.defense.races import GWEI, Ring, name_of, next_block, ring
 from tests.defense.scenes import STAGES, Scene
+from tests.defense.trouble import PAUSE, pending_of, until
 from tests.geth import Geth
 
 #: Races of each kind on each node; `RACES=17 pytest tests/defense/test_races.py` are 51 on each.
@@ -46,30 +47,45 @@ async def scenes_of(rpc: Rpc, each: int) -> list[Scene]:
 
 
 async def race(fight: Ring, scene: Scene, name: str) -> None:
-    """An attack that raises its bid twice; each bid is answered before the next, all within one block's time."""
+    """An attack that raises its bid twice; each bid is outbid in the pool before the next, all within one block's time,
+    and the last of them is in the pause's block, behind it."""
     honest = await scene.honest()
     await next_block(fight.rpc)
     bids = [await scene.attack(2 * GWEI)]
-    await fight.until_state(name, "sent")
+    await fight.until_alerted(bids[0].tx_hash)
+    await until_outbid(fight, scene)
     for tip in (5 * GWEI, 12 * GWEI):
         bids.append(await scene.escalate(tip))
         await fight.until_alerted(bids[-1].tx_hash)
+        await until_outbid(fight, scene)
     ended = await fight.until_state(name, "confirmed", "failed", "superseded", "cancelled")
     assert ended.state == "confirmed", fight.story()
     assert ended.tx_hash is not None
     pause, succeeded = await fight.place(ended.tx_hash)
     assert succeeded
     landed = [bid for bid in bids if await fight.rpc.call("eth_getTransactionReceipt", bid.tx_hash)]
-    for bid in landed:
-        attack, hit = await fight.place(bid.tx_hash)
-        assert pause < attack, fight.story()
-        assert not hit
+    assert landed == bids[-1:], fight.story()
+    attack, hit = await fight.place(landed[0].tx_hash)
+    assert not hit
+    assert (attack[0], pause < attack) == (pause[0], True), fight.story()
     assert ended.won
     assert await scene.harm() == 0
     assert await scene.is_paused()
     for tx_hash in honest:
         _, done = await fight.place(tx_hash)
         assert done
+
+
+async def until_outbid(fight: Ring, scene: Scene) -> None:
+    """Until the pool has a pause that pays more a gas than the attack's last bid."""
+    last, guardian = scene.sent[-1], scene.guardian.address
+
+    async def is_outbid() -> bool:
+        pending = (await pending_of(fight.rpc, guardian)).values()
+        tips = [int(one["maxPriorityFeePerGas"], 16) for one in pending if one["input"].startswith(PAUSE)]
+        return max(tips, default=0) > last.tip
+
+    await until(is_outbid, "a pause above the attack's bid")
 
 
 async def test_the_pause_comes_first(node: Node, rpc: Rpc, tmp_path: Path) -> None:

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
+from mempool_ids.config.abi import read_abi
 from mempool_ids.config.contracts import Contract
-from mempool_ids.defense.calls import check_call, is_paused, pause_call, read_abi
+from mempool_ids.defense.calls import check_call, is_paused, pause_call
 from mempool_ids.demo.anvil import Anvil, AnvilOptions
 from mempool_ids.demo.node import Node
 from mempool_ids.demo.rpc import Rpc
@@ -19,7 +20,7 @@ from mempool_ids.node import RpcError
 from tests.defense.scenes import STAGES, Scene
 from tests.e2e.harness import SensorProcess, alerts, run
 from tests.geth import Geth
-from tests.scenarios.stage import ETHER, GWEI
+from tests.scenarios.stage import ACT_TIP, ETHER, GWEI
 
 KINDS = pytest.mark.parametrize("kind", STAGES)
 MINED_SECONDS = 20.0
@@ -164,18 +165,19 @@ async def test_an_attack_breaks_an_invariant_of_the_victim_severely(
 
 
 async def test_a_running_sensor_says_of_each_attack_that_it_is_proved(
-    node: Node, rpc: Rpc, tmp_path: Path
+    still_node: Node, tmp_path: Path
 ) -> None:
-    scenes = list(await asyncio.gather(*(deploy(rpc) for deploy in STAGES.values())))
-    sensor = SensorProcess(["run", *settings(node, scenes)], tmp_path)
-    try:
-        await sensor.wait_ready()
-        honest = [tx_hash for scene in scenes for tx_hash in await scene.honest()]
-        attacks = {(await scene.attack(2 * GWEI)).tx_hash: scene for scene in scenes}
-        await sensor.wait_alerted(attacks)
-        told = {event["tx"]["hash"]: event for event in alerts(sensor.events())}
-    finally:
-        sensor.close()
+    async with Rpc(still_node.http_url) as rpc:
+        scenes = list(await asyncio.gather(*(deploy(rpc) for deploy in STAGES.values())))
+        sensor = SensorProcess(["run", *settings(still_node, scenes)], tmp_path)
+        try:
+            await sensor.wait_ready()
+            honest = [tx_hash for scene in scenes for tx_hash in await scene.honest()]
+            attacks = {(await scene.attack(ACT_TIP)).tx_hash: scene for scene in scenes}
+            await sensor.wait_alerted(attacks)
+            told = {event["tx"]["hash"]: event for event in alerts(sensor.events())}
+        finally:
+            sensor.close()
     assert not told.keys() & set(honest)
     for tx_hash, scene in attacks.items():
         alert = told[tx_hash]

@@ -103,7 +103,6 @@ async def test_both_forms_of_an_answer_are_read(
     stand.clef = clef
     it = asking(server.url)
     await it.open(1337)
-    assert not it.is_local
     assert it.address == ADDRESS
     assert (await it.sign(transaction)).raw == signed_by(KEY, transaction)
     await it.close()

@@ -77,7 +77,6 @@ def at(
 async def test_a_key_of_kms_signs_and_never_leaves_it(aws: Any, moto_url: str) -> None:
     it = at(moto_url, new_key(aws))
     await it.open(1337)
-    assert not it.is_local
     asked = [dataclasses.replace(each, nonce=nonce) for nonce in range(12) for each in (PAUSE, LEGACY)]
     for transaction, signed in zip(asked, await asyncio.gather(*map(it.sign, asked)), strict=True):
         assert verify(signed.raw, transaction, it.address) == signed.tx_hash

@@ -54,7 +54,6 @@ async def test_a_key_in_the_environment_signs(
     monkeypatch: pytest.MonkeyPatch, key: str, transaction: Transaction
 ) -> None:
     it = from_environment(monkeypatch, key)
-    assert it.is_local
     await it.open(1337)
     assert it.address == ADDRESS
     signed = await it.sign(transaction)

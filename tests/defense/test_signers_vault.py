@@ -79,7 +79,6 @@ async def test_a_key_in_vault_signs_and_is_read_once(
 ) -> None:
     caplog.set_level("DEBUG")
     it = at(server.url)
-    assert it.is_local
     await it.open(1337)
     assert it.address == ADDRESS
     for _ in range(3):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,28 +12,13 @@ import pytest
 from mempool_ids.config import IDSConfig
 from mempool_ids.defense.executor import DefenseExecutor
 from mempool_ids.defense.journal import Locked
-from mempool_ids.demo.anvil import Anvil, AnvilOptions
+from mempool_ids.demo.anvil import Anvil
 from mempool_ids.demo.rpc import Rpc
-from mempool_ids.exceptions import ConfigError, NodeError
+from mempool_ids.exceptions import ConfigError, MempoolIdsError, NodeError
 from tests.defense.races import configuration
-from tests.defense.scenes import Scene, reentrancy
-
-
-@pytest.fixture(scope="module")
-def node(anvil_binary: Path) -> Iterator[Anvil]:
-    with Anvil(anvil_binary, AnvilOptions()) as running:
-        yield running
-
-
-@pytest.fixture
-async def rpc(node: Anvil) -> AsyncIterator[Rpc]:
-    async with Rpc(node.http_url) as connected:
-        yield connected
-
-
-@pytest.fixture
-async def scene(rpc: Rpc) -> Scene:
-    return await reentrancy(rpc)
+from tests.defense.scenes import Scene
+from tests.defense.test_policy import VICTIM, alert
+from tests.defense.trouble import pending_of
 
 
 def changed(config: IDSConfig, **defense: Any) -> IDSConfig:
@@ -92,3 +78,29 @@ async def test_it_starts_where_nothing_is_wrong_and_says_who_stands_ready(
         [guardian] = executor.get_statistics().guardians
         assert guardian["free"] >= 3
     assert any(f"ARMED: guardian {scene.guardian.address}" in message for message in caplog.messages)
+
+
+async def test_it_leaves_the_interpreter_as_it_was(node: Anvil, scene: Scene, tmp_path: Path) -> None:
+    before = sys.getswitchinterval()
+    async with DefenseExecutor(configuration(node, [scene], tmp_path)):
+        assert sys.getswitchinterval() < before
+    assert sys.getswitchinterval() == before
+
+
+async def test_once_it_is_stopped_it_answers_nothing_and_says_so(
+    node: Anvil, rpc: Rpc, scene: Scene, tmp_path: Path
+) -> None:
+    config = configuration(node, [scene], tmp_path)
+    name = config.contracts[0].name
+    both = alert(victims=[{**VICTIM, "contract": name}], contracts=[name], response={"targets": [name]})
+    async with DefenseExecutor(config) as executor:
+        trigger = executor._run.trigger
+    for ask in (lambda: executor.respond(both), lambda: trigger.fire(both)):
+        with pytest.raises(MempoolIdsError, match="not running"):
+            ask()
+    with pytest.raises(MempoolIdsError, match="not running"):
+        await executor.execute_defense("pause", name)
+    raw = json.dumps(both).encode()
+    assert executor.receive("alert", raw) == raw, "the alert is still told, with no response to it"
+    assert await pending_of(rpc, scene.guardian.address) == {}
+    assert executor.get_statistics().by_state == {}

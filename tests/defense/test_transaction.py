@@ -13,6 +13,7 @@ from eth_utils.crypto import keccak
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mempool_ids.config.values import checksummed
 from mempool_ids.defense.transaction import (
     ORDER,
     Signature,
@@ -20,7 +21,6 @@ from mempool_ids.defense.transaction import (
     Transaction,
     address_of,
     assemble,
-    checksummed,
     recover,
     seal,
     signing_hash,

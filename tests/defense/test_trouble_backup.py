@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +12,11 @@ import pytest
 
 from mempool_ids import _core
 from mempool_ids.config import IDSConfig
-from mempool_ids.demo.anvil import Anvil, AnvilOptions
 from mempool_ids.demo.node import Node
 from mempool_ids.demo.rpc import Rpc
 from tests.defense.liar import Ask, Lie, liar
 from tests.defense.races import Ring
-from tests.defense.scenes import Scene, reentrancy
+from tests.defense.scenes import Scene
 from tests.defense.trouble import (
     PAUSE,
     check_journal,
@@ -32,30 +30,17 @@ from tests.defense.trouble import (
     until_pending,
     with_urls,
 )
-from tests.scenarios.stage import ETHER, GWEI, Actor
+from tests.scenarios.stage import ETHER, GWEI, Actor, Contract
 
 pytestmark = pytest.mark.timeout(60)
 NAME = "reentrancy 0"
 BACKUP_KEY = "MEMPOOL_IDS_TEST_BACKUP"
 
 
-@pytest.fixture(scope="module")
-def node(anvil_binary: Path) -> Iterator[Node]:
-    with Anvil(anvil_binary, AnvilOptions()) as anvil:
-        yield anvil
-
-
 @pytest.fixture
-async def rpc(node: Node) -> AsyncIterator[Rpc]:
-    async with Rpc(node.http_url) as connected:
-        await connected.call("anvil_setNextBlockBaseFeePerGas", hex(GWEI))
-        await connected.call("evm_setBlockGasLimit", hex(30_000_000))
-        yield connected
-
-
-@pytest.fixture
-async def scene(rpc: Rpc) -> Scene:
-    return await reentrancy(rpc)
+async def rpc(rpc: Rpc) -> Rpc:
+    await rpc.call("evm_setBlockGasLimit", hex(30_000_000))
+    return rpc
 
 
 @pytest.fixture
@@ -68,6 +53,11 @@ async def backup(rpc: Rpc) -> Actor:
 
 async def configuration(node: Node, scene: Scene, backup: Actor, folder: Path) -> IDSConfig:
     """Both may pause, through a Pauser."""
+    return IDSConfig(**await values_of(node, scene, backup, folder))
+
+
+async def values_of(node: Node, scene: Scene, backup: Actor, folder: Path) -> dict[str, Any]:
+    """The same as a file has it."""
     stage = scene.stage
     pauser = await stage.deploy("Pauser", stage.deployer.address)
     await stage.settle()
@@ -79,7 +69,7 @@ async def configuration(node: Node, scene: Scene, backup: Actor, folder: Path) -
     await stage.settle()
     values = settings(node, [scene], folder, backup={"type": "environment", "key": f"env:{BACKUP_KEY}"})
     values["contracts"][0]["pause"]["via"] = f"pauser:{pauser.address}"
-    return IDSConfig(**values)
+    return values
 
 
 def but_for(first: Actor, message: str) -> Lie:
@@ -135,6 +125,8 @@ async def test_it_takes_over_where_the_first_comes_through_nowhere(
             await until_alarm(fight, "nothing more can be sent")
             await rpc.call("evm_setBlockGasLimit", hex(30_000_000))
             await is_won_by(fight, scene, backup, scene.guardian)
+            # Nor does what was to take that back.
+            await until_alarm(fight, f"guardian {scene.guardian.address} at nonce 0 sent may still be mined")
     check_journal(tmp_path)
 
 
@@ -163,5 +155,37 @@ async def test_after_a_restart_it_goes_on_with_the_key_that_it_was_sent_with(
     await rpc.call("anvil_setBalance", scene.guardian.address, hex(ETHER))
     async with sensor(config, rpc, tmp_path) as fight:
         await is_won_by(fight, scene, backup, scene.guardian)
-        assert fight.of(NAME, "confirmed")[-1].tx_hash == pause["hash"]
+        # Perhaps for more: the pool tells the new sensor of the threat, too.
+        [mined] = await mined_by(rpc, backup.address)
+        assert mined.nonce == int(pause["nonce"], 16)
     check_journal(tmp_path)
+
+
+async def test_readiness_is_proven_for_every_guardian_and_says_which_is_not_ready(
+    node: Node, rpc: Rpc, scene: Scene, backup: Actor, tmp_path: Path
+) -> None:
+    config = await configuration(node, scene, backup, tmp_path)
+    async with sensor(config, rpc, tmp_path) as fight:
+        defense = fight.engine._defense
+        assert defense is not None
+        [proof] = await defense.prove()
+        assert (proof.ready, proof.reasons) == (True, ())
+        # Its role is revoked.
+        pauser = next(iter(defense._run.state.targets.values())).call.to
+        stage = scene.stage
+        contract = Contract("Pauser", pauser)
+        await stage.send(stage.deployer, contract, "revokeGuardian(address)", backup.address)
+        await stage.settle()
+        [proof] = await defense.prove()
+        assert proof.ready, "the first can"
+        assert len(proof.reasons) == 1
+        assert f"does not succeed for {backup.address}" in proof.reasons[0]
+        await until_alarm(fight, "not every guardian can pause it")
+        await rpc.call("anvil_setBalance", backup.address, "0x1")
+        await rpc.call("anvil_setBalance", scene.guardian.address, "0x1")
+        await rpc.mine()
+        await head_seen(fight)
+        [proof] = await defense.prove()
+        assert not proof.ready
+        for guardian in (scene.guardian, backup):
+            assert any(f"guardian {guardian.address} has 0.0000 ETH" in one for one in proof.reasons)

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,6 @@ from typing import Any
 import pytest
 
 from mempool_ids.defense import book, upkeep
-from mempool_ids.demo.anvil import Anvil, AnvilOptions
 from mempool_ids.demo.node import Node
 from mempool_ids.demo.rpc import Rpc
 from tests.defense.races import Ring, ring
@@ -31,19 +29,6 @@ from tests.scenarios.stage import ETHER, GWEI, Actor, Contract, Stage
 pytestmark = pytest.mark.timeout(180)
 NAME, OTHER = "reentrancy 0", "takeover 1"
 ROUNDS, SENDERS, AT_ONCE = 100, 100, 10
-
-
-@pytest.fixture(scope="module")
-def node(anvil_binary: Path) -> Iterator[Node]:
-    with Anvil(anvil_binary, AnvilOptions()) as anvil:
-        yield anvil
-
-
-@pytest.fixture
-async def rpc(node: Node) -> AsyncIterator[Rpc]:
-    async with Rpc(node.http_url) as connected:
-        await connected.call("anvil_setNextBlockBaseFeePerGas", hex(GWEI))
-        yield connected
 
 
 @pytest.fixture(autouse=True)
@@ -114,7 +99,7 @@ async def play(fight: Ring, some: list[Baiter], tip: int, ended: int) -> bool:
     await asyncio.gather(*(fight.until_alerted(tx_hash) for tx_hash in hashes))
     await fight.until_state(NAME, "sent", count=ended + 1)
     await asyncio.gather(*(one.take_away(tip) for one in some))
-    guardian = fight.engine._defense._run.trigger.guardians[0]  # type: ignore[union-attr]
+    guardian = fight.engine._defense._run.state.guardians[0]  # type: ignore[union-attr]
     nonce = guardian.latest
 
     def is_settled() -> bool:
@@ -134,7 +119,7 @@ async def play(fight: Ring, some: list[Baiter], tip: int, ended: int) -> bool:
 
 
 def lives(fight: Ring) -> list[Any]:
-    return fight.engine._defense._run.trigger.book.all()  # type: ignore[union-attr]
+    return fight.engine._defense._run.state.book.all()  # type: ignore[union-attr]
 
 
 async def test_a_thousand_baits_of_a_hundred_senders_and_then_the_real_attack(
@@ -177,8 +162,8 @@ async def mine_until_confirmed(fight: Ring) -> Any:
 def is_bounded(fight: Ring) -> None:
     """What is kept of what is over."""
     run = fight.engine._defense._run  # type: ignore[union-attr]
-    [guardian] = run.trigger.guardians
-    assert run.trigger.book.all() == []
+    [guardian] = run.state.guardians
+    assert run.state.book.all() == []
     assert guardian.taken == {}
     assert len(guardian.out) <= 3
     assert all(len(by_nonce) <= 6 for by_nonce in guardian.ladders.values())
@@ -219,6 +204,35 @@ async def test_baits_that_make_the_guardian_pay_dearly_have_the_contract_paused_
 
 async def mine_to_confirm(fight: Ring) -> str:
     return str((await mine_until_confirmed(fight)).state)
+
+
+async def test_baits_that_humans_decline_cost_nothing_and_hide_no_attack(
+    node: Node, rpc: Rpc, tmp_path: Path
+) -> None:
+    """However many come while a human is asked, they are one question more; and the next attack is one of its own."""
+    scene = await reentrancy(rpc)
+    crowd = await baiters(rpc, scene, AT_ONCE)
+    async with ring(node, rpc, [scene], tmp_path, confirm={"seconds": 3600, "default": "act"}) as fight:
+        defense = fight.engine._defense
+        assert defense is not None
+        hashes = [await crowd[0].lay(2 * GWEI)]
+        first = await fight.until_state(NAME, "intent")
+        hashes += await asyncio.gather(*(one.lay(2 * GWEI) for one in crowd[1:]))
+        await asyncio.gather(*(fight.until_alerted(tx_hash) for tx_hash in hashes))
+        await defense._run.asking.take(str(first.action_id), False, "test")
+        second = await fight.until_state(NAME, "intent", count=2)
+        assert set(second.threats) == set(hashes[1:])
+        await defense._run.asking.take(str(second.action_id), False, "test")
+        await fight.until_state(NAME, "cancelled", count=2)
+        assert lives(fight) == []
+        attack = await scene.attack(3 * GWEI)
+        third = await fight.until_state(NAME, "intent", count=3)
+        assert third.threats == (attack.tx_hash,)
+        assert await check_nonces(rpc, scene.guardian) == []
+        await defense._run.asking.take(str(third.action_id), True, "test")
+        assert await mine_to_confirm_pending(fight, rpc, scene) == "confirmed", fight.story()
+    assert await scene.harm() == 0
+    check_journal(tmp_path)
 
 
 async def test_cheap_threats_use_up_nothing_that_a_grave_one_needs(

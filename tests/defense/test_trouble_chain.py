@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
-from mempool_ids.demo.anvil import Anvil, AnvilOptions
 from mempool_ids.demo.node import Node
 from mempool_ids.demo.rpc import Rpc
 from mempool_ids.engine import IDSEngine
 from mempool_ids.exceptions import MempoolIdsError
 from tests.defense.races import configuration, ring
-from tests.defense.scenes import Scene, reentrancy, takeover
+from tests.defense.scenes import Scene, takeover
 from tests.defense.trouble import (
     PAUSE,
     check_journal,
     check_nonces,
     head_seen,
+    looked,
     mine_to_end,
     mine_until,
     mined_by,
+    paid_by,
     pending_of,
     put,
     until,
@@ -36,23 +36,10 @@ NAME = "reentrancy 0"
 BLOCK_GAS = 30_000_000
 
 
-@pytest.fixture(scope="module")
-def node(anvil_binary: Path) -> Iterator[Node]:
-    with Anvil(anvil_binary, AnvilOptions()) as anvil:
-        yield anvil
-
-
 @pytest.fixture
-async def rpc(node: Node) -> AsyncIterator[Rpc]:
-    async with Rpc(node.http_url) as connected:
-        await connected.call("anvil_setNextBlockBaseFeePerGas", hex(GWEI))
-        await connected.call("evm_setBlockGasLimit", hex(BLOCK_GAS))
-        yield connected
-
-
-@pytest.fixture
-async def scene(rpc: Rpc) -> Scene:
-    return await reentrancy(rpc)
+async def rpc(rpc: Rpc) -> Rpc:
+    await rpc.call("evm_setBlockGasLimit", hex(BLOCK_GAS))
+    return rpc
 
 
 async def until_out(rpc: Rpc, scene: Scene, nonce: int, tx_hash: str | None) -> None:
@@ -256,6 +243,9 @@ async def test_a_gap_that_a_forestalled_response_left_is_filled(
         # Taken back, so that it never pauses again.
         filled = await until_pending(rpc, scene.guardian.address, 0)
         assert filled["to"] == scene.guardian.address
+        # Once for each head, however often it is looked at.
+        await looked(fight)
+        assert (await pending_of(rpc, scene.guardian.address))[0]["hash"] == filled["hash"]
         await until_pending(rpc, scene.guardian.address, 1)
         ended = await mine_to_end(fight, NAME, "takeover 1")
     assert ended[NAME].state == "superseded", fight.story()
@@ -263,6 +253,8 @@ async def test_a_gap_that_a_forestalled_response_left_is_filled(
     assert await is_safe(scene)
     assert await other.is_paused()
     assert len(await check_nonces(rpc, scene.guardian)) == 2
+    # The transfer is one of what they cost, whichever of both sent it.
+    assert sum(one.cost_wei or 0 for one in ended.values()) == await paid_by(rpc, scene.guardian.address)
     check_journal(tmp_path)
 
 

@@ -11,7 +11,7 @@ from mempool_ids.defense import book
 from mempool_ids.demo.node import Node
 from mempool_ids.demo.rpc import Rpc
 from tests.defense.races import next_block, ring
-from tests.defense.scenes import Scene, reentrancy, takeover
+from tests.defense.scenes import Scene, takeover
 from tests.defense.trouble import ENDS, check_journal, check_nonces, pending_of, put, until_alarm, withdraw
 from tests.geth import Geth
 from tests.scenarios.stage import GWEI
@@ -30,11 +30,6 @@ def node(geth_binary: Path) -> Iterator[Node]:
 async def rpc(node: Node) -> AsyncIterator[Rpc]:
     async with Rpc(node.http_url) as connected:
         yield connected
-
-
-@pytest.fixture
-async def scene(rpc: Rpc) -> Scene:
-    return await reentrancy(rpc)
 
 
 async def is_safe(scene: Scene) -> bool:
@@ -77,6 +72,26 @@ async def test_a_withdrawn_threat_takes_the_pause_with_it_and_the_next_is_answer
     assert not await scene.is_paused()
     assert await is_safe(other)
     check_journal(tmp_path)
+
+
+async def test_a_cheap_threat_does_not_hold_up_the_answer_to_a_dear_one(
+    node: Node, rpc: Rpc, scene: Scene, tmp_path: Path
+) -> None:
+    """One guardian: a block has its nonces in their order, by what each pays."""
+    bait = await takeover(rpc, scene.guardian)
+    async with ring(node, rpc, [scene, bait], tmp_path) as fight:
+        await next_block(rpc)
+        await bait.attack(GWEI)
+        await fight.until_state(OTHER, "sent")
+        attack = await scene.attack(30 * GWEI)
+        ended = await fight.until_state(NAME, *ENDS)
+        assert (ended.state, ended.won) == ("confirmed", True), fight.story()
+        assert (await rpc.receipt(attack.tx_hash, 10))["status"] == "0x0"
+        ended = await fight.until_state(OTHER, *ENDS)
+        assert (ended.state, ended.won) == ("confirmed", True), fight.story()
+    assert [one.is_pause for one in await check_nonces(rpc, scene.guardian)] == [True, True]
+    assert await is_safe(scene)
+    assert await is_safe(bait)
 
 
 async def test_a_head_that_is_set_back_is_a_reorg(node: Node, rpc: Rpc, scene: Scene, tmp_path: Path) -> None:

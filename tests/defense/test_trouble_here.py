@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mempool_ids.config import IDSConfig
+from mempool_ids.defense import upkeep
 from mempool_ids.defense.journal import JournalError
-from mempool_ids.demo.anvil import Anvil, AnvilOptions
 from mempool_ids.demo.node import Node
 from mempool_ids.demo.rpc import Rpc
 from mempool_ids.engine import IDSEngine
 from tests.defense.answering import Asked, Never, answering
 from tests.defense.keys import fields
 from tests.defense.races import configuration, ring
-from tests.defense.scenes import Scene, reentrancy, takeover
+from tests.defense.scenes import Scene, takeover
 from tests.defense.test_signers_jsonrpc import Stand, read
 from tests.defense.trouble import (
     alarms,
@@ -28,6 +29,7 @@ from tests.defense.trouble import (
     looked,
     mine_to_end,
     mine_until,
+    put,
     sensor,
     settings,
     until,
@@ -36,28 +38,10 @@ from tests.defense.trouble import (
     victim,
     withdraw,
 )
-from tests.scenarios.stage import GWEI
+from tests.scenarios.stage import ETHER, GWEI, Actor
 
 pytestmark = pytest.mark.timeout(60)
 NAME, OTHER = "reentrancy 0", "takeover 1"
-
-
-@pytest.fixture(scope="module")
-def node(anvil_binary: Path) -> Iterator[Node]:
-    with Anvil(anvil_binary, AnvilOptions()) as anvil:
-        yield anvil
-
-
-@pytest.fixture
-async def rpc(node: Node) -> AsyncIterator[Rpc]:
-    async with Rpc(node.http_url) as connected:
-        await connected.call("anvil_setNextBlockBaseFeePerGas", hex(GWEI))
-        yield connected
-
-
-@pytest.fixture
-async def scene(rpc: Rpc) -> Scene:
-    return await reentrancy(rpc)
 
 
 class Mortal:
@@ -106,9 +90,62 @@ async def test_with_a_dead_signer_what_is_armed_goes_out_and_is_followed(
     assert len(await check_nonces(rpc, scene.guardian)) == 2
 
 
+async def test_a_dead_signer_is_asked_again_after_a_pause_and_told_of_once(
+    node: Node, rpc: Rpc, scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep, "PAUSE_FIRST_S", 30.0)
+    mortal = Mortal(scene)
+    with answering(mortal) as server:
+        signer = {"type": "jsonrpc", "url": server.url, "address": scene.guardian.address, "timeout_s": 1.0}
+        async with sensor(configuration(node, [scene], tmp_path, signer=signer), rpc, tmp_path) as fight:
+            mortal.state = "dead"
+            # Two nonces are free and one is taken: there is something to arm all the time.
+            await scene.attack(2 * GWEI)
+            await until_pending(rpc, scene.guardian.address, 0)
+            await until_alarm(fight, "arming stopped")
+            await looked(fight)
+            asked = len(server.asked)
+            await rpc.mine()
+            await head_seen(fight)
+            await looked(fight, 5)
+            assert len(server.asked) == asked
+            assert len([one for one in alarms(tmp_path) if one.startswith("arming stopped")]) == 1
+
+
+async def test_no_guardian_waits_for_another_s_signer(
+    node: Node, rpc: Rpc, scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mortal, second = Mortal(scene), Actor.create()
+    await rpc.call("anvil_setBalance", second.address, hex(100 * ETHER))
+    monkeypatch.setenv("MEMPOOL_IDS_TEST_SECOND", second.key.key.hex())
+    with answering(mortal) as server:
+        signer = {"type": "jsonrpc", "url": server.url, "address": scene.guardian.address, "timeout_s": 600.0}
+        backup = {"type": "environment", "key": "env:MEMPOOL_IDS_TEST_SECOND"}
+        config = configuration(node, [scene], tmp_path, signer=signer, backup=backup)
+        config = with_gas(config, 60_000)
+        async with sensor(config, rpc, tmp_path) as fight:
+            mortal.state = "silent"
+            for actor in (scene.guardian, second):
+                await put(scene.stage, actor, nonce=0, tip=GWEI, max_fee=100 * GWEI)
+            await rpc.mine()
+            first, other = fight.engine._defense._run.state.guardians  # type: ignore[union-attr]
+            await fight.until(lambda: bool(other.ladder(NAME, 3)), "the second to be armed at its nonce 3")
+            assert not first.ladder(NAME, 3)
+
+
+def with_gas(config: IDSConfig, gas: int) -> IDSConfig:
+    """A pause whose gas nobody simulates: the second guardian has no role."""
+    contracts = []
+    for contract in config.contracts:
+        assert contract.pause is not None
+        pause = contract.pause.model_copy(update={"gas": gas})
+        contracts.append(contract.model_copy(update={"pause": pause}))
+    return config.model_copy(update={"contracts": tuple(contracts)})
+
+
 async def is_armed(fight: Any) -> bool:
     run = fight.engine._defense._run
-    [guardian] = run.trigger.guardians
+    [guardian] = run.state.guardians
     first = guardian.next_nonce()
     return all(guardian.ladder(name, first + ahead) for name in (NAME, OTHER) for ahead in range(3))
 
@@ -167,6 +204,26 @@ async def test_with_a_full_disk_what_is_armed_goes_out_and_the_next_start_knows_
             "confirmed",
         ]
     assert len(await check_nonces(rpc, scene.guardian)) == 1
+
+
+async def test_marks_that_cannot_be_written_are_told_once_and_hold_up_nothing(
+    node: Node, rpc: Rpc, scene: Scene, tmp_path: Path
+) -> None:
+    async with ring(node, rpc, [scene], tmp_path) as fight:
+        marks = fight.engine._defense._run.ledger._marks  # type: ignore[union-attr]
+        assert marks is not None
+        read_only = os.open(marks.path, os.O_RDONLY)
+        os.dup2(read_only, marks._fd)
+        os.close(read_only)
+        await scene.attack(2 * GWEI)
+        await until_pending(rpc, scene.guardian.address)
+        await until_alarm(fight, "marks: marks could not be written")
+        ended = await mine_to_end(fight, NAME)
+        assert (ended[NAME].state, ended[NAME].won) == ("confirmed", True), fight.story()
+        statistics = fight.engine.get_statistics().defense
+        assert statistics is not None
+        assert statistics["alarms"] == {"marks": 1}
+    assert await scene.harm() == 0
 
 
 async def test_a_damaged_journal_is_refused_with_advice_and_left_as_it_is(

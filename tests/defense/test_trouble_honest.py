@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mempool_ids.config import IDSConfig
-from mempool_ids.demo.anvil import Anvil, AnvilOptions
 from mempool_ids.demo.node import Node
 from mempool_ids.demo.rpc import Rpc
 from tests.defense.races import KEY, PATIENCE_MS, Ring
@@ -23,12 +21,6 @@ pytestmark = pytest.mark.timeout(120)
 #: Closes what it is told to, and says what it closed. `setTargetClosed(address,bool)` is the longer call.
 CLOSER = "0x" + "c1" * 20
 CODE = "0x366028106013576004355460005260206000f35b60016004355500"
-
-
-@pytest.fixture(scope="module")
-def node(anvil_binary: Path) -> Iterator[Node]:
-    with Anvil(anvil_binary, AnvilOptions()) as anvil:
-        yield anvil
 
 
 def entry(scenario: Scenario, monitored: Monitored) -> dict[str, Any]:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mempool_ids.defense import upkeep
-from mempool_ids.demo.anvil import Anvil, AnvilOptions
+from mempool_ids.defense import on_chain, upkeep, watch
 from mempool_ids.demo.node import Node
 from mempool_ids.demo.rpc import Rpc
 from mempool_ids.engine import IDSEngine
 from mempool_ids.exceptions import MempoolIdsError
-from tests.defense.liar import Ask, Fault, Hangup, Liar, Lie, Silence, fails, liar, refuses, says
+from tests.defense.liar import Ask, Fault, Hangup, Liar, Lie, Silence, fails, refuses, says
 from tests.defense.races import configuration
-from tests.defense.scenes import Scene, reentrancy
+from tests.defense.scenes import Scene
 from tests.defense.trouble import (
+    alarms,
     check_journal,
     check_nonces,
     head_seen,
@@ -36,30 +36,6 @@ pytestmark = pytest.mark.timeout(60)
 NAME = "reentrancy 0"
 SEND = "eth_sendRawTransaction"
 RECEIPT = "eth_getTransactionReceipt"
-
-
-@pytest.fixture(scope="module")
-def node(anvil_binary: Path) -> Iterator[Node]:
-    with Anvil(anvil_binary, AnvilOptions()) as anvil:
-        yield anvil
-
-
-@pytest.fixture
-async def rpc(node: Node) -> AsyncIterator[Rpc]:
-    async with Rpc(node.http_url) as connected:
-        await connected.call("anvil_setNextBlockBaseFeePerGas", hex(GWEI))
-        yield connected
-
-
-@pytest.fixture
-async def scene(rpc: Rpc) -> Scene:
-    return await reentrancy(rpc)
-
-
-@pytest.fixture
-def bad(node: Node) -> Iterator[Liar]:
-    with liar(node.port) as teller:
-        yield teller
 
 
 async def is_safe(rpc: Rpc, scene: Scene, folder: Path) -> None:
@@ -151,6 +127,21 @@ async def test_a_node_that_is_back_within_the_block_has_the_pause_in_it(
     await is_safe(rpc, scene, tmp_path)
 
 
+@pytest.mark.parametrize("words", ["intrinsic gas too low", "method not allowed", "txpool is full"])
+async def test_what_every_endpoint_refuses_is_told_and_sent_again_within_the_block(
+    words: str, bad: Liar, node: Node, rpc: Rpc, scene: Scene, tmp_path: Path
+) -> None:
+    config = with_urls(configuration(node, [scene], tmp_path), bad.url)
+    async with sensor(config, rpc, tmp_path) as fight:
+        bad.lies[SEND] = refuses(words)
+        await scene.attack(2 * GWEI)
+        await until_alarm(fight, "stuck: reentrancy 0: refused (")
+        bad.tell_truth()
+        assert await mine_after_pause(fight, rpc, scene) == "confirmed", fight.story()
+        assert len(fight.of(NAME, "sent")) == 1
+    await is_safe(rpc, scene, tmp_path)
+
+
 async def test_receipts_that_vanish_for_a_while_pay_nothing_twice(
     bad: Liar, node: Node, rpc: Rpc, scene: Scene, tmp_path: Path
 ) -> None:
@@ -203,6 +194,97 @@ async def test_a_check_that_nobody_answers_confirms_nothing(
     await is_safe(rpc, scene, tmp_path)
 
 
+async def test_a_threat_that_nodes_do_not_answer_about_keeps_nobody_from_following_the_response(
+    bad: Liar, node: Node, rpc: Rpc, scene: Scene, tmp_path: Path
+) -> None:
+    config = with_urls(configuration(node, [scene], tmp_path), bad.url)
+    async with sensor(config, rpc, tmp_path) as fight:
+        attack = await scene.attack(2 * GWEI, send=False)
+        bad.lies[RECEIPT] = about(attack.tx_hash)
+        await rpc.call("eth_sendRawTransaction", "0x" + attack.raw.hex())
+        await until_pending(rpc, scene.guardian.address)
+        ended = await mine_to_end(fight, NAME)
+        assert (ended[NAME].state, ended[NAME].won) == ("confirmed", None), fight.story()
+    await is_safe(rpc, scene, tmp_path)
+
+
+def about(tx_hash: str) -> Lie:
+    """Fails, of this transaction."""
+
+    def lie(params: list[Any], ask: Ask) -> Any:
+        is_it = params[0] == tx_hash
+        return {"error": {"code": -32602, "message": "invalid argument 0"}} if is_it else ask()
+
+    return lie
+
+
+async def test_a_response_that_nodes_do_not_answer_about_is_an_alarm_until_they_do(
+    bad: Liar, node: Node, rpc: Rpc, scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watch, "UNSEEN_S", 0.2)
+    config = with_urls(configuration(node, [scene], tmp_path), bad.url)
+    async with sensor(config, rpc, tmp_path) as fight:
+        bad.lies[RECEIPT] = refuses("you are limited")
+        await scene.attack(2 * GWEI)
+        await until_alarm(fight, "response not followed")
+        await looked(fight)
+        assert len([one for one in alarms(tmp_path) if "response not followed" in one]) == 1
+        bad.tell_truth()
+        ended = await mine_to_end(fight, NAME)
+        assert ended[NAME].state == "confirmed", fight.story()
+    await is_safe(rpc, scene, tmp_path)
+
+
+@pytest.mark.parametrize("again_s", [3600.0, 0.0], ids=["once", "each time"])
+async def test_on_one_head_nothing_is_asked_twice_within_a_while(
+    again_s: float,
+    bad: Liar,
+    node: Node,
+    rpc: Rpc,
+    scene: Scene,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(on_chain, "AGAIN_S", again_s)
+    config = with_urls(configuration(node, [scene], tmp_path, depth=2), bad.url)
+    async with sensor(config, rpc, tmp_path) as fight:
+        asked = Counter[str]()
+
+        def count(params: list[Any], ask: Ask) -> Any:
+            asked[params[0]] += 1
+            return ask()
+
+        bad.lies[RECEIPT] = bad.lies["eth_getBlockByNumber"] = count
+        attack = await scene.attack(2 * GWEI)
+        await until_pending(rpc, scene.guardian.address)
+        await looked(fight, 5)
+        # Nothing is in a block: the pause and the attack, each once.
+        [pause] = {one.tx_hash for one in fight.of(NAME, "sent")}
+        assert is_frugal(asked, again_s, pause, attack.tx_hash)
+        await rpc.mine()
+        await fight.until_state(NAME, "included")
+        await head_seen(fight)
+        await looked(fight, 1)
+        asked.clear()
+        await looked(fight, 5)
+        assert asked.pop("latest") >= 5
+        if again_s:
+            # All of it is known, of the same head.
+            assert not asked
+        block = hex(await rpc.block_number())
+        assert again_s or min(asked[key] for key in (pause, attack.tx_hash, block)) > 1
+        bad.tell_truth()
+        ended = await mine_to_end(fight, NAME)
+        assert ended[NAME].state == "confirmed", fight.story()
+    await is_safe(rpc, scene, tmp_path)
+
+
+def is_frugal(asked: Counter[str], again_s: float, *hashes: str) -> bool:
+    """Each once, where answers are remembered; more often where they are not."""
+    times = [asked[tx_hash] for tx_hash in hashes]
+    return times == [1] * len(hashes) if again_s else min(times) > 1
+
+
 async def test_another_chain_is_refused_at_the_start(
     bad: Liar, node: Node, scene: Scene, tmp_path: Path
 ) -> None:
@@ -236,6 +318,67 @@ def another_head(params: list[Any], ask: Ask) -> Any:
     if params[0] == "latest":
         said["result"] = {**said["result"], "hash": "0x" + "77" * 32, "number": "0x1"}
     return said
+
+
+async def test_an_endpoint_that_stands_still_is_not_believed_however_quickly_it_answers(
+    bad: Liar, node: Node, rpc: Rpc, scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It says that nothing ever happens: no block, no receipt, no nonce used, not paused."""
+    monkeypatch.setattr(upkeep, "BEHIND_S", 0.0)
+    still = await rpc.call("eth_getBlockByNumber", "latest", False)
+    config = with_urls(configuration(node, [scene], tmp_path), bad.url, node.http_url)
+    async with sensor(config, rpc, tmp_path) as fight:
+        bad.lies["eth_getBlockByNumber"] = says(still)
+        bad.lies["eth_getTransactionCount"] = says("0x0")
+        bad.lies["eth_call"] = says("0x" + "00" * 32)
+        bad.lies[RECEIPT] = says(None)
+        for _ in range(5):
+            await rpc.mine()
+        await until_alarm(fight, f"{bad.url} is far behind")
+        await scene.attack(2 * GWEI)
+        assert await mine_after_pause(fight, rpc, scene) == "confirmed", fight.story()
+        assert len(fight.of(NAME, "sent")) == 1
+    await is_safe(rpc, scene, tmp_path)
+
+
+def hour_old(params: list[Any], ask: Ask) -> Any:
+    said = ask()
+    made = int(said["result"]["timestamp"], 16) - 3600
+    said["result"] = {**said["result"], "timestamp": hex(made)}
+    return said
+
+
+@pytest.mark.parametrize("has_pace", [True, False])
+async def test_a_head_that_is_too_old_for_its_chain_is_an_alarm_and_no_readiness(
+    has_pace: bool, bad: Liar, node: Node, rpc: Rpc, scene: Scene, tmp_path: Path
+) -> None:
+    config = with_urls(configuration(node, [scene], tmp_path), bad.url)
+    if has_pace:
+        spec = tmp_path / "chain.toml"
+        spec.write_text("id = 31337\nname = 'Test'\nnative = 'ETH'\nblock_time_ms = 2000\n")
+        chain = config.chain.model_copy(update={"spec": spec})
+        config = config.model_copy(update={"chain": chain})
+    async with sensor(config, rpc, tmp_path) as fight:
+        defense = fight.engine._defense
+        assert defense is not None
+        bad.lies["eth_getBlockByNumber"] = hour_old
+        await rpc.mine()
+        if not has_pace:
+            # Who tests makes blocks when they like.
+            await looked(fight)
+            assert [one.ready for one in await defense.prove()] == [True]
+            assert not [one for one in alarms(tmp_path) if "blind" in one]
+            return
+        await until_alarm(fight, "blind: the defense cannot see the chain")
+        await looked(fight)
+        [proof] = await defense.prove()
+        assert not proof.ready
+        assert "the chain stands still" in proof.reasons[0]
+        assert len([one for one in alarms(tmp_path) if "blind" in one]) == 1
+        bad.tell_truth()
+        await rpc.mine()
+        await head_seen(fight)
+        assert [one.ready for one in await defense.prove()] == [True]
 
 
 async def test_a_chain_that_nobody_shows_is_an_alarm_and_what_is_armed_still_goes_out(

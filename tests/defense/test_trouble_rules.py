@@ -122,9 +122,25 @@ def test_a_response_is_pointless_only_when_all_its_threats_are_gone_for_a_while(
     beyond = live(Fate.GONE)
     beyond.more = True
     assert not beyond.is_pointless(later)
+    wanted = live(Fate.GONE)
+    wanted.by_person = True
+    assert not wanted.is_pointless(later)
     stale = live(Fate.PENDING)
     stale.is_stale = True
     assert stale.is_pointless(0.0)
+
+
+def test_a_cancellation_of_another_key_or_nonce_does_not_take_its_place() -> None:
+    one = live(Fate.GONE)
+    own, other = one.guardian.address, "0x" + "33" * 20
+
+    def out(whose: str, nonce: int) -> Loaded:
+        return Loaded(Rung(1, whose, nonce, "", 0, LOW, 21_000, VAULT.call, b"", "0x"), b"")
+
+    one.cancels = [out(other, 5), out(own, 4), out(own, 5)]
+    assert one.withdrawals() == []
+    one.sent = [out(own, 5)]
+    assert one.withdrawals() == one.cancels[2:]
 
 
 @given(st.integers(0, 10**6), st.integers(0, 10**6), st.integers(0, 10**6))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,6 @@ import pytest
 
 from mempool_ids.defense.action import ActionState, DefenseAction
 from mempool_ids.defense.journal import Journal
-from mempool_ids.demo.anvil import Anvil, AnvilOptions
 from mempool_ids.demo.node import Node
 from mempool_ids.demo.rpc import Rpc
 from tests.defense.liar import Liar, liar
@@ -20,6 +19,7 @@ from tests.defense.races import Ring, configuration, name_of
 from tests.defense.scenes import Scene, reentrancy, takeover
 from tests.defense.trouble import (
     check_journal,
+    head_seen,
     mine_to_end,
     mined_by,
     pending_of,
@@ -34,19 +34,6 @@ from tests.e2e.harness import run
 from tests.scenarios.stage import GWEI, Actor
 
 pytestmark = pytest.mark.timeout(60)
-
-
-@pytest.fixture(scope="module")
-def node(anvil_binary: Path) -> Iterator[Node]:
-    with Anvil(anvil_binary, AnvilOptions()) as anvil:
-        yield anvil
-
-
-@pytest.fixture
-async def rpc(node: Node) -> AsyncIterator[Rpc]:
-    async with Rpc(node.http_url) as connected:
-        await connected.call("anvil_setNextBlockBaseFeePerGas", hex(GWEI))
-        yield connected
 
 
 @pytest.fixture
@@ -120,7 +107,15 @@ async def test_it_rehearses_wins_losses_and_withdrawals_and_sends_nothing(
     figures = {
         key: summed[key] for key in ("actions", "shadow", "won", "lost", "open", "spent_wei", "capped")
     }
-    assert figures == {"actions": 3, "shadow": 3, "won": 1, "lost": 1, "open": 0, "spent_wei": 0, "capped": 1}
+    assert figures == {
+        "actions": 3,
+        "shadow": 3,
+        "won": 1,
+        "lost": 1,
+        "open": 0,
+        "spent_wei": "0",
+        "capped": 1,
+    }
     refused = await asyncio.to_thread(run, "defend", "pause", names[0], "--yes", "-c", file)
     assert refused.returncode != 0
     assert "nothing may be sent" in refused.stderr
@@ -133,10 +128,11 @@ async def would_be_sent(fight: Ring, name: str) -> Any:
 
 
 @pytest.mark.parametrize("steps", [1, 2])
-async def test_a_rehearsal_that_was_cut_short_does_not_keep_the_next_start_from_starting(
-    steps: int, node: Node, rpc: Rpc, tmp_path: Path
+@pytest.mark.parametrize("armed", [False, True])
+async def test_a_rehearsal_that_was_cut_short_is_closed_by_the_next_start_and_never_sent(
+    armed: bool, steps: int, node: Node, rpc: Rpc, tmp_path: Path
 ) -> None:
-    """The process ended after the rehearsal was sent, or between its two last steps."""
+    """The process ended after the rehearsal was sent, or between its two last steps. The next one may be armed."""
     scene = await reentrancy(rpc)
     name = name_of([scene], scene)
     journal = Journal(tmp_path / "defense.db", chain_id=scene.stage.chain_id, guardian=scene.guardian.address)
@@ -158,6 +154,13 @@ async def test_a_rehearsal_that_was_cut_short_does_not_keep_the_next_start_from_
         "signer": None,
         "guardian": scene.guardian.address,
     }
-    async with sensor(configuration(node, [scene], tmp_path, **shadow), rpc, tmp_path) as fight:
+    section = {} if armed else shadow
+    async with sensor(configuration(node, [scene], tmp_path, **section), rpc, tmp_path) as fight:
         ended = await fight.until_state(name, "cancelled", "confirmed")
-    assert ended.state == ("confirmed" if steps == 2 else "cancelled")
+        assert (ended.state, ended.shadow) == ("confirmed" if steps == 2 else "cancelled", True)
+        assert ended.reason == "it was in shadow when the sensor was restarted"
+        await rpc.mine()
+        await head_seen(fight)
+        assert fight.engine._defense._run.state.book.all() == []  # type: ignore[union-attr]
+    assert await pending_of(rpc, scene.guardian.address) == {}
+    assert await mined_by(rpc, scene.guardian.address) == []

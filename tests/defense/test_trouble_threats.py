@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from mempool_ids.defense import book
-from mempool_ids.demo.anvil import Anvil, AnvilOptions
 from mempool_ids.demo.node import Node
 from mempool_ids.demo.rpc import Rpc
-from tests.defense.races import Ring, ring
-from tests.defense.scenes import Scene, reentrancy, takeover
+from tests.defense.races import Ring, configuration, ring
+from tests.defense.scenes import Scene, Sent, takeover
 from tests.defense.trouble import (
     PAUSE,
     check_journal,
@@ -21,6 +19,7 @@ from tests.defense.trouble import (
     mine_to_end,
     pending_of,
     put,
+    sensor,
     until,
     until_pending,
     withdraw,
@@ -29,24 +28,6 @@ from tests.scenarios.stage import ETHER, GWEI, Stage, Transaction
 
 pytestmark = pytest.mark.timeout(60)
 NAME, OTHER = "reentrancy 0", "takeover 1"
-
-
-@pytest.fixture(scope="module")
-def node(anvil_binary: Path) -> Iterator[Node]:
-    with Anvil(anvil_binary, AnvilOptions()) as anvil:
-        yield anvil
-
-
-@pytest.fixture
-async def rpc(node: Node) -> AsyncIterator[Rpc]:
-    async with Rpc(node.http_url) as connected:
-        await connected.call("anvil_setNextBlockBaseFeePerGas", hex(GWEI))
-        yield connected
-
-
-@pytest.fixture
-async def scene(rpc: Rpc) -> Scene:
-    return await reentrancy(rpc)
 
 
 async def until_out(scene: Scene, input_: str, nonce: int = 0) -> None:
@@ -105,7 +86,7 @@ async def outcome_seen(fight: Ring) -> None:
     assert defense is not None
 
     def knows() -> bool:
-        live = defense._run.trigger.book.all()
+        live = defense._run.state.book.all()
         return any(threat.fate == "gone" for one in live for threat in one.threats.values())
 
     await fight.until(knows, "the threat to be gone", 10)
@@ -189,22 +170,54 @@ async def rival(rpc: Rpc, scene: Scene) -> Scene:
     return Scene(scene.kind, stage, scene.victim, scene.guardian, thief, act, scene.habits, scene.harm)
 
 
+@pytest.mark.parametrize(
+    "order", ["after the alert", "before the alert", "with its hash", "before a restart"]
+)
 async def test_a_person_s_order_is_not_withdrawn_with_the_threat(
-    node: Node, rpc: Rpc, scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    order: str, node: Node, rpc: Rpc, scene: Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(book, "JUDGED_S", 0.0)
-    async with ring(node, rpc, [scene], tmp_path) as fight:
-        await scene.attack(2 * GWEI)
-        await until_pending(rpc, scene.guardian.address)
-        defense = fight.engine._defense
-        assert defense is not None
-        await defense.execute_defense("pause", NAME)
-        await withdraw(scene)
-        await outcome_seen(fight)
-        await looked(fight)
-        await until_out(scene, PAUSE)
-        ended = await mine_to_end(fight, NAME)
-        assert ended[NAME].state == "confirmed", fight.story()
+    config = configuration(node, [scene], tmp_path)
+    async with sensor(config, rpc, tmp_path) as fight:
+        attack = await scene.attack(2 * GWEI, send=False)
+        if order == "after the alert":
+            await show(fight, scene, attack)
+            await ordered(fight)
+        else:
+            await ordered(fight, attack.tx_hash if order == "with its hash" else None)
+            await until_pending(rpc, scene.guardian.address)
+            await show(fight, scene, attack)
+        if order != "before a restart":
+            await is_not_withdrawn(fight, scene)
+    if order == "before a restart":
+        async with sensor(config, rpc, tmp_path) as fight:
+            [live] = fight.engine._defense._run.state.book.all()  # type: ignore[union-attr]
+            assert list(live.threats) == [attack.tx_hash]
+            fight.engine._defense.outcome(attack.tx_hash, "replaced")  # type: ignore[union-attr]
+            await is_not_withdrawn(fight, scene)
+
+
+async def show(fight: Ring, scene: Scene, attack: Sent) -> None:
+    """The attack is pending, and answered."""
+    await fight.rpc.call("eth_sendRawTransaction", "0x" + attack.raw.hex())
+    scene.sent.append(attack)
+    await fight.until_alerted(attack.tx_hash)
+    await until_pending(fight.rpc, scene.guardian.address)
+
+
+async def ordered(fight: Ring, threat: str | None = None) -> None:
+    defense = fight.engine._defense
+    assert defense is not None
+    await defense.execute_defense("pause", NAME, threat)
+
+
+async def is_not_withdrawn(fight: Ring, scene: Scene) -> None:
+    await withdraw(scene)
+    await outcome_seen(fight)
+    await looked(fight)
+    await until_out(scene, PAUSE)
+    ended = await mine_to_end(fight, NAME)
+    assert ended[NAME].state == "confirmed", fight.story()
     assert await scene.is_paused()
 
 

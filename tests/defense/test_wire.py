@@ -28,7 +28,7 @@ from mempool_ids.defense.broadcast.replies import Reply, read
 from mempool_ids.defense.broadcast.wire import Wire, send_raw_body
 from mempool_ids.demo.anvil import Anvil, AnvilOptions
 from mempool_ids.exceptions import ConfigError
-from mempool_ids.node import Refused, RpcError, Unanswered
+from mempool_ids.node import Refused, RpcError, Unanswered, Unreached
 from tests.defense.wire_latency import certificate_in, measure
 
 BODY = send_raw_body(b"\x02\xf8", 7)
@@ -275,7 +275,8 @@ def test_an_endpoint_that_is_down_does_not_hold_up_the_others() -> None:
         down, up = wire.health()
     assert isinstance(said[wire.names[1]], bytes)
     error = said[wire.names[0]]
-    assert isinstance(error, RpcError)
+    assert isinstance(error, Unreached)
+    assert read(error).kind is Reply.UNREACHED
     assert str(error) == "Connection refused"
     assert (down.up, down.warm, down.error) == (False, 0, "Connection refused")
     assert up.up
@@ -301,6 +302,7 @@ def test_nothing_is_sent_a_third_time() -> None:
     with Server(lambda _asked: None) as server, warm(server.url) as wire:
         _, said = ask(wire)
         assert isinstance(said, RpcError)
+        assert read(said).kind is Reply.NO_ANSWER, "it may have what it was sent"
         assert str(said) == "the connection was lost"
         until(lambda: wire.health()[0].warm == 3)
     assert len(server.asked) == 2

@@ -77,6 +77,12 @@ async def mined_by(rpc: Rpc, sender: str) -> list[Mined]:
     return found
 
 
+async def paid_by(rpc: Rpc, sender: str) -> int:
+    """Wei for gas, by the receipts of all that a sender has in the chain."""
+    receipts = [await rpc.receipt(one.tx_hash, WAIT_S) for one in await mined_by(rpc, sender)]
+    return sum(int(one["gasUsed"], 16) * int(one["effectiveGasPrice"], 16) for one in receipts)
+
+
 async def pending_of(rpc: Rpc, sender: str, *parts: str) -> dict[int, dict[str, Any]]:
     """What the node's pool has of a sender, by nonce (anvil, geth)."""
     pool = await rpc.call("txpool_content")
@@ -197,7 +203,7 @@ async def head_seen(fight: Ring) -> None:
     defense = fight.engine._defense
     assert defense is not None
     height = await fight.rpc.block_number()
-    await fight.until(lambda: defense._run.trigger.head >= height, f"block {height} to be seen")
+    await fight.until(lambda: defense._run.state.head >= height, f"block {height} to be seen")
 
 
 def check_journal(folder: Path) -> None:

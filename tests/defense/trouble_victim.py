@@ -21,20 +21,24 @@ from mempool_ids.defense.action import ActionState, DefenseAction, Transition
 from mempool_ids.defense.armed import Rung
 from mempool_ids.defense.broadcast.wire import Wire
 from mempool_ids.defense.journal import Journal, Marks
+from mempool_ids.defense.ledger import Ledger
 from mempool_ids.engine import IDSEngine
 
 POINTS = (
     "arming",
     "intent",
+    "verified",
     "marked",
     "marked, no intent",
     "bytes",
     "bytes, no intent",
     "sent",
     "included",
+    "confirming",
     "cancel signed",
     "cancel out",
 )
+"""Of a response with one transaction. There are `exact`, `second bytes` and `second sent`, too."""
 
 
 def say(word: str) -> None:
@@ -61,6 +65,22 @@ def after(owner: type, name: str, is_point: Callable[..., bool]) -> None:
     setattr(owner, name, wrapped)
 
 
+def before(owner: type, name: str, is_point: Callable[..., bool]) -> None:
+    """Stops where a call of this method is the point."""
+    original = getattr(owner, name)
+
+    def wrapped(self: Any, *args: Any) -> Any:
+        if is_point(*args):
+            stop_here()
+        return original(self, *args)
+
+    setattr(owner, name, wrapped)
+
+
+def wait_for_ever(*_: object) -> None:
+    threading.Event().wait()
+
+
 def recorded(state: ActionState) -> Callable[[DefenseAction, Transition], bool]:
     return lambda _action, transition: transition.state is state
 
@@ -72,7 +92,7 @@ def is_transfer(rungs: list[Rung]) -> bool:
 def prepare(point: str) -> None:
     if point.endswith("no intent"):
         # The journal's thread is always late: nothing of the action reaches it.
-        Journal.begin = lambda *_: threading.Event().wait()  # type: ignore[method-assign, assignment]
+        Journal.begin = wait_for_ever  # type: ignore[method-assign]
     match point.partition(",")[0]:
         case "arming":
             inserted = 0
@@ -87,7 +107,23 @@ def prepare(point: str) -> None:
             after(Marks, "put", lambda *_: True)
         case "bytes":
             after(Wire, "post", lambda *_: True)
-        case "intent" | "sent" | "included" as state:
+        case "exact":
+            # Nor do the bytes.
+            Ledger._journal_change = wait_for_ever  # type: ignore[method-assign]
+            after(Wire, "post", lambda *_: True)
+        case "second bytes":
+            posts: list[bytes] = []
+
+            def is_second(body: bytes, _: object) -> bool:
+                posts.append(body)
+                return len(posts) == 2
+
+            after(Wire, "post", is_second)
+        case "second sent":
+            after(Journal, "record", lambda action, _: action.attempt == 2)
+        case "confirming":
+            before(Journal, "record", recorded(ActionState.CONFIRMED))
+        case "intent" | "verified" | "sent" | "included" as state:
             after(Journal, "record", recorded(ActionState(state)))
         case "cancel signed":
             after(Journal, "arm", is_transfer)

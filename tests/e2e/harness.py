@@ -99,10 +99,30 @@ class SensorProcess:
             await asyncio.sleep(0.02)
 
     def _said(self) -> str:
-        return "\n".join(self.stderr[-40:])
+        """To people, and in its last figures."""
+        counted = {name: figure for name, figure in self.figures().items() if figure}
+        return "\n".join([*self.stderr[-40:], f"figures: {counted}"])
 
     def events(self) -> list[Event]:
         return read_events(self.log)
+
+    def statistics(self) -> list[dict[str, Any]]:
+        """All that were told, the latest last."""
+        return [event["stats"] for event in self.events() if event["event_type"] == "stats"]
+
+    def figures(self) -> dict[str, Any]:
+        """The latest; empty before the first."""
+        return told[-1] if (told := self.statistics()) else {}
+
+    def knows_the_head(self) -> bool:
+        """It has the head's state."""
+        return any(self.figures().get(name) for name in ("state_carried", "state_discarded"))
+
+    def judged(self) -> int:
+        """Transactions whose first simulation is done. What is judged on a head's state before the pipeline is told of
+        that head is looked at again: seen by chance alone, and no harm."""
+        figures = self.figures()
+        return int(figures.get("simulated", 0) - figures.get("simulated_again", 0))
 
     def alerted(self) -> list[str]:
         """Hashes of the transactions alerted, in order, duplicates included."""

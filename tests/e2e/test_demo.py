@@ -74,7 +74,7 @@ def replays_without_an_answer(kept: Path) -> None:
     assert {path.name: path.read_bytes() for path in kept.iterdir() if path.is_file()} == before
     report = run("defend", "report", "-c", kept / "ids.toml")
     assert report.returncode == 0, report.stderr
-    assert "1 came before what they answered, 0 did not" in report.stdout
+    assert "1 of 1 came first" in report.stdout
 
 
 def essence(alert: dict[str, Any]) -> dict[str, Any]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import rlp  # type: ignore[import-untyped]
 from eth_utils.address import to_canonical_address
 from eth_utils.crypto import keccak
@@ -14,12 +12,6 @@ from tests.e2e.conftest import EVERY_DEPOSIT, Protocol, Sensors
 from tests.e2e.harness import Event, SensorProcess, alerts
 
 ETHER = 10**18
-
-
-def figures(sensor: SensorProcess) -> dict[str, Any]:
-    """The latest there are."""
-    told = [event["stats"] for event in sensor.events() if event["event_type"] == "stats"]
-    return told[-1] if told else {}
 
 
 def alert_of(sensor: SensorProcess, tx_hash: str) -> Event:
@@ -36,8 +28,7 @@ async def watching(
     settings = {"alerts.stats_interval_s": "0.05", **options}
     sensor = sensors.start(config, *(f"--set={key}={value}" for key, value in settings.items()))
     await sensor.wait_ready()
-    known = ("state_carried", "state_discarded")
-    await sensor.until(lambda: any(figures(sensor).get(name) for name in known), "the head's state")
+    await sensor.until(sensor.knows_the_head, "the head's state")
     return sensor
 
 
@@ -47,8 +38,9 @@ async def test_what_a_simulation_finds_harmless_is_no_alert_and_is_counted(
     sensor = await watching(sensors, protocol, node, weight=0.9)
     for account in range(2, 7):
         await protocol.deposit(ETHER, account=account)
-    await sensor.until(lambda: figures(sensor)["exonerated"] == 5, "five to be exonerated")
-    assert figures(sensor)["simulated"] == figures(sensor)["triaged_contact"] == 5
+    await sensor.until(lambda: sensor.figures()["exonerated"] == 5, "five to be exonerated")
+    await sensor.until(lambda: sensor.judged() == 5, "five to be judged")
+    assert sensor.figures()["triaged_contact"] == 5
     assert await sensor.terminate() == 0
     assert sensor.alerted() == []
 
@@ -82,7 +74,7 @@ async def test_what_is_too_much_to_simulate_and_touches_a_monitored_contract_is_
     assert alert["simulation"] == {"status": "failed", "failure": "budget", "reason": reason}
     assert alert["threat_level"] == "HIGH"
     assert alert["classification"]["probability"] < 0.5
-    await sensor.until(lambda: figures(sensor)["simulation_failures"]["budget"] >= 1, "it to be counted")
+    await sensor.until(lambda: sensor.figures()["simulation_failures"]["budget"] >= 1, "it to be counted")
 
 
 async def test_an_attack_is_seen_before_the_contract_that_carries_it_out_is_there(
@@ -120,14 +112,14 @@ async def test_what_was_harmless_is_an_alert_as_soon_as_the_state_makes_it_an_at
     call = artifact("Attacker").calldata("attack()")
     attack = await rpc.send(robber, contract, call, value=10 * ETHER, tip=1, max_fee=2 * 10**9)
     await rpc.call("evm_setBlockGasLimit", hex(1_010_000))
-    await sensor.until(lambda: figures(sensor)["simulated"] == 1, "it to be simulated")
+    await sensor.until(lambda: sensor.judged() == 1, "it to be simulated")
     assert sensor.alerted() == []
     await protocol.deposit(30 * ETHER)
-    await sensor.until(lambda: figures(sensor)["simulated"] == 2, "the deposit to be simulated")
+    await sensor.until(lambda: sensor.judged() == 2, "the deposit to be simulated")
     await rpc.mine()
     await sensor.wait_alerted([attack])
     assert await rpc.is_pending(attack)
-    await sensor.until(lambda: figures(sensor)["state_carried"] == 1, "the only new block to be counted")
+    await sensor.until(lambda: sensor.figures()["state_carried"] == 1, "the only new block to be counted")
     simulation = alert_of(sensor, attack)["simulation"]
     assert simulation["outflows"] == [{"contract": "Vault", "asset": "native", "amount": str(30 * ETHER)}]
 
@@ -168,6 +160,6 @@ async def test_a_young_contract_that_hides_whom_it_is_for_is_seen_by_what_it_doe
     assert alert["contracts"] == ["Vault"]
     flows = [{"contract": "Vault", "asset": "native", "amount": str(30 * ETHER)}]
     assert alert["simulation"]["outflows"] == flows
-    await sensor.until(lambda: figures(sensor)["simulated"] == 1, "it to be counted")
-    assert figures(sensor)["triaged_young"] == 1
-    assert figures(sensor)["triaged_contact"] == figures(sensor)["triaged_score"] == 0
+    await sensor.until(lambda: sensor.judged() == 1, "it to be counted")
+    assert sensor.figures()["triaged_young"] == 1
+    assert sensor.figures()["triaged_contact"] == sensor.figures()["triaged_score"] == 0

@@ -11,9 +11,6 @@ from mempool_ids.demo.node import Node
 from mempool_ids.demo.rpc import Rpc
 from tests.geth import Geth
 
-#: Long enough for a sensor to judge what is pending, seconds.
-BLOCK_TIME = 2
-
 
 @pytest.fixture(scope="module", params=["anvil", "geth"])
 def quick_node(request: pytest.FixtureRequest) -> Iterator[Node]:
@@ -23,17 +20,6 @@ def quick_node(request: pytest.FixtureRequest) -> Iterator[Node]:
             yield geth
     else:
         with Anvil(request.getfixturevalue("anvil_binary"), AnvilOptions()) as anvil:
-            yield anvil
-
-
-@pytest.fixture(scope="module", params=["anvil", "geth"])
-def live_node(request: pytest.FixtureRequest) -> Iterator[Node]:
-    """Mines every `BLOCK_TIME` seconds, as a chain does: what is sent is pending for a while."""
-    if request.param == "geth":
-        with Geth(request.getfixturevalue("geth_binary"), period=BLOCK_TIME) as geth:
-            yield geth
-    else:
-        with Anvil(request.getfixturevalue("anvil_binary"), AnvilOptions(block_time=BLOCK_TIME)) as anvil:
             yield anvil
 
 

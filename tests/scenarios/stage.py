@@ -31,6 +31,9 @@ ETHER = 10**18
 GWEI = 10**9
 _FUNDS = 100 * ETHER
 _GAS = 3_000_000
+#: Of the setting and of the act, wei a gas: a node can be told to mine the one and leave the other pending.
+SETTING_TIP = 2 * GWEI
+ACT_TIP = GWEI
 _MINED_SECONDS = 20.0
 _FOLDERS = (
     Path(__file__).with_name("artifacts"),
@@ -177,7 +180,7 @@ class Stage:
         stage = cls(rpc, chain_id, client.startswith("anvil"), made[0], made[1:])
         (rich, *_) = await rpc.accounts()
         for actor in made:
-            stage._sent.append(await rpc.send(rich, actor.address, value=_FUNDS, gas=21_000))
+            stage._sent.append(await rpc.send(rich, actor.address, value=_FUNDS, gas=21_000, tip=SETTING_TIP))
         await stage.settle()
         return stage
 
@@ -212,7 +215,7 @@ class Stage:
     async def allow(self, owner: Actor, token: Contract, spender: Contract, amount: int) -> None:
         await self.send(owner, token, "approve(address,uint256)", spender.address, amount)
 
-    async def _send(self, transaction: Transaction) -> str:
+    async def _send(self, transaction: Transaction, tip: int = SETTING_TIP) -> str:
         sender = transaction.sender
         signed = sender.key.sign_transaction(
             {
@@ -223,7 +226,7 @@ class Stage:
                 "value": transaction.value,
                 "gas": transaction.gas,
                 "maxFeePerGas": 50 * GWEI,
-                "maxPriorityFeePerGas": GWEI,
+                "maxPriorityFeePerGas": tip,
             }
         )
         sender.nonce += 1
@@ -258,7 +261,7 @@ class Stage:
     async def act(self) -> str:
         """Sends the one transaction that the scenario is about; it is pending then. Returns its hash."""
         assert self._act is not None, "the stage is not ready"
-        return await self._send(self._act)
+        return await self._send(self._act, ACT_TIP)
 
     async def effect(self) -> Effect:
         """What is different since the stage was ready."""

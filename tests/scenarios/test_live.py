@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -78,12 +77,14 @@ async def play(node: Node, folder: Path) -> Played:
         try:
             for sensor in sensors:
                 await sensor.wait_ready()
-                await sensor.until(lambda sensor=sensor: _knows_the_head(sensor), "the head's state")
+                await sensor.until(sensor.knows_the_head, "the head's state")
             sent = {
                 await stage.act(): scenario.name for scenario, stage in zip(SCENARIOS, stages, strict=True)
             }
             await everything.wait_alerted(sent)
-            await usual.until(lambda: _judged(usual) >= len(sent), "all simulations to end")
+            await usual.until(lambda: _ended(usual) >= len(sent), "all simulations to end")
+            # It writes what it has found before it ends.
+            assert await usual.terminate() == 0
             seen = {sent[event["tx"]["hash"]]: event for event in alerts(everything.events())}
             return Played(seen, {sent[tx_hash] for tx_hash in usual.alerted()})
         finally:
@@ -91,25 +92,14 @@ async def play(node: Node, folder: Path) -> Played:
                 sensor.close()
 
 
-def _figures(sensor: SensorProcess) -> dict[str, Any]:
-    """The latest there are."""
-    told = [event["stats"] for event in sensor.events() if event["event_type"] == "stats"]
-    return told[-1] if told else {"simulated": 0, "simulation_failures": {}}
-
-
-def _knows_the_head(sensor: SensorProcess) -> bool:
-    return any(_figures(sensor).get(name) for name in ("state_carried", "state_discarded"))
-
-
-def _judged(sensor: SensorProcess) -> int:
-    """Simulations that have come to an end."""
-    figures = _figures(sensor)
-    return int(figures["simulated"]) + sum(figures["simulation_failures"].values())
+def _ended(sensor: SensorProcess) -> int:
+    """Transactions whose first simulation has come to an end, if only by failing."""
+    return sensor.judged() + sum(sensor.figures().get("simulation_failures", {}).values())
 
 
 @pytest.fixture(scope="module")
-def played(live_node: Node, tmp_path_factory: pytest.TempPathFactory) -> Played:
-    return asyncio.run(play(live_node, tmp_path_factory.mktemp("sensors")))
+def played(still_node: Node, tmp_path_factory: pytest.TempPathFactory) -> Played:
+    return asyncio.run(play(still_node, tmp_path_factory.mktemp("sensors")))
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)

@@ -5,7 +5,20 @@ from typing import Annotated
 
 import typer
 
-from mempool_ids.cli import bench, capture, check, defend, demo, drill, model, replay, rules, run, simulate
+from mempool_ids.cli import (
+    bench,
+    capture,
+    check,
+    defend,
+    demo,
+    docs,
+    drill,
+    model,
+    replay,
+    rules,
+    run,
+    simulate,
+)
 from mempool_ids.cli.terminal import fail
 from mempool_ids.exceptions import ConfigError, MempoolIdsError
 
@@ -32,9 +45,9 @@ def _main(
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Sees attacks on EVM protocols while their transactions are still pending.
+    """Sees attacks on EVM protocols while their transactions are pending, and can pause contracts before they land.
 
-    Try it: `mempool-ids demo`. Watch a node: `mempool-ids run --set chain.websocket_urls=ws://127.0.0.1:8546`.
+    Try it: `mempool-ids demo`. Read: `mempool-ids docs`. Watch a node: `mempool-ids run --set chain.websocket_urls=ws://127.0.0.1:8546`.
 
     Settings come from flags (`--set key=value`), the environment (`MEMPOOL_IDS_…`) and a TOML file (`-c ids.toml`), in
     this order of precedence.
@@ -49,6 +62,7 @@ app.command("demo")(demo.demo)
 app.command("check")(check.check)
 app.command("drill")(drill.drill)
 app.command("bench")(bench.bench)
+app.command("docs")(docs.docs)
 app.add_typer(defend.app, name="defend")
 app.add_typer(rules.app, name="rules")
 app.add_typer(model.app, name="model")

@@ -2,7 +2,7 @@
 
 import asyncio
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import orjson
 import typer
@@ -20,16 +20,36 @@ if TYPE_CHECKING:
 _STYLE = {"ok": "green", "warning": "yellow", "failed": "bold red"}
 
 
-def check(config: ConfigFile = None, overrides: Overrides = None, json: Json = False) -> None:
-    """Checks configuration, nodes, contracts, model, rules and storage. Exit code 1 if something would not work.
+Suggest = Annotated[
+    bool,
+    typer.Option(
+        "--suggest",
+        help="Print, as TOML, what the contracts answer of themselves and is not configured: administrators, assets, "
+        "views. Look at each line before you take it over.",
+    ),
+]
 
-    **Example**
+
+def check(
+    config: ConfigFile = None, overrides: Overrides = None, json: Json = False, suggest: Suggest = False
+) -> None:
+    """Checks configuration, nodes, contracts, model, rules, storage, defense. Exit code 1 if something would not work.
+
+    Where a contract has a `pause`, that is tried by the guardian on the chain's state in memory: whether it succeeds,
+    its gas and price, the guardian's funds and other powers, the journal, the builders. Nothing is signed or sent.
+
+    **Examples**
 
         mempool-ids check -c ids.toml
+
+        mempool-ids check -c ids.toml --suggest
     """
     from mempool_ids.diagnostics import Finding, Status, check_defense, check_nodes, check_parts
 
     settings = configuration(config, overrides)
+    if suggest:
+        _suggest(settings)
+        return
     findings = [Finding("configuration", "", Status.OK, "valid")]
     findings += [
         Finding("configuration", key, Status.WARNING, f"has no effect: {why}")
@@ -53,6 +73,16 @@ def check(config: ConfigFile = None, overrides: Overrides = None, json: Json = F
     if failed:
         say(f"{failed} of {len(findings)} checks failed")
         raise typer.Exit(1)
+
+
+def _suggest(settings: IDSConfig) -> None:
+    from mempool_ids.diagnostics import suggestions
+
+    found = asyncio.run(suggestions(settings))
+    for suggestion in found:
+        typer.echo(suggestion.toml())
+    if not found:
+        say(f"nothing to suggest for {len(settings.contracts)} contracts: what they answer is configured")
 
 
 def _threshold(settings: IDSConfig) -> "Finding":

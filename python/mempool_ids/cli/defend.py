@@ -9,22 +9,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import orjson
 import typer
-from rich.table import Table
-from rich.text import Text
 
 from mempool_ids.cli.options import ConfigFile, Json, Overrides, configuration
 from mempool_ids.cli.run import run_async
-from mempool_ids.cli.terminal import data_console, log_to_stderr, say
+from mempool_ids.cli.terminal import log_to_stderr, say
 from mempool_ids.config import IDSConfig
+from mempool_ids.config.values import lower_hash
 from mempool_ids.exceptions import ConfigError, MempoolIdsError
 
 if TYPE_CHECKING:
     from mempool_ids.defense.action import DefenseAction
-    from mempool_ids.defense.report import Report
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Pause by hand, answer what the defense asks, and see what it did. Needs `pip install mempool-ids[defense]`.",
+    help="Pause by hand, answer what the defense asks, and see what it did. Needs "
+    "`pip install 'mempool-ids[defense]'`; `mempool-ids docs defense` is the manual.",
 )
 
 _WAIT_S = 120.0
@@ -48,7 +47,10 @@ class YesNo(enum.StrEnum):
     no = "no"
 
 
-Action = Annotated[str, typer.Argument(metavar="ACTION", help="Its id, as in alerts, log and `report`.")]
+Action = Annotated[
+    str,
+    typer.Argument(metavar="ACTION", help="The response's id (`action_id`), as in alerts, log and `report`."),
+]
 
 
 @app.command()
@@ -76,10 +78,18 @@ def pause(
 
         mempool-ids defend pause Vault --threat 0x5c50…e060 --gas-price 40 --yes
     """
+    if threat is not None:
+        try:
+            threat = lower_hash(threat)
+        except ValueError as error:
+            raise typer.BadParameter(f"{threat}: {error}", param_hint="--threat") from None
     settings = configuration(config, overrides)
     log_to_stderr()
     if not settings.defense.armed:
-        raise ConfigError("defense.armed is false: nothing may be sent. Set it, or --set defense.armed=true")
+        raise ConfigError(
+            "defense.armed is false: nothing may be sent. In the configuration, set defense.armed = true in the place "
+            "of defense.shadow, and a defense.signer"
+        )
     if not yes:
         typer.confirm(f"Pause {name} on chain {settings.chain.id}?", abort=True, err=True)
     action = run_async(_pause(settings, name, threat, int(gas_price * 10**9), urgency.value))
@@ -99,11 +109,9 @@ async def _pause(
         raise ConfigError(f"pausing needs {error.name}: pip install 'mempool-ids[defense]'") from None
     from mempool_ids.defense.action import DefenseAction, Transition
     from mempool_ids.defense.journal import Journal, JournalError, Locked
-    from mempool_ids.defense.protected import protected
+    from mempool_ids.defense.protected import find, protected
 
-    known = protected(settings.contracts)
-    if name.lower() not in {text for one in known.values() for text in (one.name.lower(), one.address)}:
-        raise ConfigError(f"no contract {name!r} has a pause; known: {', '.join(known) or 'none'}")
+    target = find(protected(settings.contracts), name)
     begun_at = time.time()
 
     def show(action: DefenseAction, transition: Transition) -> None:
@@ -112,10 +120,11 @@ async def _pause(
             say(_line(action, transition))
 
     try:
+        # The others are armed by a sensor; who is in a hurry does not wait for them.
         async with DefenseExecutor(
-            settings, on_change=show, on_alarm=lambda kind, why: say(f"{kind}: {why}")
+            settings, on_change=show, on_alarm=lambda kind, why: say(f"{kind}: {why}"), only=target.name
         ) as executor:
-            begun = await executor.execute_defense(executor.strategy(name), name, threat, gas_price, urgency)
+            begun = await executor.execute_defense(target.strategy, target.name, threat, gas_price, urgency)
             return await executor.wait_for(begun.action_id, _WAIT_S)
     except Locked:
         say("a sensor runs on this journal: it is asked")
@@ -125,14 +134,11 @@ async def _pause(
         shown = {action.action_id: len(action.history) for action in records.actions() if action.is_over}
         over = set(shown)
         shown |= {action.action_id: len(action.history) for action in records.open_actions()}
-        records.order(name, threat, gas_price, urgency, getpass.getuser())
+        records.order(target.name, threat, gas_price, urgency, getpass.getuser())
         until = time.monotonic() + _WAIT_S
         while time.monotonic() < until:
             for action in records.actions():
-                if action.action_id in over or name.lower() not in (
-                    action.target.lower(),
-                    action.target_address,
-                ):
+                if action.action_id in over or action.target != target.name:
                     continue
                 for transition in action.history[shown.get(action.action_id, 0) :]:
                     show(action, transition)
@@ -156,7 +162,7 @@ def _line(action: "DefenseAction", transition: object) -> str:
 @app.command()
 def answer(
     action: Action,
-    what: Annotated[YesNo, typer.Argument(help="Whether to act.")],
+    what: Annotated[YesNo, typer.Argument(metavar="yes|no", help="Whether to act.")],
     config: ConfigFile = None,
     overrides: Overrides = None,
 ) -> None:
@@ -180,7 +186,9 @@ def answer(
 @app.command()
 def judge(
     action: Action,
-    verdict: Annotated[Verdict, typer.Argument(help="What it answered, as you found out since.")],
+    verdict: Annotated[
+        Verdict, typer.Argument(metavar="attack|honest", help="What it answered, as you found out since.")
+    ],
     config: ConfigFile = None,
     overrides: Overrides = None,
 ) -> None:
@@ -208,14 +216,19 @@ def report(
     overrides: Overrides = None,
     json: Json = False,
 ) -> None:
-    """Sums up what the defense did, or in shadow mode would have done: won, lost, cost, false alarms.
+    """Says of each response what it answered, why, what it bid and how the race ended; then the sums.
 
-    Whether a shadow response would have won is an estimate, by the public order of tips in the block of the threat.
+    In shadow mode that is what would have been: where in its block the pause would have stood, what it would have cost
+    at the most, and what it would have saved. Whether it would have come first is an estimate, by the public order of
+    tips in the block of the threat.
 
-    **Example**
+    **Examples**
 
         mempool-ids defend report --days 7 -c ids.toml
+
+        mempool-ids defend report --json | jq .false_alarms
     """
+    from mempool_ids.defense.action import as_dict
     from mempool_ids.defense.journal import Journal
     from mempool_ids.defense.report import report as summed
 
@@ -223,56 +236,17 @@ def report(
     records = Journal.look(settings.defense.journal)
     try:
         actions = records.actions(time.time() - days * 86_400)
-        result = summed(actions, records.judgements())
+        judgements = records.judgements()
     finally:
         records.close()
+    result = summed(actions, judgements)
     if json:
-        from mempool_ids.defense.action import as_dict
-
-        body = {**result.as_dict(), "list": [as_dict(action) for action in actions]}
-        typer.echo(orjson.dumps(body).decode())
+        told = [{**as_dict(action), "judged_attack": judgements.get(action.action_id)} for action in actions]
+        typer.echo(orjson.dumps({**result.as_dict(), "list": told}).decode())
         return
-    data_console().print(_table(actions))
-    for line in _summary(result, days):
-        data_console().print(line, soft_wrap=True)
+    from mempool_ids.cli.report import show
 
-
-def _table(actions: "list[DefenseAction]") -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("when", "action", "contract", "state", "won", "tip", "cost", "why"):
-        table.add_column(column, justify="right" if column in ("tip", "cost") else "left")
-    for action in actions[-50:]:
-        when = datetime.fromtimestamp(action.created, UTC).strftime("%Y-%m-%d %H:%M:%S")
-        won = {True: "yes", False: "no", None: ""}[action.won]
-        tip = (
-            ""
-            if action.max_priority_fee_per_gas is None
-            else f"{action.max_priority_fee_per_gas / 1e9:.4g} gwei"
-        )
-        cost = "" if action.cost_wei is None else f"{action.cost_wei / 1e18:.6f}"
-        state = Text(f"{action.state.value}{' (shadow)' if action.shadow else ''}")
-        why = Text((action.history[0].reason if action.history else "")[:80])
-        table.add_row(when, action.action_id, Text(action.target), state, won, tip, cost, why)
-    return table
-
-
-def _summary(result: "Report", days: float) -> list[str]:
-    lines = [
-        f"{result.actions} responses in {days:g} days, {result.shadow} of them in shadow mode, {result.open} open",
-        f"{result.won} came before what they answered, {result.lost} did not; {result.capped} bids were cut by a cap",
-        f"spent {result.spent_wei / 1e18:.6f} ETH, saved {result.saved_wei / 1e18:.6f} ETH as far as that is known",
-    ]
-    if result.false_alarms is None:
-        lines.append(
-            "none was judged yet: `mempool-ids defend judge ACTION attack|honest` tells false alarms apart"
-        )
-    else:
-        share = result.false_alarms
-        lines.append(
-            f"{share.count} of {share.of} judged were false alarms: {share.share:.0%} "
-            f"(95 % interval {share.low:.0%} to {share.high:.0%})"
-        )
-    return lines
+    show(actions, judgements, result, days)
 
 
 __all__ = ["MempoolIdsError", "app"]

@@ -1,17 +1,48 @@
 """The contracts a user protects, and what no transaction may do to them (docs/invariants.md)."""
 
-from typing import Annotated, Any, Literal
+import re
+from typing import Annotated, Any
 
-from pydantic import Field, PlainSerializer, StringConstraints
+from pydantic import AfterValidator, Field, PlainSerializer, StringConstraints
 
 from mempool_ids.config.section import NonNegative, Positive, Probability, Section
-from mempool_ids.config.values import Address, ConfigPath
+from mempool_ids.config.values import Address, ConfigPath, lower_address
 
-Asset = Literal["native"] | Address
 # The core reads amounts as decimal text: JSON numbers do not hold 256 bits everywhere.
 Amount = Annotated[int, Field(ge=0, lt=2**256), PlainSerializer(str, return_type=str)]
-Function = Annotated[str, Field(min_length=3, max_length=1024, pattern=r"\(.*\)$")]
+
+
+def _asset(value: str) -> str:
+    if value == "native":
+        return value
+    if not value.startswith("0x"):
+        raise ValueError("an asset is native, or the address of a token")
+    return lower_address(value)
+
+
+Asset = Annotated[str, AfterValidator(_asset)]
+"""`native`, or the address of a token."""
+
+
+def _function(value: str) -> str:
+    if not re.fullmatch(r"[^()]+\(.*\)", value):
+        raise ValueError(
+            'a function is its name and the types of its parameters, as "pause()" or "setPaused(bool)"'
+        )
+    return value
+
+
+Function = Annotated[str, Field(max_length=1024), AfterValidator(_function)]
 """Name and parameter types: `totalAssets()`."""
+
+
+def _via(value: str) -> str:
+    kind, _, address = value.partition(":")
+    if kind not in ("pauser", "safe_module", "access_manager"):
+        raise ValueError("must be pauser:0x…, safe_module:0x… or access_manager:0x…")
+    return f"{kind}:{lower_address(address)}"
+
+
 Slot = Annotated[str, StringConstraints(pattern=r"^0x[0-9a-fA-F]{64}$")]
 Factor = Annotated[float, Field(ge=1.0, allow_inf_nan=False)]
 
@@ -31,9 +62,7 @@ class Pause(Section):
     check_args: tuple[Argument, ...] = ()
     gas: Positive | None = None
     """Gas limit. None is what a simulation by the next block's rules needs, times 1.3."""
-    via: Annotated[str, Field(pattern=r"^(pauser|safe_module|access_manager):0x[0-9a-fA-F]{40}$")] | None = (
-        None
-    )
+    via: Annotated[str, AfterValidator(_via)] | None = None
     """What the guardian calls instead of the contract: `pauser:0x…` (contracts/src/defense/Pauser.sol),
     `safe_module:0x…` (the Safe that has the guardian as a module), `access_manager:0x…` (OpenZeppelin's)."""
     value_eth: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
@@ -137,7 +166,7 @@ class Contract(Section):
     address: Address
     abi: ConfigPath | None = None
     assets: tuple[Asset, ...] = ()
-    """Whose outflow is watched. Empty: ether, and the tokens that the contract's own code calls."""
+    """Watched for outflow, beside ether and the tokens that the contract's own code calls or its storage names."""
     receivers: tuple[Address, ...] = ()
     """Where its assets may go in any amount: its strategies, its treasury."""
     admins: tuple[Address, ...] = ()

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from mempool_ids.config.section import NonNegative, Positive, Section
-from mempool_ids.config.values import Address, ConfigPath, HttpUrl, Listed, Secret
+from mempool_ids.config.values import Address, ConfigPath, HttpUrl, Listed, Listen, Secret
 
 Amount = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
@@ -91,7 +91,7 @@ class Confirm(Section):
 
     seconds: Annotated[float, Field(ge=0, le=3600)] = 0.0
     default: Literal["act", "refuse"] = "act"
-    listen: str | None = None
+    listen: Listen | None = None
     """`host:port` where the link of a webhook is answered; without it, `mempool-ids defend answer` is the only way."""
     url: HttpUrl | None = None
     """How people reach `listen` from outside."""
@@ -163,7 +163,8 @@ class Defense(Section):
     """How many of the guardian's next nonces are armed for each contract: so many victims at once."""
     rungs: Annotated[int, Field(ge=2, le=64)] = 16
     exact: bool = False
-    """Signs the very bid when it is known instead of taking the next higher rung; local keys only."""
+    """Signs the very bid when it is known instead of taking the next higher rung; local keys only. Its bytes are
+    written, not synced, before they go out: a disk so stalled that the kernel takes no writes holds up the response."""
     depth: NonNegative = 2
     """Blocks on top of the pause's before it counts as confirmed."""
     readiness_s: Positive = 60

@@ -178,30 +178,49 @@ def _is_list(annotation: Any) -> bool:
 def _leaves(model: type[BaseModel], prefix: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """Paths of all settings that one value can fill; a list of tables is one, as JSON."""
     for name, field in model.model_fields.items():
-        nested = next(_models(field.annotation), None)
-        if nested is None or _is_list(field.annotation):
+        nested = list(_models(field.annotation))
+        if not nested or _is_list(field.annotation):
             yield (*prefix, name)
-        else:
-            yield from _leaves(nested, (*prefix, name))
+        for section in nested if not _is_list(field.annotation) else ():
+            yield from _leaves(section, (*prefix, name))
 
 
-def _section_at(location: Location) -> type[BaseModel] | None:
-    model: type[BaseModel] | None = IDSConfig
+def _kind(model: type[BaseModel]) -> str | None:
+    """Of a section that there are several kinds of, told apart by `type`: its own."""
+    field = model.model_fields.get("type")
+    return None if field is None else get_args(field.annotation)[0]
+
+
+def _sections_at(location: Location) -> list[type[BaseModel]]:
+    """Of a section with several kinds all, or the one that pydantic's location names."""
+    found: list[type[BaseModel]] = [IDSConfig]
     for part in location:
-        if isinstance(part, int):
-            continue
-        if model is None or part not in model.model_fields:
-            return None
-        model = next(_models(model.model_fields[part].annotation), None)
-    return model
+        if isinstance(part, str):
+            found = [model for model in found if _kind(model) == part] or [
+                nested
+                for model in found
+                if part in model.model_fields
+                for nested in _models(model.model_fields[part].annotation)
+            ]
+    return found
+
+
+def _as_written(location: Location) -> Location:
+    """Without the kinds that pydantic puts in between: `defense.signer.path`, not `defense.signer.keystore.path`."""
+    return tuple(
+        part
+        for index, part in enumerate(location)
+        if index == len(location) - 1
+        or not any(_kind(section) == part for section in _sections_at(location[:index]))
+    )
 
 
 def _nearest(location: Location) -> str:
     *parents, key = location
-    section = _section_at(tuple(parents))
+    section = next(iter(_sections_at(tuple(parents))), None)
     if section is None:
         return ""
-    prefix = "".join(f"{part}." for part in parents if isinstance(part, str))
+    prefix = "".join(f"{part}." for part in _as_written(location)[:-1] if isinstance(part, str))
     near = difflib.get_close_matches(str(key), section.model_fields, 1, 0.6)
     if near:
         return f"; did you mean {prefix}{near[0]}?"
@@ -215,16 +234,26 @@ def _nearest(location: Location) -> str:
 
 
 def _explain(detail: ErrorDetails, origins: Mapping[Location, str], text: str, file: Path | None) -> str:
-    location = detail["loc"]
+    location = _as_written(detail["loc"])
     name = ".".join(map(str, location)) or "configuration"
     if detail["type"] == "extra_forbidden":
-        message = f"unknown key{_nearest(location)}"
+        message = f"unknown key{_nearest(detail['loc'])}"
     elif detail["type"] == "missing":
         message = "is missing"
+    elif detail["type"] in ("union_tag_not_found", "union_tag_invalid"):
+        message = _which_kind(detail)
     else:
         # Never the input: it may be a secret or hold one.
         message = detail["msg"].removeprefix("Value error, ")
     return f"{_place(location, origins, text, file)}{name}: {message}"
+
+
+def _which_kind(detail: ErrorDetails) -> str:
+    kinds = [kind for kind in map(_kind, _sections_at(detail["loc"])) if kind is not None]
+    given = str(detail.get("ctx", {}).get("tag", ""))
+    near = difflib.get_close_matches(given, kinds, 1)
+    said = f"there is no type {given!r}" if given else "its type is missing"
+    return f"{said}{f'; did you mean {near[0]}?' if near else ''} (types: {', '.join(kinds)})"
 
 
 def _place(location: Location, origins: Mapping[Location, str], text: str, file: Path | None) -> str:

@@ -12,6 +12,11 @@ def without_effect(config: IDSConfig) -> Iterator[tuple[str, str]]:
     """Each key that the user has set to no effect, and why it has none."""
     if "server" in config.model_fields_set:
         yield "server", _NO_SERVER
+    confirm = config.defense.confirm
+    if (confirm.listen or confirm.url) and not confirm.seconds:
+        yield "defense.confirm", "nobody is asked while confirm.seconds is 0"
+    if confirm.url and not confirm.listen:
+        yield "defense.confirm.url", "nothing is served without confirm.listen"
     if config.operational_mode is IDSMode.ACTIVE_DEFENSE:
         return
     if config.defense.armed or config.defense.shadow:

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
+from mempool_ids._core import keccak256
 from mempool_ids.exceptions import ConfigError
 
 _base: ContextVar[Path | None] = ContextVar("base", default=None)
@@ -62,14 +63,58 @@ Listed = BeforeValidator(_split)
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 
 
-def _address(value: str) -> str:
-    if not _ADDRESS.fullmatch(value):
+def checksummed(address: str) -> str:
+    """An address with the case of its letters that EIP-55 gives them."""
+    digits = address[2:].lower()
+    hashed = keccak256(digits.encode()).hex()
+    return "0x" + "".join(
+        digit.upper() if nibble >= "8" else digit for digit, nibble in zip(digits, hashed, strict=False)
+    )
+
+
+def lower_address(text: str) -> str:
+    """An address in lower case. Mixed case is a checksum, which must be right; one case is none.
+
+    Raises:
+        ValueError: it is no address, or mistyped.
+    """
+    if not _ADDRESS.fullmatch(text):
         raise ValueError("an address is 0x and 40 hexadecimal digits")
-    return value.lower()
+    digits = text[2:]
+    if digits not in (digits.lower(), digits.upper()) and text != checksummed(text):
+        raise ValueError(
+            "an address whose checksum is wrong (EIP-55): mistyped? Copy it again from its source"
+        )
+    return text.lower()
 
 
-Address = Annotated[str, AfterValidator(_address)]
+Address = Annotated[str, AfterValidator(lower_address)]
 """Lower-case hexadecimal with 0x."""
+
+
+_HASH = re.compile(r"0x[0-9a-fA-F]{64}")
+
+
+def lower_hash(text: str) -> str:
+    """A transaction's or block's hash in lower case.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if not _HASH.fullmatch(text):
+        raise ValueError("a hash is 0x and 64 hexadecimal digits")
+    return text.lower()
+
+
+def _listen(value: str) -> str:
+    host, _, port = value.rpartition(":")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise ValueError("must be host:port, for example 127.0.0.1:8123")
+    return value
+
+
+Listen = Annotated[str, AfterValidator(_listen)]
+"""`host:port`, where something is served."""
 
 
 # A path segment of this many characters may be a key; rust/core/src/node/redact.rs has the same.
@@ -169,6 +214,12 @@ class Secret(_Text):
             # The text itself may be the secret: it must not appear in the message.
             raise ValueError("secrets are given as env:NAME or file:PATH, never as such")
         return text if kind == "env" else f"file:{resolve(where, text)}"
+
+    @property
+    def file(self) -> Path | None:
+        """The file that it is in, if it is in one."""
+        kind, _, where = self._text.partition(":")
+        return Path(where) if kind == "file" else None
 
     def reveal(self) -> str:
         """The secret's value.

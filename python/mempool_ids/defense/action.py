@@ -35,8 +35,15 @@ class ActionState(enum.StrEnum):
 ENDS = frozenset({ActionState.CONFIRMED, ActionState.SUPERSEDED, ActionState.CANCELLED, ActionState.FAILED})
 
 _NEXT: Mapping[ActionState, frozenset[ActionState]] = {
+    # Said again, here and where a block has it: a person asked for it as well.
     ActionState.INTENT: frozenset(
-        {ActionState.VERIFIED, ActionState.SUPERSEDED, ActionState.CANCELLED, ActionState.FAILED}
+        {
+            ActionState.INTENT,
+            ActionState.VERIFIED,
+            ActionState.SUPERSEDED,
+            ActionState.CANCELLED,
+            ActionState.FAILED,
+        }
     ),
     ActionState.VERIFIED: frozenset(
         {ActionState.SENT, ActionState.SUPERSEDED, ActionState.CANCELLED, ActionState.FAILED}
@@ -53,7 +60,13 @@ _NEXT: Mapping[ActionState, frozenset[ActionState]] = {
     ),
     # A reorg takes a block away: the same bytes are sent again.
     ActionState.INCLUDED: frozenset(
-        {ActionState.SENT, ActionState.CONFIRMED, ActionState.SUPERSEDED, ActionState.FAILED}
+        {
+            ActionState.INCLUDED,
+            ActionState.SENT,
+            ActionState.CONFIRMED,
+            ActionState.SUPERSEDED,
+            ActionState.FAILED,
+        }
     ),
     **{end: frozenset() for end in ENDS},
 }
@@ -107,12 +120,17 @@ class DefenseAction:
     won: bool | None = None
     """Whether it came before the attack; None where that is not known yet."""
     cost_wei: int | None = None
+    """What was paid for gas so far, by all of its transactions: bids at several nonces, cancellations, filled gaps."""
     capped: bool = False
     """The caps cut the bid short."""
     shadow: bool = False
     """Nothing was sent: this is what would have been."""
     loss_wei: int | None = None
     """What the attack would have taken, where that is known in ether."""
+    grave: bool = False
+    """By what it answers, as rails.py has it."""
+    p: float = 1.0
+    """The probability that it answers an attack."""
     history: list[Transition] = field(default_factory=list)
 
     @property
@@ -130,8 +148,7 @@ class DefenseAction:
         Raises:
             IllegalTransition: it cannot go there from where it is. Nothing has changed.
         """
-        begins = state is self.state is ActionState.INTENT and not self.history
-        if state not in _NEXT[self.state] and not begins:
+        if state not in _NEXT[self.state]:
             raise IllegalTransition(f"action {self.action_id}: {self.state} cannot become {state}")
         transition = Transition(state, at, reason, self.attempt, **details)
         if state is ActionState.SENT and self.state is ActionState.INCLUDED:

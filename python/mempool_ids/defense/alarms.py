@@ -19,8 +19,9 @@ class Alarms:
     def __init__(self, loop: asyncio.AbstractEventLoop, on_alarm: OnAlarm | None) -> None:
         self._loop = loop
         self._on_alarm = on_alarm
-        self._lasting: dict[str, str] = {}
+        self._lasting: dict[tuple[str, str], str] = {}
         self.counts: Counter[str] = Counter()
+        """By kind."""
 
     def tell(self, kind: str, reason: str) -> None:
         """In any case, and every time."""
@@ -29,16 +30,19 @@ class Alarms:
         if self._on_alarm is not None:
             self._on_alarm(kind, reason)
 
-    def tell_lasting(self, kind: str, reason: str) -> None:
-        """Once for each reason, until it is `over`."""
-        if self._lasting.get(kind) != reason:
-            self._lasting[kind] = reason
+    def tell_lasting(self, kind: str, reason: str, of: str = "") -> None:
+        """Once for each reason, until it is `over`.
+
+        Args:
+            of: what it is the matter of, where a kind has several: an action, a builder. Counted is the kind.
+        """
+        if self._lasting.get((kind, of)) != reason:
+            self._lasting[kind, of] = reason
             self.tell(kind, reason)
 
-    def over(self, *kinds: str) -> None:
-        for kind in kinds:
-            if self._lasting.pop(kind, None) is not None:
-                log.warning("defense: %s: over", kind)
+    def over(self, kind: str, of: str = "") -> None:
+        if self._lasting.pop((kind, of), None) is not None:
+            log.warning("defense: %s: over", f"{kind} {of}".rstrip())
 
     def soon(self, kind: str, reason: str) -> None:
         """`tell`, from any thread."""

@@ -1,5 +1,6 @@
 """Amounts of money: exact out of the configuration, in words for people."""
 
+from decimal import Decimal
 from fractions import Fraction
 
 GWEI = 10**9
@@ -21,9 +22,13 @@ def ceil_div(amount: int, by: int) -> int:
 
 
 def in_ether(amount: int) -> str:
-    # Division of ints rounds once, whatever their size: for the eye, never for a comparison.
-    return f"{amount / ETHER:.6g} ETH"
+    return f"{_six_digits(amount / ETHER)} ETH"
 
 
 def in_gwei(amount: int) -> str:
-    return f"{amount / GWEI:.6g} gwei"
+    return f"{_six_digits(amount / GWEI)} gwei"
+
+
+def _six_digits(amount: float) -> str:
+    # Division of ints rounds once, whatever their size: for the eye, never for a comparison. Nobody reads 3e-05.
+    return f"{Decimal(f'{amount:.6g}'):f}"

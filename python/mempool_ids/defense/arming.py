@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 from mempool_ids.config.defense import Defense
 from mempool_ids.defense.armed import Fees, Kind, Rung
 from mempool_ids.defense.broadcast.wire import send_raw_body
+from mempool_ids.defense.draft import UNSIGNED, Draft
 from mempool_ids.defense.gas import GasStrategy, gas_limit
 from mempool_ids.defense.guardian import Guardian, Ladder, Loaded, Protected
 from mempool_ids.defense.ladder import Band, band, ladder
@@ -44,7 +47,7 @@ class Armory:
 
     Args:
         journaled: returns once rungs are on the disk.
-        load: makes ladders usable, under the trigger's lock.
+        lock: the trigger's, which takes nonces and ladders on a thread of its own.
     """
 
     def __init__(
@@ -55,7 +58,7 @@ class Armory:
         chain_id: int,
         kind: Kind,
         journaled: Callable[[list[Rung]], Awaitable[None]],
-        load: Callable[[Guardian, Mapping[str, Mapping[int, Ladder]]], None],
+        lock: AbstractContextManager[Any],
     ) -> None:
         self._config = config
         self._gas = gas
@@ -63,7 +66,7 @@ class Armory:
         self._chain_id = chain_id
         self._kind = kind
         self._journaled = journaled
-        self._load = load
+        self._lock = lock
         self._plans: dict[str, Plan] = {}
         self._busy = asyncio.Lock()
         self.signed = 0
@@ -100,7 +103,10 @@ class Armory:
         for target in targets:
             plan = self._planned(target, needs.get(target.name), base_fee)
             if plan is None:
-                problems.append(f"{target.name}: the gas that its pause needs is not known")
+                problems.append(
+                    f"{target.name}: the gas that its pause needs is not known: it fails, or nobody answers. "
+                    "`mempool-ids check` says which"
+                )
                 continue
             if not plan.fees:
                 problems.append(f"{target.name}: not even the lowest bid is within the caps at this base fee")
@@ -108,7 +114,7 @@ class Armory:
             wanted += [(target, nonce, plan) for nonce in self._nonces(target, plan)]
         signer = self._guardian.signer
         if signer is None:
-            self._load(self._guardian, _ladders([self._rung(*one, None) for one in _each(wanted)]))
+            self._load(_ladders([one.signed(UNSIGNED) for one in self._drafts(wanted)]))
             return problems
         # The next nonce first, for every contract: what matters most is armed soonest.
         wanted.sort(key=lambda one: one[1])
@@ -141,7 +147,9 @@ class Armory:
         may be bid more for, or become free."""
         guardian = self._guardian
         there = guardian.ladders.get(target.name, {})
-        free = self._config.nonces + sum(nonce >= guardian.latest for nonce in guardian.taken)
+        with self._lock:
+            taken = tuple(guardian.taken)
+        free = self._config.nonces + sum(nonce >= guardian.latest for nonce in taken)
         window = range(guardian.latest, guardian.latest + free)
         return [nonce for nonce in window if not plan.fits(there.get(nonce, ()))]
 
@@ -149,51 +157,32 @@ class Armory:
         """In portions: each may be used as soon as it is journaled."""
         portion = max(1, _LOCAL_PORTION // self._config.rungs) if isinstance(signer, LocalSigner) else 1
         for start in range(0, len(wanted), portion):
-            asked = list(_each(wanted[start : start + portion]))
-            transactions = [
-                self.transaction(target, nonce, plan.gas_limit, plan.fees[rung])
-                for target, nonce, plan, rung in asked
-            ]
-            signed = await sign_all(signer, transactions)
-            rungs = [self._rung(*one, its) for one, its in zip(asked, signed, strict=True)]
+            drafts = list(self._drafts(wanted[start : start + portion]))
+            signed = await sign_all(signer, [draft.transaction() for draft in drafts])
+            rungs = [draft.signed(its) for draft, its in zip(drafts, signed, strict=True)]
             await self._journaled(rungs)
             self.signed += len(rungs)
-            self._load(self._guardian, _ladders(rungs))
+            self._load(_ladders(rungs))
 
-    def _rung(self, target: Protected, nonce: int, plan: Plan, rung: int, signed: Signed | None) -> Rung:
-        return Rung(
-            chain_id=self._chain_id,
-            guardian=self._guardian.address,
-            nonce=nonce,
-            target=target.name,
-            rung=rung,
-            fees=plan.fees[rung],
-            gas_limit=plan.gas_limit,
-            call=target.call,
-            raw=signed.raw if signed else b"",
-            tx_hash=signed.tx_hash if signed else "",
-        )
+    def _load(self, ladders: Mapping[str, Mapping[int, Ladder]]) -> None:
+        with self._lock:
+            self._guardian.load(ladders)
 
-    def transaction(self, target: Protected, nonce: int, limit: int, fees: Fees) -> Transaction:
-        """The response to be signed."""
-        return Transaction(
-            chain_id=self._chain_id,
-            nonce=nonce,
-            to=target.call.to,
-            value=target.call.value,
-            data=target.call.data,
-            gas=limit,
-            max_fee=fees.max_fee,
-            tip=fees.tip,
-            kind=self._kind,
-        )
-
-
-def _each(wanted: Iterable[tuple[Protected, int, Plan]]) -> Iterator[tuple[Protected, int, Plan, int]]:
-    """Every rung of every ladder."""
-    for target, nonce, plan in wanted:
-        for rung in range(len(plan.fees)):
-            yield target, nonce, plan, rung
+    def _drafts(self, wanted: Iterable[tuple[Protected, int, Plan]]) -> Iterator[Draft]:
+        """Every rung of every ladder."""
+        for target, nonce, plan in wanted:
+            for rung, fees in enumerate(plan.fees):
+                yield Draft(
+                    chain_id=self._chain_id,
+                    kind=self._kind,
+                    address=self._guardian.address,
+                    nonce=nonce,
+                    call=target.call,
+                    gas_limit=plan.gas_limit,
+                    fees=fees,
+                    target=target.name,
+                    rung=rung,
+                )
 
 
 async def sign_all(signer: Signer, transactions: Sequence[Transaction]) -> list[Signed]:

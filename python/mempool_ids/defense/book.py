@@ -6,13 +6,20 @@ import enum
 from dataclasses import dataclass, field, replace
 
 from mempool_ids.defense.action import DefenseAction
+from mempool_ids.defense.armed import Key
 from mempool_ids.defense.broadcast.replies import Answer
 from mempool_ids.defense.gas import Threat as Priced
 from mempool_ids.defense.gas import Urgency
 from mempool_ids.defense.guardian import Guardian, Loaded, Protected
+from mempool_ids.defense.refusals import SILENT
 
+# Why, where a person asked. In the journal it tells a restart whose word a response is.
+ASKED = "somebody asked for it"
 # Of a threat that is replaced, so long (seconds) a replacement may take to be judged.
 JUDGED_S = 2.0
+# Threats that a question keeps beside those that it names. Baits cost their sender nothing: of more, the least are let
+# go.
+KEPT = 256
 
 
 class Fate(enum.StrEnum):
@@ -41,6 +48,12 @@ class Cause:
     grave: bool
     """See rails.py."""
     reason: str
+
+    @property
+    def weight(self) -> tuple[bool, float]:
+        """How bad it is, the worst the highest. A loss that nobody knows is any."""
+        loss = self.priced.loss_wei
+        return self.grave, float("inf") if loss is None else float(loss)
 
     def and_also(self, other: Cause) -> Cause:
         """Both at once: what it takes to come before either. A cheap one that joins makes no dear one look cheap."""
@@ -73,8 +86,39 @@ class Threat:
     fate: Fate = Fate.PENDING
     fate_at: float = 0.0
     """Since when, seconds of time.monotonic: the clock may be set."""
-    block: int | None = None
-    position: int | None = None
+
+
+@dataclass(slots=True)
+class Question:
+    """What a human is asked before anything is sent."""
+
+    about: tuple[Cause, ...]
+    """What it names: a no is to these, and to no other."""
+    decide_by: float
+    """Seconds of time.monotonic."""
+    since: dict[str | None, Cause] = field(default_factory=dict)
+    """What it does not name, each by its hash: mostly what came while it is open. A yes answers it, too; after a no it
+    is asked about by itself."""
+    is_cut: bool = False
+    """Some of that was let go."""
+
+    def add(self, cause: Cause) -> None:
+        """One more that it does not name, or what else is known of one."""
+        same = self.since.get(cause.tx_hash)
+        self.since[cause.tx_hash] = cause if same is None else same.and_also(cause)
+        if len(self.since) > 2 * KEPT:
+            worst = sorted(self.since.values(), key=lambda one: one.weight, reverse=True)[:KEPT]
+            self.since = {one.tx_hash: one for one in worst}
+            self.is_cut = True
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What an endpoint says."""
+
+    post: int
+    """To which post, counted from 1."""
+    answer: Answer
 
 
 @dataclass(slots=True)
@@ -89,6 +133,8 @@ class Live:
     threats: dict[str, Threat] = field(default_factory=dict)
     more: bool = False
     """It answers more threats than are followed: whether its cause is gone cannot be told."""
+    by_person: bool = False
+    """Somebody asked for it: it stands whatever becomes of the threats."""
     sent: list[Loaded] = field(default_factory=list)
     """What went out, the last last. All but the last one are of lower bids, or of other nonces."""
     sent_at_head: int = 0
@@ -97,32 +143,81 @@ class Live:
     """The last bytes that the watch has looked for on a head."""
     wanted_tip: int = 0
     """Wei a gas that the bid asked for."""
+    held_up: tuple[int, ...] = ()
+    """Nonces before its own, of the same key, where less is bid than it needs and no more can be."""
     least_fee_cap: int = 0
     """Wei a gas, where blocks are ordered by fee caps."""
-    answers: dict[str, Answer] = field(default_factory=dict)
-    """To the last bytes, by endpoint."""
-    decide_by: float | None = None
-    """A human is asked until then, seconds of time.monotonic."""
+    posts: int = 0
+    """How often bytes went out at its own nonce, the same ones again too."""
+    heard: dict[str, Heard] = field(default_factory=dict)
+    """Answers to the last bytes since they last went out, by endpoint."""
+    nowhere: set[str] = field(default_factory=set)
+    """Hashes of bytes that no pool has, and that go out no more."""
+    question: Question | None = None
+    """A human is asked."""
     cancels: list[Loaded] = field(default_factory=list)
     """Transfers to oneself that were to take the nonce, the last last."""
+    fills: list[Loaded] = field(default_factory=list)
+    """Transfers to oneself at other nonces: which it waited for, or where nothing of it is to be mined any more."""
+    to_builders: dict[Key, int] = field(default_factory=dict)
+    """Wei of transfers to builders, by another key, that go with what it has at a nonce: by guardian and nonce."""
+    paid: dict[Key, int] = field(default_factory=dict)
+    """Wei for gas, by guardian and nonce, of all of these that blocks have."""
     moved_at_head: int = -1
     """When it last went to another nonce or key."""
     withdrawn: bool = False
-    """The last that went out is one of those."""
+    """The last that went out at its nonce is a transfer to oneself."""
     is_stale: bool = False
     """Its cause is gone whatever became of the threats: it is from before a restart, and old or withdrawn."""
     posted_at: float = 0.0
     """When bytes last went out, seconds of time.monotonic."""
-    tried_at_head: int = -1
-    """The head on which a cancellation was last tried."""
+    ends_at_head: int | None = None
+    """The head on which it could have ended, but for what else of it may be mined."""
+    tried: tuple[int, str | None] = (-1, None)
+    """The head on which a cancellation was last tried, and the bid that waited behind it, by its hash."""
+    rest_tried_at_head: int = -1
+    """The same of what it has at other nonces when it could have ended."""
     stuck: int = 0
     """Heads since there was nothing higher to bid."""
+    unseen_since: float | None = None
+    """No node answers about it, seconds of time.monotonic."""
     unarmed_since: float | None = None
     """It waits for a ladder, seconds of time.monotonic."""
 
     @property
     def last(self) -> Loaded | None:
         return self.sent[-1] if self.sent else None
+
+    @property
+    def waits_for(self) -> str:
+        """`held_up`, in words."""
+        return f"nonce {', '.join(map(str, self.held_up))} of guardian {self.guardian.address}"
+
+    @property
+    def out(self) -> list[Loaded]:
+        """All that went out for it, and may be paid for."""
+        return [*self.sent, *self.cancels, *self.fills]
+
+    def hear(self, sent: Loaded, post: int, endpoint: str, answer: Answer) -> None:
+        """An answer to a post of `sent`. One that comes late, to a post of the same bytes before, stands until the
+        endpoint answers the newest: who is slow is heard as well. That there was none says nothing of the newest."""
+        if answer.kind in SILENT and post != self.posts:
+            return
+        known = self.heard.get(endpoint)
+        if self.last is sent and (known is None or known.post <= post):
+            self.heard[endpoint] = Heard(post, answer)
+
+    def withdrawals(self) -> list[Loaded]:
+        """Cancellations of the last that was sent. At other nonces, or of another key, they do not take its place."""
+        last = self.last
+        if last is None:
+            return []
+        return [one for one in self.cancels if one.rung.key == last.rung.key]
+
+    @property
+    def cost(self) -> int | None:
+        """Wei that it cost so far, by all of its receipts; None without one."""
+        return sum(self.paid.values()) if self.paid else None
 
     def is_pointless(self, now: float) -> bool:
         """Whether there is nothing left to answer: what was replaced or dropped is gone. What was mined is not: who
@@ -134,7 +229,12 @@ class Live:
         if self.is_stale:
             return True
         threats = list(self.threats.values())
-        if not threats or self.more or any(threat.fate is not Fate.GONE for threat in threats):
+        if (
+            not threats
+            or self.more
+            or self.by_person
+            or any(threat.fate is not Fate.GONE for threat in threats)
+        ):
             return False
         return now - max(threat.fate_at for threat in threats) >= JUDGED_S
 

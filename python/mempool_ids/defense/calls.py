@@ -20,7 +20,7 @@ from eth_abi.abi import encode
 
 from mempool_ids.config.contracts import Argument, Contract, Pause, Rescue
 from mempool_ids.defense.armed import Call
-from mempool_ids.defense.encoding import Abi, Signature, confirm_against, functions, read_abi
+from mempool_ids.defense.encoding import Abi, Signature, confirm_against, functions
 from mempool_ids.defense.unpausing import MANAGER, MODULE, says_unpause, unpauses
 from mempool_ids.exceptions import ConfigError
 
@@ -32,7 +32,6 @@ __all__ = [
     "is_paused",
     "pause_call",
     "pauser_stores",
-    "read_abi",
     "rescue_call",
     "several",
     "unpauses",
@@ -128,7 +127,10 @@ def check_call(contract: Contract, abi: Abi | None = None) -> Call | None:
     if asked is None:
         return None
     if abi is not None:
-        confirm_against(abi, str(asked), view=True)
+        try:
+            confirm_against(abi, str(asked), view=True)
+        except ConfigError as error:
+            raise ConfigError(f"{contract.name}: pause.check: {error}") from None
     return Call(contract.address, asked.calldata(pause.check_args))
 
 

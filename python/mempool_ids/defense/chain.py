@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, Literal, TypeVar, cast
 
 from eth_typing import HexStr
 from web3 import AsyncWeb3
@@ -15,7 +15,8 @@ from web3.providers.async_base import AsyncJSONBaseProvider
 from web3.types import RPCEndpoint, RPCResponse, TxParams, Wei
 
 from mempool_ids.config import Url
-from mempool_ids.defense.armed import Call
+from mempool_ids.defense.armed import Call, Kind
+from mempool_ids.defense.heads import Heads
 from mempool_ids.exceptions import NodeError
 from mempool_ids.node import HttpClient, Refused, RpcError
 
@@ -34,6 +35,12 @@ class Head:
     next_base_fee: int
     """Of the next block by EIP-1559; 0 where the chain has none."""
     gas_limit: int
+
+    def kind(self, configured: Kind | Literal["auto"]) -> Kind:
+        """Of transactions here, unless the configuration names one."""
+        if configured != "auto":
+            return configured
+        return "legacy" if self.base_fee is None else "eip1559"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +84,12 @@ class Reverted(NodeError):
     """A call does not succeed now."""
 
 
+Endpoint = tuple[HttpClient, AsyncWeb3[Any]]
+
+
 class Chain:
-    """The nodes of one chain, asked one after the other until one answers.
+    """The nodes of one chain, asked one after the other until one answers: first those that have the freshest head,
+    and none that is far behind it.
 
     Args:
         urls: HTTP endpoints, the preferred first.
@@ -93,10 +104,12 @@ class Chain:
     ) -> None:
         self._chain_id = chain_id
         self.nodes = [HttpClient(url, timeout_s=timeout_s) for url in urls]
-        self._all = [(node, AsyncWeb3(_Provider(node))) for node in self.nodes]
+        self._all: list[Endpoint] = [(node, AsyncWeb3(_Provider(node))) for node in self.nodes]
         self._asked = list(self._all)
+        self._heads: Heads[Endpoint, Head] = Heads(_head)
 
     async def close(self) -> None:
+        self._heads.close()
         for node in self.nodes:
             await node.close()
 
@@ -106,7 +119,7 @@ class Chain:
     async def _ask_node(self, question: Callable[[HttpClient, AsyncWeb3[Any]], Awaitable[T]]) -> T:
         """The first answer; an endpoint that gave none is asked last from then on."""
         failure: Exception | None = None
-        for pair in list(self._asked):
+        for pair in [pair for pair in self._asked if pair not in self._heads.behind]:
             try:
                 return await question(*pair)
             except Reverted:
@@ -117,11 +130,14 @@ class Chain:
                 if pair in self._asked:
                     self._asked.remove(pair)
                     self._asked.append(pair)
+        raise self._unanswered(failure) from None
+
+    def _unanswered(self, failure: Exception | None) -> NodeError:
         if isinstance(failure, RpcError):
-            raise failure
+            return failure
         if failure is None:
-            raise NodeError(f"no endpoint is on chain {self._chain_id}")
-        raise NodeError(f"no usable answer: {type(failure).__name__}: {str(failure)[:200]}") from None
+            return NodeError(f"no endpoint is on chain {self._chain_id}")
+        return NodeError(f"no usable answer: {type(failure).__name__}: {str(failure)[:200]}")
 
     async def is_ours(self) -> bool:
         """Whether the endpoint that is asked first is on the configured chain."""
@@ -160,25 +176,29 @@ class Chain:
         ]
 
     async def orders_by_fee_cap(self) -> bool:
-        """Whether the node that makes the blocks puts the higher fee cap first, not the higher tip: anvil does."""
-        version = str(await self._ask(lambda web3: web3.client_version))
+        """Whether the node that makes the blocks puts the higher fee cap first, not the higher tip. anvil does, unless
+        told otherwise; it is known by its name, and who does not tell one is another."""
+        try:
+            version = str(await self._ask(lambda web3: web3.client_version))
+        except NodeError:
+            return False
         return version.startswith("anvil/")
 
     async def head(self) -> Head:
-        async def ask(web3: AsyncWeb3[Any]) -> Head:
-            block = await web3.eth.get_block("latest")
-            base_fee = block.get("baseFeePerGas")
-            used, limit = int(block["gasUsed"]), int(block["gasLimit"])
-            return Head(
-                number=int(block["number"]),
-                hash="0x" + bytes(block["hash"]).hex(),
-                timestamp=int(block["timestamp"]),
-                base_fee=None if base_fee is None else int(base_fee),
-                next_base_fee=0 if base_fee is None else next_base_fee(int(base_fee), used, limit),
-                gas_limit=limit,
-            )
+        """The freshest of all endpoints': one that stands still, and answers first, is not believed."""
+        if not self._asked:
+            raise self._unanswered(None)
+        try:
+            head, order = await self._heads.freshest(self._asked)
+        except Exception as error:
+            raise self._unanswered(error) from None
+        # Meanwhile some may have been left out.
+        self._asked = [pair for pair in order if pair in self._asked]
+        return head
 
-        return await self._ask(ask)
+    def behind(self) -> list[str]:
+        """Endpoints that were far behind the freshest head when it was last asked for. They are asked nothing else."""
+        return [str(pair[0].url) for pair in self._asked if pair in self._heads.behind]
 
     async def block_hash(self, number: int) -> str | None:
         """Of the canonical block of that number; None where there is none."""
@@ -290,6 +310,21 @@ class Chain:
                 raise Reverted(str(error)[:200]) from None
 
         return await self._ask(ask)
+
+
+async def _head(endpoint: Endpoint) -> Head:
+    _, web3 = endpoint
+    block = await web3.eth.get_block("latest")
+    base_fee = block.get("baseFeePerGas")
+    used, limit = int(block["gasUsed"]), int(block["gasLimit"])
+    return Head(
+        number=int(block["number"]),
+        hash="0x" + bytes(block["hash"]).hex(),
+        timestamp=int(block["timestamp"]),
+        base_fee=None if base_fee is None else int(base_fee),
+        next_base_fee=0 if base_fee is None else next_base_fee(int(base_fee), used, limit),
+        gas_limit=limit,
+    )
 
 
 def _call(call: Call, sender: str | None) -> dict[str, str]:

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import difflib
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from eth_abi import grammar
 from eth_abi.abi import encode, is_encodable_type
 from eth_abi.exceptions import ABITypeError, EncodingError, ParseError
-from eth_utils.address import is_checksum_address
 from eth_utils.crypto import keccak
 
 from mempool_ids.config.contracts import Argument
+from mempool_ids.config.values import lower_address
 from mempool_ids.exceptions import ConfigError
 
 Abi = Sequence[Mapping[str, Any]]
 """The entries of a contract's ABI, as solc writes them."""
 
 _SIGNATURE = re.compile(r"\s*([A-Za-z_$][\w$]*)\s*(\(.*\))\s*", re.ASCII)
-_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}")
 _BYTES = re.compile(r"0x(?:[0-9a-fA-F]{2})*")
 _INTEGER = re.compile(r"-?[0-9]+|0x[0-9a-fA-F]+")
 _MOST_DIGITS = 80  # 2**256 has 78; longer text is no number of the chain, and slow to read
@@ -131,12 +128,10 @@ def _boolean(given: Argument, what: str) -> bool:
 
 
 def _address(given: Argument, what: str) -> str:
-    if not isinstance(given, str) or not _ADDRESS.fullmatch(given):
-        raise ConfigError(f"{what} must be an address: 0x and 40 hexadecimal digits")
-    mixed = given[2:] not in (given[2:].lower(), given[2:].upper())
-    if mixed and not is_checksum_address(given):
-        raise ConfigError(f"{what} is an address whose checksum is wrong (EIP-55): mistyped?")
-    return given.lower()
+    try:
+        return lower_address(str(given))
+    except ValueError as error:
+        raise ConfigError(f"{what}: {error}") from None
 
 
 def _bytes(given: Argument, size: int | None, what: str) -> bytes:
@@ -146,22 +141,6 @@ def _bytes(given: Argument, size: int | None, what: str) -> bytes:
     if size is not None and len(value) != size:
         raise ConfigError(f"{what} must have {size} bytes, not {len(value)}")
     return value
-
-
-def read_abi(path: Path) -> list[dict[str, Any]]:
-    """A contract's ABI from its JSON, or from an artifact that has it under `abi`.
-
-    Raises:
-        ConfigError: it cannot be read, or is none.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"ABI {path}: {getattr(error, 'strerror', None) or 'not JSON'}") from None
-    entries = content.get("abi") if isinstance(content, dict) else content
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise ConfigError(f"ABI {path}: not a list of entries")
-    return entries
 
 
 def functions(abi: Abi) -> dict[str, Mapping[str, Any]]:

@@ -12,17 +12,14 @@ from pathlib import Path
 
 import orjson
 
-from mempool_ids.defense.armed import Call, Fees, Kind, Rung
+from mempool_ids.defense.armed import EXACT, Call, Fees, Kind, Rung
 from mempool_ids.defense.arming import load
+from mempool_ids.defense.draft import Draft
 from mempool_ids.defense.gas import replacement
 from mempool_ids.defense.guardian import Guardian, Loaded, Protected
 from mempool_ids.defense.journal import JournalError
 from mempool_ids.defense.journal.files import check_private, create_private
 from mempool_ids.defense.signers.local import LocalSigner
-from mempool_ids.defense.transaction import Transaction
-
-# Of an exact bid in the journal, where a ladder's have their places.
-EXACT = -1
 
 
 class Exact:
@@ -49,7 +46,9 @@ class Exact:
         self._fresh: list[Rung] = []
 
     def close(self) -> None:
-        os.close(self._file)
+        # First: a bid that comes late must not be written to what has this number then.
+        file, self._file = self._file, -1
+        os.close(file)
 
     def sign(
         self,
@@ -71,31 +70,18 @@ class Exact:
         if above is not None:
             least = replacement(above)
             fees = Fees(max(fees.max_fee, least.max_fee), max(fees.tip, least.tip))
-        signed = signer.sign_now(
-            Transaction(
-                self._chain_id,
-                nonce,
-                target.call.to,
-                target.call.value,
-                target.call.data,
-                gas_limit,
-                fees.max_fee,
-                fees.tip,
-                self._kind,
-            )
-        )
-        rung = Rung(
+        draft = Draft(
             self._chain_id,
+            self._kind,
             guardian.address,
             nonce,
+            target.call,
+            gas_limit,
+            fees,
             target.name,
             EXACT,
-            fees,
-            gas_limit,
-            target.call,
-            signed.raw,
-            signed.tx_hash,
         )
+        rung = draft.signed(signer.sign_now(draft.transaction()))
         line = _line(rung)
         try:
             if os.write(self._file, line) != len(line):

@@ -60,7 +60,10 @@ class Situation:
     gas_limit: int
     """That it is signed with."""
     balance: int
+    """Wei that the guardian has for it: less what waits at its other nonces, which pools add up."""
     spent_today: int = 0
+    elsewhere: int = 0
+    """Wei that the same response costs, or may cost, beside what is bid now: at other nonces, or by other keys."""
     urgency: Urgency = Urgency.CRITICAL
     legacy: bool = False
     """The chain knows no tips."""
@@ -80,7 +83,7 @@ class Bid:
     strategy: str
     reason: str
     allowed_wei: int
-    """The most that the response may cost, gas limit × fee cap, by all caps: what a rung must keep to as well."""
+    """The most that the bid may cost, gas limit × fee cap, by all caps: what a rung must keep to as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,18 +204,21 @@ class GasStrategy:
         return by_price if strategy == "priority-multiple" else by_value
 
     def _allowed(self, threat: Threat, situation: Situation) -> tuple[int, str]:
-        """Wei that the response may cost, and by which cap."""
-        caps = [
+        """Wei that the bid may cost, and by which cap."""
+        of_response = [
             (self.max_cost, "the most that one response may cost"),
             (self.daily_budget - situation.spent_today, "what is left of the budget for today"),
-            (situation.balance - self.reserve, "the guardian's balance less its reserve"),
         ]
         if threat.loss_wei is not None:
             share, of_shares = self._loss_share
             chance, of_chances = _ratio(threat.p)
             worth = max(0, threat.loss_wei) * share * chance // (of_shares * of_chances)
-            caps.append((worth, "the share of the expected loss that a response may cost"))
-        allowed, by = min(caps)
+            of_response.append((worth, "the share of the expected loss that a response may cost"))
+        # What another key may pay is no part of this one's balance.
+        allowed, by = min(
+            *((wei - situation.elsewhere, by) for wei, by in of_response),
+            (situation.balance - self.reserve, "the guardian's balance less its reserve"),
+        )
         return max(0, allowed), f"{by}, {in_ether(max(0, allowed))}"
 
     def _max_fee_words(self) -> str:

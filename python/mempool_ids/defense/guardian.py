@@ -46,6 +46,11 @@ class Loaded:
     rung: Rung
     body: bytes = field(repr=False)
 
+    @property
+    def worst_cost(self) -> int:
+        """Wei, at the most."""
+        return self.rung.worst_cost
+
 
 Ladder = tuple[Loaded, ...]
 """Rungs at one nonce, the lowest bid first."""
@@ -69,19 +74,25 @@ class Guardian:
     """Nonces of responses that are not over, by their contract. Used ones too: a reorg may give them back."""
     out: dict[int, Fees] = field(default_factory=dict)
     """By nonce, the highest fees of ours that went out at it and may wait in a pool."""
+    waits: dict[str, int] = field(default_factory=dict)
+    """Wei that may yet be paid from its balance, by the contract whose response it is."""
     pending: int = 0
     """The next nonce by the pool, then."""
-    filled: dict[int, int] = field(default_factory=dict)
-    """Gaps that a transfer to oneself was sent into, by the head on which."""
+    filled: dict[tuple[int, str], tuple[int, str]] = field(default_factory=dict)
+    """Gaps that a transfer to oneself was to be sent into, and for which response: by the head on which, and the bid
+    for which, by its hash."""
     strangers: tuple[int, ...] = ()
     """Nonces that a transaction waits at which is none of ours: the key is not ours alone."""
     ladders: dict[str, dict[int, Ladder]] = field(default_factory=dict, repr=False)
     """By target and nonce."""
+    is_retired: bool = False
+    """Its key is not configured any more: what it sent is followed, and nothing more is bid or taken back with it."""
 
-    def next_nonce(self) -> int:
-        """The lowest one that no response holds. What waits there all the same, a stranger's transaction or one of a
-        response that is over, is replaced: behind it a response would be mined when that is, or never."""
-        nonce = self.latest
+    def next_nonce(self, above: int | None = None) -> int:
+        """The lowest one that no response holds, and above `above` where given. What waits there all the same, a
+        stranger's transaction or one of a response that is over, is replaced: behind it a response would be mined when
+        that is, or never."""
+        nonce = self.latest if above is None else above + 1
         while nonce in self.taken:
             nonce += 1
         return nonce
@@ -101,7 +112,7 @@ class Guardian:
             Nonces that somebody else's transaction waits at.
         """
         self.latest, self.pending, self.balance = latest, pending, balance
-        self.filled = {nonce: head for nonce, head in self.filled.items() if nonce >= latest}
+        self.filled = {one: tried for one, tried in self.filled.items() if one[0] >= latest}
         self.out = {nonce: fees for nonce, fees in self.out.items() if nonce >= latest or nonce in self.taken}
         waiting = range(latest, min(pending, latest + _LOOKED_AT))
         self.strangers = tuple(nonce for nonce in waiting if nonce not in self.out)
@@ -118,6 +129,7 @@ class Guardian:
 
     def release(self, target: str) -> None:
         """A contract's response is over: its nonces are free, as far as the chain has not used them."""
+        self.waits.pop(target, None)
         for nonce in [nonce for nonce, whose in self.taken.items() if whose == target]:
             del self.taken[nonce]
 

@@ -4,27 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, deque
-from collections.abc import Awaitable, Callable
-from typing import Protocol, TypeVar
+from collections.abc import Callable
 
 from mempool_ids.defense.action import ActionState, DefenseAction, Transition
 from mempool_ids.defense.alarms import Alarms
 from mempool_ids.defense.armed import Rung
-from mempool_ids.defense.journal import Journal, JournalError
-from mempool_ids.defense.trigger import Change
-
-T = TypeVar("T")
+from mempool_ids.defense.journal import Journal, JournalError, JournalThread, Marks
+from mempool_ids.defense.state import Change
 
 OnChange = Callable[[DefenseAction, Transition], None]
 
 # Actions whose states are counted each; older ones are counted together.
 _REMEMBERED = 4096
-
-
-class InJournal(Protocol):
-    """Runs a function of the journal on its thread."""
-
-    def __call__(self, work: Callable[[], T], /) -> Awaitable[T]: ...
+_UNMARKED = "were the process to end within the next second, a restart would not know what just went out"
 
 
 class Ledger:
@@ -34,10 +26,11 @@ class Ledger:
         self,
         loop: asyncio.AbstractEventLoop,
         journal: Journal,
-        in_journal: InJournal,
+        in_journal: JournalThread,
         alarms: Alarms,
         on_change: OnChange | None,
         signed: Callable[[], list[Rung]] = list,
+        marks: Marks | None = None,
     ) -> None:
         self._loop = loop
         self._journal = journal
@@ -45,6 +38,7 @@ class Ledger:
         self._alarms = alarms
         self._on_change = on_change
         self._signed = signed
+        self._marks = marks
         self._changes: deque[Change] = deque()
         self._arrived = asyncio.Event()
         self._draining = asyncio.Lock()
@@ -88,6 +82,10 @@ class Ledger:
         except JournalError as error:
             # What is armed may still go out; people must know that it is not written down.
             self._alarms.tell_lasting("journal", str(error))
+        if self._marks is not None and self._marks.failed:
+            self._alarms.tell_lasting(
+                "marks", f"marks could not be written to {self._marks.path}: {_UNMARKED}"
+            )
         if change.transition is None:
             return
         self._count(change.action)

@@ -9,12 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from mempool_ids.defense.armed import Call, Fees, Kind, Rung
+from mempool_ids.defense.armed import PAYMENT, Call, Fees, Kind, Rung
 from mempool_ids.defense.chain import Chain
+from mempool_ids.defense.draft import TRANSFER_GAS, Draft
 from mempool_ids.defense.signers.base import Signer
-from mempool_ids.defense.transaction import Transaction
-
-GAS = 21_000
 
 
 class Payer:
@@ -56,20 +54,21 @@ class Payer:
             return None
         return Fees(max_fee, max_fee if self._kind == "legacy" else self._min_tip)
 
-    async def transfer(self, to: str, value: int, fees: Fees) -> bytes | None:
+    async def transfer(self, to: str, value: int, fees: Fees, target: str) -> bytes | None:
         """The signed transfer of so many wei, at the payer's next nonce; None where its balance does not do.
+
+        Args:
+            target: the contract whose response it goes with, by which a restart knows what that may cost.
 
         Raises:
             SignerError, JournalError, NodeError: it is not signed, not journaled, or nobody says what its nonce is.
         """
         address = self.signer.address
-        if await self._chain.balance(address) < value + GAS * fees.max_fee:
+        if await self._chain.balance(address) < value + TRANSFER_GAS * fees.max_fee:
             return None
         nonce, _ = await self._chain.nonces(address)
-        signed = await self.signer.sign(
-            Transaction(self._chain_id, nonce, to, value, b"", GAS, fees.max_fee, fees.tip, self._kind)
-        )
         call = Call(to, b"", value)
-        rung = Rung(self._chain_id, address, nonce, "", 0, fees, GAS, call, signed.raw, signed.tx_hash)
+        draft = Draft(self._chain_id, self._kind, address, nonce, call, TRANSFER_GAS, fees, target, PAYMENT)
+        rung = draft.signed(await self.signer.sign(draft.transaction()))
         await self._journaled([rung])
-        return signed.raw
+        return rung.raw

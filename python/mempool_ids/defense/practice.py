@@ -6,12 +6,14 @@ changes nothing.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
 _NOBODY = "0x" + "00" * 20
 
 
+@functools.cache
 def alert(contract: str) -> Mapping[str, Any]:
     """Of an attack on this contract that every rule would answer."""
     amount = str(10**18)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from mempool_ids.config import Contract
-from mempool_ids.defense.calls import check_call, pause_call, read_abi, rescue_call
+from mempool_ids.config.abi import read_abi
+from mempool_ids.defense.calls import check_call, pause_call, rescue_call
 from mempool_ids.defense.guardian import Protected
 from mempool_ids.defense.safe_harbor import Ask, safe_harbor_recipient
 from mempool_ids.exceptions import ConfigError
@@ -49,3 +50,17 @@ def protected(contracts: Sequence[Contract]) -> dict[str, Protected]:
         gas = None if contract.pause is None or strategy == "rescue" else contract.pause.gas
         found[contract.name] = Protected(contract.name, contract.address, call, check, gas, strategy)
     return found
+
+
+def find(targets: Mapping[str, Protected], name: str) -> Protected:
+    """The contract of this name or address, in either case of letters.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    if name in targets:
+        return targets[name]
+    for target in targets.values():
+        if name.lower() in (target.name.lower(), target.address):
+            return target
+    raise ConfigError(f"no contract {name!r} has a pause; known: {', '.join(targets) or 'none'}")

@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mempool_ids.defense.action import ActionState, DefenseAction
+from mempool_ids.defense.armed import Key
 from mempool_ids.defense.chain import Receipt
 
 # Blocks that bytes which went out may stay out of the chain before more is bid.
@@ -47,7 +48,6 @@ class Do(enum.StrEnum):
 class Sight:
     """What the chain shows of an action."""
 
-    now: float
     head: int
     latest_nonce: int
     """Of the action's guardian."""
@@ -63,6 +63,10 @@ class Sight:
     """Why there is nothing left to answer, in words."""
     attack: tuple[int, int] | None = None
     """Block and index of the first of its threats that succeeded in one."""
+    is_attack_known: bool = True
+    """Nodes say of all of them whether they did."""
+    paid: Mapping[Key, int] = field(default_factory=dict)
+    """Wei for gas, by guardian and nonce, of everything that went out for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +169,7 @@ def _mined(action: DefenseAction, receipt: Receipt, sight: Sight, depth: int) ->
         state=ActionState.CONFIRMED,
         reason=f"{said}, {sight.head - receipt.block} blocks deep",
         receipt=receipt,
-        won=True if won is None else won,
+        won=True if won is None and sight.is_attack_known else won,
     )
 
 

@@ -87,11 +87,17 @@ class Rails:
         """All of them together."""
         self._folded = _Response("", float("-inf"), 0, first=False, over=True)
         """The oldest, where they became too many."""
+        self._asked: dict[str, None] = {}
+        """Responses that a human was asked about, and that were not sent: they are counted."""
         self._times: deque[float] = deque(maxlen=limits.actions)
         self._senders: dict[str, deque[float]] = {}
         self._answered: dict[str, float] = {}
         """When a contract was last answered."""
         self._ended: dict[str, float] = {}
+
+    @property
+    def cooldown_s(self) -> float:
+        return float(self._limits.cooldown_s)
 
     def blank(self) -> Rails:
         """The same limits, and nothing spent."""
@@ -179,14 +185,30 @@ class Rails:
             return
         self._responses[action] = _Response(target, now, cost_wei, self._is_first(target))
         self._spent += cost_wei
-        self._times.append(now)
-        of_sender = self._senders.pop(sender, None) or deque[float](maxlen=self._limits.per_sender)
-        of_sender.append(now)
-        _remember(self._senders, sender, of_sender)
+        if action in self._asked:
+            del self._asked[action]
+        else:
+            self._count(now, sender)
         self._answered.pop(target, None)
         _remember(self._answered, target, now)
         if len(self._responses) > REMEMBERED:
             self._fold()
+
+    def asked(self, now: float, senders: Iterable[str], action: str) -> None:
+        """A human is asked about a response: that counts as one, and as one to each sender that the question names,
+        whatever the answer is."""
+        self._go_to(now)
+        self._count(now, *senders)
+        self._asked[action] = None
+        if len(self._asked) > REMEMBERED:
+            del self._asked[next(iter(self._asked))]
+
+    def _count(self, now: float, *senders: str) -> None:
+        self._times.append(now)
+        for sender in dict.fromkeys(senders):
+            of_sender = self._senders.pop(sender, None) or deque[float](maxlen=self._limits.per_sender)
+            of_sender.append(now)
+            _remember(self._senders, sender, of_sender)
 
     def settled(self, now: float, action: str, cost_wei: int) -> None:
         """A response is over, or in a block, and cost so much: 0 where nothing was paid. Again where that changes."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from mempool_ids.defense.calls import is_paused
@@ -20,8 +20,9 @@ class Readiness:
 
     contract: str
     ready: bool
+    """One guardian can pause it at least."""
     reasons: tuple[str, ...]
-    """Why it is not, in words."""
+    """Why not every guardian can, in words."""
     paused: bool | None
     """What `check` answers; None without one."""
     gas: int | None
@@ -46,8 +47,8 @@ async def guardian_reasons(chain: Chain, guardian: Guardian) -> list[str]:
         )
     if guardian.strangers:
         reasons.append(
-            f"a transaction that is not ours waits at the guardian's nonce {min(guardian.strangers)}: the key is "
-            "not this sensor's alone"
+            f"a transaction that is not ours waits at nonce {min(guardian.strangers)} of guardian {guardian.address}: "
+            "the key is not this sensor's alone"
         )
     return reasons
 
@@ -111,7 +112,7 @@ async def prove(
         reasons.append(ALREADY_PAUSED)
     if sends:
         if not guardian.ladder(target.name, guardian.next_nonce()) and not paused:
-            reasons.append("nothing is armed for the guardian's next nonce")
+            reasons.append(f"nothing is armed for the next nonce of guardian {guardian.address}")
         short = funds_reason(guardian, target.name, actions, reserve)
         if short:
             reasons.append(short)
@@ -126,4 +127,12 @@ async def prove(
     )
 
 
-__all__ = ["NodeError", "Readiness", "funds_reason", "guardian_reasons", "prove"]
+def together(proofs: Sequence[Readiness]) -> Readiness:
+    """What was proven of one contract for each of its guardians, the first first."""
+    able = [proof for proof in proofs if proof.ready]
+    reasons = dict.fromkeys(reason for proof in proofs for reason in proof.reasons)
+    gas = next((proof.gas for proof in proofs if proof.gas is not None), None)
+    return replace((able or proofs)[0], reasons=tuple(reasons), gas=gas)
+
+
+__all__ = ["NodeError", "Readiness", "funds_reason", "guardian_reasons", "prove", "together"]

@@ -20,7 +20,7 @@ def position(block: Mapping[str, Any], fees: Fees) -> int | None:
     base_fee = int(block.get("baseFeePerGas") or "0x0", 16)
     if fees.max_fee < base_fee:
         return None
-    ours = min(fees.tip, fees.max_fee - base_fee)
+    ours = fees.effective(base_fee)
     transactions: Sequence[Mapping[str, Any]] = block.get("transactions") or ()
     return sum(_tip(transaction, base_fee) >= ours for transaction in transactions)
 

@@ -87,7 +87,7 @@ class Signature:
 
 def signing_hash(transaction: Transaction) -> bytes:
     """What the guardian's key signs: 32 bytes."""
-    return _core.unsigned_transaction(_draft(transaction))[1]
+    return _core.unsigned_transaction(_told(transaction))[1]
 
 
 def seal(transaction: Transaction, signature: Signature, is_ours: Callable[[Signature], bool]) -> Signed:
@@ -120,7 +120,7 @@ def assemble(transaction: Transaction, y_parity: int, r: int, s: int) -> Signed:
         SignerError: it is no signature, or `s` is in the higher half.
     """
     try:
-        raw, tx_hash = _core.signed_transaction(_draft(transaction), y_parity, _bytes(r), _bytes(s))
+        raw, tx_hash = _core.signed_transaction(_told(transaction), y_parity, _bytes(r), _bytes(s))
     except (MempoolIdsError, OverflowError):
         raise SignerError(
             "the signer answered with numbers that are no signature; nothing was sent"
@@ -135,15 +135,6 @@ def recover(digest: bytes, signature: Signature) -> str | None:
         return "0x" + _core.recover_signer(digest, parity, _bytes(signature.r), _bytes(signature.s)).hex()
     except (MempoolIdsError, OverflowError):
         return None
-
-
-def checksummed(address: str) -> str:
-    """EIP-55, of a lower-case address."""
-    digits = address[2:]
-    marks = _core.keccak256(digits.encode()).hex()
-    return "0x" + "".join(
-        digit.upper() if mark >= "8" else digit for digit, mark in zip(digits, marks, strict=False)
-    )
 
 
 def address_of(public: bytes) -> str:
@@ -205,7 +196,7 @@ def _asked(transaction: Transaction) -> dict[str, object]:
     }
 
 
-def _draft(transaction: Transaction) -> str:
+def _told(transaction: Transaction) -> str:
     """The transaction as the core takes it."""
     told: dict[str, object] = {**_asked(transaction)}
     for name in ("type", "access_list"):

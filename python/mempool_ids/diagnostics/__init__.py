@@ -2,7 +2,7 @@
 
 from mempool_ids.diagnostics.defense import check_defense
 from mempool_ids.diagnostics.findings import Finding, Status
-from mempool_ids.diagnostics.nodes import check_nodes
+from mempool_ids.diagnostics.nodes import check_nodes, suggestions
 from mempool_ids.diagnostics.parts import check_parts
 
-__all__ = ["Finding", "Status", "check_defense", "check_nodes", "check_parts"]
+__all__ = ["Finding", "Status", "check_defense", "check_nodes", "check_parts", "suggestions"]

@@ -3,9 +3,12 @@
 import asyncio
 import time
 
-from mempool_ids.config import IDSConfig, Url
+from mempool_ids.config import Contract, IDSConfig, Url
+from mempool_ids.diagnostics.coverage import check_coverage
 from mempool_ids.diagnostics.findings import Finding, Status
 from mempool_ids.diagnostics.state import check_state
+from mempool_ids.diagnostics.suggestions import Suggestion, suggest
+from mempool_ids.diagnostics.views import check_views
 from mempool_ids.exceptions import ConfigError
 from mempool_ids.node import Client, HttpClient, Refused, RpcError, WebSocketClient
 
@@ -20,6 +23,22 @@ async def check_nodes(config: IDSConfig) -> list[Finding]:
     checks = [_websocket(url, config, asked=index == asked) for index, url in enumerate(chain.websocket_urls)]
     checks += [_http(url, config, asked=index == 0) for index, url in enumerate(chain.rpc_urls)]
     return [finding for findings in await asyncio.gather(*checks) for finding in findings]
+
+
+async def suggestions(config: IDSConfig) -> list[Suggestion]:
+    """What the contracts say of themselves that is not configured, of the first node that is asked about contracts.
+
+    Raises:
+        ConfigError: there is no node.
+        RpcError: it does not answer.
+    """
+    chain = config.chain
+    if not chain.rpc_urls and not chain.websocket_urls:
+        raise ConfigError("there is no node to ask: set chain.rpc_urls or chain.websocket_urls")
+    client = HttpClient(chain.rpc_urls[0]) if chain.rpc_urls else WebSocketClient(chain.websocket_urls[0])
+    async with client as node:
+        found = [await suggest(node, contract) for contract in config.contracts]
+    return [one for one in found if one]
 
 
 async def _websocket(url: Url, config: IDSConfig, asked: bool) -> list[Finding]:
@@ -112,7 +131,18 @@ async def _contracts(node: Client, config: IDSConfig) -> list[Finding]:
         detail = f"{size:,} bytes of code" if size else f"no code at this address, says {node.url}"
         status = Status.OK if size else Status.FAILED
         findings.append(Finding("contract", f"{contract.name} {contract.address}", status, detail))
+        if size:
+            findings += [*await _assets(node, contract), *await check_views(node, contract)]
+            findings.append(await check_coverage(node, contract))
     return findings
+
+
+async def _assets(node: Client, contract: Contract) -> list[Finding]:
+    """A failure for each token that is none: its outflow would never be seen."""
+    tokens = [asset for asset in contract.assets if asset != "native"]
+    missing = [token for token in tokens if await node.call("eth_getCode", token, "latest") in ("0x", None)]
+    detail = "no code at the address of this asset: mistyped, or of another chain?"
+    return [Finding("asset", f"{contract.name} {token}", Status.FAILED, detail) for token in missing]
 
 
 def _reason(error: Exception) -> str:

@@ -8,6 +8,8 @@ from mempool_ids import _core
 from mempool_ids.config import IDSConfig, IDSMode
 from mempool_ids.config.core import contracts_json
 from mempool_ids.diagnostics.findings import Finding, Status
+from mempool_ids.diagnostics.secrets import check_secret_files
+from mempool_ids.diagnostics.views import views_not_in_abi
 from mempool_ids.exceptions import MempoolIdsError
 from mempool_ids.model.library import onnxruntime_library
 from mempool_ids.model.manifest import BUILTIN
@@ -22,6 +24,9 @@ def check_parts(config: IDSConfig) -> Iterator[Finding]:
     yield _tried("rules", ", ".join(config.detection.rules), lambda: _rules(config))
     if config.contracts:
         yield _tried("ABIs", f"{len(config.contracts)} contracts", lambda: _abis(config))
+    for contract in config.contracts:
+        yield from views_not_in_abi(contract)
+    yield from check_secret_files(config)
     yield _tried("storage", str(config.storage.path), lambda: _storage(config))
     if config.alerts.jsonl is not None:
         yield _tried("event log", str(config.alerts.jsonl), lambda: _event_log(config))

@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from eth_abi.abi import encode
 
 from mempool_ids.config import Contract
+from mempool_ids.config.abi import read_abi
 from mempool_ids.config.contracts import Argument
 from mempool_ids.defense.armed import Call
 from mempool_ids.defense.calls import KNOWN_PAUSES, Via, is_paused
 from mempool_ids.defense.chain import Chain, Reverted
-from mempool_ids.defense.encoding import Abi, Signature, functions, read_abi
+from mempool_ids.defense.encoding import Abi, Signature, functions
 from mempool_ids.defense.guardian import Protected
 from mempool_ids.defense.rehearsal import Stage, Taken, call, is_module, view
 from mempool_ids.defense.unpausing import MANAGER, MODULE, says_unpause

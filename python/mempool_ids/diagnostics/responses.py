@@ -117,7 +117,7 @@ async def _guardians(config: IDSConfig) -> tuple[list[str], list[Finding]]:
             detail = f"shadow mode rehearses with it, and the signer's is {addresses[0]}"
             findings.append(Finding("guardian", defense.guardian, Status.WARNING, detail))
         addresses = [defense.guardian]
-    if not addresses:
+    if not addresses and not findings:
         detail = "nobody is to pause: set defense.signer, or for shadow mode defense.guardian"
         findings.append(Finding("guardian", "", Status.FAILED, detail))
     return addresses, findings

@@ -39,6 +39,10 @@ class Unanswered(RpcError):
     """No answer in time. What was asked may be done all the same."""
 
 
+class Unreached(RpcError):
+    """There was no connection: not a byte of what was asked went out."""
+
+
 def request(number: int, method: str, params: Sequence[Any]) -> bytes:
     """The request with that id, as JSON."""
     return orjson.dumps({"jsonrpc": "2.0", "id": number, "method": method, "params": params})

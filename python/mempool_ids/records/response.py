@@ -11,8 +11,15 @@ _PLAIN = (
 )  # fmt: skip
 
 
+class _Asks:
+    """What a response has and is no field of: `asdict`, `repr` and pickle pass it over."""
+
+    __slots__ = ("_ask_url",)
+    _ask_url: str | None
+
+
 @dataclass(frozen=True, slots=True)
-class Response:
+class Response(_Asks):
     """An action as it was after one change of its state. Amounts in wei."""
 
     response_id: str
@@ -57,19 +64,27 @@ class Response:
     """The `response` event as in the event log."""
 
     @property
+    def ask_url(self) -> str | None:
+        """Where a human can answer, of an `intent` that waits for that. Whoever has it can answer: it is in no log, and
+        in no copy."""
+        return getattr(self, "_ask_url", None)
+
+    @property
     def threat_tx(self) -> str | None:
         """The first that it answers."""
         return self.threats[0] if self.threats else None
 
     @classmethod
-    def from_event(cls, event: Mapping[str, Any]) -> "Response":
+    def from_event(cls, event: Mapping[str, Any], ask_url: str | None = None) -> "Response":
         """From a `response` event."""
         fields: dict[str, Any] = {name: event[name] for name in _PLAIN}
         for name in ("max_fee_per_gas", "max_priority_fee_per_gas", "cost_wei", "loss_wei"):
             fields[name] = None if event[name] is None else int(event[name])
-        return cls(
+        made = cls(
             timestamp=datetime.fromisoformat(event["timestamp"]),
             threats=tuple(event["threats"]),
             event=event,
             **fields,
         )
+        object.__setattr__(made, "_ask_url", ask_url)
+        return made

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections import deque
 from collections.abc import AsyncIterator
 from typing import Protocol
@@ -15,6 +16,12 @@ Batch = list[tuple[str, bytes]]
 
 POLL_S = 0.1
 BATCH = 1024
+
+# Once a suspect is being simulated: how long its alert is looked out for (as long as a simulation may take by default),
+# and how often its answer is practised meanwhile. Code that did not run for some ten milliseconds has left the caches,
+# and takes five times as long; what is practised takes a tenth of a millisecond.
+ALERT_S = 0.25
+ALERT_POLL_S = 0.005
 
 # Bound of what waits for the event loop. A live core counts what finds no room after that (`dropped_events`); a
 # replay waits for room.
@@ -50,7 +57,7 @@ class Responder(Protocol):
         """Takes an event as the core wrote it; returns it, an alert with what was decided."""
 
     def practise(self) -> None:
-        """Nothing arrived for a while."""
+        """Nothing arrived for a while, or an alert may arrive soon."""
 
 
 class Receiver:
@@ -80,15 +87,20 @@ class Receiver:
         self._thread.start()
 
     def _pull(self) -> None:
+        awake_until = 0.0
         try:
             while not self._over:
-                batch = self._source.recv(POLL_S, BATCH)
-                if not batch and self._responder is not None:
-                    self._responder.practise()
-                if batch:
-                    self._hand_over(self._responded(batch))
-                    if batch[-1][0] == "end":
+                is_awake = time.monotonic() < awake_until
+                batch = self._source.recv(ALERT_POLL_S if is_awake else POLL_S, BATCH)
+                events = [event for event in batch if event[0] != "stir"]
+                if len(events) < len(batch):
+                    awake_until = time.monotonic() + ALERT_S
+                if events:
+                    self._hand_over(self._responded(events))
+                    if events[-1][0] == "end":
                         break
+                elif self._responder is not None:
+                    self._responder.practise()
         except BaseException as error:  # it must reach the loop, whatever it is
             self._error = error
         finally:

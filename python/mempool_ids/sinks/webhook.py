@@ -8,6 +8,8 @@ Headers of a request:
 - `X-Mempool-Ids-Timestamp`: Unix seconds of this attempt. Refuse what is older than some minutes.
 - `X-Mempool-Ids-Signature`: `v1=` and the hexadecimal HMAC-SHA256, by the shared secret, over the timestamp, a full
   stop and the body.
+- `X-Mempool-Ids-Ask-Url`: where to answer, of a `response` in the state `intent` that a human is asked about. Whoever
+  has the link can answer: it is in no body, and so in no storage and no log.
 
 What the body is, its `event_type` says: `alert`, `response`, or `anomaly` (of the kind `defense`: an alarm).
 
@@ -45,6 +47,7 @@ T = TypeVar("T")
 
 TIMESTAMP_HEADER = "X-Mempool-Ids-Timestamp"
 SIGNATURE_HEADER = "X-Mempool-Ids-Signature"
+ASK_HEADER = "X-Mempool-Ids-Ask-Url"
 IN_FLIGHT = 8
 # Where the storage fails, events are sent from memory: so many are kept, and tried so often.
 UNSTORED = 1024
@@ -87,6 +90,7 @@ class Outbox:
         store: through `in_storage` only.
         in_storage: runs a function of the store on the storage's thread.
         transport: instead of the network, for tests.
+        ask_url: where a human can answer what an event asks, None where it asks nothing.
 
     Raises:
         ConfigError: the URL, or the environment's proxy or certificates, cannot be used.
@@ -98,8 +102,10 @@ class Outbox:
         store: Store,
         in_storage: InStorage,
         transport: httpx2.AsyncBaseTransport | None = None,
+        ask_url: Callable[[bytes], str | None] = lambda _: None,
     ) -> None:
         self._hook = hook
+        self._ask_url = ask_url
         self._store = store
         self._in_storage = in_storage
         try:
@@ -218,6 +224,8 @@ class Outbox:
                 TIMESTAMP_HEADER: timestamp,
                 SIGNATURE_HEADER: sign(self._hook.secret.reveal(), timestamp, delivery.body),
             }
+            if (url := self._ask_url(delivery.body)) is not None:
+                headers[ASK_HEADER] = url
             # httpx2 limits each read: a receiver that drips would hold its batch for ever.
             status = await asyncio.wait_for(self._post(delivery.body, headers), self._hook.timeout_s)
         except ConfigError as error:

@@ -25,6 +25,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from mempool_ids.exceptions import MempoolIdsError
+from mempool_ids.files import create_private
 from mempool_ids.records.events import Event, Key
 from mempool_ids.storage import migrate, rows
 from mempool_ids.storage.history import history
@@ -92,7 +93,8 @@ class Store:
         # An older version may still be running on it.
         self.is_older = False
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            # What the defense did and could not do helps who attacks next.
+            create_private(path)
             self._engine: Engine = create_engine(
                 f"sqlite:///{path}", poolclass=NullPool, connect_args={"check_same_thread": False}
             )

@@ -222,7 +222,8 @@ pub struct Limits {
     /// Transactions classified in one inference call at the most.
     pub batch: usize,
     /// While items come closer together than this, the pipeline thread looks for the next one instead of sleeping: it
-    /// then keeps a core busy, and saves the tens of microseconds that waking up takes. 0: it always sleeps.
+    /// then keeps a core busy, and saves the tens of microseconds that waking up takes. After an alert it sleeps, and
+    /// leaves that core to whoever answers. 0: it always sleeps.
     pub spin_us: u64,
 }
 

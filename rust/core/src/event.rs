@@ -12,6 +12,9 @@ use std::time::Instant;
 pub enum Event {
     /// Subscribed at every endpoint that could be reached, or the replay was opened.
     Ready,
+    /// A suspect is being simulated: an alert may follow within milliseconds, and who answers it can get ready. No more than
+    /// a hint, and none where nobody answers.
+    Stir,
     Detection(Box<ThreatDetection>),
     Anomaly(Anomaly),
     Reorg(Reorg),

@@ -27,7 +27,7 @@ pub use detection::{
 };
 pub use failure::{Failure, FailureKind};
 pub use outcome::{Fate, Outcome};
-pub use response::{Answer, Bid, Response, TriedPause, Unasked};
+pub use response::{Answer, Bid, Response, TriedPause, Unasked, nonce_used};
 pub use simulation::{Flow, Loss, Simulation, SimulationResult, Variation};
 pub use verdict::HIDING;
 pub use victim::{Grade, Victim, VictimLoss, victims};

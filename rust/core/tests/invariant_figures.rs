@@ -70,6 +70,7 @@ fn judged(text: &str) -> BTreeSet<&'static str> {
         output: Bytes::new(),
         trace,
         accesses: Vec::new(),
+        hashed: Default::default(),
         has_calls: true,
         watched: false,
         surroundings: Default::default(),

@@ -56,11 +56,9 @@ class Builder(Section):
     connections: Positive = 6
     bundle: Key = "eth_sendBundle"
     block: Literal["only", "last"] = "only"
-    block_needed: bool = True
     replacement: Replacement | None = None
     cancel: Literal["method", "empty"] | None = None
     reverting: Key | None = None
-    reverting_drops: bool = False
     dropping: Key | None = None
     private: Private | None = None
     transfer_to: Address | None = None
@@ -69,8 +67,6 @@ class Builder(Section):
     def _fits(self) -> Builder:
         if self.cancel is not None and self.replacement is None:
             raise ValueError("cancel without replacement: a bundle without a name cannot be withdrawn")
-        if self.reverting_drops and self.reverting is None:
-            raise ValueError("reverting_drops without reverting")
         return self
 
 

@@ -105,6 +105,7 @@ def bundles(
     sequence: int,
     blocks: int = 3,
     tail: Sequence[bytes] = (),
+    only_attack: bool = False,
 ) -> list[bytes]:
     """Bodies of the requests that offer a pause to one builder: for each block [pause], and [pause, attack] if it fits.
 
@@ -117,6 +118,7 @@ def bundles(
         sequence: above 0, and higher in each call for this response; comes from the journal.
         blocks: so many blocks from `block` on.
         tail: more of the guardian's transactions in both bundles, after the pause: a transfer to `transfer_to`.
+        only_attack: [pause, attack] alone, where [pause] was offered before.
 
     Raises:
         ValueError: the pause does not fit into a bundle, or the sequence is not above 0.
@@ -126,7 +128,7 @@ def bundles(
     alone = [pause, *tail]
     if not _fits(alone):
         raise ValueError(f"a bundle has at most {MAX_TRANSACTIONS} transactions and {MAX_BYTES} bytes")
-    offers: list[tuple[list[bytes], bool]] = [(alone, False)]
+    offers: list[tuple[list[bytes], bool]] = [] if only_attack else [(alone, False)]
     if attack is not None and attack_hash is not None and not attack.startswith(_BLOBS):
         both = [*alone, attack]
         if _fits(both):

@@ -38,6 +38,7 @@ class Exchange:
     again: bool = True
     """The same bytes may be sent once more if the connection turns out dead."""
     written_at: float = 0.0
+    """Seconds of time.monotonic; 0 where no connection took a byte of it."""
 
 
 @dataclass(frozen=True, slots=True)

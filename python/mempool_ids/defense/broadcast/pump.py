@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from mempool_ids.defense.broadcast.connection import LOST, Connection, Exchange, Reply
 from mempool_ids.defense.broadcast.target import Target, why
 from mempool_ids.node import RpcError
-from mempool_ids.node.jsonrpc import Unanswered, message, request, result
+from mempool_ids.node.jsonrpc import Unanswered, Unreached, message, request, result
 
 log = logging.getLogger(__name__)
 
@@ -295,6 +295,8 @@ class Pump:
     def _tell(self, endpoint: Endpoint, exchange: Exchange, content: bytes | RpcError) -> None:
         if exchange.then is None:
             return
+        if isinstance(content, RpcError) and not exchange.written_at:
+            content = Unreached(content.reason)
         try:
             exchange.then(endpoint.name, content)
         except Exception:

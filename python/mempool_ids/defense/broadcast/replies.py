@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import orjson
 
-from mempool_ids.node import RpcError
+from mempool_ids.node import RpcError, Unreached
 
 # Of what an endpoint says, as much as is told to people.
 _SHOWN = 200
@@ -46,6 +46,8 @@ class Reply(enum.StrEnum):
     """For another reason, which the message has."""
     NO_ANSWER = "no answer"
     """Nothing is known: it may be in the pool, or not."""
+    UNREACHED = "not reached"
+    """There was no connection: it is not in the pool by this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +117,8 @@ _PATTERNS = tuple((kind, re.compile(pattern)) for kind, pattern in _WORDS)
 def read(reply: bytes | RpcError) -> Answer:
     """What the reply to eth_sendRawTransaction, or to a request to a builder, means."""
     if isinstance(reply, RpcError):
-        return Answer(Reply.NO_ANSWER, reply.reason[:_SHOWN])
+        kind = Reply.UNREACHED if isinstance(reply, Unreached) else Reply.NO_ANSWER
+        return Answer(kind, reply.reason[:_SHOWN])
     try:
         said = orjson.loads(reply)
     except orjson.JSONDecodeError:

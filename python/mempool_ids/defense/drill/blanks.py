@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import Any, NoReturn
+from typing import Any
 
 from mempool_ids.config import IDSConfig, IDSMode
 from mempool_ids.defense.action import ActionState
 from mempool_ids.defense.armed import Kind, Rung
 from mempool_ids.defense.arming import Armory
+from mempool_ids.defense.bids import Bids
 from mempool_ids.defense.gas import Bid, GasStrategy, Situation, Threat, Unaffordable
 from mempool_ids.defense.guardian import Guardian, Protected
 from mempool_ids.defense.policy import Decision, Policy
 from mempool_ids.defense.rails import Allowed, Rails, Refused
-from mempool_ids.defense.trigger import Change, Trigger
+from mempool_ids.defense.state import Change, State
+from mempool_ids.defense.trigger import Trigger
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,27 +106,18 @@ async def _shoot(
         replace(one, taken=dict(one.taken), out=dict(one.out), ladders={}) for one in ground.guardians
     ]
     unarmed = await _arm(config, ground, gas, guardians, target, needs)
-    trigger = Trigger(
-        policy=policy,
+    state = State(
         gas=gas,
         rails=_rails(config, ground, gas.daily_budget, shot),
         targets={target.name: target},
         guardians=guardians,
-        marks=None,
-        wire=None,
-        exact=None,
-        always_exact=False,
-        confirm_s=0.0,
-        link=None,
-        by_fee_cap=ground.by_fee_cap,
-        legacy=ground.kind == "legacy",
         tell=lambda change: _hear(shot, change),
-        answered=_nobody,
     )
-    trigger.base_fee, trigger.head = ground.base_fee, ground.head
-    trigger.fire(alert)
+    state.base_fee, state.head = ground.base_fee, ground.head
+    bids = Bids(state, by_fee_cap=ground.by_fee_cap, legacy=ground.kind == "legacy")
+    Trigger(state, bids, policy).fire(alert)
     ended = time.perf_counter_ns()
-    live = trigger.book.by_target.get(target.name)
+    live = state.book.by_target.get(target.name)
     if live is not None and live.last is not None:
         shot.rung = live.last.rung
         shot.rungs = len(live.guardian.ladder(target.name, shot.rung.nonce))
@@ -145,7 +139,7 @@ async def _arm(
     problems: list[str] = []
     for guardian in guardians:
         armory = Armory(
-            config.defense, gas, guardian, config.chain.id, ground.kind, _no_journal, Guardian.load
+            config.defense, gas, guardian, config.chain.id, ground.kind, _no_journal, nullcontext()
         )
         problems += await armory.refresh([target], needs, ground.base_fee)
     return problems[0] if problems else None
@@ -153,10 +147,6 @@ async def _arm(
 
 async def _no_journal(_rungs: list[Rung]) -> None:
     raise AssertionError("nothing is signed in a drill")
-
-
-def _nobody(*_: object) -> NoReturn:
-    raise AssertionError("nothing is sent in a drill")
 
 
 def _as_if_armed(config: IDSConfig) -> IDSConfig:

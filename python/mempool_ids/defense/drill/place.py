@@ -8,8 +8,7 @@ from dataclasses import dataclass
 
 from mempool_ids.config import Contract, IDSConfig
 from mempool_ids.defense.amounts import in_ether, in_gwei
-from mempool_ids.defense.armed import Kind
-from mempool_ids.defense.chain import Chain, Head
+from mempool_ids.defense.chain import Chain
 from mempool_ids.defense.drill.blanks import Ground
 from mempool_ids.defense.drill.result import Moment
 from mempool_ids.defense.guardian import Protected
@@ -72,7 +71,7 @@ async def look(config: IDSConfig, targets: Mapping[str, Protected]) -> Place:
     ground = Ground(
         head=head.number,
         base_fee=head.next_base_fee,
-        kind=_kind(config, head),
+        kind=head.kind(config.defense.gas.kind),
         by_fee_cap=by_fee_cap,
         guardians=guardians,
         spent=spent,
@@ -112,10 +111,3 @@ async def _addresses(config: IDSConfig) -> list[str]:
     if not found:
         raise ConfigError("who is to pause? Set defense.guardian to an address, or defense.signer")
     return found
-
-
-def _kind(config: IDSConfig, head: Head) -> Kind:
-    kind = config.defense.gas.kind
-    if kind != "auto":
-        return kind
-    return "legacy" if head.base_fee is None else "eip1559"

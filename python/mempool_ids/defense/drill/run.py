@@ -14,7 +14,7 @@ from mempool_ids.defense.drill.place import Place, look
 from mempool_ids.defense.drill.result import Drill, Drilled, Moment
 from mempool_ids.defense.drill.supposed import of_nothing, of_report
 from mempool_ids.defense.guardian import Protected
-from mempool_ids.defense.protected import protected
+from mempool_ids.defense.protected import find, protected
 from mempool_ids.defense.rehearsal import transaction
 from mempool_ids.exceptions import ConfigError
 
@@ -42,18 +42,11 @@ async def drill(
     targets = protected(config.contracts)
     if not targets:
         raise ConfigError("no contract has a `pause`: there is nothing to drill")
-    named = None if contract is None else _find(targets, contract)
+    named = None if contract is None else find(targets, contract).name
     place = await look(config, targets)
     if attack is None:
         return await _supposed(place, list(targets) if named is None else [named], gas_price)
     return await _attacked(place, named, attack)
-
-
-def _find(targets: Mapping[str, Protected], name: str) -> str:
-    for target in targets.values():
-        if name == target.name or name.lower() == target.address:
-            return target.name
-    raise ConfigError(f"no contract {name!r} has a pause; known: {', '.join(targets)}")
 
 
 async def _supposed(place: Place, names: Sequence[str], gas_price: int) -> Drill:

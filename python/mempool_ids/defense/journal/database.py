@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlalchemy import Connection, create_engine, event, func, insert, inspect, select, text
+from sqlalchemy import Connection, create_engine, event, func, insert, inspect, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
@@ -98,6 +98,8 @@ class Database:
                     insert(meta), [{"key": key, "value": str(value)} for key, value in rows.items()]
                 )
                 connection.exec_driver_sql(f"PRAGMA application_id={APPLICATION_ID}")
+            elif self._version(connection) < SCHEMA_VERSION:
+                _bring_up_to_date(connection)
             self._check_whole(connection)
         if self.chain_id() != chain_id:
             raise JournalError(
@@ -110,7 +112,11 @@ class Database:
         with self.read() as connection:
             if self._is_fresh(connection):
                 raise JournalError(f"journal {self.path}: it is empty: no sensor has written to it yet")
-            self._check_version(connection)
+            if (found := self._version(connection)) < SCHEMA_VERSION:
+                raise JournalError(
+                    f"journal {self.path}: an older version wrote it ({found}, this program's is {SCHEMA_VERSION}): "
+                    "start the sensor, which brings it up to date"
+                )
 
     def chain_id(self) -> int:
         with self.read() as connection:
@@ -126,7 +132,8 @@ class Database:
             )
         return not ours
 
-    def _check_version(self, connection: Connection) -> None:
+    def _version(self, connection: Connection) -> int:
+        """Of who wrote it. Raises where it is newer than this one."""
         if not inspect(connection).has_table("meta"):
             raise corrupt(self.path, "it has no table meta")
         found = connection.scalar(select(meta.c.value).where(meta.c.key == "schema_version"))
@@ -137,9 +144,10 @@ class Database:
                 f"journal {self.path}: a newer version wrote it ({found}, this program's is {SCHEMA_VERSION}): "
                 "run that version, or a newer one"
             )
+        return int(found)
 
     def _check_whole(self, connection: Connection) -> None:
-        self._check_version(connection)
+        self._version(connection)
         said = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar_one()
         if said != "ok":
             raise corrupt(self.path, said.splitlines()[-1])
@@ -147,6 +155,16 @@ class Database:
         lost = sorted({*metadata.tables, *TRIGGERS} - there)
         if lost:
             raise corrupt(self.path, f"it has no {', '.join(lost)}")
+
+
+def _bring_up_to_date(connection: Connection) -> None:
+    """From version 1, which does not say what was grave and how likely: all, and for certain, as it was resumed."""
+    for table in ("actions", "transitions"):
+        connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN grave BOOLEAN NOT NULL DEFAULT 1")
+        connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN p FLOAT NOT NULL DEFAULT 1")
+    connection.exec_driver_sql("DROP TRIGGER meta_no_update")
+    connection.execute(update(meta).where(meta.c.key == "schema_version").values(value=str(SCHEMA_VERSION)))
+    connection.exec_driver_sql(TRIGGERS["meta_no_update"])
 
 
 def _pragmas(connection: Any, _record: object) -> None:

@@ -6,19 +6,18 @@ import os
 import stat
 from pathlib import Path
 
+from mempool_ids import files
 from mempool_ids.defense.journal.errors import JournalError, Locked, explained
 
 
 def create_private(path: Path) -> None:
-    """An empty file of mode 0600 where there is none; SQLite gives its -wal and -shm the same mode.
+    """As `files.create_private`, and on the disk.
 
     Raises:
         JournalError: it cannot be created.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with contextlib.suppress(FileExistsError):
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+        if files.create_private(path):
             sync_directory(path.parent)
     except OSError as error:
         raise explained(path, error) from None

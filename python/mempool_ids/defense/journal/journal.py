@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from mempool_ids.defense.armed import Rung
 from mempool_ids.defense.journal.database import Database
 from mempool_ids.defense.journal.errors import JournalError
 from mempool_ids.defense.journal.files import Lock, check_private, create_private
-from mempool_ids.defense.journal.prune import prune
+from mempool_ids.defense.journal.prune import Superseded, forget, prune, superseded
 from mempool_ids.defense.journal.queries import CHUNK
 from mempool_ids.defense.journal.records import Records
 from mempool_ids.defense.journal.rows import action_row, rung_of, rung_row, transition_of, transition_row
@@ -54,6 +55,8 @@ class Journal(Records):
         create_private(file)
         check_private(file)
         self._lock = Lock(file)
+        # By guardian, nonce and contract, hashes of the last two ladders: one of them is loaded, and may go out.
+        self._ladders: dict[tuple[str, int, str], tuple[frozenset[str], frozenset[str]]] = {}
         try:
             database = Database(file)
             try:
@@ -61,7 +64,7 @@ class Journal(Records):
                 super().__init__(database)
                 self._chain_id = chain_id
                 if guardian is not None:
-                    self._add_guardian(guardian)
+                    self.add_guardian(guardian)
             except BaseException:
                 database.close()
                 raise
@@ -92,7 +95,8 @@ class Journal(Records):
         super().close()
         self._lock.release()
 
-    def _add_guardian(self, address: str) -> None:
+    def add_guardian(self, address: str) -> None:
+        """Another one that signs now. Again is harmless."""
         with self._database.write() as connection:
             row = {"address": address, "since": time.time()}
             connection.execute(sqlite_insert(guardians).on_conflict_do_nothing(), row)
@@ -121,6 +125,19 @@ class Journal(Records):
                 ]
                 if rows:
                     connection.execute(insert(armed), rows)
+        self._remember(rungs)
+
+    def _remember(self, rungs: Sequence[Rung]) -> None:
+        """Ladders that may be loaded from now on, also where nothing of them is new: a base fee that comes back brings
+        the very bytes of before."""
+        hashes: dict[tuple[str, int, str], set[str]] = defaultdict(set)
+        for rung in rungs:
+            if rung.target and rung.rung >= 0:
+                hashes[rung.guardian.lower(), rung.nonce, rung.target].add(rung.tx_hash.lower())
+        for key, own in hashes.items():
+            newest, _ = self._ladders.get(key, (frozenset(), frozenset()))
+            if own != newest:
+                self._ladders[key] = (frozenset(own), newest)
 
     def _fresh(self, connection: Connection, rungs: Sequence[Rung]) -> dict[str, tuple[int, Rung]]:
         """Those that are not there yet, by hash, with their place in `rungs`."""
@@ -240,6 +257,32 @@ class Journal(Records):
         """
         with self._database.write() as connection:
             return prune(connection, latest, before)
+
+    def superseded(self, before: float, most: int) -> list[Superseded]:
+        """Rungs that nobody sends any more: a later ladder took their place. Without `forget` a guardian that never
+        pauses keeps every ladder that it ever had. Exact bids and transfers are none of them.
+
+        Args:
+            before: Unix seconds. They are older, and so is what took their place.
+            most: so many at a time.
+        """
+        with self._database.read() as connection:
+            return superseded(connection, before, most)
+
+    def forget(self, some: Sequence[Superseded], marked: Collection[str], before: float) -> int:
+        """Of these, whatever no action names, was not marked as going out, and cannot be loaded now.
+
+        Args:
+            marked: hashes, in lower case.
+            before: as in `superseded`.
+
+        Returns:
+            How many rungs are gone.
+        """
+        loaded = (tx_hash for pair in self._ladders.values() for ladder in pair for tx_hash in ladder)
+        kept = {*marked, *loaded}
+        with self._database.write() as connection:
+            return forget(connection, [one for one in some if one.tx_hash not in kept], before)
 
 
 def _place(action: DefenseAction, transition: Transition) -> int | None:

@@ -62,7 +62,9 @@ class Marks:
         return cls(path.with_name(path.name + ".marks"))
 
     def close(self) -> None:
-        os.close(self._fd)
+        # First: a mark that comes late must not go to what has this number then.
+        fd, self._fd = self._fd, -1
+        os.close(fd)
 
     def put(self, tx_hash: bytes, at: float) -> None:
         """Before the bytes with this hash go to a socket. From any thread; never raises, but counts in `failed`.

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, case, func, literal, or_, select, tuple_
 
 from mempool_ids.defense.action import ActionState
-from mempool_ids.defense.journal.queries import GUARDIAN, NONCE, OVER, WITH_BYTES
+from mempool_ids.defense.journal.queries import GUARDIAN, NONCE, OVER, PAID_TO_BUILDERS, WITH_BYTES
 from mempool_ids.defense.journal.tables import actions, armed, transitions
 
 
 @dataclass(frozen=True, slots=True)
 class Outlay:
-    """One transition that bears on money: bytes went out, or a cost is known."""
+    """One transition that bears on money: bytes went out, or a cost is known. Or a transfer to a builder."""
 
     guardian: str
     nonce: int
@@ -99,7 +99,21 @@ def outlays(connection: Connection, since: float) -> list[Outlay]:
         .where(bears, tuple_(GUARDIAN, NONCE).in_(nonces))
         .order_by(transitions.c.seq)
     )
-    return [
+    signed = select(armed).where(PAID_TO_BUILDERS, armed.c.created >= since).order_by(armed.c.id)
+    payments = [
+        Outlay(
+            row.guardian.lower(),
+            row.nonce,
+            "",
+            False,
+            ActionState.SENT,
+            row.created,
+            None,
+            row.gas_limit * row.max_fee + row.value,
+        )
+        for row in connection.execute(signed)
+    ]
+    return payments + [
         Outlay(
             row.guardian,
             row.nonce,

@@ -24,7 +24,7 @@ from mempool_ids.defense.armed import Rung
 from mempool_ids.defense.journal.database import Database
 from mempool_ids.defense.journal.errors import JournalError
 from mempool_ids.defense.journal.outlay import outlays, total
-from mempool_ids.defense.journal.queries import CHUNK, OVER, WITH_BYTES
+from mempool_ids.defense.journal.queries import CHUNK, OVER, PAID_TO_BUILDERS, WITH_BYTES
 from mempool_ids.defense.journal.rows import Answer, Order, action_of, rung_of
 from mempool_ids.defense.journal.tables import (
     actions,
@@ -105,12 +105,18 @@ class Records:
     def spent(self, since: float) -> int:
         """Wei that responses cost since then (Unix seconds): by receipts; without one, the worst case of what went out.
 
-        Of several transactions at one nonce one counts. What is out and not over counts however old it is. An end that
-        cost nothing says so with a cost of 0; one that says nothing counts in full. Shadows cost nothing. What was
-        marked but not recorded (`unrecorded`) is not in it yet.
+        Of several transactions at one nonce one counts. A transfer to a builder counts once it is signed. What is out
+        and not over counts however old it is. An end that cost nothing says so with a cost of 0; one that says nothing
+        counts in full. Shadows cost nothing. What was marked but not recorded (`unrecorded`) is not in it yet.
         """
         with self._database.read() as connection:
             return total(outlays(connection, since), since)
+
+    def payments(self, since: float) -> list[tuple[Rung, float]]:
+        """Transfers to builders that were signed since then, and when (Unix seconds): they may have been offered."""
+        with self._database.read() as connection:
+            rows = connection.execute(select(armed).where(PAID_TO_BUILDERS, armed.c.created >= since))
+            return [(rung_of(row), row.created) for row in rows]
 
     def answer(self, action_id: str, yes: bool, who: str) -> None:
         """A human's answer, committed; the first one counts.

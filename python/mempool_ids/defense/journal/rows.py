@@ -113,6 +113,8 @@ def _now(action: DefenseAction) -> dict[str, Any]:
         "won": action.won,
         "capped": action.capped,
         "loss": action.loss_wei,
+        "grave": action.grave,
+        "p": action.p,
         "grade": action.grade,
         "urgency": action.urgency,
         "action_attempt": action.attempt,
@@ -150,6 +152,8 @@ def action_of(row: Row[Any], threats: Iterable[str], changes: Sequence[Row[Any]]
         capped=now["capped"],
         shadow=row.shadow,
         loss_wei=now["loss"],
+        grave=now["grave"],
+        p=now["p"],
         history=history,
     )
 

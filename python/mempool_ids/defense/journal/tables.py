@@ -1,6 +1,6 @@
 """The journal's tables. Rows are added and never changed: triggers see to it.
 
-Raise `SCHEMA_VERSION` with every change.
+Raise `SCHEMA_VERSION` with every change, and say in `database` how to get there.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 # In the file's header, so that another program's database is told from ours.
 APPLICATION_ID = 0x4D494A4E
 
@@ -97,6 +97,8 @@ def _action_now() -> list[Column[Any]]:
         Column("won", Boolean),
         Column("capped", Boolean, nullable=False),
         Column("loss", Wei),
+        Column("grave", Boolean, nullable=False),
+        Column("p", Float, nullable=False),
         Column("grade", String, nullable=False),
         Column("urgency", String, nullable=False),
         Column("action_attempt", Integer, nullable=False),
@@ -196,7 +198,8 @@ sequences = Table(
     Column("number", Integer, primary_key=True),
 )
 
-# Why armed rows are gone that are gone: their nonces were used, and they are old.
+# Why armed rows are gone that are gone: they are old, and their nonces were used, or they never went out and others
+# took their place. Of both the trigger knows what a mistake would matter for most: their age, and what an action names.
 prunes = Table(
     "prunes",
     metadata,

@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from importlib import import_module
 from types import ModuleType
-from typing import ClassVar, NoReturn, final
+from typing import NoReturn, final
 
 from mempool_ids.defense.transaction import (
     Signature,
@@ -26,9 +26,6 @@ class Signer(ABC):
     Attributes:
         address: the guardian's, lower case; known once it is open.
     """
-
-    is_local: ClassVar[bool] = False
-    """Signs in less than 100 µs, and asks nobody."""
 
     def __init__(self) -> None:
         self.address = ""

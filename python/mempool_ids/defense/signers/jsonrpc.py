@@ -4,8 +4,9 @@ import re
 from typing import Any
 
 from mempool_ids.config import defense as sections
+from mempool_ids.config.values import checksummed
 from mempool_ids.defense.signers.base import Signer
-from mempool_ids.defense.transaction import SignerError, Transaction, checksummed
+from mempool_ids.defense.transaction import SignerError, Transaction
 from mempool_ids.node import HttpClient, Refused, RpcError, Unanswered
 
 _NO_SUCH_METHOD = -32601

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, final
+from typing import TYPE_CHECKING, final
 
 from mempool_ids.defense.signers.base import Signer, needs
 from mempool_ids.defense.transaction import ORDER, Signature, Signed, SignerError, Transaction, address_of
@@ -17,9 +17,7 @@ _KEY = re.compile(r"(?:0[xX])?([0-9a-fA-F]{64})")
 
 
 class LocalSigner(Signer):
-    """A key in this process, and libsecp256k1."""
-
-    is_local: ClassVar[bool] = True
+    """A key in this process, and libsecp256k1: signs in less than 100 µs, and asks nobody."""
 
     def __init__(self) -> None:
         super().__init__()

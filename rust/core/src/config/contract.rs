@@ -12,7 +12,7 @@ pub struct MonitoredContract {
     /// The ABI's JSON text (a bare array or an artifact with an `abi` field).
     #[serde(default)]
     pub abi: Option<String>,
-    /// Whose outflow is watched. Empty: ether, and the tokens that the contract's own code calls.
+    /// What is watched for outflow, beside ether and the tokens that the contract's own code calls or its storage names.
     #[serde(default)]
     pub assets: Vec<WatchedAsset>,
     /// Where its assets may go in any amount: its strategies, its treasury.

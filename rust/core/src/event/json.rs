@@ -39,6 +39,7 @@ impl Origin {
     pub fn encode(&self, event: &Event) -> (&'static str, Vec<u8>) {
         match event {
             Event::Ready => ("ready", Vec::new()),
+            Event::Stir => ("stir", Vec::new()),
             Event::End => ("end", Vec::new()),
             Event::Broken(b) => {
                 let now = micros(SystemTime::now());

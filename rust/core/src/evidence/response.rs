@@ -22,6 +22,11 @@ impl Response {
     }
 }
 
+/// What keeps a transaction out of every block to come.
+pub fn nonce_used(nonce: u64) -> Cow<'static, str> {
+    format!("nonce {nonce} is used").into()
+}
+
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unasked {

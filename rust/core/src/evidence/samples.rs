@@ -50,6 +50,7 @@ pub(crate) fn recorded(codes: u64) -> Box<RecordedSimulation> {
         failure: None,
         executed: Some(executed(0, codes)),
         unasked: None,
+        mined: false,
     })
 }
 

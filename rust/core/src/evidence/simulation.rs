@@ -5,7 +5,7 @@ use super::failure::Failure;
 use super::trace::Trace;
 use super::transfers::Asset;
 use super::witness::RecordedSimulation;
-use super::{Factor, Response, Victim, Violation};
+use super::{Factor, Response, Victim, Violation, nonce_used};
 use alloy_primitives::{Address, B256, I256, U256};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -92,6 +92,15 @@ pub struct Simulation {
     pub cut: bool,
     /// All its calls, for whoever asked for this simulation; alerts do without.
     pub trace: Option<Arc<Trace>>,
+}
+
+impl Simulation {
+    /// A block has the transaction: whatever the state before that one allows, none to come can have it.
+    pub fn was_mined(&mut self, nonce: u64) {
+        if let Some(Response::Answered(answer)) = &mut self.response {
+            answer.obstacle = Some(nonce_used(nonce));
+        }
+    }
 }
 
 /// A simulation's end.

@@ -23,6 +23,9 @@ pub struct RecordedSimulation {
     /// Why it was not found out in time whether a pause would help.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unasked: Option<String>,
+    /// A block had it already: it was executed on the state before that one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mined: bool,
 }
 
 /// The block that it was executed in, and all that was read of the state: enough to execute it again, and for nothing else.

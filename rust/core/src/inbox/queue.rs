@@ -34,6 +34,7 @@ pub fn queue(limits: &Limits, stats: Arc<Stats>) -> (ItemSender, ItemReceiver) {
         level,
         spin: Duration::from_micros(if alone { 0 } else { limits.spin_us }),
         dense: Cell::new(false),
+        resting_until: Cell::new(None),
     };
     (sender, receiver)
 }
@@ -137,13 +138,15 @@ pub struct ItemReceiver {
     spin: Duration,
     /// The last item came within `spin`.
     dense: Cell<bool>,
+    resting_until: Cell<Option<Instant>>,
 }
 
 impl ItemReceiver {
     /// `None` where nothing came in time; `Item::End` where every sender is gone.
     pub fn recv_timeout(&self, timeout: Duration) -> Option<Item> {
         let start = Instant::now();
-        while self.dense.get() && start.elapsed() < self.spin {
+        let rests = self.resting_until.get().is_some_and(|until| start < until);
+        while self.dense.get() && !rests && start.elapsed() < self.spin {
             if let Some(item) = self.try_recv() {
                 return Some(item);
             }
@@ -156,6 +159,12 @@ impl ItemReceiver {
             Err(RecvTimeoutError::Timeout) => None,
             Err(RecvTimeoutError::Disconnected) => Some(Item::End),
         }
+    }
+
+    /// For as long as it would look for the next item, it sleeps instead: whoever was just told something may need this
+    /// very core to answer.
+    pub fn rest(&self) {
+        self.resting_until.set(Some(Instant::now() + self.spin));
     }
 
     pub fn try_recv(&self) -> Option<Item> {

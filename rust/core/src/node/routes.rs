@@ -15,6 +15,10 @@ use tokio::sync::Notify;
 /// Nodes asked for one answer at the most.
 const MAX_ROUTES: usize = 4;
 
+/// After so much silence the next node is asked as well: one that takes what it is asked and says nothing must not keep a
+/// block, or a callee's code, from who judges by it.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 pub struct Routes {
     http: Vec<HttpNode>,
     ws: RefCell<BTreeMap<u16, Rc<WsRpc>>>,
@@ -57,7 +61,7 @@ impl Routes {
     /// # Errors
     /// What the last node said.
     pub async fn ask(&self, prefer: Option<u16>, method: &str, params: &str) -> Answered {
-        self.ask_in_turn(prefer, method, params, |_| TIMEOUT).await
+        self.ask_in_turn(prefer, method, params, |_| PATIENCE).await
     }
 
     /// The same for an answer that is of no use after the deadline: who is silent for a share of the time is no longer

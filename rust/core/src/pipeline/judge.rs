@@ -3,14 +3,15 @@
 use super::codes::Codes;
 use super::contact::Contacts;
 use super::slot::Slot;
-use super::triage::Alarm;
+use super::triage::{Alarm, Verdict};
 use crate::bytecode::CodeFacts;
 use crate::classify::Classifier;
 use crate::config::SensorConfig;
 use crate::decode::Decoder;
 use crate::error::Result;
 use crate::evidence::{
-    Classification, FeatureVector, Grade, SimulationStatus, ThreatDetection, ThreatLevel, alert_id,
+    Classification, Factor, FeatureVector, Grade, SimulationStatus, ThreatDetection, ThreatLevel,
+    alert_id,
 };
 use crate::features::{ChainView, Extractor, KnownSelectors};
 use crate::signatures::{Matcher, RuleSet, Subject};
@@ -138,26 +139,34 @@ impl Stages {
         classifier.classify(&self.rows, out)
     }
 
+    /// What moved the model's probability for these features; none where it cannot say.
+    pub fn explain(&mut self, row: &FeatureVector) -> Option<Vec<Factor>> {
+        self.classifier.as_mut()?.explain(row).ok()
+    }
+
     /// The record with all evidence. Off the hot path: few transactions get here.
     pub fn detect(
         &mut self,
         slot: &Slot,
-        probability: f32,
-        score: f32,
-        simulation: SimulationStatus,
+        verdict: Verdict,
         watched_ms: u64,
     ) -> Option<ThreatDetection> {
         let detected = SystemTime::now();
-        let Some(classifier) = &mut self.classifier else {
-            return None;
-        };
+        let Verdict {
+            probability,
+            score,
+            factors,
+            simulation,
+        } = verdict;
+        let factors = factors.or_else(|| self.explain(&slot.row));
+        let classifier = self.classifier.as_ref()?;
         let classification = Classification {
             model: classifier.name().clone(),
             version: classifier.version().clone(),
             probability,
             threshold: self.alarm.threshold,
             // A detection without its factors is better than none.
-            factors: classifier.explain(&slot.row).unwrap_or_default(),
+            factors: factors.unwrap_or_default(),
         };
         let signatures = self.matcher.report(
             &subject(slot, &self.codes, &self.contacts, &self.chain),

@@ -81,6 +81,11 @@ impl Output {
         }
     }
 
+    /// Where there is no room, whoever reads has enough to do.
+    pub fn stir(&self) {
+        let _ = self.events.try_send(Event::Stir);
+    }
+
     /// Why nothing follows is never lost, either.
     pub fn broken(&mut self, breakdown: Breakdown) {
         let event = Event::Broken(breakdown);
@@ -127,7 +132,12 @@ pub fn footprint(event: &Event) -> usize {
             .sum(),
         Event::Detection(detection) => size_of_val(&**detection) + detection.footprint(),
         Event::Anomaly(anomaly) => anomaly.footprint(),
-        Event::Ready | Event::Reorg(_) | Event::Outcome(_) | Event::Broken(_) | Event::End => 0,
+        Event::Ready
+        | Event::Stir
+        | Event::Reorg(_)
+        | Event::Outcome(_)
+        | Event::Broken(_)
+        | Event::End => 0,
     }
 }
 

@@ -175,6 +175,9 @@ impl Runner {
         if let (Ok(simulation), Some(why)) = (&mut done, &record.unasked) {
             simulation.response = Some(Response::Unasked(Unasked::new(why.clone())));
         }
+        if let (Ok(simulation), true) = (&mut done, record.mined) {
+            simulation.was_mined(tx.nonce);
+        }
         done.map_err(|error| match error {
             Unfinished::State(error) => error.into(),
             Unfinished::Failed(failure) => failure,

@@ -7,14 +7,16 @@
 //! judged ─► Running ─┬─ an attack ─────────────────────────► emitted
 //!            ▲  ▲    │                                        └─ no block can have it yet ─► Obstructed ─ another state ─► Running
 //!            │  │    ├─ harmless, touches a contract ─► Harmless ─ another state ─► Running
-//!            │  │    ├─ no verdict ──► PutOff ─ a little later ─► Running
+//!            │  │    ├─ no verdict, its alert may be out ──► PutOff ─ a little later ─► Running
 //!            │  │    └─ of no interest, or its nonce is used ─► dropped
 //! ```
 
+mod ending;
 mod lately;
 mod parked;
 mod policy;
 pub mod predecessors;
+mod suspects;
 mod suspicion;
 #[cfg(test)]
 mod tests;
@@ -23,24 +25,20 @@ use super::dedup::Dedup;
 use super::slot::Slot;
 use crate::chain::MinedTransaction;
 use crate::evidence::{
-    Authenticity, DoneSimulation, Failure, FailureKind, Identity, Response, Simulation,
-    SimulationStatus,
+    Authenticity, Factor, Failure, FailureKind, Identity, Simulation, SimulationStatus,
 };
 use crate::simulate::pool::suspect::{Earlier, Key, Suspect};
 use crate::stats::Stats;
 use alloy_primitives::{Address, B256};
-use hashbrown::HashMap;
-use parked::Parked;
 pub use policy::{Alarm, Policy};
 use predecessors::{Predecessors, unite};
-use std::collections::VecDeque;
 use std::sync::Arc;
+use suspects::{RUNNING, Suspects, last_nonces};
+pub use suspicion::Said;
 use suspicion::{Phase, Suspicion};
 
 /// Suspects remembered, so that none is simulated twice.
 const TRIAGED: usize = 1 << 14;
-/// Suspects of a replay that wait for what was recorded, at the most.
-const RUNNING: usize = 4_096;
 /// Harmless ones looked at again with each state, and those that are tried again at once.
 const AGAIN: usize = 32;
 /// How often what had no verdict for want of time, room or state is tried again soon, and after which pause.
@@ -74,7 +72,7 @@ pub enum Occurrence<'a> {
 /// What is to be done.
 #[derive(Debug)]
 pub enum Action {
-    /// Has it simulated. [`Occurrence::Verdict`] or [`Occurrence::Failed`] follows.
+    /// Has it simulated. [`Occurrence::Ended`] follows.
     Submit(Suspect),
     /// It is an attack.
     Emit(Box<Emission>),
@@ -88,13 +86,20 @@ pub enum Action {
 #[derive(Debug)]
 pub struct Emission {
     pub slot: Slot,
+    pub verdict: Verdict,
+    /// By the alert that is out, if there is one.
+    pub said: Said,
+}
+
+/// What is known of a transaction beside itself.
+#[derive(Debug)]
+pub struct Verdict {
     /// Of the model.
     pub probability: f32,
-    /// The verdict.
     pub score: f32,
+    /// What moved the probability, where that was asked before.
+    pub factors: Option<Vec<Factor>>,
     pub simulation: SimulationStatus,
-    /// Its alert is out; now the next block can have it.
-    pub again: bool,
 }
 
 /// What becomes of a judged transaction.
@@ -108,15 +113,7 @@ pub enum Course {
 
 pub struct Triage {
     policy: Policy,
-    suspects: HashMap<Key, Suspicion>,
-    /// Those that run, by when a result is overdue. Who went on meanwhile leaves its place behind.
-    running: VecDeque<(u64, Key)>,
-    /// Found harmless though they touch a monitored contract: what they do may change with the state, until they are mined.
-    harmless: Parked,
-    /// Attacks whose alert is out, and which no block could have: asked anew with each state, until they are mined or replaced.
-    obstructed: Parked,
-    /// Without a verdict though they touch a monitored contract, to be tried again when they are due.
-    put_off: Parked,
+    suspects: Suspects,
     /// Passed on before, and of these with a verdict.
     triaged: Dedup<(), Key>,
     concluded: Dedup<(), Key>,
@@ -136,11 +133,7 @@ impl Triage {
     pub fn new(policy: Policy, stats: Arc<Stats>) -> Self {
         Self {
             policy,
-            suspects: HashMap::new(),
-            running: VecDeque::new(),
-            harmless: Parked::default(),
-            obstructed: Parked::default(),
-            put_off: Parked::default(),
+            suspects: Suspects::default(),
             triaged: Dedup::new(TRIAGED),
             concluded: Dedup::new(TRIAGED),
             proven: Dedup::new(TRIAGED),
@@ -168,8 +161,8 @@ impl Triage {
         if self.concluded.get(&key).is_some() {
             return Course::Held;
         }
-        if let Some(suspicion) = self.suspects.get_mut(&key)
-            && (suspicion.runs() || suspicion.emitted)
+        if let Some(suspicion) = self.suspects.all.get_mut(&key)
+            && (suspicion.runs() || suspicion.said != Said::Nothing)
         {
             suspicion.judged_again(slot, probability, score, created);
             return Course::Held;
@@ -198,14 +191,9 @@ impl Triage {
 
     /// What is new comes before some that no block could have: perhaps it was what they waited for.
     fn unblock(&mut self, sender: &Address, nonce: u64, now_ms: u64, out: &mut Vec<Action>) {
-        let suspects = &self.suspects;
-        let later = |key: &&Key| {
-            let suspicion = suspects.get(*key);
-            suspicion.is_some_and(|suspicion| suspicion.slot.tx.nonce > nonce)
-        };
-        let waiting: Vec<_> = self.obstructed.of(sender).filter(later).copied().collect();
+        let waiting = self.suspects.obstructed_after(sender, nonce);
         for key in waiting {
-            if let Some(suspicion) = self.unpark(&key) {
+            if let Some(suspicion) = self.suspects.unpark(&key) {
                 self.submit_again(suspicion, now_ms, out);
             }
         }
@@ -236,8 +224,8 @@ impl Triage {
             }
             Occurrence::Mined(transactions) => self.mined(transactions),
             Occurrence::Recorded(hash) => {
-                let parked = self.parked(&hash);
-                if let Some(suspicion) = parked.and_then(|key| self.unpark(&key)) {
+                let parked = self.suspects.parked(&hash);
+                if let Some(suspicion) = parked.and_then(|key| self.suspects.unpark(&key)) {
                     self.submit_again(suspicion, now_ms, out);
                 }
             }
@@ -257,7 +245,7 @@ impl Triage {
     /// In a replay: the suspect of this hash that waits for what was recorded, the one that waits longest first, with its
     /// score, and all that may have been executed before it.
     pub fn awaits_record(&self, hash: &B256) -> Option<(&Slot, f32, Vec<Earlier>)> {
-        let suspicion = self.running_of(hash)?;
+        let suspicion = self.suspects.running_of(hash)?;
         let Phase::Running { before, .. } = &suspicion.phase else {
             return None;
         };
@@ -267,10 +255,10 @@ impl Triage {
         Some((&suspicion.slot, suspicion.score, before))
     }
 
-    fn running_of(&self, hash: &B256) -> Option<&Suspicion> {
-        let of_hash = self.running.iter().filter(|(_, key)| key.0 == *hash);
-        let mut suspicions = of_hash.filter_map(|(_, key)| self.suspects.get(key));
-        suspicions.find(|suspicion| suspicion.runs())
+    /// A suspect whose factors nobody asked for yet.
+    pub fn unexplained(&mut self, key: &Key) -> Option<&mut Suspicion> {
+        let suspicion = self.suspects.all.get_mut(key);
+        suspicion.filter(|suspicion| suspicion.factors.is_none())
     }
 
     /// Whether other contents are known to be what this hash stands for. Who lies about the sender alone has the same ones.
@@ -342,12 +330,8 @@ impl Triage {
             state: self.state,
             before: recorded,
         };
-        self.harmless.remove(&key);
-        self.obstructed.remove(&key);
-        self.put_off.remove(&key);
         let (sender, nonce) = (tx.from, tx.nonce);
-        self.suspects.insert(key, suspicion);
-        self.running.push_back((due_ms, key));
+        self.suspects.run(key, due_ms, suspicion);
         out.push(Action::Submit(Suspect {
             fingerprint: key.1,
             tx,
@@ -359,15 +343,8 @@ impl Triage {
         if news {
             self.unblock(&sender, nonce, now_ms, out);
         }
-        if self.policy.replay && self.running_count() > RUNNING {
+        if self.policy.replay && self.suspects.running() > RUNNING {
             self.give_way(now_ms, out);
-        }
-        // Recorded time may stand still: places left behind are not for ever.
-        if self.running.len() > 2 * RUNNING {
-            let suspects = &self.suspects;
-            self.running.retain(|(due_ms, key)| {
-                suspects.get(key).is_some_and(|one| one.is_due_at(*due_ms))
-            });
         }
     }
 
@@ -376,165 +353,28 @@ impl Triage {
         self.submit(suspicion, now_ms, out);
     }
 
-    /// Who does not run is parked.
-    fn running_count(&self) -> usize {
-        self.suspects.len() - self.harmless.len() - self.obstructed.len() - self.put_off.len()
-    }
-
     fn take_running(&mut self, key: &Key) -> Option<Suspicion> {
         self.looked_at.take_if(|looked_at| looked_at == key);
         self.asked_anew.take_if(|asked| asked == key);
-        let runs = self.suspects.get(key).is_some_and(Suspicion::runs);
-        if !runs {
-            return None;
-        }
-        self.suspects.remove(key)
-    }
-
-    /// Takes in who it turned out to be. Answers none where that is no longer the question: it is a lie, and the truth under
-    /// its hash is known; or its signer is another one than was told, so that what comes before it is, too.
-    fn identify(
-        &mut self,
-        suspicion: Option<Suspicion>,
-        identity: Identity,
-        now_ms: u64,
-        out: &mut Vec<Action>,
-    ) -> Option<Suspicion> {
-        let mut suspicion = suspicion?;
-        let slot = &mut suspicion.slot;
-        // Who is refused is not looked at: what is known stays.
-        if identity.authenticity != Authenticity::Unproven {
-            slot.authenticity = identity.authenticity;
-        }
-        if identity.authenticity == Authenticity::Proven {
-            self.proven.insert(slot.tx.hash, slot.fingerprint);
-        }
-        if self.is_refuted(slot) {
-            return None;
-        }
-        if identity.authenticity == Authenticity::Contradicted {
-            out.push(Action::AskAgain(slot.tx.hash));
-        }
-        if let Some(signer) = identity.other_than(slot.tx.from) {
-            slot.tx.from = signer;
-            // The nonce that a block has may be the other sender's.
-            suspicion.mined = false;
-            out.extend(self.news(&suspicion.slot).map(Action::JudgeCallers));
-            self.submit_again(suspicion, now_ms, out);
-            return None;
-        }
-        Some(suspicion)
-    }
-
-    /// What a simulation amounts to.
-    fn weigh(
-        &mut self,
-        mut suspicion: Suspicion,
-        mut simulation: Simulation,
-        took_us: f64,
-        now_ms: u64,
-        out: &mut Vec<Action>,
-    ) {
-        self.stats.simulated.add(1);
-        let slot = &mut suspicion.slot;
-        unite(
-            &mut slot.contacts,
-            &self.policy.indices(&simulation.touched),
-        );
-        // Executed without what comes before it, or with other contents than its own, this is not how it will be.
-        simulation.complete &= !suspicion.alone;
-        simulation.complete &= slot.authenticity != Authenticity::Contradicted;
-        let foreseen = self.foresee(&simulation.created, &slot.contacts);
-        out.extend(foreseen.into_iter().map(Action::JudgeCallers));
-        let decides = simulation.decides();
-        let first = decides && self.concluded.insert(slot.key(), ()).is_none();
-        let (contact, stage_one) = (!slot.contacts.is_empty(), suspicion.score);
-        // A rule of full weight asks for no proof.
-        let certain = f32::from(u8::from(slot.signature_score >= 1.0));
-        let score = simulation.verdict(stage_one).max(certain);
-        let sounds = self.policy.alarm.sounds(contact, score);
-        let answer = simulation.response.as_ref().and_then(Response::answer);
-        let obstructed = answer.map(|answer| answer.obstacle.is_some());
-        // The alert is out: it goes out once more when the next block can have the attack.
-        let goes_out = match suspicion.emitted {
-            true => sounds && obstructed == Some(false) && !self.is_replaced(&suspicion),
-            false => sounds,
-        };
-        if goes_out {
-            let done = DoneSimulation {
-                simulation,
-                took_us,
-            };
-            let status = SimulationStatus::Done(Box::new(done));
-            out.push(suspicion.emission(score, status));
-        }
-        if obstructed == Some(true) && goes_out || suspicion.emitted && !goes_out {
-            return self.obstruct(suspicion, now_ms, out);
-        }
-        if sounds {
-            return;
-        }
-        // Once, however often it is looked at.
-        if first && self.policy.alarm.sounds(contact, stage_one) {
-            self.stats.exonerated.add(1);
-        }
-        match suspicion.alone && !decides {
-            _ if !contact => {}
-            true => self.put_off(suspicion, true, now_ms),
-            false => self.keep(suspicion),
-        }
-    }
-
-    /// What it amounts to that there is no simulation.
-    fn fail(&mut self, suspicion: Suspicion, failure: Failure, now_ms: u64, out: &mut Vec<Action>) {
-        self.stats.simulation_failures.add(failure.kind);
-        if suspicion.emitted {
-            return self.wait(suspicion);
-        }
-        let contact = !suspicion.slot.contacts.is_empty();
-        let score = failure.verdict(contact, suspicion.score);
-        let contact = contact || failure.touched;
-        if self.policy.alarm.sounds(contact, score) {
-            out.push(suspicion.emission(score, SimulationStatus::Failed(failure)));
-            return;
-        }
-        if !contact || failure.kind == FailureKind::Budget {
-            return;
-        }
-        match failure.kind {
-            // For what is recorded later.
-            FailureKind::NotCaptured => self.keep(suspicion),
-            // The next try was recorded, too.
-            _ if self.policy.replay => self.submit_again(suspicion, now_ms, out),
-            kind => self.put_off(suspicion, kind.was_executed(), now_ms),
-        }
+        self.suspects.take_running(key)
     }
 
     /// Those whose result is overdue: in a replay, what the recording has no simulation of. Answers whether there were any.
     fn expire(&mut self, now_ms: u64, out: &mut Vec<Action>) -> bool {
         let mut any = false;
-        while let Some((due_ms, key)) = self.running.front().copied() {
-            let waits = self.suspects.get(&key).is_some_and(|s| s.is_due_at(due_ms));
-            if waits && due_ms >= now_ms {
-                break;
-            }
-            self.running.pop_front();
-            if waits {
-                self.end_without_result(&key, now_ms, out);
-                any = true;
-            }
+        while let Some(key) = self.suspects.overdue(now_ms) {
+            self.end_without_result(&key, now_ms, out);
+            any = true;
         }
         any
     }
 
     /// Too many wait for what was recorded: the oldest gives way.
     fn give_way(&mut self, now_ms: u64, out: &mut Vec<Action>) {
-        while self.running_count() > RUNNING
-            && let Some((due_ms, key)) = self.running.pop_front()
+        while self.suspects.running() > RUNNING
+            && let Some(oldest) = self.suspects.overdue(u64::MAX)
         {
-            if self.suspects.get(&key).is_some_and(|s| s.is_due_at(due_ms)) {
-                self.end_without_result(&key, now_ms, out);
-            }
+            self.end_without_result(&oldest, now_ms, out);
         }
     }
 
@@ -554,13 +394,13 @@ impl Triage {
             suspicion.phase = Phase::Harmless { state };
         }
         suspicion.alone = false;
-        self.park(suspicion);
+        self.suspects.park(suspicion);
     }
 
     /// Remembers an attack whose alert is out, to ask anew with each state whether the next block can have it; at once where
     /// what comes before it became known meanwhile.
     fn obstruct(&mut self, mut suspicion: Suspicion, now_ms: u64, out: &mut Vec<Action>) {
-        (suspicion.emitted, suspicion.alone) = (true, false);
+        (suspicion.said, suspicion.alone) = (Said::Attack, false);
         let before = self.predecessors.before(&suspicion.slot.tx);
         match before.len() > suspicion.known && !suspicion.mined {
             true => self.submit_again(suspicion, now_ms, out),
@@ -575,7 +415,7 @@ impl Triage {
         if let Phase::Running { state, .. } = suspicion.phase {
             suspicion.phase = Phase::Obstructed { state };
         }
-        self.park(suspicion);
+        self.suspects.park(suspicion);
     }
 
     fn is_replaced(&self, suspicion: &Suspicion) -> bool {
@@ -594,41 +434,7 @@ impl Triage {
         suspicion.phase = Phase::PutOff {
             due_ms: now_ms.saturating_add(PAUSE_MS),
         };
-        self.park(suspicion);
-    }
-
-    fn park(&mut self, suspicion: Suspicion) {
-        // It would only be looked at in vain.
-        if suspicion.mined {
-            return;
-        }
-        let queue = match suspicion.phase {
-            Phase::PutOff { .. } => &mut self.put_off,
-            Phase::Obstructed { .. } => &mut self.obstructed,
-            _ => &mut self.harmless,
-        };
-        let key = suspicion.slot.key();
-        let gave_way = queue.add(key, suspicion.slot.tx.from, suspicion.bytes());
-        self.suspects.insert(key, suspicion);
-        for key in gave_way {
-            self.suspects.remove(&key);
-        }
-    }
-
-    fn unpark(&mut self, key: &Key) -> Option<Suspicion> {
-        self.harmless.remove(key);
-        self.obstructed.remove(key);
-        self.put_off.remove(key);
-        self.suspects.remove(key)
-    }
-
-    /// The parked suspect of this hash, where none of it runs.
-    fn parked(&self, hash: &B256) -> Option<Key> {
-        let parked = self.obstructed.keys().chain(self.harmless.keys());
-        let parked = parked.chain(self.put_off.keys());
-        let mut of_hash = parked.filter(|key| key.0 == *hash);
-        let key = of_hash.next().copied()?;
-        self.running_of(hash).is_none().then_some(key)
+        self.suspects.park(suspicion);
     }
 
     /// Has the next one looked at that is obstructed, and the next harmless one, the longest ago first; none of those while
@@ -638,12 +444,10 @@ impl Triage {
         if self.looks == 0 || self.looked_at.is_some() {
             return;
         }
-        let (state, suspects) = (self.state, &self.suspects);
-        let stale = |key: &&Key| suspects.get(*key).is_some_and(|s| s.is_older_than(state));
-        let Some(next) = self.harmless.keys().find(stale).copied() else {
+        let Some(next) = self.suspects.next_harmless(self.state) else {
             return;
         };
-        let Some(suspicion) = self.unpark(&next) else {
+        let Some(suspicion) = self.suspects.unpark(&next) else {
             return;
         };
         self.looks -= 1;
@@ -653,10 +457,8 @@ impl Triage {
 
     fn ask_anew(&mut self, now_ms: u64, out: &mut Vec<Action>) {
         while self.asked_anew.is_none() {
-            let (state, suspects) = (self.state, &self.suspects);
-            let stale = |key: &&Key| suspects.get(*key).is_some_and(|s| s.is_older_than(state));
-            let next = self.obstructed.keys().find(stale).copied();
-            let Some(suspicion) = next.and_then(|key| self.unpark(&key)) else {
+            let next = self.suspects.next_obstructed(self.state);
+            let Some(suspicion) = next.and_then(|key| self.suspects.unpark(&key)) else {
                 return;
             };
             if !self.is_replaced(&suspicion) {
@@ -668,20 +470,8 @@ impl Triage {
 
     /// Some of those whose next try is due.
     fn retry(&mut self, now_ms: u64, out: &mut Vec<Action>) {
-        let suspects = &self.suspects;
-        let due = |key: &&Key| match suspects.get(*key).map(|s| &s.phase) {
-            Some(Phase::PutOff { due_ms }) => *due_ms <= now_ms,
-            _ => true,
-        };
-        let due: Vec<_> = self
-            .put_off
-            .keys()
-            .take(AGAIN)
-            .take_while(due)
-            .copied()
-            .collect();
-        for key in due {
-            if let Some(suspicion) = self.unpark(&key) {
+        for key in self.suspects.due(now_ms, AGAIN) {
+            if let Some(suspicion) = self.suspects.unpark(&key) {
                 self.submit_again(suspicion, now_ms, out);
             }
         }
@@ -689,28 +479,14 @@ impl Triage {
 
     /// Too late for a look at these, or at what they stand in place of.
     fn mined(&mut self, transactions: &[MinedTransaction]) {
-        let mut last = HashMap::<Address, u64>::new();
-        for mined in transactions {
-            let nonce = last.entry(mined.from).or_default();
-            *nonce = mined.nonce.max(*nonce);
-        }
+        let last = last_nonces(transactions);
         // A recording says what was executed, and may do so after the block.
         if !self.policy.replay {
             for (sender, nonce) in &last {
                 self.predecessors.mined(sender, *nonce);
             }
         }
-        let mut queues = [&mut self.harmless, &mut self.obstructed, &mut self.put_off];
-        self.suspects.retain(|key, suspicion| {
-            let tx = &suspicion.slot.tx;
-            let over = last.get(&tx.from).is_some_and(|nonce| tx.nonce <= *nonce);
-            suspicion.mined |= over;
-            if over && !suspicion.runs() {
-                queues.iter_mut().for_each(|queue| queue.remove(key));
-                return false;
-            }
-            true
-        });
+        self.suspects.mined(&last);
     }
 
     /// What a judged creation will create, where that was not known, or not to touch what this touches.

@@ -68,6 +68,8 @@ struct Told {
     authenticity: Authenticity,
     /// The first one may have been made of a lie.
     corrects: bool,
+    /// The first one had no verdict.
+    proves: bool,
 }
 
 pub struct Worker {
@@ -96,7 +98,11 @@ pub struct Worker {
     actions: Vec<Action>,
     /// Contracts that pending transactions will create, as it was learnt lately.
     created: Vec<Address>,
+    /// An alert is out since the last look for items.
+    alerted: bool,
     emit: Emit,
+    /// Somebody answers alerts, live.
+    stirs: bool,
     chain: Arc<ChainSpec>,
     watch: Watch,
     last_tick: Instant,
@@ -138,6 +144,7 @@ impl Worker {
                 Some(_) => Clock::live(),
                 None => Clock::Recorded { latest_ms: 0 },
             },
+            stirs: live.is_some() && config.contracts.iter().any(|c| c.pause.is_some()),
             live,
             capture,
             output,
@@ -155,6 +162,7 @@ impl Worker {
             records: Vec::new(),
             actions: Vec::new(),
             created: Vec::new(),
+            alerted: false,
             emit: config.emit,
             chain,
             stats,
@@ -197,6 +205,9 @@ impl Worker {
             }
             self.judge();
             self.flush_records();
+            if std::mem::take(&mut self.alerted) {
+                inbox.rest();
+            }
             if self.last_tick.elapsed() >= TICK || ended {
                 self.tick(inbox);
             }

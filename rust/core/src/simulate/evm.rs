@@ -5,6 +5,7 @@ pub mod diff;
 pub mod environment;
 mod error;
 pub mod execute;
+pub mod preimages;
 pub mod question;
 pub mod told;
 pub mod tracer;

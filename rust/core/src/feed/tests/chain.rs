@@ -5,11 +5,12 @@ use crate::chain::{CodeAnswer, Head, Reorg};
 use crate::config::Limits;
 use crate::evidence::AnomalyKind;
 use crate::inbox::Item;
+use crate::node::message::TIMEOUT;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::SeqCst;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 fn head_of(item: Item) -> Option<Head> {
     match item {
@@ -338,4 +339,21 @@ fn background_questions_go_to_the_rpc_urls_where_given() {
     rig.find(|item| matches!(item, Item::Block(block) if block.number == 101).then_some(()));
     rig.until_said(AnomalyKind::WrongChain, "serves chain 5, not 1");
     assert!(!format!("{:?}", rig.anomalies).contains("anotherlongkey"));
+}
+
+#[test]
+fn an_rpc_url_that_takes_questions_and_says_nothing_keeps_no_block() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let node = FakeNode::start(|_| None);
+    let mut config = config(&[node.url()]);
+    config.rpc_urls = vec![format!("http://{}", listener.local_addr().unwrap())];
+    let mut rig = Rig::with(&config, &Limits::default());
+    rig.ready();
+    let begun = Instant::now();
+    node.push(Push::Text(notification(HEADS, &block(101, 0, 0, &[]))));
+    rig.find(|item| matches!(item, Item::Block(block) if block.number == 101).then_some(()));
+    assert!(
+        begun.elapsed() < TIMEOUT,
+        "asked of the one that announced it"
+    );
 }

@@ -55,6 +55,35 @@ fn bytes_are_bounded_and_released() {
     assert!(tx.try_send(object(600)).unwrap().is_none());
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn it_looks_for_the_next_item_after_dense_ones_and_sleeps_where_it_is_to_rest() {
+    const SPIN: Duration = Duration::from_millis(200);
+    let limits = Limits {
+        spin_us: SPIN.as_micros() as u64,
+        ..Limits::default()
+    };
+    if std::thread::available_parallelism().is_ok_and(|cores| cores.get() == 1) {
+        return;
+    }
+    let (tx, rx) = queue(&limits, Arc::new(Stats::default()));
+    let worked = |rests: bool| {
+        tx.send(Item::Ready).unwrap();
+        assert!(rx.recv_timeout(SPIN).is_some());
+        if rests {
+            rx.rest();
+        }
+        let before = crate::thread::busy();
+        assert!(rx.recv_timeout(Duration::ZERO).is_none());
+        crate::thread::busy() - before
+    };
+    let (spun, rested) = (worked(false), worked(true));
+    assert!(spun > 4 * rested, "{spun:?}, {rested:?}");
+    // Not for ever.
+    std::thread::sleep(SPIN);
+    assert!(worked(false) > 4 * rested);
+}
+
 /// One of each kind that holds something, of about `bytes`.
 fn heavy(bytes: usize) -> Vec<Item> {
     let text = || "x".repeat(bytes);

@@ -1,8 +1,8 @@
 //! One suspect, and how far it has come.
 
 use super::predecessors::unite;
-use super::{Action, Emission};
-use crate::evidence::{Authenticity, SimulationStatus};
+use super::{Action, Emission, Verdict};
+use crate::evidence::{Authenticity, Factor, SimulationStatus};
 use crate::pipeline::slot::{Slot, held};
 use crate::simulate::pool::suspect::Earlier;
 
@@ -13,16 +13,27 @@ pub struct Suspicion {
     pub slot: Slot,
     pub probability: f32,
     pub score: f32,
+    /// What moved `probability`, where that was asked ahead of the verdict.
+    pub factors: Option<Vec<Factor>>,
     pub retries: u32,
     /// Without what comes before it, which may be there to use up its time.
     pub alone: bool,
     /// A block has it, or another one in its place.
     pub mined: bool,
-    /// The alert is out; what the next block could not have then is asked anew.
-    pub emitted: bool,
+    pub said: Said,
     /// How many transactions were known to come before it when it was passed on.
     pub known: usize,
     pub phase: Phase,
+}
+
+/// What its alert said, where one is out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Said {
+    Nothing,
+    /// That its simulation failed: the next that proves something goes out, too.
+    NoVerdict,
+    /// That it is an attack: what the next block could not have then is asked anew.
+    Attack,
 }
 
 #[derive(Debug)]
@@ -50,10 +61,11 @@ impl Suspicion {
             slot,
             probability,
             score,
+            factors: None,
             retries: 0,
             alone: false,
             mined: false,
-            emitted: false,
+            said: Said::Nothing,
             known: 0,
             phase: Phase::PutOff { due_ms: 0 },
         }
@@ -86,6 +98,7 @@ impl Suspicion {
         self.alone |= created && self.slot.contacts.len() > known;
         if score > self.score {
             (self.probability, self.score) = (probability, score);
+            self.factors = None;
             self.slot.row = slot.row;
             self.slot.matched.clone_from(&slot.matched);
             self.slot.signature_score = slot.signature_score;
@@ -99,10 +112,13 @@ impl Suspicion {
     pub fn emission(&self, score: f32, simulation: SimulationStatus) -> Action {
         Action::Emit(Box::new(Emission {
             slot: self.slot.clone(),
-            probability: self.probability,
-            score,
-            simulation,
-            again: self.emitted,
+            verdict: Verdict {
+                probability: self.probability,
+                score,
+                factors: self.factors.clone(),
+                simulation,
+            },
+            said: self.said,
         }))
     }
 }

@@ -3,7 +3,7 @@
 mod properties;
 
 use super::*;
-use crate::evidence::{Answer, Bid, FEATURES};
+use crate::evidence::{Answer, Bid, FEATURES, Response};
 use crate::pipeline::triage::parked::{MOST, PER_SENDER};
 use crate::tx::PendingTransaction;
 use crate::wire::Original;
@@ -139,7 +139,7 @@ impl Rig {
     }
 
     fn suspicion(&self, slot: &Slot) -> &Suspicion {
-        &self.triage.suspects[&slot.key()]
+        &self.triage.suspects.all[&slot.key()]
     }
 
     /// Passed on and found harmless.
@@ -255,7 +255,7 @@ fn attack_that(obstacle: Option<&'static str>) -> Simulation {
 }
 
 fn is_obstructed(emission: &Emission) -> Option<bool> {
-    let SimulationStatus::Done(done) = &emission.simulation else {
+    let SimulationStatus::Done(done) = &emission.verdict.simulation else {
         return None;
     };
     let answer = done.simulation.response.as_ref()?.answer()?;
@@ -406,7 +406,7 @@ fn a_lie_is_dropped_once_the_truth_under_its_hash_is_known() {
     };
     rig.verdict_of(&touching(1), attack(), lie);
     assert!(rig.emitted().is_empty());
-    assert!(!rig.triage.suspects.contains_key(&touching(1).key()));
+    assert!(!rig.triage.suspects.all.contains_key(&touching(1).key()));
     assert!(rig.triage.is_refuted(&touching(1)) && !rig.triage.is_refuted(&like));
 }
 
@@ -453,7 +453,7 @@ fn a_lie_exonerates_nobody_and_its_truth_is_asked_for() {
         |action: &Action| matches!(action, Action::AskAgain(hash) if *hash == B256::repeat_byte(1));
     assert!(rig.out.iter().any(asked));
     assert_eq!(
-        rig.emitted()[0].score,
+        rig.emitted()[0].verdict.score,
         0.9,
         "the first stage's judgement stands"
     );
@@ -465,7 +465,7 @@ fn a_lie_exonerates_nobody_and_its_truth_is_asked_for() {
     };
     assert_eq!(rig.judged(again, 0.9), Course::Held);
     rig.verdict_of(&touching(1), attack(), PROVEN);
-    assert!(rig.emitted()[0].score > 0.9);
+    assert!(rig.emitted()[0].verdict.score > 0.9);
 }
 
 #[test]
@@ -547,10 +547,13 @@ fn an_attack_is_emitted_with_all_that_was_found() {
     rig.verdict(&touching(1), attack());
     let emission = rig.emitted().remove(0);
     assert_eq!(emission.slot.key(), touching(1).key());
-    assert_eq!(emission.probability, 0.2);
-    assert!(emission.score > 0.9);
-    assert!(matches!(emission.simulation, SimulationStatus::Done(_)));
-    assert!(rig.triage.suspects.is_empty());
+    assert_eq!(emission.verdict.probability, 0.2);
+    assert!(emission.verdict.score > 0.9);
+    assert!(matches!(
+        emission.verdict.simulation,
+        SimulationStatus::Done(_)
+    ));
+    assert!(rig.triage.suspects.all.is_empty());
 }
 
 #[test]
@@ -564,7 +567,7 @@ fn what_no_result_comes_of_is_overdue_after_its_deadline_and_no_sooner() {
     assert!(rig.emitted().is_empty());
     rig.passes(1);
     let overdue = rig.emitted().remove(0);
-    let SimulationStatus::Failed(failure) = overdue.simulation else {
+    let SimulationStatus::Failed(failure) = overdue.verdict.simulation else {
         panic!("it failed");
     };
     assert_eq!(failure.kind, FailureKind::Deadline);
@@ -583,7 +586,7 @@ fn what_the_recording_has_no_simulation_of_waits_for_the_deadline_or_the_end() {
     rig.handle(Occurrence::End);
     let emitted = rig.emitted();
     assert_eq!(emitted.len(), 2, "at the end all of them");
-    let SimulationStatus::Failed(failure) = &emitted[0].simulation else {
+    let SimulationStatus::Failed(failure) = &emitted[0].verdict.simulation else {
         panic!("it failed");
     };
     assert_eq!(failure.kind, FailureKind::NotCaptured);
@@ -597,7 +600,7 @@ fn who_waits_for_a_recording_is_bounded() {
         rig.judged(numbered(n, Address::ZERO), 0.9);
     }
     assert_eq!(rig.emitted().len(), 10);
-    assert_eq!(rig.triage.suspects.len(), RUNNING);
+    assert_eq!(rig.triage.suspects.running(), RUNNING);
 }
 
 #[test]
@@ -607,21 +610,21 @@ fn what_was_harmless_is_looked_at_again_until_it_is_mined_in_bounded_numbers() {
     for n in 0..MOST as u64 + 5 {
         rig.kept(numbered(n, sender(n)));
     }
-    assert_eq!(rig.triage.suspects.len(), MOST);
+    assert_eq!(rig.triage.suspects.all.len(), MOST);
     let used: Vec<_> = (5..15).map(|n| mined(sender(n), 1)).collect();
     rig.handle(Occurrence::Mined(&used));
     assert!(rig.submitted().is_empty(), "the state is the same");
     rig.handle(Occurrence::State);
     let mut looks = Vec::new();
     while let [key] = rig.submitted_keys()[..] {
-        let next = &rig.triage.suspects[&key].slot;
+        let next = &rig.triage.suspects.all[&key].slot;
         let next = copy(next);
         looks.push(key.0);
         rig.verdict(&next, harmless());
     }
     let expected = (15..).take(AGAIN).map(|n| B256::from(U256::from(n)));
     assert_eq!(looks, expected.collect::<Vec<_>>(), "one at a time");
-    assert_eq!(rig.triage.suspects.len(), MOST - 10);
+    assert_eq!(rig.triage.suspects.all.len(), MOST - 10);
 }
 
 #[test]
@@ -672,6 +675,50 @@ fn what_had_no_verdict_is_tried_again_soon_and_then_with_each_state() {
 }
 
 #[test]
+fn whose_alert_had_no_verdict_is_tried_again_and_told_once_more_when_it_proves_to_be_an_attack() {
+    let mut rig = Rig::live();
+    rig.judged(touching(1), 0.9);
+    rig.fails(&touching(1), FailureKind::Deadline);
+    let first = rig.emitted();
+    assert_eq!(first.len(), 1);
+    assert!(
+        first[0].said == Said::Nothing
+            && matches!(first[0].verdict.simulation, SimulationStatus::Failed(_))
+    );
+    rig.submitted();
+    rig.passes(PAUSE_MS);
+    assert_eq!(rig.submitted_keys(), [touching(1).key()]);
+    rig.fails(&touching(1), FailureKind::Deadline);
+    assert!(rig.emitted().is_empty(), "people know that already");
+    rig.passes(PAUSE_MS);
+    rig.verdict(&touching(1), attack());
+    let second = rig.emitted();
+    assert_eq!(second.len(), 1);
+    assert!(
+        second[0].said == Said::NoVerdict
+            && matches!(second[0].verdict.simulation, SimulationStatus::Done(_))
+    );
+    assert!(rig.triage.suspects.all.is_empty());
+}
+
+#[test]
+fn whose_alert_had_no_verdict_is_told_no_more_where_it_is_harmless_or_too_large() {
+    for kind in [FailureKind::Deadline, FailureKind::Budget] {
+        let mut rig = Rig::live();
+        rig.judged(touching(1), 0.9);
+        rig.fails(&touching(1), kind);
+        assert_eq!(rig.emitted().len(), 1);
+        rig.submitted();
+        rig.passes(PAUSE_MS);
+        let again = rig.submitted().len();
+        assert_eq!(again, usize::from(kind == FailureKind::Deadline));
+        rig.verdict(&touching(1), harmless());
+        assert!(rig.emitted().is_empty());
+        assert_eq!(rig.stats().exonerated.get(), 0);
+    }
+}
+
+#[test]
 fn what_was_put_off_is_forgotten_once_its_nonce_is_used() {
     let mut rig = Rig::live();
     rig.judged(touching(1), 0.0);
@@ -679,7 +726,7 @@ fn what_was_put_off_is_forgotten_once_its_nonce_is_used() {
     rig.submitted();
     rig.handle(Occurrence::Mined(&[mined(SENDER, 1)]));
     rig.passes(PAUSE_MS);
-    assert!(rig.submitted().is_empty() && rig.triage.suspects.is_empty());
+    assert!(rig.submitted().is_empty() && rig.triage.suspects.all.is_empty());
 }
 
 #[test]
@@ -792,8 +839,8 @@ fn one_sender_does_not_push_out_the_others() {
     for n in 2..MOST as u64 {
         rig.kept(numbered(n, SENDER));
     }
-    assert_eq!(rig.triage.suspects.len(), 1 + PER_SENDER);
-    assert!(rig.triage.suspects.contains_key(&other.key()));
+    assert_eq!(rig.triage.suspects.all.len(), 1 + PER_SENDER);
+    assert!(rig.triage.suspects.all.contains_key(&other.key()));
 }
 
 #[test]
@@ -862,7 +909,7 @@ fn a_rule_of_full_weight_asks_for_no_proof() {
     certain.signature_score = 1.0;
     rig.judged(certain, 1.0);
     rig.verdict(&touching(1), harmless());
-    assert_eq!(rig.emitted()[0].score, 1.0);
+    assert_eq!(rig.emitted()[0].verdict.score, 1.0);
 }
 
 #[test]
@@ -947,7 +994,7 @@ fn an_attack_that_no_block_can_have_is_asked_anew_with_each_state_and_told_once_
     rig.judged(touching(1), 0.0);
     rig.submitted();
     rig.verdict(&touching(1), attack_that(Some("fee cap")));
-    assert!(!rig.emitted()[0].again);
+    assert!(rig.emitted()[0].said == Said::Nothing);
     assert_eq!(rig.judged(touching(1), 0.9), Course::Held, "it is out");
     assert!(rig.submitted().is_empty(), "the state is the same");
     type Ends = fn(&mut Rig);
@@ -969,9 +1016,9 @@ fn an_attack_that_no_block_can_have_is_asked_anew_with_each_state_and_told_once_
         ends(&mut rig);
         let emitted = rig.emitted();
         assert_eq!(emitted.len(), told, "{round}");
-        assert!(emitted.iter().all(|emission| emission.again));
+        assert!(emitted.iter().all(|emission| emission.said == Said::Attack));
     }
-    assert!(rig.triage.suspects.is_empty());
+    assert!(rig.triage.suspects.all.is_empty());
 }
 
 #[test]
@@ -1022,7 +1069,7 @@ fn an_obstructed_attack_is_forgotten_once_it_is_mined_or_replaced() {
             false => rig.handle(Occurrence::Mined(&[mined(SENDER, 1)])),
         }
         rig.handle(Occurrence::State);
-        assert!(rig.submitted().is_empty() && rig.triage.suspects.is_empty());
+        assert!(rig.submitted().is_empty() && rig.triage.suspects.all.is_empty());
     }
     // Replaced while it runs.
     let mut rig = Rig::live();
@@ -1034,7 +1081,7 @@ fn an_obstructed_attack_is_forgotten_once_it_is_mined_or_replaced() {
     rig.judged(other, 0.0);
     rig.emitted();
     rig.verdict(&touching(1), attack_that(None));
-    assert!(rig.emitted().is_empty() && rig.triage.suspects.is_empty());
+    assert!(rig.emitted().is_empty() && rig.triage.suspects.all.is_empty());
 }
 
 #[test]

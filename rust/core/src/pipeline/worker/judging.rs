@@ -6,7 +6,7 @@ use crate::event::{Event, Judged, TransactionRecord};
 use crate::evidence::{Anomaly, AnomalyKind, Authenticity, SimulationStatus};
 use crate::pipeline::codes::{AwaitsCode, Lookup, is_payment};
 use crate::pipeline::slot::{Slot, Timings};
-use crate::pipeline::triage::{self, Course};
+use crate::pipeline::triage::{self, Course, Said, Verdict};
 use std::time::Instant;
 
 /// Probability of what the model could not judge.
@@ -103,7 +103,13 @@ impl Worker {
                 self.act();
             } else if self.stages.alarm.sounds(!slot.contacts.is_empty(), score) {
                 let mut slot = std::mem::take(slot);
-                self.detection(&mut slot, probability, score, SimulationStatus::NotRun);
+                let verdict = Verdict {
+                    probability,
+                    score,
+                    factors: None,
+                    simulation: SimulationStatus::NotRun,
+                };
+                self.detection(&mut slot, verdict);
                 self.slots[i] = slot;
             }
             if course == Course::Passed
@@ -143,13 +149,7 @@ impl Worker {
         }
     }
 
-    pub(super) fn detection(
-        &mut self,
-        slot: &mut Slot,
-        probability: f32,
-        score: f32,
-        simulation: SimulationStatus,
-    ) {
+    pub(super) fn detection(&mut self, slot: &mut Slot, verdict: Verdict) {
         let first = self.detected.get(&slot.tx.hash);
         // One detection a transaction: the second judgement may find one that the first did not.
         if first.is_some_and(|first| first.authenticity == Authenticity::Proven) {
@@ -171,9 +171,10 @@ impl Worker {
         let told = Told {
             authenticity: slot.authenticity,
             corrects,
+            proves: false,
         };
         self.detected.replace(slot.tx.hash, told);
-        if self.alert(slot, probability, score, simulation, told) {
+        if self.alert(slot, verdict, told) {
             self.stats.detections.add(1);
         }
         // It is followed since the first.
@@ -186,43 +187,35 @@ impl Worker {
         self.report_outcomes();
     }
 
-    /// A detection that is out, by the same id: now the next block can have the transaction.
-    pub(super) fn alert_again(
-        &mut self,
-        slot: &mut Slot,
-        probability: f32,
-        score: f32,
-        simulation: SimulationStatus,
-    ) {
+    /// A detection that is out: by the same id where now the next block can have the transaction, by one of its own where
+    /// there is a verdict at last.
+    pub(super) fn alert_again(&mut self, slot: &mut Slot, verdict: Verdict, said: Said) {
         let hash = slot.tx.hash;
         let simulating = self.simulating.as_ref();
         let refuted = simulating.is_some_and(|simulating| simulating.triage.is_refuted(slot));
         let told = self.detected.get(&hash);
-        if let Some(told) = told.filter(|_| !refuted && !self.tracker.gave_up(&hash)) {
-            self.alert(slot, probability, score, simulation, told);
+        if let Some(mut told) = told.filter(|_| !refuted && !self.tracker.gave_up(&hash)) {
+            told.proves |= said == Said::NoVerdict;
+            self.detected.replace(hash, told);
+            self.alert(slot, verdict, told);
         }
     }
 
     /// Sends it; answers whether there was anything to send.
-    fn alert(
-        &mut self,
-        slot: &Slot,
-        probability: f32,
-        score: f32,
-        simulation: SimulationStatus,
-        told: Told,
-    ) -> bool {
+    fn alert(&mut self, slot: &Slot, verdict: Verdict, told: Told) -> bool {
         let watched_ms = self.watch.until(slot.timings.arrived, slot.tx.seen_ms);
-        let detection = self
-            .stages
-            .detect(slot, probability, score, simulation, watched_ms);
+        let detection = self.stages.detect(slot, verdict, watched_ms);
         let Some(mut detection) = detection else {
             return false;
         };
         if told.corrects {
             detection.alert_id.push_str("-proven");
         }
+        if told.proves {
+            detection.alert_id.push_str("-simulated");
+        }
         self.output.send(Event::Detection(Box::new(detection)));
+        self.alerted = true;
         true
     }
 }

@@ -4,7 +4,7 @@ use super::{Simulating, Worker};
 use crate::capture::CaptureWriter;
 use crate::capture::context::ContextEntry;
 use crate::evidence::{Failure, Identity, RecordedSimulation, SimulationResult};
-use crate::pipeline::triage::{self, Action};
+use crate::pipeline::triage::{self, Action, Said};
 use crate::simulate::pool::suspect::Key;
 use alloy_primitives::B256;
 use std::collections::VecDeque;
@@ -29,18 +29,26 @@ impl Worker {
                 Action::JudgeCallers(created) => self.created.push(created),
                 Action::AskAgain(hash) => self.ask_again(hash),
                 Action::Emit(mut emission) => {
-                    let (probability, score) = (emission.probability, emission.score);
-                    let (slot, simulation) = (&mut emission.slot, emission.simulation);
-                    match emission.again {
-                        true => self.alert_again(slot, probability, score, simulation),
-                        false => self.detection(slot, probability, score, simulation),
+                    let (slot, verdict) = (&mut emission.slot, emission.verdict);
+                    match emission.said {
+                        Said::Nothing => self.detection(slot, verdict),
+                        said => self.alert_again(slot, verdict, said),
                     }
                 }
                 Action::Submit(suspect) => {
                     let Some(Simulating { triage, runner }) = &mut self.simulating else {
                         continue;
                     };
-                    if let Some((key, failure)) = runner.submit(suspect) {
+                    let key = suspect.key();
+                    let refused = runner.submit(suspect);
+                    if self.stirs {
+                        self.output.stir();
+                        // While it is simulated: not when an answer waits for it.
+                        if let Some(suspicion) = triage.unexplained(&key) {
+                            suspicion.factors = self.stages.explain(&suspicion.slot.row);
+                        }
+                    }
+                    if let Some((key, failure)) = refused {
                         record_refusal(self.capture.as_ref(), &key, &failure);
                         let refused = triage::Occurrence::Ended {
                             key,
@@ -112,6 +120,7 @@ fn record_refusal(capture: Option<&CaptureWriter>, key: &Key, failure: &Failure)
             failure: Some(failure.clone()),
             executed: None,
             unasked: None,
+            mined: false,
         };
         capture.offer_context(ContextEntry::Simulation(Box::new(record)));
     }

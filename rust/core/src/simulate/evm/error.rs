@@ -31,6 +31,16 @@ pub enum StateError {
 
 impl DBErrorMarker for StateError {}
 
+impl StateError {
+    /// Whether it is of a record of what was read, which does not have it.
+    pub fn is_unrecorded(&self) -> bool {
+        matches!(
+            self,
+            Self::NoAccount(_) | Self::NoSlot(..) | Self::NoCode(_) | Self::NoBlockHash(_)
+        )
+    }
+}
+
 impl From<StateError> for Failure {
     fn from(error: StateError) -> Self {
         Self::new(FailureKind::State, error.to_string())

@@ -5,6 +5,7 @@ mod tests;
 
 use super::diff::{AccountDiff, StateDiff};
 use super::environment::Environment;
+use super::preimages::Preimages;
 use super::tracer::{Access, Bounds, Stop, Surroundings, Tracer};
 use crate::evidence::trace::{CallKind, Frame, Trace};
 use crate::simulate::evm::error::StateError;
@@ -69,6 +70,8 @@ pub struct Execution {
     pub output: Bytes,
     pub trace: Trace,
     pub accesses: Vec<Access>,
+    /// What it hashed: mappings derive their slots so.
+    pub hashed: Preimages,
     pub surroundings: Surroundings,
     /// Its trace has all calls, and not its logs and payments alone.
     pub has_calls: bool,
@@ -93,6 +96,7 @@ impl Execution {
             output: Bytes::new(),
             trace: tracer.trace,
             accesses: tracer.accesses,
+            hashed: tracer.hashed,
             surroundings: tracer.surroundings,
             has_calls: true,
             watched: true,

@@ -1,5 +1,6 @@
 //! Watches an execution: frames, logs, and which storage each frame touched, in bounded memory and time.
 
+use super::preimages::{LONGEST, Preimages};
 use crate::evidence::trace::{CallKind, Frame, FrameLog, Trace};
 use alloy_primitives::{Address, Bytes, Log, U256};
 use revm::Inspector;
@@ -7,7 +8,7 @@ use revm::bytecode::opcode;
 use revm::context_interface::ContextTr;
 use revm::context_interface::context::ContextError;
 use revm::interpreter::interpreter::EthInterpreter;
-use revm::interpreter::interpreter_types::{InputsTr, Jumps};
+use revm::interpreter::interpreter_types::{InputsTr, Jumps, MemoryTr};
 use revm::interpreter::{
     CallInputs, CallOutcome, CallScheme, CallValue, CreateInputs, CreateOutcome, CreateScheme,
     InstructionResult, Interpreter, InterpreterResult,
@@ -28,7 +29,8 @@ pub struct Access {
     /// Whose storage.
     pub contract: Address,
     pub slot: U256,
-    pub writes: bool,
+    /// The new value, where it writes.
+    pub writes: Option<U256>,
 }
 
 /// What an execution asked of where it runs: its outcome can hang on nothing else of it.
@@ -65,7 +67,7 @@ pub struct Bounds {
     pub frames: usize,
     /// Bytes of inputs, outputs and log data that are kept; what is beyond is cut.
     pub bytes: usize,
-    /// Storage accesses that are kept.
+    /// Storage accesses that are kept, and as many inputs of hashes.
     pub accesses: usize,
 }
 
@@ -82,6 +84,8 @@ pub struct Tracer {
     bounds: Bounds,
     pub trace: Trace,
     pub accesses: Vec<Access>,
+    /// What it hashed, where it is short enough to be a mapping's key.
+    pub hashed: Preimages,
     /// What it read of the block it is in and of its own price.
     pub surroundings: Surroundings,
     /// Something did not fit and was cut.
@@ -108,6 +112,7 @@ impl Tracer {
             bounds,
             trace: Trace::default(),
             accesses: Vec::new(),
+            hashed: Preimages::default(),
             surroundings: Surroundings::default(),
             cut: false,
             stopped: None,
@@ -179,6 +184,28 @@ impl Tracer {
         frame.error = failed;
     }
 
+    fn access(&mut self, contract: Address, slot: U256, writes: Option<U256>) {
+        let Some(open) = self.open.last() else { return };
+        if self.accesses.len() >= self.bounds.accesses {
+            self.cut = true;
+            return;
+        }
+        self.accesses.push(Access {
+            frame: open.index,
+            contract,
+            slot,
+            writes,
+        });
+    }
+
+    fn hash(&mut self, by: Address, input: &[u8]) {
+        if self.hashed.len() >= self.bounds.accesses {
+            self.cut = true;
+            return;
+        }
+        self.hashed.push(by, input);
+    }
+
     /// Whether it goes on; else `stopped` says why not.
     fn goes_on(&mut self) -> bool {
         if self.stopped.is_none() && self.trace.frames.len() > self.bounds.frames {
@@ -209,19 +236,23 @@ impl<CTX: ContextTr> Inspector<CTX, EthInterpreter> for Tracer {
         };
         open.opcode = opcode;
         self.surroundings.note(opcode);
-        if matches!(opcode, opcode::SLOAD | opcode::SSTORE)
-            && let Some(slot) = interp.stack.data().last()
-        {
-            if self.accesses.len() >= self.bounds.accesses {
-                self.cut = true;
-                return;
+        let stack = interp.stack.data().as_slice();
+        match (opcode, stack) {
+            (opcode::SLOAD, [.., slot]) => {
+                self.access(interp.input.target_address(), *slot, None);
             }
-            self.accesses.push(Access {
-                frame: open.index,
-                contract: interp.input.target_address(),
-                slot: *slot,
-                writes: opcode == opcode::SSTORE,
-            });
+            (opcode::SSTORE, [.., value, slot]) => {
+                self.access(interp.input.target_address(), *slot, Some(*value));
+            }
+            (opcode::KECCAK256, [.., length, offset]) if *length <= U256::from(LONGEST) => {
+                let (offset, length) = (offset.saturating_to::<usize>(), length.to::<usize>());
+                // Beyond what was written there are zeros: no compiler hashes those.
+                if offset.saturating_add(length) <= interp.memory.size() {
+                    let by = interp.input.target_address();
+                    self.hash(by, &interp.memory.slice_len(offset, length));
+                }
+            }
+            _ => {}
         }
     }
 

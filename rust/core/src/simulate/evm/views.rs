@@ -22,6 +22,11 @@ pub trait Views {
     /// `None` where it fails, is not known, or would take too much.
     fn ask(&self, when: When, contract: Address, data: &Bytes) -> Option<Bytes>;
 
+    /// Whether there was code at an account before. `None` where that is not known.
+    fn has_code(&self, _: Address) -> Option<bool> {
+        None
+    }
+
     /// Whether a question had no answer because all together took too much.
     fn exhausted(&self) -> bool {
         false
@@ -90,6 +95,13 @@ impl<'s, 'a, S> SandboxViews<'s, 'a, S> {
         }
     }
 
+    /// What a record does not have nobody asked when it was made, and nobody can be asked now: that view has no answer.
+    fn lacks(&self, error: StateError) {
+        if !error.is_unrecorded() {
+            self.missing.borrow_mut().get_or_insert(error);
+        }
+    }
+
     /// The first part of the state that a view asked for in vain: what was concluded from the views holds only without.
     pub fn missing(self) -> Option<StateError> {
         self.missing.into_inner()
@@ -119,15 +131,23 @@ impl<S: DatabaseRef<Error = StateError>> Views for SandboxViews<'_, '_, S> {
         };
         let answer = sandbox.view(contract, data.clone(), bounds);
         match &answer {
-            Err(Exit::NoState(error)) => {
-                self.missing.borrow_mut().get_or_insert(error.clone());
-            }
+            Err(Exit::NoState(error)) => self.lacks(error.clone()),
             Err(Exit::Stopped(_)) => self.exhausted.set(true),
             _ => {}
         }
         let answer = answer.ok();
         asked.insert(question, answer.clone());
         answer
+    }
+
+    fn has_code(&self, account: Address) -> Option<bool> {
+        match self.before.state().basic_ref(account) {
+            Ok(info) => Some(info.is_some_and(|info| !info.is_empty_code_hash())),
+            Err(error) => {
+                self.lacks(error);
+                None
+            }
+        }
     }
 
     fn exhausted(&self) -> bool {

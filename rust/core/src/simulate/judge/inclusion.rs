@@ -1,5 +1,6 @@
 //! Whether the next block can have a transaction.
 
+use crate::evidence::nonce_used;
 use crate::simulate::evm::environment::Environment;
 use crate::simulate::evm::transaction::most_gas;
 use crate::tx::{Extras, PendingTransaction};
@@ -30,7 +31,7 @@ pub fn obstacle(
     let needed = tx.value.saturating_add(gas).saturating_add(blob_gas);
     Some(match () {
         () if early => "nonce gap".into(),
-        () if tx.nonce < nonce => format!("nonce {} is used", tx.nonce).into(),
+        () if tx.nonce < nonce => nonce_used(tx.nonce),
         () if tx.max_fee_per_gas < u128::from(base_fee) => format!(
             "fee cap {} below the next base fee {base_fee}",
             tx.max_fee_per_gas

@@ -3,25 +3,36 @@
 //! A check that needs what neither the execution nor the configuration tells is silent; it never guesses.
 
 mod approval_drain;
+mod authority;
 mod booking;
 mod bridge_release;
 mod case;
 mod cluster;
+mod confused_deputy;
 mod donation;
 mod entries;
+mod exchange;
 mod flash_loan;
+mod foreign_code;
 mod governance;
+mod history;
 mod judgement;
+mod keys;
+mod knowledge;
+mod lanes;
 mod outflow;
 mod price_manipulation;
 mod protected;
 mod read_only_reentrancy;
 mod reentrancy;
+mod rewiring;
 mod shortfalls;
 mod solvency;
 mod takeover;
 #[cfg(test)]
 mod tests;
+mod third_party;
+mod unbacked;
 mod words;
 mod written;
 
@@ -85,6 +96,11 @@ const CHECKS: &[Check] = &[
     ("donation", donation::check),
     ("approval_drain", approval_drain::check),
     ("bridge_release", bridge_release::check),
+    ("rewiring", rewiring::check),
+    ("foreign_code", foreign_code::check),
+    ("confused_deputy", confused_deputy::check),
+    ("third_party", third_party::check),
+    ("unbacked", unbacked::check),
 ];
 
 /// The names of all checks, as in `disabled` of a contract's `invariants`.

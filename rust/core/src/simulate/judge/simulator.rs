@@ -396,9 +396,11 @@ impl Simulator {
             let address = &contract.address;
             execution.diff.0.contains_key(address) || moved(address)
         };
-        let mut violations = Vec::new();
+        // What is severe is not made harmless by what is not known.
+        let severe = |violation: &Violation| violation.severe;
+        let mut violations: Vec<Violation> = Vec::new();
         for contract in self.contracts.iter().filter(concerned) {
-            if Instant::now() >= deadline {
+            if Instant::now() >= deadline && !violations.iter().any(severe) {
                 return None;
             }
             let effects = Effects {
@@ -414,7 +416,7 @@ impl Simulator {
             violations.extend(check_all(&effects, &written));
         }
         // Out of time, views have no answers.
-        (Instant::now() < deadline).then_some(violations)
+        (Instant::now() < deadline || violations.iter().any(severe)).then_some(violations)
     }
 
     fn evidence(&self, environment: &Environment, sender: Address, run: &Run) -> Simulation {

@@ -6,10 +6,12 @@ use crate::evidence::{Failure, FailureKind, Identity, Simulation, Witness};
 use crate::simulate::evm::StateError;
 use crate::simulate::judge::simulator::{Deadlines, Step};
 use crate::simulate::state::Snapshot;
+use crate::simulate::state::head::HeadBlock;
 use crate::tx::Extras;
 use crate::wire::Original;
 use alloy_primitives::B256;
 use revm::DatabaseRef;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// A suspect, until when it must be done, and what was fetched for it.
@@ -28,6 +30,8 @@ pub struct Job {
     pub foreseen: Option<B256>,
     /// What the node told has a monitored contract in it.
     pub touches: bool,
+    /// The head has it: the block before, on whose state it is looked at.
+    pub met: Option<Arc<HeadBlock>>,
     pub attempts: u32,
     /// It has its verdict: what is left to find out is whether a pause would help.
     pub judged: Option<Box<Judged>>,
@@ -48,6 +52,7 @@ impl Job {
             fetched: None,
             foreseen: None,
             touches: false,
+            met: None,
             attempts: 0,
             judged: None,
         }
@@ -89,6 +94,13 @@ impl Job {
         let all = all.collect::<Result<_, _>>();
         self.extras = Some(all.map_err(|reason| Failure::new(FailureKind::State, reason))?);
         Ok(())
+    }
+
+    /// Whether its nonce is used on a state, as far as that is known or can be asked for.
+    pub fn is_used(&self, state: &Snapshot) -> bool {
+        let tx = &self.suspect.tx;
+        let sender = state.basic_ref(tx.from);
+        sender.is_ok_and(|sender| sender.is_some_and(|sender| sender.nonce > tx.nonce))
     }
 
     /// What is executed: of the transactions before it those that no block has yet, and the suspect.

@@ -13,6 +13,7 @@ use crate::inbox::queue::{ItemReceiver, queue};
 use crate::simulate::evm::StateError;
 use crate::simulate::evm::backend::Local;
 use crate::simulate::evm::environment::Environment;
+use crate::simulate::evm::told::block_diffs;
 use crate::simulate::judge::simulator::Step;
 use crate::simulate::state::Snapshot;
 use crate::simulate::state::head::{Changes, HeadBlock};
@@ -285,6 +286,57 @@ fn a_node_that_has_pruned_the_state_or_lies_about_it_is_a_reason() {
             failure.reason
         );
     }
+}
+
+/// What a node tells where the sender's first transaction is in block 2, and raised the contract's slot from 7 to 8.
+fn mined_in_the_second(request: &Request) -> Option<Reply> {
+    let at = |request: &Request| {
+        request.params.as_array()?.last()?["blockHash"]
+            .as_str()?
+            .parse()
+            .ok()
+    };
+    let first = at(request) == Some(head(1).hash);
+    Some(Reply::Result(match request.method.as_str() {
+        "debug_traceCall" => return Some(Reply::Error(-32_601, "no such method")),
+        "eth_getTransactionCount" if request.params[0] == json!(SENDER.to_string()) => {
+            json!(if first { "0x0" } else { "0x1" })
+        }
+        "eth_getStorageAt" => json!(B256::with_last_byte(if first { 7 } else { 8 })),
+        _ => return state_of_the_contract(request),
+    }))
+}
+
+#[test]
+fn what_the_head_has_already_is_looked_at_on_the_state_that_it_met() {
+    let rig = rig(|_| {}, mined_in_the_second);
+    let diff = |account: Address, before: Value, after: Value| {
+        (
+            json!({account.to_string(): before}),
+            json!({account.to_string(): after}),
+        )
+    };
+    let (pre, post) = diff(SENDER, json!({"nonce": 0}), json!({"nonce": 1}));
+    let (of_contract, raised) = diff(
+        CONTRACT,
+        json!({"storage": {B256::ZERO.to_string(): B256::with_last_byte(7)}}),
+        json!({"storage": {B256::ZERO.to_string(): B256::with_last_byte(8)}}),
+    );
+    let told = json!([{"result": {"pre": pre, "post": post}}, {"result": {"pre": of_contract, "post": raised}}]);
+    let told = block_diffs(told.to_string().as_bytes()).unwrap();
+    rig.state.advance(head(2), Changes::Told(told, Vec::new()));
+    let slot_read = |done: &SimulationResult| {
+        let executed = done.record.as_ref().unwrap().executed.as_ref().unwrap();
+        let read = executed.state().storage_ref(CONTRACT, U256::ZERO);
+        (executed.environment().unwrap().block.number, read.unwrap())
+    };
+    let mined = rig.simulate(0);
+    assert!(mined.record.as_ref().unwrap().mined);
+    assert_eq!(slot_read(&mined), (U256::from(2), U256::from(7)));
+    assert!(mined.result.unwrap().complete);
+    let pending = rig.simulate(1);
+    assert!(!pending.record.as_ref().unwrap().mined);
+    assert_eq!(slot_read(&pending), (U256::from(3), U256::from(8)));
 }
 
 #[test]

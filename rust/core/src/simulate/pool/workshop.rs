@@ -17,7 +17,7 @@ use crate::simulate::evm::backend::{Backend, Local, Remote};
 use crate::simulate::evm::environment::Environment;
 use crate::simulate::evm::transaction::from_pending;
 use crate::simulate::judge::simulator::{Simulator, Step, Unfinished};
-use crate::simulate::state::head::{HeadBlock, HeadState};
+use crate::simulate::state::head::{HeadBlock, HeadState, Place};
 use crate::simulate::state::keeper::Neighbourhood;
 use crate::simulate::state::prefetch::Prefetch;
 use crate::simulate::state::{RecordedState, Recording, Snapshot, prefetch};
@@ -63,8 +63,13 @@ impl Workshop {
                 self.queue.end(&sender);
                 let mut failure = Failure::new(FailureKind::Budget, "internal error");
                 failure.touched = true;
-                let identity = Identity::default();
-                self.tell(key, identity, Instant::now(), Err(failure), None);
+                let done = Done {
+                    key,
+                    identity: Identity::default(),
+                    since: Instant::now(),
+                    mined: false,
+                };
+                self.tell(done, Err(failure), None);
             }
         }
     }
@@ -83,6 +88,7 @@ impl Workshop {
                 let failure = Failure::new(FailureKind::NotReady, "no block is known yet");
                 return self.end(job, Err(failure), None);
             };
+            let block = self.met(&mut job, block);
             if self.state.behind(&block) > BEHIND {
                 let failure = Failure::new(FailureKind::NotReady, "the state is some blocks old");
                 return self.end(job, Err(failure), None);
@@ -94,7 +100,11 @@ impl Workshop {
                 let mut read = accounts.keys();
                 job.touches |= read.any(|address| simulator.monitors(address));
                 // For another head than the current one it is of no use. What comes before it is not foreseen.
-                if self.state.learn_all(head, accounts).is_ok() && job.suspect.before.is_empty() {
+                let place = Place {
+                    hash: head,
+                    is_parent: job.met.is_some(),
+                };
+                if self.state.learn_all(place, accounts).is_ok() && job.suspect.before.is_empty() {
                     job.foreseen = Some(*head);
                 }
             }
@@ -105,7 +115,12 @@ impl Workshop {
             let foreseen = job.foreseen == Some(block.hash);
             let few = foreseen || job.judged.is_some();
             let most = if few { UNFORESEEN } else { usize::MAX };
-            let view = Snapshot::new(&self.state, &block, asks).asking_at_most(most);
+            let view = Snapshot::new(&self.state, &block, asks)
+                .at_parent(job.met.is_some())
+                .asking_at_most(most);
+            if self.looks_back(&mut job, &block, &view) {
+                continue;
+            }
             let (sequence, begun) = (job.sequence(&view), busy());
             let recording = Recording::new(view);
             let local = Local(&recording);
@@ -124,7 +139,10 @@ impl Workshop {
                 Ok((done, sequence))
             });
             let failure = match done {
-                Ok((simulation, sequence)) => {
+                Ok((mut simulation, sequence)) => {
+                    if job.met.is_some() {
+                        simulation.was_mined(job.suspect.tx.nonce);
+                    }
                     let read = recording.into_read();
                     if !simulation.touched.is_empty() {
                         self.neighbourhood.add(read.accounts.keys().copied());
@@ -176,6 +194,25 @@ impl Workshop {
         }
     }
 
+    /// On which state a job is looked at: that which it met, while it is still that before the head.
+    fn met(&self, job: &mut Job, head: Arc<HeadBlock>) -> Arc<HeadBlock> {
+        let parent = self.state.parent(&head.hash).map(|parent| parent.hash);
+        job.met.take_if(|met| Some(met.hash) != parent);
+        job.met.clone().unwrap_or(head)
+    }
+
+    /// Whether the head has what is looked at: on the state after it an attack would find nothing left to take, and who
+    /// withdrew nothing left to withdraw.
+    fn looks_back(&self, job: &mut Job, block: &HeadBlock, view: &Snapshot) -> bool {
+        if job.met.is_some() || job.attempts >= ATTEMPTS || !job.is_used(view) {
+            return false;
+        }
+        job.met = self.state.parent(&block.hash);
+        job.attempts += u32::from(job.met.is_some());
+        job.fetched.take_if(|_| job.met.is_some());
+        job.met.is_some()
+    }
+
     /// The block whose state is known. Right after the start there is none yet, and nothing that could be done meanwhile.
     fn first_block(&self, deadline: Instant) -> Option<Arc<HeadBlock>> {
         loop {
@@ -213,17 +250,22 @@ impl Workshop {
             (simulation, executed) = *judged;
             result = Ok(simulation);
         }
-        self.tell(job.suspect.key(), job.identity, job.since, result, executed);
+        let done = Done {
+            key: job.suspect.key(),
+            identity: job.identity,
+            since: job.since,
+            mined: job.met.is_some(),
+        };
+        self.tell(done, result, executed);
     }
 
-    fn tell(
-        &self,
-        (hash, fingerprint): Key,
-        identity: Identity,
-        since: Instant,
-        result: Result<Simulation, Failure>,
-        executed: Option<Witness>,
-    ) {
+    fn tell(&self, done: Done, result: Result<Simulation, Failure>, executed: Option<Witness>) {
+        let Done {
+            key: (hash, fingerprint),
+            identity,
+            since,
+            mined,
+        } = done;
         let failure = match (&result, &executed) {
             (Err(failure), _) => Some(failure.clone()),
             // What the node read is not known.
@@ -241,6 +283,7 @@ impl Workshop {
             failure,
             executed,
             unasked,
+            mined,
         });
         let simulated = SimulationResult {
             hash,
@@ -253,6 +296,15 @@ impl Workshop {
         // A pipeline that is gone needs no result.
         self.items.send(Item::Simulated(Box::new(simulated))).ok();
     }
+}
+
+/// A job that is over.
+struct Done {
+    key: Key,
+    identity: Identity,
+    since: Instant,
+    /// A block had it.
+    mined: bool,
 }
 
 fn executed(environment: &Environment, read: RecordedState, sequence: &[Step]) -> Witness {

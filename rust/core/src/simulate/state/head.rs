@@ -52,10 +52,38 @@ pub struct HeadState {
 #[derive(Debug, Default)]
 struct Knowledge {
     block: Option<Arc<HeadBlock>>,
+    parent: Option<Parent>,
     accounts: AddressMap<KnownAccount>,
     codes: B256Map<Bytecode>,
     code_bytes: usize,
     slots: usize,
+}
+
+/// The block before the head: what was mined while it was looked at is judged on the state that it met.
+#[derive(Debug)]
+struct Parent {
+    block: Arc<HeadBlock>,
+    /// Whom the head changed: of all others what is known of the head holds there, too.
+    changed: AddressSet,
+    /// What was learnt of it since.
+    accounts: AddressMap<KnownAccount>,
+}
+
+/// Where something is read or learnt: at the head, or at the block before it. Where it is neither any more, that is
+/// [`Moved`].
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'h> {
+    pub hash: &'h B256,
+    pub is_parent: bool,
+}
+
+impl<'h> From<&'h B256> for Place<'h> {
+    fn from(hash: &'h B256) -> Self {
+        Self {
+            hash,
+            is_parent: false,
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -107,6 +135,12 @@ impl HeadState {
         self.read().block.clone()
     }
 
+    /// The block before `head`, where that is the current one and what it changed is known.
+    pub fn parent(&self, head: &B256) -> Option<Arc<HeadBlock>> {
+        let known = self.at(head.into()).ok()?;
+        known.parent.as_ref().map(|parent| parent.block.clone())
+    }
+
     /// Accounts and slots known now.
     pub fn len(&self) -> usize {
         let known = self.read();
@@ -117,19 +151,28 @@ impl HeadState {
         self.len() == 0
     }
 
-    /// An account at `head`; its code is asked for by hash.
-    pub fn account(&self, head: &B256, address: &Address) -> MaybeKnown<AccountInfo> {
-        let known = self.at(head)?;
-        let account = known.accounts.get(address);
-        Ok(account.and_then(|account| account.info.clone()))
+    /// An account as it is there; its code is asked for by hash.
+    pub fn account<'h>(
+        &self,
+        place: impl Into<Place<'h>>,
+        address: &Address,
+    ) -> MaybeKnown<AccountInfo> {
+        let place = place.into();
+        let known = self.at(place)?;
+        let mut accounts = known.accounts(place, address);
+        Ok(accounts.find_map(|account| account.info.clone()))
     }
 
-    pub fn slot(&self, head: &B256, address: &Address, slot: &U256) -> MaybeKnown<U256> {
-        let known = self.at(head)?;
-        let Some(account) = known.accounts.get(address) else {
-            return Ok(None);
-        };
-        Ok(account.slots.get(slot).copied())
+    pub fn slot<'h>(
+        &self,
+        place: impl Into<Place<'h>>,
+        address: &Address,
+        slot: &U256,
+    ) -> MaybeKnown<U256> {
+        let place = place.into();
+        let known = self.at(place)?;
+        let mut accounts = known.accounts(place, address);
+        Ok(accounts.find_map(|account| account.slots.get(slot).copied()))
     }
 
     /// The same whatever the head is.
@@ -137,49 +180,53 @@ impl HeadState {
         self.read().codes.get(hash).cloned()
     }
 
-    /// Adds an account as it is at `head`, with its code where it has one.
-    pub fn learn(
+    /// Adds an account as it is there, with its code where it has one.
+    pub fn learn<'h>(
         &self,
-        head: &B256,
+        place: impl Into<Place<'h>>,
         address: Address,
         info: AccountInfo,
         code: Option<Bytecode>,
     ) -> Result<(), Moved> {
-        let mut known = self.at_mut(head)?;
+        let place = place.into();
+        let mut known = self.at_mut(place)?;
         known.bound(self.capacity);
-        known.put_account(address, info, code);
+        known.put_account(place.is_parent, address, info, code);
         Ok(())
     }
 
-    pub fn learn_slot(
+    pub fn learn_slot<'h>(
         &self,
-        head: &B256,
+        place: impl Into<Place<'h>>,
         address: Address,
         slot: U256,
         value: U256,
     ) -> Result<(), Moved> {
-        let mut known = self.at_mut(head)?;
+        let place = place.into();
+        let mut known = self.at_mut(place)?;
         known.bound(self.capacity);
-        known.put_slots(address, [(slot, value)]);
+        known.put_slots(place.is_parent, address, [(slot, value)]);
         Ok(())
     }
 
-    /// Adds all that a prestate trace tells of `head`.
-    pub fn learn_all(
+    /// Adds all that a prestate trace tells of a place.
+    pub fn learn_all<'h>(
         &self,
-        head: &B256,
+        place: impl Into<Place<'h>>,
         accounts: impl IntoIterator<Item = (Address, ToldAccount)>,
     ) -> Result<(), Moved> {
+        let place = place.into();
         // Hashed and analysed before anybody has to wait for it.
         let accounts = accounts.into_iter();
         let accounts = accounts.map(|(address, told)| (address, told.info(), told.storage));
         let accounts: Vec<_> = accounts.collect();
-        let mut known = self.at_mut(head)?;
+        let mut known = self.at_mut(place)?;
         known.bound(self.capacity);
         for (address, (info, code), storage) in accounts {
-            known.put_account(address, info, code);
+            known.put_account(place.is_parent, address, info, code);
             let slots = storage.into_iter();
             known.put_slots(
+                place.is_parent,
                 address,
                 slots.map(|(slot, value)| (slot.into(), value.into())),
             );
@@ -190,6 +237,8 @@ impl HeadState {
     /// Goes on to `block`. What holds there is kept; without word of the changes, code alone is.
     pub fn advance(&self, block: HeadBlock, changes: Changes) {
         let mut known = self.write();
+        let parent = known.before(&changes);
+        known.forget_parent();
         match changes {
             Changes::Told(diffs, paid) => {
                 known.apply(diffs);
@@ -204,7 +253,7 @@ impl HeadState {
             }
         }
         let number = block.number;
-        known.block = Some(Arc::new(block));
+        (known.block, known.parent) = (Some(Arc::new(block)), parent);
         known.make_room(self.capacity, number);
     }
 
@@ -218,14 +267,14 @@ impl HeadState {
         addresses.iter().filter_map(slots).collect()
     }
 
-    fn at(&self, head: &B256) -> Result<RwLockReadGuard<'_, Knowledge>, Moved> {
+    fn at(&self, place: Place) -> Result<RwLockReadGuard<'_, Knowledge>, Moved> {
         let known = self.read();
-        known.is_at(head).then_some(known).ok_or(Moved)
+        known.is_at(place).then_some(known).ok_or(Moved)
     }
 
-    fn at_mut(&self, head: &B256) -> Result<RwLockWriteGuard<'_, Knowledge>, Moved> {
+    fn at_mut(&self, place: Place) -> Result<RwLockWriteGuard<'_, Knowledge>, Moved> {
         let known = self.write();
-        known.is_at(head).then_some(known).ok_or(Moved)
+        known.is_at(place).then_some(known).ok_or(Moved)
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Knowledge> {
@@ -238,20 +287,66 @@ impl HeadState {
 }
 
 impl Knowledge {
-    fn is_at(&self, head: &B256) -> bool {
-        self.block.as_ref().is_some_and(|block| block.hash == *head)
+    fn is_at(&self, place: Place) -> bool {
+        let block = match place.is_parent {
+            true => self.parent.as_ref().map(|parent| &parent.block),
+            false => self.block.as_ref(),
+        };
+        block.is_some_and(|block| block.hash == *place.hash)
+    }
+
+    /// What is known of an account there.
+    fn accounts(&self, place: Place, address: &Address) -> impl Iterator<Item = &KnownAccount> {
+        let parent = self.parent.as_ref().filter(|_| place.is_parent);
+        let changed = parent.is_some_and(|parent| parent.changed.contains(address));
+        let of_parent = parent.and_then(|parent| parent.accounts.get(address));
+        let of_head = self.accounts.get(address).filter(|_| !changed);
+        of_parent.into_iter().chain(of_head)
+    }
+
+    fn account_mut(&mut self, of_parent: bool, address: Address) -> &mut KnownAccount {
+        let parent = self.parent.as_mut().filter(|_| of_parent);
+        let accounts = parent.map_or(&mut self.accounts, |parent| &mut parent.accounts);
+        accounts.entry(address).or_default()
+    }
+
+    fn forget_parent(&mut self) {
+        let accounts = self.parent.take().map(|parent| parent.accounts);
+        let accounts = accounts.iter().flat_map(AddressMap::values);
+        self.slots -= accounts.map(|account| account.slots.len()).sum::<usize>();
+    }
+
+    /// The current block as the parent of one that changes this.
+    fn before(&self, changes: &Changes) -> Option<Parent> {
+        let Changes::Told(diffs, paid) = changes else {
+            return None;
+        };
+        let told = diffs
+            .iter()
+            .flat_map(|diff| diff.pre.keys().chain(diff.post.keys()));
+        Some(Parent {
+            block: self.block.clone()?,
+            changed: told.chain(paid).chain(&SYSTEM).copied().collect(),
+            accounts: AddressMap::default(),
+        })
     }
 
     fn number(&self) -> u64 {
         self.block.as_ref().map_or(0, |block| block.number)
     }
 
-    fn put_account(&mut self, address: Address, info: AccountInfo, code: Option<Bytecode>) {
+    fn put_account(
+        &mut self,
+        of_parent: bool,
+        address: Address,
+        info: AccountInfo,
+        code: Option<Bytecode>,
+    ) {
         let used = self.number();
         if let Some(code) = code {
             self.put_code(info.code_hash, code);
         }
-        let account = self.accounts.entry(address).or_default();
+        let account = self.account_mut(of_parent, address);
         (account.info, account.used) = (Some(info), used);
     }
 
@@ -264,7 +359,12 @@ impl Knowledge {
 
     /// Between two heads, too, nothing grows without a bound: who floods has everyone ask anew.
     fn bound(&mut self, capacity: usize) {
-        if self.accounts.len() + self.slots > 2 * capacity || self.code_bytes > 2 * CODE_BYTES {
+        let of_parent = self
+            .parent
+            .as_ref()
+            .map_or(0, |parent| parent.accounts.len());
+        let accounts = self.accounts.len() + of_parent;
+        if accounts + self.slots > 2 * capacity || self.code_bytes > 2 * CODE_BYTES {
             *self = Self {
                 block: self.block.take(),
                 ..Self::default()
@@ -272,9 +372,14 @@ impl Knowledge {
         }
     }
 
-    fn put_slots(&mut self, address: Address, slots: impl IntoIterator<Item = (U256, U256)>) {
+    fn put_slots(
+        &mut self,
+        of_parent: bool,
+        address: Address,
+        slots: impl IntoIterator<Item = (U256, U256)>,
+    ) {
         let used = self.number();
-        let account = self.accounts.entry(address).or_default();
+        let account = self.account_mut(of_parent, address);
         account.used = used;
         let before = account.slots.len();
         account.slots.extend(slots);
@@ -317,9 +422,10 @@ impl Knowledge {
                         continue;
                     }
                     let (info, code) = after.info();
-                    self.put_account(address, info, code);
+                    self.put_account(false, address, info, code);
                     let slots = after.storage.into_iter();
                     self.put_slots(
+                        false,
                         address,
                         slots.map(|(slot, value)| (slot.into(), value.into())),
                     );

@@ -1,6 +1,6 @@
 //! The state at the head as one simulation reads it: what is known, else what a node answers.
 
-use super::head::{BEACON_ROOTS, HISTORY, HeadBlock, HeadState, Moved};
+use super::head::{BEACON_ROOTS, HISTORY, HeadBlock, HeadState, Moved, Place};
 use crate::node::Asker;
 use crate::simulate::evm::StateError;
 use crate::simulate::evm::question::{ask, at};
@@ -24,6 +24,8 @@ const HASHES: u32 = 8;
 pub struct Snapshot<'a> {
     state: &'a HeadState,
     block: &'a HeadBlock,
+    /// It is the one before the head.
+    is_parent: bool,
     /// Who is asked for what is not known, until when; nobody: it fails with [`StateError::Unknown`].
     asks: Option<(&'a Asker, Instant)>,
     /// Questions so far, and how many there may be.
@@ -48,6 +50,7 @@ impl<'a> Snapshot<'a> {
         Self {
             state,
             block,
+            is_parent: false,
             asks,
             asked: Cell::default(),
             most: usize::MAX,
@@ -58,6 +61,18 @@ impl<'a> Snapshot<'a> {
     /// Asks no more than `most` questions: more is [`StateError::Unforeseen`].
     pub fn asking_at_most(self, most: usize) -> Self {
         Self { most, ..self }
+    }
+
+    /// At the block before the head, which `block` is then.
+    pub fn at_parent(self, is_parent: bool) -> Self {
+        Self { is_parent, ..self }
+    }
+
+    fn place(&self) -> Place<'a> {
+        Place {
+            hash: &self.block.hash,
+            is_parent: self.is_parent,
+        }
     }
 
     pub fn asked(&self) -> usize {
@@ -100,11 +115,10 @@ impl DatabaseRef for Snapshot<'_> {
     type Error = StateError;
 
     fn basic_ref(&self, address: Address) -> Result<Option<AccountInfo>, StateError> {
-        let head = &self.block.hash;
-        if let Some(info) = self.state.account(head, &address)? {
+        if let Some(info) = self.state.account(self.place(), &address)? {
             return Ok(Some(info));
         }
-        let at = at(head);
+        let at = at(&self.block.hash);
         let params = format!(r#"["{address}",{at}]"#);
         let answers = self.ask(vec![
             ("eth_getBalance", params.clone()),
@@ -123,7 +137,8 @@ impl DatabaseRef for Snapshot<'_> {
             ..AccountInfo::default()
         };
         let code = (!code.is_empty()).then(|| bytecode(code));
-        self.state.learn(head, address, info.clone(), code)?;
+        self.state
+            .learn(self.place(), address, info.clone(), code)?;
         Ok(Some(info))
     }
 
@@ -136,14 +151,14 @@ impl DatabaseRef for Snapshot<'_> {
         if let Some(value) = system_slot(self.block, address, slot) {
             return Ok(value);
         }
-        let head = &self.block.hash;
-        if let Some(value) = self.state.slot(head, &address, &slot)? {
+        if let Some(value) = self.state.slot(self.place(), &address, &slot)? {
             return Ok(value);
         }
-        let params = format!(r#"["{address}","{}",{}]"#, B256::from(slot), at(head));
+        let at = at(&self.block.hash);
+        let params = format!(r#"["{address}","{}",{at}]"#, B256::from(slot));
         let answers = self.ask(vec![("eth_getStorageAt", params)])?;
         let value = told::<U256>(&answers[0])?;
-        self.state.learn_slot(head, address, slot, value)?;
+        self.state.learn_slot(self.place(), address, slot, value)?;
         Ok(value)
     }
 

@@ -1,6 +1,7 @@
 //! Whatever happens in whatever order: nobody is lost, nobody is judged twice, memory is bounded.
 
 use super::*;
+use crate::pipeline::triage::parked::Parked;
 use proptest::prelude::*;
 use std::collections::HashSet;
 
@@ -86,8 +87,9 @@ fn identity(which: usize) -> Identity {
 struct Outside {
     running: Vec<Key>,
     emitted: HashSet<Key>,
-    /// Whose last alert said that no block could have it.
+    /// Whose last alert said that no block could have it, or that there was no verdict.
     obstructed: HashSet<Key>,
+    unproved: HashSet<Key>,
 }
 
 impl Outside {
@@ -105,12 +107,22 @@ impl Outside {
                 Action::Emit(emission) => {
                     let key = emission.slot.key();
                     self.running.retain(|other| *other != key);
-                    prop_assert!((0.0..=1.0).contains(&emission.score));
+                    prop_assert!((0.0..=1.0).contains(&emission.verdict.score));
                     let obstructed = is_obstructed(&emission);
-                    if emission.again {
-                        prop_assert!(self.obstructed.remove(&key), "of what was obstructed");
-                        prop_assert_eq!(obstructed, Some(false), "once nothing is in its way");
-                    } else if obstructed == Some(true) {
+                    let failed = matches!(emission.verdict.simulation, SimulationStatus::Failed(_));
+                    match emission.said {
+                        Said::Nothing if failed => _ = self.unproved.insert(key),
+                        Said::Nothing => {}
+                        Said::NoVerdict => {
+                            prop_assert!(self.unproved.remove(&key), "of what had none");
+                            prop_assert!(!failed, "once there is a verdict");
+                        }
+                        Said::Attack => {
+                            prop_assert!(self.obstructed.remove(&key), "of what was obstructed");
+                            prop_assert_eq!(obstructed, Some(false), "once nothing is in its way");
+                        }
+                    }
+                    if obstructed == Some(true) {
                         self.obstructed.insert(key);
                     }
                     self.emitted.insert(key);
@@ -130,14 +142,15 @@ impl Outside {
 fn check(rig: &Rig, outside: &Outside) -> Result<(), TestCaseError> {
     let triage = &rig.triage;
     let parked: Vec<_> = triage
+        .suspects
         .harmless
         .keys()
-        .chain(triage.obstructed.keys())
-        .chain(triage.put_off.keys())
+        .chain(triage.suspects.obstructed.keys())
+        .chain(triage.suspects.put_off.keys())
         .collect();
     let unique: HashSet<_> = parked.iter().collect();
     prop_assert_eq!(unique.len(), parked.len(), "in one queue, once");
-    for (key, suspicion) in &triage.suspects {
+    for (key, suspicion) in &triage.suspects.all {
         let runs = suspicion.runs();
         prop_assert_eq!(
             runs,
@@ -150,9 +163,9 @@ fn check(rig: &Rig, outside: &Outside) -> Result<(), TestCaseError> {
             "what does not run waits for its turn"
         );
         let queue = match suspicion.phase {
-            Phase::PutOff { .. } => &triage.put_off,
-            Phase::Harmless { .. } => &triage.harmless,
-            Phase::Obstructed { .. } => &triage.obstructed,
+            Phase::PutOff { .. } => &triage.suspects.put_off,
+            Phase::Harmless { .. } => &triage.suspects.harmless,
+            Phase::Obstructed { .. } => &triage.suspects.obstructed,
             Phase::Running { .. } => continue,
         };
         prop_assert!(
@@ -161,15 +174,19 @@ fn check(rig: &Rig, outside: &Outside) -> Result<(), TestCaseError> {
         );
         let put_off = matches!(suspicion.phase, Phase::PutOff { .. });
         let obstructed = matches!(suspicion.phase, Phase::Obstructed { .. });
-        prop_assert_eq!(suspicion.emitted, obstructed);
+        prop_assert_eq!(suspicion.said == Said::Attack, obstructed);
         prop_assert!(!suspicion.mined && (!put_off || suspicion.retries <= RETRIES));
     }
-    prop_assert!(parked.iter().all(|key| triage.suspects.contains_key(*key)));
+    prop_assert!(
+        parked
+            .iter()
+            .all(|key| triage.suspects.all.contains_key(*key))
+    );
     prop_assert!(
         outside
             .running
             .iter()
-            .all(|key| triage.suspects.contains_key(key))
+            .all(|key| triage.suspects.all.contains_key(key))
     );
     prop_assert!(
         triage
@@ -195,7 +212,7 @@ fn play(policy: Policy, steps: &[Step]) -> Result<(), TestCaseError> {
                 let slot = transaction(n, contact, creates, again);
                 let key = slot.key();
                 let course = rig.judged(slot, score);
-                let known = rig.triage.suspects.contains_key(&key);
+                let known = rig.triage.suspects.all.contains_key(&key);
                 let held = known || rig.triage.concluded.get(&key).is_some();
                 prop_assert!(course == Course::Passed || held || rig.triage.policy.replay);
             }
@@ -260,7 +277,7 @@ fn play(policy: Policy, steps: &[Step]) -> Result<(), TestCaseError> {
             }
             Step::Passes { ms } => {
                 rig.now_ms += ms;
-                let (now_ms, suspects) = (rig.now_ms, &rig.triage.suspects);
+                let (now_ms, suspects) = (rig.now_ms, &rig.triage.suspects.all);
                 // Whose result is overdue is failed by triage itself.
                 outside.running.retain(|key| match suspects[key].phase {
                     Phase::Running { due_ms, .. } => due_ms >= now_ms,
@@ -276,7 +293,7 @@ fn play(policy: Policy, steps: &[Step]) -> Result<(), TestCaseError> {
     rig.handle(Occurrence::End);
     outside.take_in(&mut rig)?;
     prop_assert!(
-        rig.triage.suspects.values().all(|one| !one.runs()),
+        rig.triage.suspects.all.values().all(|one| !one.runs()),
         "nobody waits for ever"
     );
     Ok(())

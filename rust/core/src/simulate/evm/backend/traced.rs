@@ -6,6 +6,7 @@ use crate::simulate::evm::diff::StateDiff;
 use crate::simulate::evm::environment::Environment;
 use crate::simulate::evm::error::StateError;
 use crate::simulate::evm::execute::{Execution, Exit};
+use crate::simulate::evm::preimages::Preimages;
 use crate::simulate::evm::tracer::{Bounds, Surroundings};
 use crate::simulate::evm::views::TracedViews;
 use alloy_primitives::{Address, U256};
@@ -51,6 +52,7 @@ pub fn of_trace(trace: Trace, diff: StateDiff) -> Execution {
         output: root.map(|root| root.output.clone()).unwrap_or_default(),
         trace,
         accesses: Vec::new(),
+        hashed: Preimages::default(),
         has_calls: true,
         watched: false,
         surroundings: Surroundings::default(),

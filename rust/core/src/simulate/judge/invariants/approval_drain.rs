@@ -1,8 +1,10 @@
 //! `approval_drain`: what others allowed a contract to move is moved because somebody's calldata said so.
 
-use super::Finding;
 use super::case::Case;
 use super::cluster::cluster;
+use super::entries::ancestors;
+use super::lanes::says;
+use super::{Finding, authority};
 use crate::evidence::Class;
 use crate::evidence::trace::Frame;
 use crate::evidence::transfers::{Asset, Transfer};
@@ -82,6 +84,10 @@ fn by_the_contract(
     if ancestors(frames, entry).any(|frame| frame.from == owner) {
         return None;
     }
+    // Nor is an order a theft that its owner signed.
+    if authority::signed_by(case, owner) {
+        return None;
+    }
     Some((chosen(&call.input, transfer, frame)?, contract))
 }
 
@@ -103,7 +109,7 @@ fn from_the_contract(case: &Case, transfer: &Transfer, frame: &Frame) -> Option<
 }
 
 fn chosen(calldata: &[u8], transfer: &Transfer, call: &Frame) -> Option<Chosen> {
-    let names = |account: Address| memmem::find(calldata, account.as_slice()).is_some();
+    let names = |account: Address| says(calldata, account);
     let (Asset::Token(token) | Asset::Unique(token, _)) = transfer.asset else {
         return None;
     };
@@ -118,15 +124,4 @@ fn chosen(calldata: &[u8], transfer: &Transfer, call: &Frame) -> Option<Chosen> 
         return Some(Chosen::Call);
     }
     names(token).then_some(Chosen::Arguments)
-}
-
-/// A frame and those it is inside of, from the inside.
-fn ancestors(frames: &[Frame], frame: u32) -> impl Iterator<Item = &Frame> {
-    let mut next = Some(frame);
-    std::iter::from_fn(move || {
-        let index = next?;
-        let frame = frames.get(index as usize)?;
-        next = (index > 0).then_some(frame.parent);
-        Some(frame)
-    })
 }

@@ -1,34 +1,55 @@
-//! Whether what left was owed: an honest withdrawal lowers a claim by as much, a loan raises a debt, a trade brings
-//! something in return. What leaves without any of it was taken.
+//! Whether what left was owed: an honest withdrawal lowers a claim of who is paid by as much, a loan raises the
+//! borrower's debt, a trade brings something in return. What leaves without any of it was taken.
+//!
+//! A claim is a number that is kept for somebody. A counter of the contract's own says nothing: it falls in a theft, too.
 
 use super::case::Case;
-use super::shortfalls;
-use super::shortfalls::{MAX_ASSETS, Shortfall};
+use super::exchange;
+use super::keys::Keys;
+use super::knowledge::{book_keepers, mentions};
+use super::lanes;
+use super::shortfalls::Shortfall;
 use crate::evidence::transfers::Asset;
-use crate::simulate::evm::diff::AccountDiff;
+use crate::simulate::evm::diff::{AccountDiff, StateDiff};
 use crate::simulate::evm::views::When;
 use alloy_primitives::{Address, U256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How far a claim may fall short of what left, or exceed it (fees, rounding, interest).
 const LEAST: f64 = 0.9;
 const MOST: f64 = 1.5;
 /// Of a claim and a total that contain each other.
 const MOST_OF_ALL: f64 = 2.2;
-/// What a trade may cost the pool: the product of its balances' changes, as a constant product has it.
-const FAIR: f64 = 0.99;
+/// By which numbers with a point are multiplied, and how far a claim times its index may be off.
+const SCALES: [u64; 4] = [
+    1_000_000,
+    1_000_000_000,
+    1_000_000_000_000_000_000,
+    // 10^27 does not fit: it is this and 10^9.
+    0,
+];
+const EXACT: f64 = 0.01;
+/// Of a claim that another takes, the part of the debt that is paid for it at the least.
+const SETTLED: f64 = 0.5;
+/// Of what left, at the least, to whoever is paid it.
+const PART: f64 = 0.1;
+/// On the way to where it left.
+const MAX_CALLERS: usize = 32;
+/// Slots that are looked at for a part of a claim, or for an index.
+const MAX_SLOTS: usize = 1_024;
 
 /// Whether the contract's books, or what came in, account for a loss.
 pub(super) fn accounts_for(case: &Case, loss: &Shortfall) -> bool {
-    let diff = &case.effects.execution.diff.0;
-    let own = diff.get(&case.contract.address);
+    let own = case.own();
     if own.is_some_and(|own| underflows(own, loss.amount)) {
         return false;
     }
-    own.is_some_and(|own| booked(own, loss.amount))
-        || burned(case, loss)
-        || supply_fell(case, loss)
-        || traded(case)
+    let booked = match case.effects.execution.watched {
+        true => claimed(case, loss) || owed(case, loss) || settled(case, loss),
+        // Which call wrote what is not known, nor for whom.
+        false => own.is_some_and(|own| somewhere(own, loss.amount)),
+    };
+    booked || burned(case, loss) || supply_fell(case, loss) || exchange::fair(case, loss)
 }
 
 /// A claim below zero, as wrapping arithmetic writes it. What books like that say is worth nothing. (Hashes and bitmaps
@@ -40,55 +61,263 @@ fn underflows(account: &AccountDiff, amount: U256) -> bool {
     })
 }
 
+fn about(change: U256, amount: U256, most: f64) -> bool {
+    let ratio = super::words::share(change, amount);
+    (LEAST..=most).contains(&ratio)
+}
+
+/// A number that is kept for who is paid, or several together, fell by about as much.
+fn claimed(case: &Case, loss: &Shortfall) -> bool {
+    let parties = parties(case, loss);
+    let paying = loss.paying(case.effects, &case.entries);
+    let contract = case.contract.address;
+    let mut indices = Indices::default();
+    book_keepers(case, loss.asset).into_iter().any(|keeper| {
+        let Some(books) = case.effects.execution.diff.0.get(&keeper) else {
+            return false;
+        };
+        let kept = Kept::new(case, books, &parties);
+        // What falls in another call than the one that pays has nothing to do with it; and what rose before, in this
+        // transaction, was made up for it.
+        let paid_by = |slot: &U256| {
+            let mut moves = case.moves().iter();
+            keeper != contract
+                || moves.any(|moved| {
+                    moved.slot == *slot
+                        && moved.after < moved.before
+                        && paying.contains(&moved.entry)
+                })
+        };
+        let slots = books.storage.iter().filter(|(slot, _)| paid_by(slot));
+        let changes = slots.map(|(slot, (before, after))| (*slot, *before, *after));
+        let mut falls = U256::ZERO;
+        let changed = changes
+            .into_iter()
+            .filter(|(_, before, after)| before != after);
+        for (slot, before, after) in changed.take(MAX_SLOTS) {
+            let mut fell = lanes::pairs(before, after)
+                .filter_map(|(before, after)| before.checked_sub(after))
+                .filter(|fall| !fall.is_zero())
+                .peekable();
+            if fell.peek().is_none() || !kept.for_them(slot) || kept.of_another(slot, loss.asset) {
+                continue;
+            }
+            falls = falls.saturating_add(before.saturating_sub(after));
+            if fell.any(|fall| {
+                about(fall, loss.amount, MOST) || indices.of(case).explain(fall, loss.amount)
+            }) {
+                return true;
+            }
+        }
+        about(falls, loss.amount, MOST)
+    })
+}
+
+/// What is kept for who is paid rose while it was paid: a debt. What rises when something is brought is a credit.
+fn owed(case: &Case, loss: &Shortfall) -> bool {
+    let Some(books) = case.own() else {
+        return false;
+    };
+    let parties = parties(case, loss);
+    let kept = Kept::new(case, books, &parties);
+    let paying = loss.paying(case.effects, &case.entries);
+    let mut slots: BTreeMap<U256, [U256; 2]> = BTreeMap::new();
+    for moved in case.moves() {
+        let rise = moved.after.saturating_sub(moved.before);
+        let [paid, unpaid] = slots.entry(moved.slot).or_default();
+        let sum = match paying.contains(&moved.entry) {
+            true => paid,
+            false => unpaid,
+        };
+        *sum = sum.saturating_add(rise);
+    }
+    let mut indices = Indices::default();
+    // An allowance names two.
+    let debts = slots
+        .into_iter()
+        .take(MAX_SLOTS)
+        .filter(|(slot, [paid, unpaid])| {
+            let credit = super::words::share(*unpaid, *paid) > 1.0 - LEAST;
+            !paid.is_zero()
+                && !credit
+                && case.keys().accounts(*slot).count() <= 1
+                && kept.for_them(*slot)
+        });
+    let rises: Vec<_> = debts.map(|(_, [rise, _])| rise).collect();
+    rises
+        .iter()
+        .any(|rise| about(*rise, loss.amount, MOST) || indices.of(case).explain(*rise, loss.amount))
+}
+
+/// Somebody pays what another owes, and gets what that one has: a liquidation. The debt falls by what is brought, the claim
+/// by what leaves, and of the debt no much smaller part than of the claim.
+fn settled(case: &Case, loss: &Shortfall) -> bool {
+    let paying = loss.paying(case.effects, &case.entries);
+    let mut fallen: Vec<(Address, U256, U256, f64)> = Vec::new();
+    let moves = case
+        .moves()
+        .iter()
+        .filter(|one| paying.contains(&one.entry));
+    for moved in moves.filter(|one| one.after < one.before).take(MAX_SLOTS) {
+        let mut accounts = case.keys().accounts(moved.slot);
+        // An allowance has two.
+        let (Some(account), None) = (accounts.next(), accounts.next()) else {
+            continue;
+        };
+        for (before, after) in lanes::pairs(moved.before, moved.after) {
+            if let Some(fall) = before.checked_sub(after).filter(|fall| !fall.is_zero()) {
+                let part = super::words::share(fall, before);
+                fallen.push((account, moved.slot, fall, part));
+            }
+        }
+    }
+    let gains = case.gains();
+    let is_claim = |fall: &U256| about(*fall, loss.amount, MOST);
+    let is_debt = |fall: &U256| gains.iter().any(|(_, gain)| about(*fall, *gain, MOST));
+    let claims = fallen.iter().filter(|(_, _, fall, _)| is_claim(fall));
+    claims.into_iter().any(|(owner, claim, _, part)| {
+        fallen.iter().any(|(debtor, debt, fall, paid)| {
+            debtor == owner && debt != claim && is_debt(fall) && *paid >= SETTLED * part
+        })
+    })
+}
+
+/// Who may be paid: who gets a good part of it, who signed, and who asked on the way to where it left.
+fn parties(case: &Case, loss: &Shortfall) -> BTreeSet<Address> {
+    let effects = case.effects;
+    let frames = &effects.execution.trace.frames;
+    let mut parties = BTreeSet::from([effects.sender]);
+    let contract = case.contract.address;
+    let left = effects.transfers.iter();
+    for moved in left.filter(|one| one.from == contract && loss.is_of(one.asset)) {
+        // Who gets next to nothing lends his claim to no thief.
+        if super::words::share(moved.amount, loss.amount) >= PART {
+            parties.insert(moved.to);
+        }
+        let asked = super::entries::ancestors(frames, moved.frame).take(MAX_CALLERS);
+        parties.extend(asked.map(|frame| frame.from));
+    }
+    parties.remove(&contract);
+    parties
+}
+
+/// Which slots of one contract are kept for somebody of the parties.
+struct Kept<'k> {
+    keys: &'k Keys<'k>,
+    diff: &'k StateDiff,
+    books: &'k AccountDiff,
+    parties: &'k BTreeSet<Address>,
+    /// Keys of what the parties own by number: a position, a deposit.
+    numbers: BTreeSet<&'k [u8]>,
+}
+
+impl<'k> Kept<'k> {
+    fn new(case: &'k Case, books: &'k AccountDiff, parties: &'k BTreeSet<Address>) -> Self {
+        let keys = case.keys();
+        let slots = books.storage.iter().take(MAX_SLOTS);
+        let owned = slots.filter(|(slot, (before, _))| {
+            keys.accounts(**slot).next().is_none()
+                && parties.iter().any(|party| lanes::holds(*before, *party))
+        });
+        let numbers = owned.flat_map(|(slot, _)| keys.numbers(*slot));
+        Self {
+            keys,
+            diff: &case.effects.execution.diff,
+            books,
+            parties,
+            numbers: numbers.collect(),
+        }
+    }
+
+    /// Whether the structure that a number lies in, or its keys, name a contract, and not the asset: it is a claim in another
+    /// currency.
+    fn of_another(&self, slot: U256, asset: Asset) -> bool {
+        let token = match asset {
+            Asset::Native => None,
+            Asset::Token(token) | Asset::Unique(token, _) => Some(token),
+        };
+        // Beside a claim on ether a contract may be named for anything; a mapping by it is of it.
+        let structure = self.keys.structure(slot).filter(|_| token.is_some());
+        let words = structure
+            .into_iter()
+            .flat_map(|structure| self.books.storage.range(structure));
+        let words = words.map(|(_, (before, _))| before.to_be_bytes::<32>());
+        let accounts = words.filter_map(|word| super::keys::account(&word));
+        let accounts = accounts.chain(self.keys.accounts(slot));
+        let code = |account: &Address| {
+            let known = self.diff.0.get(account);
+            known.is_some_and(|known| {
+                let before = known.before.as_ref();
+                before.is_some_and(|info| !info.is_empty_code_hash())
+            })
+        };
+        let contracts: BTreeSet<_> = accounts
+            .filter(|account| !self.parties.contains(account) && code(account))
+            .collect();
+        !contracts.is_empty() && token.is_none_or(|token| !contracts.contains(&token))
+    }
+
+    fn for_them(&self, slot: U256) -> bool {
+        let Self { keys, parties, .. } = self;
+        parties.iter().any(|party| keys.names(slot, *party))
+            || keys
+                .numbers(slot)
+                .any(|number| self.numbers.contains(number))
+    }
+}
+
+/// Numbers by which claims may be scaled: an index of interest, the price of a share.
+#[derive(Default)]
+struct Indices(Option<Vec<U256>>);
+
+impl Indices {
+    /// Read once, of the contract's variables that are nobody's.
+    fn of(&mut self, case: &Case) -> &Self {
+        let _ = self.0.get_or_insert_with(|| {
+            let slots = case.own().into_iter().flat_map(|own| &own.storage);
+            let variables = slots.filter(|(slot, _)| !case.keys().keyed(**slot));
+            let values = variables.take(MAX_SLOTS).flat_map(|(_, (before, after))| {
+                lanes::numbers(*before).chain(lanes::numbers(*after))
+            });
+            values.filter(|value| !value.is_zero()).collect()
+        });
+        self
+    }
+
+    /// Whether a claim in units of its own is the amount by one of them.
+    fn explain(&self, claim: U256, amount: U256) -> bool {
+        let wanted = super::words::share(amount, claim);
+        if wanted == 0.0 {
+            return false;
+        }
+        let indices = self.0.iter().flatten().map(|index| f64::from(*index));
+        let scales = || {
+            let scale = |one: &u64| match one {
+                0 => 1e27,
+                one => *one as f64,
+            };
+            SCALES.iter().map(scale)
+        };
+        indices
+            .flat_map(|index| scales().map(move |scale| index / scale))
+            .any(|index| (index / wanted - 1.0).abs() <= EXACT)
+    }
+}
+
 /// A number in storage, or several together, changed by about as much.
-fn booked(account: &AccountDiff, amount: U256) -> bool {
+fn somewhere(account: &AccountDiff, amount: U256) -> bool {
     let mut falls = U256::ZERO;
     for (before, after) in account.storage.values() {
         if before == after {
             continue;
         }
         falls = falls.saturating_add(before.saturating_sub(*after));
-        let lanes = LANES.iter().map(|lane| (lane.of(*before), lane.of(*after)));
-        for (before, after) in lanes {
-            if about(before.abs_diff(after), amount, MOST) {
-                return true;
-            }
+        let mut lanes = lanes::pairs(*before, *after);
+        if lanes.any(|(before, after)| about(before.abs_diff(after), amount, MOST)) {
+            return true;
         }
     }
     about(falls, amount, MOST_OF_ALL)
-}
-
-fn about(change: U256, amount: U256, most: f64) -> bool {
-    let ratio = super::words::share(change, amount);
-    (LEAST..=most).contains(&ratio)
-}
-
-/// Where a number lies in a slot: compilers pack small ones.
-struct Lane {
-    from: usize,
-    bits: usize,
-}
-
-/// The whole slot, its halves, and two reserves beside a timestamp.
-const LANES: [Lane; 5] = [
-    Lane { from: 0, bits: 256 },
-    Lane { from: 0, bits: 128 },
-    Lane {
-        from: 128,
-        bits: 128,
-    },
-    Lane { from: 0, bits: 112 },
-    Lane {
-        from: 112,
-        bits: 112,
-    },
-];
-
-impl Lane {
-    fn of(&self, slot: U256) -> U256 {
-        let above = 256 - self.bits;
-        (slot >> self.from) << above >> above
-    }
 }
 
 /// Shares were burned, and of their supply at least the part that left of the assets.
@@ -103,12 +332,21 @@ fn burned(case: &Case, loss: &Shortfall) -> bool {
             *sum = sum.saturating_add(transfer.amount);
         }
     }
-    burned.retain(|token, _| case.knows(*token));
+    // A token that the contract does not know may be burned by whoever made it.
+    let watched = case.effects.execution.watched;
+    let own = |token: Address| token == case.contract.address;
+    burned.retain(|token, _| {
+        // What leaves and is unwrapped is burned as well.
+        loss.asset != Asset::Token(*token)
+            && case.knows(*token)
+            && (!watched || own(*token) || mentions(case, *token))
+    });
     burned.into_iter().any(|(token, amount)| {
         let account = case.effects.execution.diff.0.get(&token);
-        let slots = account
-            .into_iter()
-            .flat_map(|account| account.storage.values());
+        let slots = account.into_iter().flat_map(|account| &account.storage);
+        // A supply is nobody's.
+        let slots = slots.filter(|(slot, _)| !watched || !case.keys().keyed(**slot));
+        let slots = slots.map(|(_, values)| values);
         // The supply is the largest number that falls by just this much; a holder's balance is smaller.
         let supply = slots
             .filter(|(before, after)| before.checked_sub(*after) == Some(amount))
@@ -129,26 +367,4 @@ fn supply_fell(case: &Case, loss: &Shortfall) -> bool {
         return false;
     };
     super::words::share(before.saturating_sub(after), before) >= LEAST * share
-}
-
-/// What came in makes up for what left, by the measure of a constant product.
-fn traded(case: &Case) -> bool {
-    let kept = case.shortfalls.iter().map(|loss| Some(1.0 - loss.share()?));
-    let Some(kept) = kept.product::<Option<f64>>() else {
-        return false;
-    };
-    let grown = case.gains().into_iter().take(MAX_ASSETS);
-    let grown: f64 = grown
-        .map(|(asset, gain)| {
-            let before = match asset {
-                Asset::Native => shortfalls::native_before(case.effects),
-                Asset::Token(token) | Asset::Unique(token, _) => {
-                    let holder = case.contract.address;
-                    case.effects.views.balance(When::Before, token, holder)
-                }
-            };
-            1.0 + before.map_or(0.0, |before| super::words::share(gain, before))
-        })
-        .product();
-    kept * grown >= FAIR
 }

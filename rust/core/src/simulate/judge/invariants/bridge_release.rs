@@ -4,10 +4,16 @@ use super::case::Case;
 use super::{Finding, words};
 use crate::evidence::Class;
 use crate::simulate::evm::views::When;
-use alloy_primitives::{B256, Bytes};
+use alloy_primitives::{B256, Bytes, U256};
 
 /// Releases that are looked at in one execution.
 const MAX_RELEASES: usize = 64;
+/// Reads that are looked at in one execution.
+const MAX_READS: usize = 4_096;
+/// Reads between finding nothing and taking it for something.
+const SHORTLY: usize = 1;
+/// A hash is as good as never shorter.
+const HASH_BITS: usize = 200;
 
 pub(super) fn check(case: &Case) -> Option<Finding> {
     let entries = case.entries.all().filter(|entry| case.stood(*entry));
@@ -15,6 +21,39 @@ pub(super) fn check(case: &Case) -> Option<Finding> {
         .filter_map(|entry| released(case, entry))
         .take(MAX_RELEASES)
         .find_map(|(input, root, known)| finding(case, input, root, known))
+        .or_else(|| by_nothing(case))
+}
+
+/// What a hash stands for is not known, so that it is zero; and zero is known, and so it is taken for good. Seen in what is
+/// read one after the other, whatever the function.
+fn by_nothing(case: &Case) -> Option<Finding> {
+    let contract = case.contract.address;
+    let execution = case.effects.execution;
+    let own = &case.own()?.storage;
+    let reads = execution.accesses.iter().filter(|access| {
+        access.contract == contract && access.writes.is_none() && case.stood(access.frame)
+    });
+    let reads: Vec<_> = reads.map(|access| access.slot).take(MAX_READS).collect();
+    let keys = case.keys();
+    let key = |slot| keys.numbers(slot).next().and_then(U256::try_from_be_slice);
+    let holds = |slot: &U256| own.get(slot).is_some_and(|(before, _)| !before.is_zero());
+    let unknown =
+        |slot: U256| !holds(&slot) && key(slot).is_some_and(|key| key.bit_len() > HASH_BITS);
+    let nothing = |slot: &U256| holds(slot) && key(*slot).is_some_and(|key| key.is_zero());
+    let taken = reads.iter().enumerate().any(|(n, slot)| {
+        let next = reads[n + 1..].iter().take(SHORTLY);
+        unknown(*slot) && next.clone().any(nothing)
+    });
+    taken.then(|| Finding {
+        class: Class::Attack,
+        weight: 0.8,
+        severe: false,
+        explanation: format!(
+            "{} looks for a hash that it does not know, finds zero, and takes zero for known",
+            case.contract.name
+        ),
+        losses: Vec::new(),
+    })
 }
 
 /// A call that releases: its calldata, its root, and whether it can be asked if that was known.

@@ -1,13 +1,18 @@
 //! The effects on one contract with what several checks need of them, worked out once.
 
-use super::entries::{Entries, account};
+use super::entries::{Entries, account, ancestors};
+use super::history::{Move, moves};
+use super::keys::Keys;
 use super::protected::Protected;
 use super::shortfalls::Shortfall;
 use super::{Effects, shortfalls, words};
-use crate::evidence::trace::CallKind;
+use crate::evidence::trace::{CallKind, Frame};
 use crate::evidence::transfers::Asset;
-use alloy_primitives::{Address, U256};
-use std::collections::BTreeSet;
+use crate::simulate::evm::diff::AccountDiff;
+use crate::simulate::evm::views::When;
+use alloy_primitives::{Address, Bytes, U256};
+use std::cell::{OnceCell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) struct Case<'a> {
     pub effects: &'a Effects<'a>,
@@ -19,13 +24,18 @@ pub(super) struct Case<'a> {
     called: BTreeSet<Address>,
     /// Whether one of the contract's administrators signed this, or called the contract (as a multisig does).
     pub authorised: bool,
+    /// Most executions take nothing from the contract, and need neither.
+    keys: OnceCell<Keys<'a>>,
+    moves: OnceCell<Vec<Move>>,
+    /// Of the accounts that were asked about so far.
+    names: RefCell<BTreeMap<Address, bool>>,
 }
 
 impl<'a> Case<'a> {
     pub fn new(effects: &'a Effects<'a>) -> Self {
         let contract = effects.contract;
         let frames = &effects.execution.trace.frames;
-        let of_contract = |frame: &&crate::evidence::trace::Frame| frame.from == contract.address;
+        let of_contract = |frame: &&Frame| frame.from == contract.address;
         let called = frames.iter().skip(1).filter(of_contract);
         let called: BTreeSet<_> = called.filter_map(account).collect();
         let trusted = |account| trusts(effects, account);
@@ -42,6 +52,9 @@ impl<'a> Case<'a> {
                         && frame.to == Some(contract.address)
                         && contract.admins.contains(&frame.from)
                 }),
+            keys: OnceCell::new(),
+            moves: OnceCell::new(),
+            names: RefCell::default(),
         }
     }
 
@@ -54,6 +67,64 @@ impl<'a> Case<'a> {
     /// Whether it is the contract, or the contract's own code called it.
     pub fn knows(&self, account: Address) -> bool {
         account == self.contract.address || self.called.contains(&account)
+    }
+
+    /// By what the slots of the execution are keyed.
+    pub fn keys(&self) -> &Keys<'a> {
+        let hashed = &self.effects.execution.hashed;
+        self.keys.get_or_init(|| Keys::new(hashed))
+    }
+
+    /// What each call did to the contract's slots.
+    pub fn moves(&self) -> &[Move] {
+        let moves = || moves(self.effects, &self.entries);
+        self.moves.get_or_init(moves)
+    }
+
+    /// Whether the contract named an account before, as `look` has it; each is looked for once.
+    pub fn names(&self, account: Address, look: impl FnOnce() -> bool) -> bool {
+        let known = self.names.borrow().get(&account).copied();
+        known.unwrap_or_else(|| {
+            let found = look();
+            self.names.borrow_mut().insert(account, found);
+            found
+        })
+    }
+
+    /// What the execution read and wrote of the contract.
+    pub fn own(&self) -> Option<&'a AccountDiff> {
+        self.effects.execution.diff.0.get(&self.contract.address)
+    }
+
+    /// Whether it is known what nobody of its administrators did to the contract's storage. Created in this transaction it
+    /// is set up in it, too.
+    pub fn by_strangers(&self) -> bool {
+        let is_new = self.own().is_some_and(|own| own.before.is_none());
+        !self.authorised && !is_new && self.effects.execution.watched
+    }
+
+    /// All calls, each with its index.
+    pub fn frames(&self) -> impl Iterator<Item = (u32, &'a Frame)> {
+        (0_u32..).zip(&self.effects.execution.trace.frames)
+    }
+
+    /// Who made a call, who called them, and so on to who signed.
+    pub fn callers(&self, entry: u32) -> impl Iterator<Item = Address> {
+        let frames = &self.effects.execution.trace.frames;
+        let callers = ancestors(frames, entry).map(|frame| frame.from);
+        callers.chain([self.effects.sender])
+    }
+
+    /// A view without arguments of the contract itself.
+    pub fn ask(&self, when: When, selector: &'static [u8; 4]) -> Option<U256> {
+        let call = Bytes::from_static(selector);
+        let views = self.effects.views;
+        views.number(when, self.contract.address, &call)
+    }
+
+    /// Whom the contract's own code called.
+    pub fn called(&self) -> impl Iterator<Item = Address> {
+        self.called.iter().copied()
     }
 
     /// Whom a contract may be called back by.

@@ -11,6 +11,17 @@ pub(super) fn account(frame: &Frame) -> Option<Address> {
     }
 }
 
+/// A frame and those it is inside of, from the inside.
+pub(super) fn ancestors(frames: &[Frame], frame: u32) -> impl Iterator<Item = &Frame> {
+    let mut next = Some(frame);
+    std::iter::from_fn(move || {
+        let index = next?;
+        let frame = frames.get(index as usize)?;
+        next = (index > 0).then_some(frame.parent);
+        Some(frame)
+    })
+}
+
 /// The calls into one contract from outside. What it calls of itself, and code that it runs as its own, belongs to the
 /// call that led there.
 #[derive(Debug)]

@@ -2,10 +2,17 @@
 
 use super::case::Case;
 use super::shortfalls::Shortfall;
-use super::{Finding, booking, words};
+use super::{Finding, authority, booking, words};
 use crate::config::WatchedAsset;
 use crate::evidence::Class;
 use crate::evidence::transfers::Asset;
+use crate::simulate::evm::views::When;
+use alloy_primitives::{Bytes, U256, hex};
+
+/// `decimals()`
+const DECIMALS: [u8; 4] = hex!("313ce567");
+/// Wei.
+const ETHER: u64 = 1_000_000_000_000_000_000;
 
 pub(super) fn check(case: &Case) -> Option<Finding> {
     if case.authorised {
@@ -25,14 +32,19 @@ fn judge(case: &Case, loss: &Shortfall) -> Option<Finding> {
     let above_limit = limit.is_some_and(|limit| loss.amount > *limit);
     let share = loss.share();
     let large = share.is_some_and(|share| share > limits.share);
-    if !large && !above_limit {
+    if !above_limit && (!large || is_dust(case, loss)) {
         return None;
     }
     let booked = booking::accounts_for(case, loss);
     if booked && !above_limit {
         return None;
     }
-    let severe = !booked && share.is_some_and(|share| share >= limits.severe_share);
+    let authority = match booked {
+        true => None,
+        false => authority::over(case, loss),
+    };
+    let excused = booked || authority.is_some();
+    let severe = !excused && share.is_some_and(|share| share >= limits.severe_share);
     let of_balance = share.map_or_else(String::new, |share| {
         format!(" ({} of its balance)", words::percent(share))
     });
@@ -41,11 +53,14 @@ fn judge(case: &Case, loss: &Shortfall) -> Option<Finding> {
             "more than the {} that may leave at once",
             case.amount(loss.asset, *limit)
         ),
-        _ => "and neither a claim on it falls by as much nor does it get as much".to_owned(),
+        _ => match &authority {
+            Some(authority) => format!("which nothing accounts for; but {authority}"),
+            None => "and neither a claim on it falls by as much nor does it get as much".to_owned(),
+        },
     };
     Some(Finding {
         class: Class::Loss,
-        weight: match (severe, booked) {
+        weight: match (severe, excused) {
             (true, _) => 0.85,
             (false, false) => 0.5,
             (false, true) => 0.3,
@@ -59,4 +74,18 @@ fn judge(case: &Case, loss: &Shortfall) -> Option<Finding> {
         ),
         losses: Vec::new(),
     })
+}
+
+/// Less than a ten-thousandth of one: all that is left of it is soon gone, and nobody misses it.
+fn is_dust(case: &Case, loss: &Shortfall) -> bool {
+    let one = match loss.asset {
+        Asset::Native => Some(U256::from(ETHER)),
+        Asset::Unique(..) => None,
+        Asset::Token(token) => {
+            let call = Bytes::from_static(&DECIMALS);
+            let decimals = case.effects.views.number(When::Before, token, &call);
+            decimals.and_then(|decimals| U256::from(10).checked_pow(decimals))
+        }
+    };
+    one.is_some_and(|one| loss.amount < one / U256::from(10_000))
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 pub struct Protected {
     pub name: Arc<str>,
     pub address: Address,
-    /// Whose outflow is watched; empty: ether, and the tokens its own code calls.
+    /// What is watched for outflow, beside ether and the tokens that its own code calls or its storage names.
     pub assets: BTreeSet<Asset>,
     /// Where its assets may go in any amount.
     pub receivers: BTreeSet<Address>,

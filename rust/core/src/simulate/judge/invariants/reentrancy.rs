@@ -26,12 +26,12 @@ pub(super) fn reentries(case: &Case, contract: Address, entries: &Entries) -> BT
     };
     let mut first_writes: HashMap<(u32, U256), usize> = HashMap::new();
     for (time, access, entry) in
-        own().filter(|(_, access, _)| access.writes && case.stood(access.frame))
+        own().filter(|(_, access, _)| access.writes.is_some() && case.stood(access.frame))
     {
         first_writes.entry((entry, access.slot)).or_insert(time);
     }
     let stale = own().filter_map(|(time, access, inner)| {
-        if access.writes || !case.stood(access.frame) {
+        if access.writes.is_some() || !case.stood(access.frame) {
             return None;
         }
         let outer = entries.around(inner)?;
@@ -75,7 +75,7 @@ fn acting(case: &Case) -> BTreeSet<u32> {
     let effects = case.effects;
     let accesses = effects.execution.accesses.iter();
     let writes = accesses
-        .filter(|access| access.writes && access.contract == contract)
+        .filter(|access| access.writes.is_some() && access.contract == contract)
         .map(|access| access.frame);
     let transfers = effects.transfers.iter();
     let moves = transfers

@@ -1,6 +1,7 @@
 //! What the contract has less of afterwards.
 
-use super::Effects;
+use super::entries::Entries;
+use super::{Effects, lanes};
 use crate::evidence::transfers::Asset;
 use crate::simulate::evm::views::When;
 use alloy_primitives::{Address, U256};
@@ -23,6 +24,31 @@ pub(super) struct Shortfall {
 }
 
 impl Shortfall {
+    /// Whether an asset counts for it.
+    pub fn is_of(&self, asset: Asset) -> bool {
+        collection(asset) == self.asset
+    }
+
+    /// The calls into the contract in which more of it left than came.
+    pub fn paying(&self, effects: &Effects, entries: &Entries) -> BTreeSet<u32> {
+        let contract = effects.contract.address;
+        let mut flows: BTreeMap<u32, (U256, U256)> = BTreeMap::new();
+        let transfers = effects.transfers.iter();
+        for moved in transfers.filter(|one| self.is_of(one.asset)) {
+            let Some(entry) = entries.inside(moved.frame) else {
+                continue;
+            };
+            let (out, back) = flows.entry(entry).or_default();
+            if moved.from == contract {
+                *out = out.saturating_add(moved.amount);
+            } else if moved.to == contract {
+                *back = back.saturating_add(moved.amount);
+            }
+        }
+        flows.retain(|_, (out, back)| out > back);
+        flows.into_keys().collect()
+    }
+
     /// Of the balance before.
     pub fn share(&self) -> Option<f64> {
         let before = self.before.filter(|before| !before.is_zero())?;
@@ -41,20 +67,27 @@ struct Traffic {
 pub(super) fn of(effects: &Effects, called: &BTreeSet<Address>) -> Vec<Shortfall> {
     let contract = effects.contract;
     let flows = flows(effects, called);
-    let lost = flows
+    let own = effects.execution.diff.0.get(&contract.address);
+    // Tokens that are merely called could be made up to crowd out the others.
+    let rank = |asset: &Asset| match asset {
+        _ if contract.assets.contains(asset) => 0,
+        Asset::Native => 0,
+        Asset::Token(token) | Asset::Unique(token, _) if lanes::keeps(own, *token) => 1,
+        _ => 2,
+    };
+    let mut lost: Vec<_> = flows
         .into_iter()
         .filter(|(_, flow)| flow.out > flow.back)
-        .take(MAX_ASSETS);
-    let lost = lost.map(|(asset, flow)| Shortfall {
+        .collect();
+    if lost.len() > MAX_ASSETS {
+        lost.sort_by_cached_key(|(asset, _)| rank(asset));
+        lost.truncate(MAX_ASSETS);
+    }
+    let lost = lost.into_iter().map(|(asset, flow)| Shortfall {
         asset,
         amount: flow.out - flow.back,
         receiver: largest(&flow.receivers),
-        before: match asset {
-            Asset::Native => native_before(effects),
-            Asset::Token(token) | Asset::Unique(token, _) => {
-                effects.views.balance(When::Before, token, contract.address)
-            }
-        },
+        before: held_before(effects, asset),
     });
     let mut losses: Vec<Shortfall> = lost.collect();
     losses.sort_by(|a, b| {
@@ -76,11 +109,14 @@ pub(super) fn gains(effects: &Effects, called: &BTreeSet<Address>) -> Vec<(Asset
 
 fn flows(effects: &Effects, called: &BTreeSet<Address>) -> BTreeMap<Asset, Traffic> {
     let contract = effects.contract;
+    let own = effects.execution.diff.0.get(&contract.address);
     let watched = |asset: &Asset| match asset {
-        _ if !contract.assets.is_empty() => contract.assets.contains(asset),
+        _ if contract.assets.contains(asset) => true,
         Asset::Native => true,
         // A token that the contract does not know can say of it what it likes.
-        Asset::Token(token) | Asset::Unique(token, _) => called.contains(token),
+        Asset::Token(token) | Asset::Unique(token, _) => {
+            called.contains(token) || lanes::keeps(own, *token)
+        }
     };
     let mut flows: BTreeMap<Asset, Traffic> = BTreeMap::new();
     for transfer in effects.transfers {
@@ -114,10 +150,18 @@ fn collection(asset: Asset) -> Asset {
     }
 }
 
-pub(super) fn native_before(effects: &Effects) -> Option<U256> {
-    let diff = &effects.execution.diff.0;
-    let account = diff.get(&effects.contract.address)?;
-    Some(account.balance_before())
+/// What the contract had of an asset before, where that is known.
+pub(super) fn held_before(effects: &Effects, asset: Asset) -> Option<U256> {
+    let contract = effects.contract.address;
+    match asset {
+        Asset::Native => {
+            let account = effects.execution.diff.0.get(&contract)?;
+            Some(account.balance_before())
+        }
+        Asset::Token(token) | Asset::Unique(token, _) => {
+            effects.views.balance(When::Before, token, contract)
+        }
+    }
 }
 
 fn largest(receivers: &BTreeMap<Address, U256>) -> Address {

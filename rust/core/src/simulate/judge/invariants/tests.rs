@@ -2,9 +2,12 @@
 
 mod approval_drain;
 mod assembler;
+mod authority;
+mod booking;
 mod bridge_release;
 mod donation;
 mod governance;
+mod holdings;
 mod judgement;
 mod outflow;
 mod price_manipulation;
@@ -14,6 +17,7 @@ mod reentrancy;
 mod solvency;
 mod takeover;
 mod view;
+mod wiring;
 mod world;
 
 use super::*;

@@ -185,6 +185,37 @@ fn what_is_learnt_of_another_head_is_refused() {
     );
 }
 
+#[test]
+fn before_the_head_what_it_changed_is_asked_for_and_the_rest_is_known() {
+    let (state, first) = state();
+    let diffs = json!([{"txHash": word(7), "result": {
+        "pre": {VAULT.to_string(): {"balance": "0x64", "storage": {word(1).to_string(): word(10)}}},
+        "post": {VAULT.to_string(): {"balance": "0x65", "storage": {word(1).to_string(): word(11)}}},
+    }}]);
+    let second = next(&state, 2, diffs, vec![]);
+    assert_eq!(state.parent(&second).unwrap().hash, first);
+    let before = Place {
+        hash: &first,
+        is_parent: true,
+    };
+    assert_eq!(state.account(before, &ALICE).unwrap().unwrap().nonce, 3);
+    assert_eq!(state.account(before, &VAULT), Ok(None));
+    assert_eq!(state.slot(before, &VAULT, &U256::from(2)), Ok(None));
+    // What is learnt of it says nothing of the head.
+    let (one, ten) = (U256::ONE, U256::from(10));
+    state.learn_slot(before, VAULT, one, ten).unwrap();
+    assert_eq!(state.slot(before, &VAULT, &one), Ok(Some(ten)));
+    assert_eq!(slot(&state, &second, 1), Some(11));
+    let known = state.len();
+    next(&state, 3, json!([]), vec![]);
+    assert_eq!(state.slot(before, &VAULT, &one), Err(Moved));
+    assert_eq!(state.len(), known - 1);
+    let fourth = block(4);
+    let head = fourth.hash;
+    state.advance(fourth, Changes::Unknown);
+    assert!(state.parent(&head).is_none());
+}
+
 fn keccak(code: &[u8]) -> B256 {
     alloy_primitives::keccak256(code)
 }

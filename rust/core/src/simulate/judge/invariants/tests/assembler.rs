@@ -51,12 +51,38 @@ pub fn caller() -> Asm {
     nothing().op(&[CALLER])
 }
 
+/// Wei that came with this call.
+pub fn paid() -> Asm {
+    nothing().op(&[CALLVALUE])
+}
+
 pub fn myself() -> Asm {
     nothing().op(&[ADDRESS])
 }
 
 pub fn load(slot: Asm) -> Asm {
     slot.op(&[SLOAD])
+}
+
+/// The slot of a key in a mapping at a place.
+pub fn entry(key: Asm, place: Asm) -> Asm {
+    // The place may be a mapping's own, which is hashed in the same memory.
+    place.then(key).op(&[
+        PUSH0, MSTORE, PUSH1, 32, MSTORE, PUSH1, 64, PUSH0, KECCAK256,
+    ])
+}
+
+/// Who signed a message: `ecrecover(message, v, r, s)`.
+pub fn signer(message: Asm, v: Asm, r: Asm, s: Asm) -> Asm {
+    let mut code = nothing();
+    for (n, word) in (0_u64..).zip([message, v, r, s]) {
+        code = code.then(word).push(U256::from(32 * n)).op(&[MSTORE]);
+    }
+    code.op(&[PUSH1, 32])
+        .push(U256::from(ANSWER))
+        .op(&[PUSH1, 128, PUSH0, PUSH1, 1, GAS, STATICCALL])
+        .then(or_revert())
+        .then(answer())
 }
 
 pub fn add(a: Asm, b: Asm) -> Asm {
@@ -103,6 +129,18 @@ pub fn ask(to: Asm, signature: &str, arguments: &[Asm]) -> Asm {
     asked(signature, arguments)
         .then(to)
         .op(&[GAS, STATICCALL])
+        .then(or_revert())
+}
+
+/// Runs the code of another as this contract's own.
+pub fn delegate(to: Asm, signature: &str) -> Asm {
+    // Whose code it is may be hashed for, where the calldata is to stand.
+    let kept = ANSWER + 32;
+    to.then(word(kept))
+        .op(&[MSTORE])
+        .then(asked(signature, &[]))
+        .then(word(kept))
+        .op(&[MLOAD, GAS, DELEGATECALL])
         .then(or_revert())
 }
 

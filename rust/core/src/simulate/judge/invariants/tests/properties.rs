@@ -5,8 +5,10 @@ use crate::config::{ContractViews, MonitoredContract};
 use crate::evidence::trace::{CallKind, Frame, FrameLog, Trace};
 use crate::simulate::evm::diff::{AccountDiff, StateDiff};
 use crate::simulate::evm::execute::Execution;
+use crate::simulate::evm::preimages::Preimages;
 use crate::simulate::evm::tracer::Access;
 use crate::simulate::evm::views::TracedViews;
+use alloy_primitives::keccak256;
 use proptest::prelude::*;
 
 /// Few accounts, so that they meet.
@@ -114,25 +116,55 @@ fn contract() -> Protected {
     Protected::new(&contract).expect("a contract")
 }
 
+/// What compilers hash, and what they do not.
+fn key() -> impl Strategy<Value = Vec<u8>> {
+    let word = || account().prop_map(|account| account.into_word().to_vec());
+    prop_oneof![
+        word(),
+        (word(), word()).prop_map(|words| [words.0, words.1].concat()),
+        prop::collection::vec(any::<u8>(), 0..130),
+    ]
+}
+
+/// A variable, or at and behind the hash of a key.
+fn place(number: usize, hashed: &[Vec<u8>]) -> U256 {
+    match hashed.get(number / 2) {
+        Some(key) if number > 2 => {
+            U256::from_be_bytes(keccak256(key).0).wrapping_add(U256::from(number % 2))
+        }
+        _ => U256::from(number),
+    }
+}
+
+fn preimages(inputs: &[Vec<u8>]) -> Preimages {
+    let mut hashed = Preimages::default();
+    for (number, input) in inputs.iter().enumerate() {
+        hashed.push(Address::repeat_byte(number as u8 % 4), input);
+    }
+    hashed
+}
+
 proptest! {
     #[test]
     fn any_trace_ends_in_bounded_findings(
         frames in prop::collection::vec(frame(), 0..40),
-        accesses in prop::collection::vec((0..50_u32, account(), 0..3_u64, any::<bool>()), 0..40),
-        slots in prop::collection::vec((account(), 0..3_u64, amount(), amount()), 0..10),
+        hashed in prop::collection::vec(key(), 0..20),
+        accesses in prop::collection::vec((0..50_u32, account(), 0..9_usize, any::<bool>()), 0..40),
+        slots in prop::collection::vec((account(), 0..9_usize, amount(), amount()), 0..10),
         sender in account(),
+        watched in any::<bool>(),
     ) {
         let mut diff = StateDiff::default();
         for (address, slot, before, after) in slots {
             let empty = AccountDiff { before: Some(Default::default()), after: None, storage: Default::default() };
             let account = diff.0.entry(address).or_insert(empty);
-            account.storage.insert(U256::from(slot), (before, after));
+            account.storage.insert(place(slot, &hashed), (before, after));
         }
         let accesses = accesses.into_iter().map(|(frame, contract, slot, writes)| Access {
             frame,
             contract,
-            slot: U256::from(slot),
-            writes,
+            slot: place(slot, &hashed),
+            writes: writes.then_some(U256::ONE),
         });
         let execution = Execution {
             exit: Exit::Succeeded,
@@ -141,8 +173,9 @@ proptest! {
             output: Bytes::new(),
             trace: trace(frames),
             accesses: accesses.collect(),
+            hashed: preimages(&hashed),
             has_calls: true,
-            watched: false,
+            watched,
             surroundings: Default::default(),
             cut: false,
             early: false,

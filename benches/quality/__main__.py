@@ -1,0 +1,124 @@
+"""`python -m benches.quality [--blocks N]` measures, and writes QUALITY.md, quality.json and quality.svg in benches."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tests.support import labelled_data
+
+from benches.quality import blocks, chart, incidents, recorded
+from benches.quality.incidents.__main__ import measured
+from benches.quality.rates import per_thousand
+from benches.quality.report import Tally, markdown, record
+from benches.quality.run import Outcome
+from benches.quality.state import hashes, incidents_data
+
+BENCHES = Path(__file__).parent.parent
+WALLETS = "wallet"
+"""The class of which alarms are counted apart."""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="benches.quality", description=__doc__)
+    parser.add_argument("--blocks", type=int, metavar="N", help="so many blocks, evenly spread over time")
+    options = parser.parse_args()
+    data = labelled_data()
+    for needed in (data / recorded.BLOCKS, incidents_data()):
+        if not needed.exists():
+            print(f"skipped: {needed} is not there (MEMPOOL_IDS_DATA)", file=sys.stderr)
+            return 0
+    attacks = asyncio.run(measured(incidents.INCIDENTS))
+    found = blocks.measure(data, count=options.blocks)
+    digests = {**found["data"], **hashes()}
+    attacked = ["## Real attacks", "", markdown(attacks, incidents.ASIDE), ""]
+    text = "\n".join([*_head(digests, attacks, found), *attacked, *blocks.section(found), ""])
+    (BENCHES / "QUALITY.md").write_text(text)
+    (BENCHES / "quality.svg").write_text(chart.rates(blocks.alarms(found["blocks"]), blocks.GRADES))
+    figures = {
+        "data": digests,
+        "incidents": [record(outcome, incidents.ASIDE) for outcome in attacks],
+        "blocks": found["blocks"],
+    }
+    (BENCHES / "quality.json").write_text(json.dumps(figures, indent=1) + "\n")
+    print(text)
+    return 1 if any(outcome.failure for outcome in attacks) else 0
+
+
+def _head(digests: dict[str, str], attacks: Sequence[Outcome], found: dict[str, Any]) -> list[str]:
+    return [
+        "# How far an alert can be trusted",
+        "",
+        (
+            f"Measured {datetime.now(UTC).date()} by `make quality`: a live sensor judges real attacks and honest uses "
+            "of the same contracts on the state that the attacks met, and the transactions of recorded blocks on the "
+            "state before each. Contracts are monitored by their address alone. Data, by the SHA-256 of its files:"
+        ),
+        "",
+        *(f"- {name}: `{digest}`" for name, digest in digests.items()),
+        "",
+        "![Alarms per 1,000 calls, by class of contract](quality.svg)",
+        "",
+        "## Targets",
+        "",
+        "| what | measured | goal | reached |",
+        "|---|---:|---|---|",
+        *(
+            f"| {what} | {measured} | {goal} | {'yes' if reached else '**no**'} |"
+            for what, measured, goal, reached in [*_attack_targets(attacks), *_block_targets(found["blocks"])]
+        ),
+        "",
+    ]
+
+
+Row = tuple[str, str, str, bool]
+
+
+def _attack_targets(outcomes: Sequence[Outcome]) -> list[Row]:
+    rows: list[Row] = []
+    aside = [one for one in outcomes if one.incident.name in incidents.ASIDE]
+    for part, some in (("", outcomes), (", kept aside", aside)):
+        found = Tally.of(some)
+        for what, count, goal in (("proved or likely", found.sure, 0.80), ("alerted", found.caught, 0.92)):
+            measured, reached = f"{count} of {found.attacks}", count >= goal * found.attacks
+            rows.append((f"attacks {what}{part}", measured, f"≥ {goal:.2f}", reached))
+    found = Tally.of(outcomes)
+    proved, alarms = (f"{count} of {found.honest}" for count in (found.proved, found.alarms))
+    enough = found.honest >= 40
+    return [
+        *rows,
+        ("honest uses of the same contracts, proved", proved, "0 of ≥ 40", enough and not found.proved),
+        ("the same, any alarm", alarms, "≤ 1 of 40", 40 * found.alarms <= found.honest),
+    ]
+
+
+def _block_targets(results: Sequence[blocks.Result]) -> list[Row]:
+    by_class = blocks.alarms(results)
+    wallets = by_class.pop(WALLETS, Counter())
+    others = sum(by_class.values(), Counter[str]())
+    popular = sum(blocks.alarms(results, blocks.popular()).values(), Counter[str]())
+
+    def rate(counts: Counter[str], goal: float) -> tuple[str, str, bool]:
+        count, calls = sum(counts[grade] for grade in blocks.GRADES), counts["calls"]
+        return per_thousand(count, calls), f"≤ {goal:g} per 1,000", 1000 * count <= goal * calls
+
+    proved = (
+        f"{popular['proved']} of {popular['calls']:,}: {per_thousand(popular['proved'], popular['calls'])}"
+    )
+    enough = popular["calls"] >= 6_000
+    return [
+        ("calls of popular contracts, proved", proved, "0 of ≥ 6,000", enough and not popular["proved"]),
+        ("calls of all but wallets, any alert, per 1,000", *rate(others, 0.5)),
+        ("calls of wallets and sweepers, any alert, per 1,000", *rate(wallets, 2)),
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

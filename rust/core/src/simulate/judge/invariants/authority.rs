@@ -1,0 +1,291 @@
+//! Whether who made it happen was allowed to: the contract itself looked, at what stood before the transaction.
+//!
+//! What anybody can set names attackers, too. So a name counts where it stands in a variable of its own or in the code, or
+//! where a signature was recovered for it; and only as it stood before, where the transaction did not write it.
+
+use super::case::Case;
+use super::knowledge::{names, owns};
+use super::lanes::says;
+use super::shortfalls::Shortfall;
+use crate::evidence::trace::{CallKind, Frame};
+use crate::simulate::evm::views::When;
+use alloy_primitives::{Address, U256, address, hex};
+use std::collections::{BTreeMap, BTreeSet};
+
+const ECRECOVER: Address = address!("0000000000000000000000000000000000000001");
+/// `isValidSignature(bytes32,bytes)`, and the same word as its answer.
+const VALID: [u8; 4] = hex!("1626ba7e");
+/// `permit(address,address,uint256,uint256,uint8,bytes32,bytes32)`
+const PERMIT: [u8; 4] = hex!("d505accf");
+/// `isOwner(address)`, `isModuleEnabled(address)`
+const QUESTIONS: [[u8; 4]; 2] = [hex!("2f54bf6e"), hex!("2d9ad53d")];
+/// `balanceOf(address)`, `allowance(address,address)`: one of something is no yes.
+const HOLDINGS: [[u8; 4]; 2] = [hex!("70a08231"), hex!("dd62ed3e")];
+/// A weight or a yes; what is larger is a balance.
+const SMALL: U256 = U256::from_limbs([u32::MAX as u64, 0, 0, 0]);
+/// Hashes from a root down to what it proves.
+const MAX_DEPTH: usize = 64;
+/// Frames that are looked at for signatures.
+const MAX_FRAMES: usize = 4_096;
+
+/// In words, by what authority a call changed something; `None` where the contract saw none. A caller that is named
+/// answers for whoever called it.
+pub(super) fn over_call(case: &Case, entry: u32) -> Option<String> {
+    let caller = case.effects.execution.trace.frames[entry as usize].from;
+    let role = || format!("{caller}, who has a role in it, called for it");
+    by_name(case, entry).or_else(|| has_role(case, entry, caller).then(role))
+}
+
+/// The same without what the contract keeps of everybody.
+pub(super) fn by_name(case: &Case, entry: u32) -> Option<String> {
+    let caller = case.effects.execution.trace.frames[entry as usize].from;
+    let named = names(case, caller)
+        || vouched(case, caller)
+        || names(case, case.effects.sender)
+        || admits(case, caller);
+    let called = || format!("{caller}, whom it names, called for it");
+    signed(case, &BTreeSet::from([entry])).or_else(|| named.then(called))
+}
+
+/// Whether a call that may change something looked up a yes for its caller; having one of something is none.
+fn has_role(case: &Case, entry: u32, caller: Address) -> bool {
+    let execution = case.effects.execution;
+    let contract = case.contract.address;
+    let yes = (U256::ONE, U256::ONE);
+    let looked_up = execution.accesses.iter().any(|access| {
+        access.contract == contract
+            && case.entries.inside(access.frame) == Some(entry)
+            && case
+                .own()
+                .is_some_and(|own| own.storage.get(&access.slot) == Some(&yes))
+            && case.keys().accounts(access.slot).count() == 1
+            && case.keys().names(access.slot, caller)
+    });
+    let acts = execution.trace.frames[entry as usize].kind != CallKind::StaticCall;
+    acts && looked_up && !has(case, caller, U256::ONE)
+}
+
+/// Whether all that it looked up for accounts is a yes: a wallet of several, and no books of anybody's, where a yes may be
+/// that of a user.
+fn keeps_roles_alone(case: &Case) -> bool {
+    let yes = (U256::ONE, U256::ONE);
+    let mut slots = case.own().into_iter().flat_map(|own| &own.storage);
+    slots.all(|(slot, values)| *values == yes || case.keys().accounts(*slot).next().is_none())
+}
+
+/// Whether an account has so much of the contract.
+fn has(case: &Case, account: Address, amount: U256) -> bool {
+    let views = case.effects.views;
+    views.balance(When::Before, case.contract.address, account) == Some(amount)
+}
+
+/// In words, by what authority it left; `None` where the contract saw none.
+pub(super) fn over(case: &Case, loss: &Shortfall) -> Option<String> {
+    // What is keyed by whom must be known.
+    if !case.effects.execution.watched {
+        return None;
+    }
+    let paying = loss.paying(case.effects, &case.entries);
+    signed(case, &paying)
+        .or_else(|| asked_for(case, loss))
+        .or_else(|| proven(case, loss))
+        .or_else(|| returned(case, loss))
+}
+
+/// Whether the contract keeps something small for an account: a yes, a weight, a link to the next of a list. What the
+/// account has of the contract is no such thing.
+fn registered(case: &Case, account: Address) -> bool {
+    let mut slots = case.own().into_iter().flat_map(|own| &own.storage);
+    slots.any(|(slot, (before, after))| {
+        let word = before.to_be_bytes::<32>();
+        let small = !before.is_zero() && *before <= SMALL;
+        before == after
+            && match case.keys().names(*slot, account) {
+                true if small => !has(case, account, *before),
+                true => super::keys::account(&word).is_some(),
+                // In a list, which lies behind the hash of its place.
+                false => {
+                    super::keys::account(&word) == Some(account)
+                        && case.keys().accounts(*slot).next().is_none()
+                }
+            }
+    })
+}
+
+/// The contract recovered the signature of somebody it knew, once for each thing signed, in one of these calls. A permit
+/// of one's own allows nothing else.
+fn signed(case: &Case, calls: &BTreeSet<u32>) -> Option<String> {
+    let contract = case.contract.address;
+    let frames = &case.effects.execution.trace.frames;
+    let within = |index: u32| {
+        let entry = case.entries.inside(index);
+        let entry = entry.filter(|entry| calls.contains(entry));
+        entry.is_some_and(|entry| !frames[entry as usize].input.starts_with(&PERMIT))
+    };
+    let own = case
+        .frames()
+        .filter(|(index, frame)| frame.from == contract && frame.error.is_none() && within(*index));
+    let mut messages: BTreeMap<(U256, Address), u32> = BTreeMap::new();
+    for (_, frame) in own.take(MAX_FRAMES) {
+        if let Some((message, signer)) = recovered(frame) {
+            *messages.entry((message, signer)).or_default() += 1;
+        }
+    }
+    // What is used several times over was signed once.
+    if messages.values().any(|times| *times > 1) {
+        return None;
+    }
+    let known = |signer: &Address| {
+        names(case, *signer) || admits(case, *signer) || registered(case, *signer)
+    };
+    let mut signers = messages.into_keys().map(|(_, signer)| signer);
+    let signer = signers.find(known)?;
+    Some(format!("{signer}, whom it knows, signed for it"))
+}
+
+/// Whether the contract says itself, before, that an account is one of its owners or modules.
+fn admits(case: &Case, account: Address) -> bool {
+    let views = case.effects.views;
+    QUESTIONS.iter().any(|question| {
+        let call = [&question[..], account.into_word().as_slice()]
+            .concat()
+            .into();
+        views.number(When::Before, case.contract.address, &call) == Some(U256::ONE)
+    })
+}
+
+/// What was signed and by whom, as a call of the precompile or of an account's own code answered.
+pub(super) fn recovered(frame: &Frame) -> Option<(U256, Address)> {
+    let to = frame.to?;
+    if to == ECRECOVER {
+        let message = U256::from_be_slice(frame.input.get(..32)?);
+        let signer = super::keys::account(frame.output.get(..32)?)?;
+        return Some((message, signer));
+    }
+    let asks = frame.kind == CallKind::StaticCall && frame.input.starts_with(&VALID);
+    let yes = asks && frame.output.starts_with(&VALID);
+    let message = U256::from_be_slice(frame.input.get(4..36)?);
+    yes.then_some((message, to))
+}
+
+/// Who called for it is named, and nobody else's code stands between them and the transaction's sender: a lender who
+/// is named calls back for anybody.
+fn asked_for(case: &Case, loss: &Shortfall) -> Option<String> {
+    let effects = case.effects;
+    let contract = case.contract.address;
+    let first = effects.execution.trace.root().and_then(|root| root.to);
+    let mut callers: Vec<(Address, u32)> = Vec::new();
+    for moved in effects.transfers.iter() {
+        if moved.from == contract && loss.is_of(moved.asset) {
+            let entry = case.entries.inside(moved.frame)?;
+            let caller = effects.execution.trace.frames[entry as usize].from;
+            callers.push((caller, entry));
+        }
+    }
+    callers.sort_unstable();
+    callers.dedup();
+    let direct = |caller: &Address| *caller == effects.sender || Some(*caller) == first;
+    let allowed = |(caller, entry): &(Address, u32)| {
+        direct(caller)
+            && (names(case, *caller)
+                || vouched(case, *caller)
+                || admits(case, *caller)
+                || keeps_roles_alone(case) && has_role(case, *entry, *caller))
+    };
+    let (caller, _) = callers.first().copied()?;
+    callers
+        .iter()
+        .all(allowed)
+        .then(|| format!("{caller}, whom it names, called for it"))
+}
+
+/// A contract that is named was asked about the caller, and said yes.
+fn vouched(case: &Case, caller: Address) -> bool {
+    let contract = case.contract.address;
+    let frames = case.effects.execution.trace.frames.iter();
+    let mut asked = frames.filter(|frame| {
+        frame.kind == CallKind::StaticCall && frame.from == contract && frame.error.is_none()
+    });
+    asked.any(|frame| {
+        let word = |bytes: &[u8]| bytes.get(..32).map(U256::from_be_slice);
+        let about = frame.input.get(4..).unwrap_or_default().chunks_exact(32);
+        let mut about = about.filter_map(super::keys::account);
+        word(&frame.output) == Some(U256::ONE)
+            && !HOLDINGS.iter().any(|one| frame.input.starts_with(one))
+            && frame.output.len() <= 64
+            && about.any(|one| one == caller)
+            && frame.to.is_some_and(|to| names(case, to))
+    })
+}
+
+/// A root that the contract held proves who is paid: the hashes lead from it to a text that names them.
+fn proven(case: &Case, loss: &Shortfall) -> Option<String> {
+    let own = case.own()?;
+    let keys = case.keys();
+    let held = own
+        .storage
+        .iter()
+        .filter(|(_, (before, after))| before == after);
+    let as_value = held.clone().map(|(_, (before, _))| *before);
+    let as_key = held
+        .filter(|(_, (before, _))| !before.is_zero())
+        .flat_map(|(slot, _)| keys.numbers(*slot))
+        .filter_map(U256::try_from_be_slice);
+    let mut roots = as_value.chain(as_key);
+    let root = roots.find(|root| proves(case, *root, loss.receiver))?;
+    Some(format!("the root {root:#x}, which it held, proves it"))
+}
+
+fn proves(case: &Case, root: U256, account: Address) -> bool {
+    let keys = case.keys();
+    let mut open = vec![(root, 0)];
+    while let Some((hash, depth)) = open.pop() {
+        // Its own proof: who is in a tree may well be a thief, and hash there what he likes.
+        let Some(input) = keys.preimage(hash, case.contract.address) else {
+            continue;
+        };
+        // A tree has a node above its leaf: a hash of one's own address alone is a key.
+        if depth > 0 && says(input, account) {
+            return true;
+        }
+        if depth < MAX_DEPTH && open.len() < MAX_DEPTH {
+            let children = input.chunks_exact(32).map(U256::from_be_slice);
+            open.extend(children.map(|child| (child, depth + 1)));
+        }
+    }
+    false
+}
+
+/// What the contract neither names nor keeps books of came there by mistake: it may go to whom it names.
+fn returned(case: &Case, loss: &Shortfall) -> Option<String> {
+    let contract = case.contract.address;
+    let left = case.effects.transfers.iter();
+    let mut left = left.filter(|one| one.from == contract && loss.is_of(one.asset));
+    let all = !owns(case, loss.asset) && left.all(|one| names(case, one.to));
+    let receiver = loss.receiver;
+    all.then(|| format!("it is none of its own, and goes to {receiver}, whom it names"))
+}
+
+/// Whether somebody whom the contract names was asked about both, and did not fail: a market asks its overseer before it
+/// takes what a borrower has.
+pub(super) fn consulted(case: &Case, entry: u32, owner: Address, caller: Address) -> bool {
+    let contract = case.contract.address;
+    let mut asked = case.frames().filter(|(index, frame)| {
+        frame.from == contract
+            && matches!(frame.kind, CallKind::Call | CallKind::StaticCall)
+            && frame.error.is_none()
+            && case.entries.inside(*index) == Some(entry)
+    });
+    asked.any(|(_, frame)| {
+        says(&frame.input, owner)
+            && says(&frame.input, caller)
+            && frame.to.is_some_and(|to| names(case, to))
+    })
+}
+
+/// Whether an owner signed in a transaction: by a signature that anybody recovered, or by an account's own code.
+pub(super) fn signed_by(case: &Case, owner: Address) -> bool {
+    let frames = case.effects.execution.trace.frames.iter();
+    let mut found = frames.take(MAX_FRAMES).filter_map(recovered);
+    found.any(|(_, signer)| signer == owner)
+}

@@ -1,0 +1,110 @@
+//! Whether what came in is worth what left, as a market's own formula has it.
+
+use super::case::Case;
+use super::shortfalls::{MAX_ASSETS, Shortfall, held_before};
+use super::words;
+use crate::evidence::transfers::Asset;
+use crate::simulate::evm::views::When;
+use alloy_primitives::{Bytes, U256, hex};
+
+/// What a trade may cost the pool: the product of its balances' changes, as a constant product has it.
+const FAIR: f64 = 0.99;
+/// How far a trade's price may lie outside the prices before and after it: fees and rounding.
+const SPREAD: f64 = 0.02;
+/// `getReserves()`, `slot0()`, `get_virtual_price()`
+const GET_RESERVES: [u8; 4] = hex!("0902f1ac");
+const SLOT0: [u8; 4] = hex!("3850c7bd");
+const VIRTUAL_PRICE: [u8; 4] = hex!("bb7b8b80");
+/// How far one trade may move the price for its own to be judged by that.
+const MOST_MOVED: f64 = 100.0;
+/// A root of a price, times this, is what `slot0()` tells first.
+const Q96: f64 = 79_228_162_514_264_337_593_543_950_336.0;
+
+pub(super) fn fair(case: &Case, loss: &Shortfall) -> bool {
+    constant_product(case, loss) || reserves_kept(case) || concentrated(case) || stable(case)
+}
+
+/// What came in with the call that pays makes up for what left, by the measure of a constant product. A gift beside it is
+/// none of the price.
+fn constant_product(case: &Case, loss: &Shortfall) -> bool {
+    let kept = case.shortfalls.iter().map(|loss| Some(1.0 - loss.share()?));
+    let Some(kept) = kept.product::<Option<f64>>() else {
+        return false;
+    };
+    let paying = loss.paying(case.effects, &case.entries);
+    let contract = case.contract.address;
+    let with_it = |asset: Asset| {
+        let transfers = case.effects.transfers.iter();
+        let came = transfers.filter(|one| one.to == contract && one.asset == asset);
+        let came = came.filter(|one| {
+            let entry = case.entries.inside(one.frame);
+            entry.is_some_and(|entry| paying.contains(&entry))
+        });
+        came.fold(U256::ZERO, |sum, one| sum.saturating_add(one.amount))
+    };
+    let grown = case.gains().into_iter().take(MAX_ASSETS);
+    let grown = grown.map(|(asset, gain)| (asset, gain.min(with_it(asset))));
+    let grown: f64 = grown
+        .map(|(asset, gain)| {
+            let before = held_before(case.effects, asset);
+            1.0 + before.map_or(0.0, |before| words::share(gain, before))
+        })
+        .product();
+    kept * grown >= FAIR
+}
+
+/// A pool that is paid beforehand goes by the reserves that it wrote down.
+fn reserves_kept(case: &Case) -> bool {
+    let product = |when| {
+        let call = Bytes::from_static(&GET_RESERVES);
+        let answer = case.effects.views.ask(when, case.contract.address, &call)?;
+        let word = |n: usize| {
+            Some(f64::from(U256::from_be_slice(
+                answer.get(32 * n..32 * n + 32)?,
+            )))
+        };
+        Some(word(0)? * word(1)?)
+    };
+    let (Some(before), Some(after)) = (product(When::Before), product(When::After)) else {
+        return false;
+    };
+    before > 0.0 && after >= FAIR * before && !case.gains().is_empty()
+}
+
+/// A pool of concentrated liquidity trades between the price before and the price after, whatever it holds.
+fn concentrated(case: &Case) -> bool {
+    let gains = case.gains();
+    let ([loss], [(bought, gain)]) = (case.shortfalls.as_slice(), gains.as_slice()) else {
+        return false;
+    };
+    let (Asset::Token(sold), Asset::Token(bought)) = (loss.asset, *bought) else {
+        return false;
+    };
+    let price = |when| {
+        let root = case.ask(when, &SLOT0)?;
+        let price = (f64::from(root) / Q96).powi(2);
+        (price.is_finite() && price > 0.0).then_some(price)
+    };
+    let (Some(before), Some(after)) = (price(When::Before), price(When::After)) else {
+        return false;
+    };
+    // Prices are of the lower token in the higher one.
+    let paid = match sold < bought {
+        true => words::share(*gain, loss.amount),
+        false => words::share(loss.amount, *gain),
+    };
+    let (least, most) = (before.min(after), before.max(after));
+    // A price that went through nothing at all fits whatever was paid.
+    most < MOST_MOVED * least && (least * (1.0 - SPREAD)..=most * (1.0 + SPREAD)).contains(&paid)
+}
+
+/// A pool of coins of one value: what stands behind a share did not fall.
+fn stable(case: &Case) -> bool {
+    let price = |when| case.ask(when, &VIRTUAL_PRICE);
+    match (price(When::Before), price(When::After)) {
+        (Some(before), Some(after)) => {
+            !before.is_zero() && after >= before && !case.gains().is_empty()
+        }
+        _ => false,
+    }
+}
