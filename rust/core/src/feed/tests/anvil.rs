@@ -4,11 +4,11 @@ use super::node::{Rig, config, hash_of};
 use crate::config::Limits;
 use crate::inbox::Item;
 use serde_json::{Value, json};
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 struct Anvil {
     child: Child,
@@ -32,31 +32,28 @@ fn binary() -> Option<PathBuf> {
 }
 
 impl Anvil {
-    /// Listens once this returns. Blocks are mined on `evm_mine` only.
+    /// Listens once this returns, by its own word: a port that answers may be another's. Port 0 lets the kernel choose.
+    /// Blocks are mined on `evm_mine` only.
     fn start(binary: &PathBuf, port: u16) -> Self {
-        let child = Command::new(binary)
-            .args([
-                "--port",
-                &port.to_string(),
-                "--chain-id",
-                "1",
-                "--no-mining",
-                "--silent",
-            ])
-            .stdout(Stdio::null())
+        let mut child = Command::new(binary)
+            .args(["--port", &port.to_string(), "--chain-id", "1"])
+            .arg("--no-mining")
+            .stdout(Stdio::piped())
             .process_group(0)
             .spawn()
             .expect("anvil starts");
-        let anvil = Self { child, port };
-        let start = Instant::now();
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(
-                start.elapsed() < Duration::from_secs(20),
-                "anvil listens in time"
-            );
-            std::thread::sleep(Duration::from_millis(20));
-        }
-        anvil
+        let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
+        let listening = said.find_map(|line| {
+            let line = line.unwrap();
+            Some(
+                line.strip_prefix("Listening on 127.0.0.1:")?
+                    .parse()
+                    .unwrap(),
+            )
+        });
+        let port = listening.expect("anvil says that it listens before it ends");
+        std::thread::spawn(move || said.for_each(drop));
+        Self { child, port }
     }
 
     fn rpc(&self, method: &str, params: Value) -> Value {
@@ -106,18 +103,22 @@ impl Drop for Anvil {
     }
 }
 
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+/// A port that stays ours while its node is away, as long as what comes with it is kept: it is below those that the
+/// kernel gives to whoever asks for any, and who else looks for one here meets the listener beside it.
+fn kept_port() -> (u16, TcpListener) {
+    (20_000..32_000)
+        .find_map(|port| {
+            let ours = TcpListener::bind(("127.0.0.2", port)).ok()?;
+            TcpListener::bind(("127.0.0.1", port)).ok()?;
+            Some((port, ours))
+        })
+        .expect("a port is free")
 }
 
 #[test]
 fn transactions_heads_blocks_and_code_of_a_real_node() {
     let Some(binary) = binary() else { return };
-    let anvil = Anvil::start(&binary, free_port());
+    let anvil = Anvil::start(&binary, 0);
     let mut rig = Rig::with(
         &config(&[format!("ws://127.0.0.1:{}", anvil.port)]),
         &Limits::default(),
@@ -158,7 +159,7 @@ fn transactions_heads_blocks_and_code_of_a_real_node() {
 #[test]
 fn what_was_pending_before_the_start_and_after_a_restart_is_seen() {
     let Some(binary) = binary() else { return };
-    let port = free_port();
+    let (port, _kept) = kept_port();
     let anvil = Anvil::start(&binary, port);
     let before = anvil.send(json!({"to": format!("0x{:040x}", 5), "value": "0x1"}));
     let mut rig = Rig::with(
