@@ -5,29 +5,43 @@ use super::simulation::{Simulation, Variation};
 
 /// How much the first stage counts once it is known what the transaction does: not enough for an alert.
 const STAGE_ONE: f32 = 0.2;
-/// Odds by which a monitored contract that was touched and keeps all its invariants speaks against an attack on it. They
-/// are silent on about one attack in three and on nearly all else (docs/invariants.md); a half leaves room for holes of a
-/// kind that they do not know.
-const INTACT: f32 = 0.5;
+/// Odds by which a monitored contract that was touched and keeps all its invariants speaks against an attack on it: they
+/// are silent on 2 of the 16 real attacks that they were tuned on, and on nearly all else (benches/QUALITY.md).
+const INTACT: f32 = 0.125;
+/// Odds by which it speaks against an attack that it fails, with all that is pending before it executed: attacks that
+/// wait for what is not known yet are rare, and what searchers try fails every day.
+const FAILED: f32 = 0.5;
 
 /// Of what cannot be watched to its end while it has to do with a monitored contract: an alert.
 pub const HIDING: f32 = 0.8;
 
 impl Simulation {
     /// The final probability: invariants, the model of what it does, and the first stage's score as independent evidence,
-    /// `1 − (1 − harm)(1 − probability)(1 − 0.2 · stage one)`, where the model's odds are halved if a monitored contract was
-    /// called and keeps its invariants. Harm and probability are the worst of all surroundings.
+    /// `1 − (1 − harm)(1 − probability)(1 − 0.2 · stage one)`, where the model's odds are an eighth if a monitored contract
+    /// was called and keeps its invariants. Harm and probability are the worst of all surroundings.
     ///
-    /// Only what was seen whole ([`decides`](Self::decides)) can lower the first stage's score. What does more than can be
-    /// recorded and calls a monitored contract meanwhile is taken for an attack: honest transactions have nothing to hide.
+    /// Only what was seen whole ([`decides`](Self::decides)) can lower the first stage's score below an alert's; that it
+    /// fails halves its odds. What does more than can be recorded and calls a monitored contract meanwhile is taken for an
+    /// attack: honest transactions have nothing to hide.
     pub fn verdict(&self, stage_one: f32) -> f32 {
         let verdict = self.evidence(stage_one);
         let hides = self.cut && !self.touched.is_empty();
         match (self.decides(), hides) {
             (true, _) => verdict,
+            (false, false) if self.fails() => verdict.max(at_odds(FAILED, stage_one)),
             (false, false) => verdict.max(stage_one),
             (false, true) => verdict.max(stage_one).max(HIDING),
         }
+    }
+
+    /// Whether it was seen whole to come to nothing, in all surroundings.
+    fn fails(&self) -> bool {
+        let seen = self.complete && self.watched && !self.cut;
+        seen && !self.succeeded && self.finished()
+    }
+
+    fn finished(&self) -> bool {
+        self.variations.iter().all(|variation| variation.finished)
     }
 
     /// Whether what it does where it is likely to land was seen whole: it succeeded, on the state that it will find as far as
@@ -40,9 +54,8 @@ impl Simulation {
     /// Whether it is known what the transaction does: it [shows](Self::shows) it, in all surroundings it came to its end, and
     /// the model had an answer.
     pub fn decides(&self) -> bool {
-        let finished = self.variations.iter().all(|variation| variation.finished);
         let answered = self.probability.is_some_and(f32::is_finite);
-        self.shows() && finished && answered
+        self.shows() && self.finished() && answered
     }
 
     fn evidence(&self, stage_one: f32) -> f32 {
@@ -52,11 +65,16 @@ impl Simulation {
         let varied = self.variations.iter().map(|v| known(v.probability));
         let mut probability = varied.fold(known(self.probability), f32::max);
         if harm == 0.0 && self.acted && self.decides() {
-            probability = INTACT * probability / (INTACT * probability + 1.0 - probability);
+            probability = at_odds(INTACT, probability);
         }
         let innocent = (1.0 - harm) * (1.0 - probability) * (1.0 - STAGE_ONE * stage_one);
         (1.0 - innocent).clamp(0.0, 1.0)
     }
+}
+
+/// A probability of which the odds are so many times those of another.
+fn at_odds(times: f32, probability: f32) -> f32 {
+    times * probability / (times * probability + 1.0 - probability)
 }
 
 impl Failure {
@@ -92,6 +110,12 @@ mod tests {
     #[test]
     fn what_fails_or_is_not_seen_whole_proves_nothing() {
         assert_eq!(Simulation::default().verdict(0.8), 0.8);
+        let fails = Simulation {
+            succeeded: false,
+            ..succeeded()
+        };
+        assert!((fails.verdict(0.8) - 2.0 / 3.0).abs() < 1e-6);
+        assert_eq!(fails.verdict(1.0), 1.0);
         let cut = Simulation {
             cut: true,
             ..succeeded()
@@ -137,7 +161,7 @@ mod tests {
         };
         assert_eq!(simulation.verdict(0.0), 0.8);
         simulation.acted = true;
-        assert!((simulation.verdict(0.0) - 2.0 / 3.0).abs() < 1e-6);
+        assert!((simulation.verdict(0.0) - 1.0 / 3.0).abs() < 1e-6);
         simulation.harm = 0.9;
         assert!((simulation.verdict(0.0) - 0.98).abs() < 1e-6);
     }

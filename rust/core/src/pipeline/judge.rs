@@ -128,7 +128,7 @@ impl Stages {
         slot.timings.matched = Instant::now();
     }
 
-    /// Probabilities of `slots`, in order, into `out`.
+    /// Probabilities of `slots`, in order, into `out`. The model knows calls: of a creation it says nothing, which is 0.
     pub fn classify(&mut self, slots: &[Slot], out: &mut Vec<f32>) -> Result<()> {
         let Some(classifier) = &mut self.classifier else {
             out.clear();
@@ -136,12 +136,21 @@ impl Stages {
         };
         self.rows.clear();
         self.rows.extend(slots.iter().map(|slot| slot.row));
-        classifier.classify(&self.rows, out)
+        classifier.classify(&self.rows, out)?;
+        for (slot, probability) in slots.iter().zip(out) {
+            if slot.tx.to.is_none() {
+                *probability = 0.0;
+            }
+        }
+        Ok(())
     }
 
-    /// What moved the model's probability for these features; none where it cannot say.
-    pub fn explain(&mut self, row: &FeatureVector) -> Option<Vec<Factor>> {
-        self.classifier.as_mut()?.explain(row).ok()
+    /// What moved the model's probability of it; none where it cannot say.
+    pub fn explain(&mut self, slot: &Slot) -> Option<Vec<Factor>> {
+        match slot.tx.to {
+            Some(_) => self.classifier.as_mut()?.explain(&slot.row).ok(),
+            None => Some(Vec::new()),
+        }
     }
 
     /// The record with all evidence. Off the hot path: few transactions get here.
@@ -158,7 +167,7 @@ impl Stages {
             factors,
             simulation,
         } = verdict;
-        let factors = factors.or_else(|| self.explain(&slot.row));
+        let factors = factors.or_else(|| self.explain(slot));
         let classifier = self.classifier.as_ref()?;
         let classification = Classification {
             model: classifier.name().clone(),

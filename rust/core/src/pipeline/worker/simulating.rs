@@ -45,7 +45,7 @@ impl Worker {
                         self.output.stir();
                         // While it is simulated: not when an answer waits for it.
                         if let Some(suspicion) = triage.unexplained(&key) {
-                            suspicion.factors = self.stages.explain(&suspicion.slot.row);
+                            suspicion.factors = self.stages.explain(&suspicion.slot);
                         }
                     }
                     if let Some((key, failure)) = refused {

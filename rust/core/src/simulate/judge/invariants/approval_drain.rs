@@ -41,9 +41,9 @@ pub(super) fn check(case: &Case) -> Option<Finding> {
         let frame = &frames[transfer.frame as usize];
         let (chosen, by) = by_the_contract(case, &cluster, transfer, frame)
             .or_else(|| from_the_contract(case, transfer, frame))?;
-        Some((chosen, by, transfer))
+        Some((chosen, !is_paid(case, transfer), by, transfer))
     });
-    let (chosen, spender, transfer) = found.max_by_key(|(chosen, ..)| *chosen)?;
+    let (chosen, unpaid, spender, transfer) = found.max_by_key(|found| (found.0, found.1))?;
     let how = match chosen {
         Chosen::Call => "by a call that the caller handed over whole",
         Chosen::Arguments => "with owner and token as the caller named them",
@@ -52,16 +52,35 @@ pub(super) fn check(case: &Case) -> Option<Finding> {
         class: Class::Attack,
         weight: match chosen {
             Chosen::Call => 0.85,
-            Chosen::Arguments => 0.5,
+            Chosen::Arguments if unpaid => 0.5,
+            Chosen::Arguments => 0.3,
         },
         severe: chosen == Chosen::Call,
         explanation: format!(
-            "{} of {}, who did not sign this, are moved to {} through what was allowed to {spender}, {how}",
+            "{} of {}, who did not sign this{}, are moved to {} through what was allowed to {spender}, {how}",
             case.amount(transfer.asset, transfer.amount),
             transfer.from,
+            if unpaid {
+                ""
+            } else {
+                " but gets something for it"
+            },
             transfer.to,
         ),
         losses: vec![(transfer.asset, transfer.amount)],
+    })
+}
+
+/// Whether who loses it gets another asset in the same call: an order that was signed before is filled. Whether it is
+/// worth as much is not known, so that this excuses nothing.
+fn is_paid(case: &Case, transfer: &Transfer) -> bool {
+    let entry = case.entries.inside(transfer.frame);
+    let mut transfers = case.effects.transfers.iter();
+    transfers.any(|one| {
+        one.to == transfer.from
+            && one.asset != transfer.asset
+            && !one.amount.is_zero()
+            && case.entries.inside(one.frame) == entry
     })
 }
 

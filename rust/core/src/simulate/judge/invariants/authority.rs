@@ -4,6 +4,7 @@
 //! where a signature was recovered for it; and only as it stood before, where the transaction did not write it.
 
 use super::case::Case;
+use super::keys;
 use super::knowledge::{names, owns};
 use super::lanes::says;
 use super::shortfalls::Shortfall;
@@ -33,7 +34,8 @@ const MAX_FRAMES: usize = 4_096;
 pub(super) fn over_call(case: &Case, entry: u32) -> Option<String> {
     let caller = case.effects.execution.trace.frames[entry as usize].from;
     let role = || format!("{caller}, who has a role in it, called for it");
-    by_name(case, entry).or_else(|| has_role(case, entry, caller).then(role))
+    let allowed = || has_role(case, entry, caller) || listed(case, entry, caller);
+    by_name(case, entry).or_else(|| allowed().then(role))
 }
 
 /// The same without what the contract keeps of everybody.
@@ -61,8 +63,25 @@ fn has_role(case: &Case, entry: u32, caller: Address) -> bool {
             && case.keys().accounts(access.slot).count() == 1
             && case.keys().names(access.slot, caller)
     });
-    let acts = execution.trace.frames[entry as usize].kind != CallKind::StaticCall;
-    acts && looked_up && !has(case, caller, U256::ONE)
+    case.acts(entry) && looked_up && !has(case, caller, U256::ONE)
+}
+
+/// Whether a call that may change something found its caller in a list, as it was before.
+fn listed(case: &Case, entry: u32, caller: Address) -> bool {
+    let accesses = case.effects.execution.accesses.iter();
+    let mut read = accesses.filter(|access| {
+        access.contract == case.contract.address && case.entries.inside(access.frame) == Some(entry)
+    });
+    case.acts(entry)
+        && read.any(|access| {
+            case.own()
+                .and_then(|own| own.storage.get(&access.slot))
+                .is_some_and(|(before, after)| {
+                    before == after && keys::account(&before.to_be_bytes::<32>()) == Some(caller)
+                })
+                && case.keys().keyed(access.slot)
+                && case.keys().accounts(access.slot).next().is_none()
+        })
 }
 
 /// Whether all that it looked up for accounts is a yes: a wallet of several, and no books of anybody's, where a yes may be
@@ -102,10 +121,10 @@ fn registered(case: &Case, account: Address) -> bool {
         before == after
             && match case.keys().names(*slot, account) {
                 true if small => !has(case, account, *before),
-                true => super::keys::account(&word).is_some(),
+                true => keys::account(&word).is_some(),
                 // In a list, which lies behind the hash of its place.
                 false => {
-                    super::keys::account(&word) == Some(account)
+                    keys::account(&word) == Some(account)
                         && case.keys().accounts(*slot).next().is_none()
                 }
             }
@@ -159,7 +178,7 @@ pub(super) fn recovered(frame: &Frame) -> Option<(U256, Address)> {
     let to = frame.to?;
     if to == ECRECOVER {
         let message = U256::from_be_slice(frame.input.get(..32)?);
-        let signer = super::keys::account(frame.output.get(..32)?)?;
+        let signer = keys::account(frame.output.get(..32)?)?;
         return Some((message, signer));
     }
     let asks = frame.kind == CallKind::StaticCall && frame.input.starts_with(&VALID);
@@ -169,7 +188,8 @@ pub(super) fn recovered(frame: &Frame) -> Option<(U256, Address)> {
 }
 
 /// Who called for it is named, and nobody else's code stands between them and the transaction's sender: a lender who
-/// is named calls back for anybody.
+/// is named calls back for anybody. What it pays when a market that it called itself calls back, is for whoever had it
+/// call there.
 fn asked_for(case: &Case, loss: &Shortfall) -> Option<String> {
     let effects = case.effects;
     let contract = case.contract.address;
@@ -178,8 +198,12 @@ fn asked_for(case: &Case, loss: &Shortfall) -> Option<String> {
     for moved in effects.transfers.iter() {
         if moved.from == contract && loss.is_of(moved.asset) {
             let entry = case.entries.inside(moved.frame)?;
-            let caller = effects.execution.trace.frames[entry as usize].from;
-            callers.push((caller, entry));
+            let caller = |entry: u32| effects.execution.trace.frames[entry as usize].from;
+            let outermost = case.outermost(entry);
+            callers.push(match caller(outermost) == effects.sender {
+                true => (effects.sender, outermost),
+                false => (caller(entry), entry),
+            });
         }
     }
     callers.sort_unstable();
@@ -209,7 +233,7 @@ fn vouched(case: &Case, caller: Address) -> bool {
     asked.any(|frame| {
         let word = |bytes: &[u8]| bytes.get(..32).map(U256::from_be_slice);
         let about = frame.input.get(4..).unwrap_or_default().chunks_exact(32);
-        let mut about = about.filter_map(super::keys::account);
+        let mut about = about.filter_map(keys::account);
         word(&frame.output) == Some(U256::ONE)
             && !HOLDINGS.iter().any(|one| frame.input.starts_with(one))
             && frame.output.len() <= 64

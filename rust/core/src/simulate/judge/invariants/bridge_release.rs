@@ -39,7 +39,12 @@ fn by_nothing(case: &Case) -> Option<Finding> {
     let holds = |slot: &U256| own.get(slot).is_some_and(|(before, _)| !before.is_zero());
     let unknown =
         |slot: U256| !holds(&slot) && key(slot).is_some_and(|key| key.bit_len() > HASH_BITS);
-    let nothing = |slot: &U256| holds(slot) && key(*slot).is_some_and(|key| key.is_zero());
+    // What somebody has there is theirs, not what nothing stands for.
+    let nothing = |slot: &U256| {
+        holds(slot)
+            && key(*slot).is_some_and(|key| key.is_zero())
+            && keys.accounts(*slot).next().is_none()
+    };
     let taken = reads.iter().enumerate().any(|(n, slot)| {
         let next = reads[n + 1..].iter().take(SHORTLY);
         unknown(*slot) && next.clone().any(nothing)

@@ -115,6 +115,24 @@ impl<'a> Case<'a> {
         callers.chain([self.effects.sender])
     }
 
+    /// Whether a call may change something.
+    pub fn acts(&self, call: u32) -> bool {
+        let frame = self.effects.execution.trace.frames.get(call as usize);
+        frame.is_some_and(|frame| frame.kind != CallKind::StaticCall)
+    }
+
+    /// The first of the calls into the contract that a call into it runs inside of: itself, unless it is called back.
+    pub fn outermost(&self, entry: u32) -> u32 {
+        let frames = &self.effects.execution.trace.frames;
+        let wider = |entry: &u32| match entry {
+            0 => None,
+            entry => self.entries.inside(frames[*entry as usize].parent),
+        };
+        std::iter::successors(Some(entry), wider)
+            .last()
+            .unwrap_or(entry)
+    }
+
     /// A view without arguments of the contract itself.
     pub fn ask(&self, when: When, selector: &'static [u8; 4]) -> Option<U256> {
         let call = Bytes::from_static(selector);

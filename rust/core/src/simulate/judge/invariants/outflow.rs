@@ -76,8 +76,14 @@ fn judge(case: &Case, loss: &Shortfall) -> Option<Finding> {
     })
 }
 
-/// Less than a ten-thousandth of one: all that is left of it is soon gone, and nobody misses it.
+/// Less than a ten-thousandth of one, or a millionth of what goes from one to another meanwhile: all that is left of it is
+/// soon gone, and nobody misses it.
 fn is_dust(case: &Case, loss: &Shortfall) -> bool {
+    let times = U256::from(1_000_000).saturating_mul(loss.amount);
+    let mut moved = case.effects.transfers.iter();
+    if moved.any(|one| one.asset == loss.asset && one.amount > times) {
+        return true;
+    }
     let one = match loss.asset {
         Asset::Native => Some(U256::from(ETHER)),
         Asset::Unique(..) => None,

@@ -2,6 +2,7 @@
 
 use super::Finding;
 use super::case::Case;
+use super::knowledge::names;
 use crate::evidence::Class;
 use alloy_primitives::{Address, B256, U256, b256};
 use std::collections::BTreeSet;
@@ -75,7 +76,7 @@ pub(super) fn check(case: &Case) -> Option<Finding> {
     }
     let known = !contract.admins.is_empty();
     let what = changed(case, known)?;
-    if !known && named_in_storage(case) {
+    if !known && (named_in_storage(case) || callers(case).any(|one| names(case, one))) {
         return None;
     }
     let sender = case.effects.sender;
@@ -88,7 +89,7 @@ pub(super) fn check(case: &Case) -> Option<Finding> {
             contract.name,
             match known {
                 true => "which is none of its administrators",
-                false => "whom its storage did not name before",
+                false => "whom neither its storage nor its code named before",
             }
         ),
         losses: Vec::new(),
@@ -128,12 +129,15 @@ fn changed(case: &Case, known: bool) -> Option<&'static str> {
 
 /// Whether a slot that the contract read held the sender, or who called the contract: it looked who that is.
 fn named_in_storage(case: &Case) -> bool {
-    let address = case.contract.address;
-    let frames = case.effects.execution.trace.frames.iter();
-    let calls = frames.filter(|frame| frame.to == Some(address));
-    let mut callers: BTreeSet<Address> = calls.map(|frame| frame.from).collect();
-    callers.insert(case.effects.sender);
-    let diff = case.effects.execution.diff.0.get(&address);
-    let mut slots = diff.into_iter().flat_map(|diff| diff.storage.values());
+    let callers: BTreeSet<Address> = callers(case).collect();
+    let mut slots = case.own().into_iter().flat_map(|own| own.storage.values());
     slots.any(|(before, _)| callers.contains(&Address::from_word(B256::from(*before))))
+}
+
+/// Who signed, and who called the contract.
+fn callers(case: &Case) -> impl Iterator<Item = Address> {
+    let address = case.contract.address;
+    let calls = case.effects.execution.trace.frames.iter();
+    let calls = calls.filter(move |frame| frame.to == Some(address));
+    calls.map(|frame| frame.from).chain([case.effects.sender])
 }

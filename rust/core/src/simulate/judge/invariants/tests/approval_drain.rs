@@ -3,6 +3,7 @@ use super::*;
 use crate::config::{MonitoredContract, WatchedAsset};
 
 const TOKEN: Address = Address::repeat_byte(0x70);
+const OTHER: Address = Address::repeat_byte(0x07);
 const ROUTER: Address = Address::repeat_byte(0x60);
 const VAULT: Address = Address::repeat_byte(0x4a);
 
@@ -14,10 +15,17 @@ fn world() -> World {
     let moves = "transferFrom(address,address,uint256)";
     let pull = call(arg(0), moves, &[arg(1), arg(2), arg(3)]);
     let sell = call(arg(0), moves, &[caller(), myself(), arg(1)]);
+    let fill = pull.clone().then(call(
+        arg(4),
+        "transfer(address,uint256)",
+        &[arg(1), word(7)],
+    ));
+    world.place(OTHER, token());
     world.place(
         ROUTER,
         contract(
             &[
+                ("fill(address,address,address,uint256,address)", fill),
                 ("execute(address,bytes)", forward(arg(0), 100, 100)),
                 ("pull(address,address,address,uint256)", pull),
                 ("sell(address,uint256)", sell),
@@ -26,6 +34,7 @@ fn world() -> World {
         ),
     );
     world.place(VAULT, contract(&[], nothing()));
+    world.store(OTHER, of(ROUTER), U256::from(1_000));
     for holder in [ALICE, VAULT, MALLORY] {
         let holder = U256::from_be_slice(holder.as_slice());
         world.store(TOKEN, holder, U256::from(1_000));
@@ -84,6 +93,28 @@ fn an_owner_named_among_the_arguments_is_a_weaker_sign() {
     let found = world().judge(MALLORY, ROUTER, 0, pull, router());
     let drain = named(&found, "approval_drain").expect("fires");
     assert!(!drain.severe && judge(&found).probability < 0.7);
+}
+
+#[test]
+fn who_gets_another_asset_for_it_had_perhaps_an_order_there() {
+    let weight = |paid_in| {
+        let words = [
+            of(TOKEN),
+            of(ALICE),
+            of(MALLORY),
+            U256::from(9),
+            of(paid_in),
+        ];
+        let fill = encode("fill(address,address,address,uint256,address)", &words);
+        let found = world().judge(MALLORY, ROUTER, 0, fill, router());
+        let drain = named(&found, "approval_drain").expect("fires");
+        assert_eq!(
+            drain.explanation.contains("gets something for it"),
+            paid_in == OTHER
+        );
+        drain.weight
+    };
+    assert!(weight(OTHER) < weight(TOKEN));
 }
 
 #[test]

@@ -42,6 +42,14 @@ pub fn account(address: Address) -> Asm {
     wide(U256::from_be_slice(address.as_slice()))
 }
 
+/// The same without the zeros that it begins with, as compilers write a constant.
+pub fn short(address: Address) -> Asm {
+    let zeros = address.iter().take_while(|byte| **byte == 0).count();
+    let rest = &address[zeros..];
+    let bytes = u8::try_from(rest.len()).expect("at most 20");
+    nothing().op(&[PUSH0 + bytes]).op(rest)
+}
+
 /// The n-th argument.
 pub fn arg(n: usize) -> Asm {
     wide(U256::from(4 + 32 * n)).op(&[CALLDATALOAD])

@@ -109,6 +109,26 @@ fn a_lender_that_is_named_calls_back_for_anybody() {
 }
 
 #[test]
+fn what_it_pays_when_called_back_is_for_whoever_had_it_call_there() {
+    // The safe buys at a market, which asks it to pay; whoever signs must be its owner.
+    let buys = look(load(word(3))).then(call(arg(0), "swap()", &[]));
+    let mut world = safe(&[
+        ("buy(address)", buys),
+        ("owed(uint256)", pay(caller(), arg(0))),
+    ]);
+    world.store(SAFE, U256::from(3), owned());
+    let swap = call(caller(), "owed(uint256)", &[word(8 * ETHER)]);
+    world.place(LENDER, contract(&[("swap()", swap.clone())], nothing()));
+    let buy = encode("buy(address)", &[U256::from_be_slice(LENDER.as_slice())]);
+    assert!(!severe(&world, ADMIN, SAFE, buy.clone()));
+    assert!(severe(&world, MALLORY, SAFE, buy));
+    // Nobody had it call: its owner was led to who robs it.
+    let robs = call(account(SAFE), "owed(uint256)", &[word(8 * ETHER)]);
+    world.place(HELPER, contract(&[("rob()", robs)], nothing()));
+    assert!(severe(&world, ADMIN, HELPER, encode("rob()", &[])));
+}
+
+#[test]
 fn a_signature_of_whom_it_knows_allows_it_once() {
     let message = keccak256("pay 4 ether");
     let signature = sign_message(B256::repeat_byte(7), message).expect("signs");

@@ -54,6 +54,36 @@ fn a_root_that_nobody_confirmed_before_is_told_and_a_known_one_is_not() {
 }
 
 #[test]
+fn nothing_that_stands_for_something_is_taken_for_good_unless_it_is_somebodys() {
+    let message = || look(load(entry(arg(0), word(1))));
+    let nobodys = look(load(entry(word(0), word(2))));
+    let somebodys = look(load(entry(word(0), entry(caller(), word(2)))));
+    let of = |keys: [U256; 2]| {
+        U256::from_be_bytes(keccak256(keys.map(|key| key.to_be_bytes::<32>()).concat()).0)
+    };
+    let mut world = World::new();
+    let functions = [
+        ("process(bytes32)", message().then(nobodys)),
+        ("fill(bytes32)", message().then(somebodys)),
+    ];
+    world.place(BRIDGE, contract(&functions, nothing()));
+    let mallory = U256::from_be_slice(MALLORY.as_slice());
+    world.store(BRIDGE, of([U256::ZERO, U256::from(2)]), U256::ONE);
+    world.store(
+        BRIDGE,
+        of([U256::ZERO, of([mallory, U256::from(2)])]),
+        U256::ONE,
+    );
+    let broken = |function| {
+        let data = encode(function, &[U256::MAX - U256::from(5)]);
+        let found = world.judge(MALLORY, BRIDGE, 0, data, bridge(None));
+        named(&found, "bridge_release").is_some()
+    };
+    assert!(broken("process(bytes32)"));
+    assert!(!broken("fill(bytes32)"));
+}
+
+#[test]
 fn what_cannot_be_asked_is_not_guessed() {
     assert_eq!(judged(ROOT + 1, None), []);
     assert_eq!(judged(ROOT + 1, Some("confirmedSince(bytes32)")), []);

@@ -73,6 +73,28 @@ fn an_upgrade_by_an_administrator_or_by_whom_the_contract_names_is_silent() {
 }
 
 #[test]
+fn whom_its_code_names_without_the_zeros_in_front_may_change_it() {
+    let keeper = Address::left_padding_from(&[0x5a; 14]);
+    let mut world = world();
+    let names = |keeper| look(short(keeper)).then(store(word(0), arg(0)));
+    world.place(
+        PROXY,
+        contract(&[("set(address)", names(keeper))], nothing()),
+    );
+    let call = || to("set(address)", ALICE);
+    assert_eq!(world.judge(keeper, PROXY, 0, call(), proxy()), []);
+    for other in [MALLORY, Address::left_padding_from(&[0x5a; 13])] {
+        let found = world.judge(other, PROXY, 0, call(), proxy());
+        assert!(named(&found, "takeover").is_some());
+    }
+    // With so few bytes left it is a number.
+    let few = Address::left_padding_from(&[0x5a; 11]);
+    world.place(PROXY, contract(&[("set(address)", names(few))], nothing()));
+    let found = world.judge(few, PROXY, 0, call(), proxy());
+    assert!(named(&found, "takeover").is_some());
+}
+
+#[test]
 fn other_slots_may_change() {
     let mut contract = proxy();
     contract.admins = vec![ADMIN];

@@ -2,7 +2,7 @@
 
 use super::assembler::{
     Asm, account, arg, ask, call, caller, contract, delegate, entry, load, look, nothing, pay,
-    store, word,
+    store, wide, word,
 };
 use super::*;
 use crate::config::MonitoredContract;
@@ -148,6 +148,24 @@ fn code_that_the_contract_did_not_know_must_not_run_as_it() {
         found(&world, MALLORY, INBOX, named, "foreign_code"),
         Some(true)
     );
+}
+
+#[test]
+fn who_is_in_a_list_that_was_looked_up_may_have_any_code_run() {
+    let list = U256::from_be_bytes(keccak256(U256::from(4).to_be_bytes::<32>()).0);
+    let run = || delegate(arg(0), "go()");
+    let mut world = inbox(&[
+        ("listed(address)", look(load(wide(list))).then(run())),
+        ("any(address)", run()),
+    ]);
+    world.store(INBOX, list, U256::from_be_slice(ALICE.as_slice()));
+    let check = |who, signature| {
+        let data = encode(signature, &[U256::from_be_slice(OTHER.as_slice())]);
+        found(&world, who, INBOX, data, "foreign_code")
+    };
+    assert_eq!(check(ALICE, "listed(address)"), None);
+    assert_eq!(check(MALLORY, "listed(address)"), Some(true));
+    assert_eq!(check(ALICE, "any(address)"), Some(true));
 }
 
 #[test]
