@@ -14,7 +14,7 @@ from typing import Any
 
 from tests.support import labelled_data
 
-from benches.quality import blocks, chart, incidents, recorded
+from benches.quality import blocks, chart, explained, incidents, recorded
 from benches.quality.incidents.__main__ import measured
 from benches.quality.rates import per_thousand
 from benches.quality.report import Tally, markdown, record
@@ -39,7 +39,8 @@ def main() -> int:
     found = blocks.measure(data, count=options.blocks)
     digests = {**found["data"], **hashes()}
     attacked = ["## Real attacks", "", markdown(attacks, incidents.ASIDE), ""]
-    text = "\n".join([*_head(digests, attacks, found), *attacked, *blocks.section(found), ""])
+    why = [*explained.section(attacks, found["blocks"]), ""]
+    text = "\n".join([*_head(digests, attacks, found), *why, *attacked, *blocks.section(found), ""])
     (BENCHES / "QUALITY.md").write_text(text)
     (BENCHES / "quality.svg").write_text(chart.rates(blocks.alarms(found["blocks"]), blocks.GRADES))
     figures = {
