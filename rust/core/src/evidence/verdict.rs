@@ -6,10 +6,11 @@ use super::simulation::{Simulation, Variation};
 /// How much the first stage counts once it is known what the transaction does: not enough for an alert.
 const STAGE_ONE: f32 = 0.2;
 /// Odds by which a monitored contract that was touched and keeps all its invariants speaks against an attack on it: they
-/// are silent on 2 of the 16 real attacks that they were tuned on, and on nearly all else (benches/QUALITY.md).
+/// are silent on 2 of the 16 real attacks that they were tuned on (of new ones on .36 at most, by Wilson's interval), and
+/// on nearly all else (benches/QUALITY.md).
 const INTACT: f32 = 0.125;
-/// Odds by which it speaks against an attack that it fails, with all that is pending before it executed: attacks that
-/// wait for what is not known yet are rare, and what searchers try fails every day.
+/// Odds by which it speaks against an attack that it fails after what is pending of its own sender: attacks that wait for
+/// another's transaction are rare, and what searchers try fails every day.
 const FAILED: f32 = 0.5;
 
 /// Of what cannot be watched to its end while it has to do with a monitored contract: an alert.
@@ -20,8 +21,8 @@ impl Simulation {
     /// `1 − (1 − harm)(1 − probability)(1 − 0.2 · stage one)`, where the model's odds are an eighth if a monitored contract
     /// was called and keeps its invariants. Harm and probability are the worst of all surroundings.
     ///
-    /// Only what was seen whole ([`decides`](Self::decides)) can lower the first stage's score below an alert's; that it
-    /// fails halves its odds. What does more than can be recorded and calls a monitored contract meanwhile is taken for an
+    /// Only what was seen whole ([`decides`](Self::decides)) lowers the first stage's score to a fifth; that it fails halves
+    /// its odds. What does more than can be recorded and calls a monitored contract meanwhile is taken for an
     /// attack: honest transactions have nothing to hide.
     pub fn verdict(&self, stage_one: f32) -> f32 {
         let verdict = self.evidence(stage_one);
@@ -34,10 +35,11 @@ impl Simulation {
         }
     }
 
-    /// Whether it was seen whole to come to nothing, in all surroundings.
+    /// Whether it was executed, seen whole, and came to nothing; no surroundings are known in which it does harm.
     fn fails(&self) -> bool {
-        let seen = self.complete && self.watched && !self.cut;
-        seen && !self.succeeded && self.finished()
+        let seen = self.complete && self.watched && !self.cut && self.gas_used > 0;
+        let harmless = |variation: &Variation| variation.harm == 0.0 && variation.finished;
+        seen && !self.succeeded && self.variations.iter().all(harmless)
     }
 
     fn finished(&self) -> bool {
@@ -110,12 +112,6 @@ mod tests {
     #[test]
     fn what_fails_or_is_not_seen_whole_proves_nothing() {
         assert_eq!(Simulation::default().verdict(0.8), 0.8);
-        let fails = Simulation {
-            succeeded: false,
-            ..succeeded()
-        };
-        assert!((fails.verdict(0.8) - 2.0 / 3.0).abs() < 1e-6);
-        assert_eq!(fails.verdict(1.0), 1.0);
         let cut = Simulation {
             cut: true,
             ..succeeded()
@@ -140,6 +136,37 @@ mod tests {
             let mut simulation = succeeded();
             change(&mut simulation);
             assert_eq!(simulation.verdict(0.6), 0.6);
+        }
+    }
+
+    #[test]
+    fn what_fails_seen_whole_halves_the_odds_and_what_was_not_executed_does_not() {
+        let fails = Simulation {
+            succeeded: false,
+            gas_used: 21_000,
+            ..succeeded()
+        };
+        assert!((fails.verdict(0.8) - 2.0 / 3.0).abs() < 1e-6);
+        assert_eq!(fails.verdict(1.0), 1.0);
+        type Change = fn(&mut Simulation);
+        let changes: [Change; 5] = [
+            |simulation| simulation.gas_used = 0,
+            |simulation| simulation.watched = false,
+            |simulation| simulation.complete = false,
+            |simulation| simulation.cut = true,
+            |simulation| {
+                simulation.variations = vec![Variation {
+                    of: "time",
+                    harm: 0.1,
+                    probability: None,
+                    finished: true,
+                }];
+            },
+        ];
+        for change in changes {
+            let mut simulation = fails.clone();
+            change(&mut simulation);
+            assert_eq!(simulation.verdict(0.8), 0.8);
         }
     }
 

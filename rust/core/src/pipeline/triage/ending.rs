@@ -69,7 +69,13 @@ impl Triage {
         let (contact, stage_one) = (!slot.contacts.is_empty(), suspicion.score);
         // A rule of full weight asks for no proof.
         let certain = f32::from(u8::from(slot.signature_score >= 1.0));
-        let score = simulation.verdict(stage_one).max(certain);
+        // What fails yet may wait for another's transaction; searchers come by contracts of their own.
+        let monitored = |to| self.policy.addresses.contains(&to);
+        let waits = match !decides && slot.tx.to.is_some_and(monitored) {
+            true => stage_one,
+            false => 0.0,
+        };
+        let score = simulation.verdict(stage_one).max(certain).max(waits);
         let sounds = self.policy.alarm.sounds(contact, score);
         let answer = simulation.response.as_ref().and_then(Response::answer);
         let obstructed = answer.map(|answer| answer.obstacle.is_some());

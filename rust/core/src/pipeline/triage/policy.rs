@@ -3,6 +3,7 @@
 use crate::config::{DetectionConfig, Executor, SensorConfig, SimulationConfig};
 use crate::pipeline::slot::Slot;
 use crate::stats::{Counter, Stats};
+use alloy_primitives::Address;
 use std::sync::Arc;
 
 /// When a score is a detection.
@@ -41,6 +42,7 @@ pub struct Policy {
     pub replay: bool,
     /// Monitored contracts by name, in the configuration's order.
     pub contracts: Vec<Arc<str>>,
+    pub addresses: Vec<Address>,
 }
 
 /// Why something is simulated.
@@ -76,6 +78,7 @@ impl Policy {
             one_at_a_time: simulation.backend == Executor::DebugTraceCall,
             replay,
             contracts: names.collect(),
+            addresses: config.contracts.iter().map(|c| c.address).collect(),
         }
     }
 

@@ -10,6 +10,8 @@ use crate::wire::Original;
 use alloy_primitives::U256;
 
 const SENDER: Address = Address::repeat_byte(0x5e);
+/// Monitored, and whom everything calls.
+const CALLEE: Address = Address::repeat_byte(0xc0);
 const DEADLINE_MS: u64 = 250;
 
 fn policy() -> Policy {
@@ -24,6 +26,7 @@ fn policy() -> Policy {
         one_at_a_time: false,
         replay: false,
         contracts: vec!["Vault".into()],
+        addresses: vec![CALLEE],
     }
 }
 
@@ -156,7 +159,7 @@ fn slot(n: u8) -> Slot {
         tx: PendingTransaction {
             hash: B256::repeat_byte(n),
             from: SENDER,
-            to: Some(Address::repeat_byte(0xc0)),
+            to: Some(CALLEE),
             nonce: u64::from(n),
             ..PendingTransaction::default()
         },
@@ -366,6 +369,31 @@ fn a_second_judgement_is_remembered_while_it_runs_and_of_no_use_once_there_is_a_
         "it has its verdict"
     );
     assert!(rig.submitted().is_empty() && rig.emitted().is_empty());
+}
+
+#[test]
+fn what_fails_keeps_its_score_where_it_calls_a_monitored_contract_itself() {
+    let fails = || Simulation {
+        succeeded: false,
+        gas_used: 30_000,
+        ..harmless()
+    };
+    let mut rig = Rig::live();
+    rig.judged(touching(1), 0.75);
+    rig.verdict(&touching(1), fails());
+    assert_eq!(rig.emitted()[0].verdict.score, 0.75);
+    // Searchers come by contracts of their own.
+    let elsewhere = || {
+        let mut slot = touching(2);
+        slot.tx.to = Some(SENDER);
+        slot
+    };
+    rig.judged(elsewhere(), 0.75);
+    rig.verdict(&elsewhere(), fails());
+    assert!(rig.emitted().is_empty());
+    rig.judged(touching(3), 0.75);
+    rig.verdict(&touching(3), harmless());
+    assert!(rig.emitted().is_empty(), "it is known what it does");
 }
 
 #[test]

@@ -198,12 +198,21 @@ impl Tracer {
         });
     }
 
-    fn hash(&mut self, by: Address, input: &[u8]) {
+    /// Out of line: few instructions hash, and all pass by here.
+    #[inline(never)]
+    fn hash(&mut self, interp: &Interpreter<EthInterpreter>, offset: U256, length: U256) {
+        let (offset, length) = (offset.saturating_to::<usize>(), length.to::<usize>());
+        // Beyond what was written there are zeros: no compiler hashes those.
+        if offset.saturating_add(length) > interp.memory.size() {
+            return;
+        }
         if self.hashed.len() >= self.bounds.accesses {
             self.cut = true;
             return;
         }
-        self.hashed.push(by, input);
+        let by = interp.input.target_address();
+        self.hashed
+            .push(by, &interp.memory.slice_len(offset, length));
     }
 
     /// Whether it goes on; else `stopped` says why not.
@@ -234,9 +243,12 @@ impl<CTX: ContextTr> Inspector<CTX, EthInterpreter> for Tracer {
         let Some(open) = self.open.last_mut() else {
             return;
         };
-        open.opcode = opcode;
+        let before = std::mem::replace(&mut open.opcode, opcode);
         self.surroundings.note(opcode);
         let stack = interp.stack.data().as_slice();
+        if let (opcode::KECCAK256, [.., hash]) = (before, stack) {
+            self.hashed.came_out(*hash);
+        }
         match (opcode, stack) {
             (opcode::SLOAD, [.., slot]) => {
                 self.access(interp.input.target_address(), *slot, None);
@@ -245,12 +257,7 @@ impl<CTX: ContextTr> Inspector<CTX, EthInterpreter> for Tracer {
                 self.access(interp.input.target_address(), *slot, Some(*value));
             }
             (opcode::KECCAK256, [.., length, offset]) if *length <= U256::from(LONGEST) => {
-                let (offset, length) = (offset.saturating_to::<usize>(), length.to::<usize>());
-                // Beyond what was written there are zeros: no compiler hashes those.
-                if offset.saturating_add(length) <= interp.memory.size() {
-                    let by = interp.input.target_address();
-                    self.hash(by, &interp.memory.slice_len(offset, length));
-                }
+                self.hash(interp, *offset, *length);
             }
             _ => {}
         }

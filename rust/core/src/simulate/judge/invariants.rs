@@ -23,6 +23,7 @@ mod lanes;
 mod outflow;
 mod price_manipulation;
 mod protected;
+mod provenance;
 mod read_only_reentrancy;
 mod reentrancy;
 mod rewiring;

@@ -78,8 +78,10 @@ fn is_paid(case: &Case, transfer: &Transfer) -> bool {
     let mut transfers = case.effects.transfers.iter();
     transfers.any(|one| {
         one.to == transfer.from
+            && one.from != transfer.from
             && one.asset != transfer.asset
             && !one.amount.is_zero()
+            && entry.is_some()
             && case.entries.inside(one.frame) == entry
     })
 }

@@ -24,6 +24,8 @@ const QUESTIONS: [[u8; 4]; 2] = [hex!("2f54bf6e"), hex!("2d9ad53d")];
 const HOLDINGS: [[u8; 4]; 2] = [hex!("70a08231"), hex!("dd62ed3e")];
 /// A weight or a yes; what is larger is a balance.
 const SMALL: U256 = U256::from_limbs([u32::MAX as u64, 0, 0, 0]);
+/// Owners of a wallet; lists that anybody may enter grow longer.
+const SHORT: U256 = U256::from_limbs([32, 0, 0, 0]);
 /// Hashes from a root down to what it proves.
 const MAX_DEPTH: usize = 64;
 /// Frames that are looked at for signatures.
@@ -66,21 +68,30 @@ fn has_role(case: &Case, entry: u32, caller: Address) -> bool {
     case.acts(entry) && looked_up && !has(case, caller, U256::ONE)
 }
 
-/// Whether a call that may change something found its caller in a list, as it was before.
+/// Whether a call that may change something went through a short list, as it was before, and found its caller: a wallet's
+/// owners. Not by code that was handed to it: that reads what it likes.
 fn listed(case: &Case, entry: u32, caller: Address) -> bool {
-    let accesses = case.effects.execution.accesses.iter();
-    let mut read = accesses.filter(|access| {
-        access.contract == case.contract.address && case.entries.inside(access.frame) == Some(entry)
-    });
+    let Some(own) = case.own() else {
+        return false;
+    };
+    let frames = &case.effects.execution.trace.frames;
+    let as_before = |slot: &U256| {
+        let kept = own
+            .storage
+            .get(slot)
+            .filter(|(before, after)| before == after);
+        kept.map(|(before, _)| *before)
+    };
+    let mut accesses = case.effects.execution.accesses.iter();
     case.acts(entry)
-        && read.any(|access| {
-            case.own()
-                .and_then(|own| own.storage.get(&access.slot))
-                .is_some_and(|(before, after)| {
-                    before == after && keys::account(&before.to_be_bytes::<32>()) == Some(caller)
-                })
-                && case.keys().keyed(access.slot)
-                && case.keys().accounts(access.slot).next().is_none()
+        && accesses.any(|access| {
+            let short = |place| as_before(&place).is_some_and(|length| length <= SHORT);
+            access.contract == case.contract.address
+                && access.frame == entry
+                && frames[entry as usize].to == Some(case.contract.address)
+                && as_before(&access.slot)
+                    .is_some_and(|value| keys::account(&value.to_be_bytes::<32>()) == Some(caller))
+                && case.keys().list(access.slot).is_some_and(short)
         })
 }
 
@@ -188,22 +199,24 @@ pub(super) fn recovered(frame: &Frame) -> Option<(U256, Address)> {
 }
 
 /// Who called for it is named, and nobody else's code stands between them and the transaction's sender: a lender who
-/// is named calls back for anybody. What it pays when a market that it called itself calls back, is for whoever had it
+/// is named calls back for anybody. What it pays when a market calls back that it called itself, is for whoever had it
 /// call there.
 fn asked_for(case: &Case, loss: &Shortfall) -> Option<String> {
     let effects = case.effects;
     let contract = case.contract.address;
     let first = effects.execution.trace.root().and_then(|root| root.to);
     let mut callers: Vec<(Address, u32)> = Vec::new();
+    let mut called_back = false;
     for moved in effects.transfers.iter() {
         if moved.from == contract && loss.is_of(moved.asset) {
             let entry = case.entries.inside(moved.frame)?;
             let caller = |entry: u32| effects.execution.trace.frames[entry as usize].from;
-            let outermost = case.outermost(entry);
-            callers.push(match caller(outermost) == effects.sender {
-                true => (effects.sender, outermost),
-                false => (caller(entry), entry),
-            });
+            let led = case
+                .led_to(entry)
+                .filter(|led| caller(*led) == effects.sender);
+            let entry = led.unwrap_or(entry);
+            called_back |= led.is_some();
+            callers.push((caller(entry), entry));
         }
     }
     callers.sort_unstable();
@@ -212,9 +225,10 @@ fn asked_for(case: &Case, loss: &Shortfall) -> Option<String> {
     let allowed = |(caller, entry): &(Address, u32)| {
         direct(caller)
             && (names(case, *caller)
-                || vouched(case, *caller)
                 || admits(case, *caller)
-                || keeps_roles_alone(case) && has_role(case, *entry, *caller))
+                || !called_back
+                    && (vouched(case, *caller)
+                        || keeps_roles_alone(case) && has_role(case, *entry, *caller)))
     };
     let (caller, _) = callers.first().copied()?;
     callers

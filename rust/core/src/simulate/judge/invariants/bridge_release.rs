@@ -39,11 +39,12 @@ fn by_nothing(case: &Case) -> Option<Finding> {
     let holds = |slot: &U256| own.get(slot).is_some_and(|(before, _)| !before.is_zero());
     let unknown =
         |slot: U256| !holds(&slot) && key(slot).is_some_and(|key| key.bit_len() > HASH_BITS);
-    // What somebody has there is theirs, not what nothing stands for.
+    // What somebody has there is theirs, not what nothing stands for; other bridges have no such thing.
+    let is_person = |account| case.effects.views.has_code(account) == Some(false);
     let nothing = |slot: &U256| {
         holds(slot)
             && key(*slot).is_some_and(|key| key.is_zero())
-            && keys.accounts(*slot).next().is_none()
+            && !keys.accounts(*slot).any(is_person)
     };
     let taken = reads.iter().enumerate().any(|(n, slot)| {
         let next = reads[n + 1..].iter().take(SHORTLY);

@@ -5,7 +5,7 @@ use super::history::{Move, moves};
 use super::keys::Keys;
 use super::protected::Protected;
 use super::shortfalls::Shortfall;
-use super::{Effects, shortfalls, words};
+use super::{Effects, provenance, shortfalls, words};
 use crate::evidence::trace::{CallKind, Frame};
 use crate::evidence::transfers::Asset;
 use crate::simulate::evm::diff::AccountDiff;
@@ -29,6 +29,7 @@ pub(super) struct Case<'a> {
     moves: OnceCell<Vec<Move>>,
     /// Of the accounts that were asked about so far.
     names: RefCell<BTreeMap<Address, bool>>,
+    looked_up: OnceCell<BTreeSet<U256>>,
 }
 
 impl<'a> Case<'a> {
@@ -55,6 +56,7 @@ impl<'a> Case<'a> {
             keys: OnceCell::new(),
             moves: OnceCell::new(),
             names: RefCell::default(),
+            looked_up: OnceCell::new(),
         }
     }
 
@@ -91,6 +93,13 @@ impl<'a> Case<'a> {
         })
     }
 
+    /// Whether code of the contract's own looked a slot up, and not because calldata told it which: what anybody has it run
+    /// or read names whom they like.
+    pub fn looked_up(&self, slot: U256) -> bool {
+        let slots = self.looked_up.get_or_init(|| provenance::looked_up(self));
+        !self.effects.execution.watched || slots.contains(&slot)
+    }
+
     /// What the execution read and wrote of the contract.
     pub fn own(&self) -> Option<&'a AccountDiff> {
         self.effects.execution.diff.0.get(&self.contract.address)
@@ -121,16 +130,20 @@ impl<'a> Case<'a> {
         frame.is_some_and(|frame| frame.kind != CallKind::StaticCall)
     }
 
-    /// The first of the calls into the contract that a call into it runs inside of: itself, unless it is called back.
-    pub fn outermost(&self, entry: u32) -> u32 {
+    /// The first of the calls into the contract that led to this one, each of which called somebody who called right back;
+    /// `None` where it led to none, or others stand in between.
+    pub fn led_to(&self, entry: u32) -> Option<u32> {
         let frames = &self.effects.execution.trace.frames;
-        let wider = |entry: &u32| match entry {
-            0 => None,
-            entry => self.entries.inside(frames[*entry as usize].parent),
+        let wider = |entry: &u32| {
+            let back = &frames[*entry as usize];
+            let outer = self.entries.inside(back.parent).filter(|_| *entry > 0)?;
+            let runs_as = |frame: &&Frame| account(frame) == Some(back.from);
+            let mut there = ancestors(frames, back.parent)
+                .filter(|frame| !matches!(frame.kind, CallKind::DelegateCall | CallKind::CallCode));
+            let called = there.next().filter(runs_as)?;
+            (called.from == self.contract.address).then_some(outer)
         };
-        std::iter::successors(Some(entry), wider)
-            .last()
-            .unwrap_or(entry)
+        std::iter::successors(wider(&entry), wider).last()
     }
 
     /// A view without arguments of the contract itself.

@@ -123,7 +123,7 @@ fn knew(case: &Case, known: &BTreeSet<Address>, code: Address, before: u32) -> b
     // What is kept for whoever calls, they may have put there.
     let theirs = |slot: U256| callers.iter().any(|one| case.keys().names(slot, *one));
     let named = |account: Address| {
-        lanes::kept(case.own(), account).any(|slot| !theirs(slot))
+        lanes::kept(case.own(), account).any(|slot| !theirs(slot) && case.looked_up(slot))
             || known.iter().any(|code| code_names(case, *code, account))
     };
     let frames = &case.effects.execution.trace.frames[..before as usize];

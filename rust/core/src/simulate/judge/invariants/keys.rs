@@ -10,11 +10,12 @@ use std::sync::LazyLock;
 const STRUCTURE: U256 = U256::from_limbs([32, 0, 0, 0]);
 /// Words of a list, which lies behind the hash of its place.
 const LIST: U256 = U256::from_limbs([1 << 32, 0, 0, 0]);
-/// Where the lists of the first variables begin: compilers work these hashes out beforehand, so that nobody hashes.
-static LISTS: LazyLock<BTreeSet<U256>> = LazyLock::new(|| {
+/// Where the lists of the first variables begin, with the variable's place: compilers work these hashes out beforehand, so
+/// that nobody hashes.
+static LISTS: LazyLock<BTreeMap<U256, U256>> = LazyLock::new(|| {
     let places = (0..256_u64).map(U256::from);
     places
-        .map(|place| keccak256(place.to_be_bytes::<32>()).into())
+        .map(|place| (keccak256(place.to_be_bytes::<32>()).into(), place))
         .collect()
 });
 /// Mappings of mappings.
@@ -55,11 +56,16 @@ impl<'a> Keys<'a> {
 
     /// Whether it is a mapping's slot, or a list's, and no variable of its own.
     pub fn keyed(&self, slot: U256) -> bool {
-        let in_list = || {
-            let begin = LISTS.range(..=slot).next_back();
-            begin.is_some_and(|begin| slot - begin < LIST)
-        };
-        self.key(slot).is_some() || in_list()
+        self.key(slot).is_some() || known_list(slot).is_some()
+    }
+
+    /// The variable that has the length of the list that a slot lies in; `None` of what lies in none.
+    pub fn list(&self, slot: U256) -> Option<U256> {
+        match self.key(slot) {
+            Some(place) if place.len() == 32 => Some(U256::from_be_slice(place)),
+            Some(_) => None,
+            None => known_list(slot),
+        }
     }
 
     /// Whether an account is among the keys, in whatever order and packing the compiler hashes them.
@@ -119,6 +125,11 @@ impl<'a> Keys<'a> {
     }
 }
 
+fn known_list(slot: U256) -> Option<U256> {
+    let (begin, place) = LISTS.range(..=slot).next_back()?;
+    (slot - begin < LIST).then_some(*place)
+}
+
 /// The account that a word is, unless it is too small or too large for one.
 pub(super) fn account(word: &[u8]) -> Option<Address> {
     let word = U256::try_from_be_slice(word.get(..32)?)?;
@@ -134,8 +145,10 @@ mod tests {
     const BOB: Address = Address::repeat_byte(0xb0);
 
     fn hash(hashed: &mut Preimages, input: &[u8]) -> U256 {
+        let hash = keccak256(input).into();
         hashed.push(ALICE, input);
-        keccak256(input).into()
+        hashed.came_out(hash);
+        hash
     }
 
     fn pair(first: impl Into<B256>, second: impl Into<B256>) -> Vec<u8> {

@@ -21,7 +21,7 @@ pub(super) fn names(case: &Case, account: Address) -> bool {
 }
 
 fn in_variable(case: &Case, account: Address) -> bool {
-    lanes::kept(case.own(), account).any(|slot| !case.keys().keyed(slot))
+    lanes::kept(case.own(), account).any(|slot| !case.keys().keyed(slot) && case.looked_up(slot))
 }
 
 /// In its own code, or in code that runs as it and that its storage or its own code names: what anybody has it run names

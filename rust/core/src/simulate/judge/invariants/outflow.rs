@@ -76,14 +76,18 @@ fn judge(case: &Case, loss: &Shortfall) -> Option<Finding> {
     })
 }
 
-/// Less than a ten-thousandth of one, or a millionth of what goes from one to another meanwhile: all that is left of it is
-/// soon gone, and nobody misses it.
+/// Less than a ten-thousandth of one; or less than a tenth, and than a millionth of what comes to the contract or leaves it
+/// at once: all that is left of it is soon gone, and nobody misses it.
 fn is_dust(case: &Case, loss: &Shortfall) -> bool {
+    let contract = case.contract.address;
     let times = U256::from(1_000_000).saturating_mul(loss.amount);
-    let mut moved = case.effects.transfers.iter();
-    if moved.any(|one| one.asset == loss.asset && one.amount > times) {
-        return true;
-    }
+    let passes = case.effects.transfers.iter().any(|moved| {
+        moved.asset == loss.asset
+            && moved.amount > times
+            && (moved.from == contract || moved.to == contract)
+            && !moved.from.is_zero()
+            && !moved.to.is_zero()
+    });
     let one = match loss.asset {
         Asset::Native => Some(U256::from(ETHER)),
         Asset::Unique(..) => None,
@@ -93,5 +97,8 @@ fn is_dust(case: &Case, loss: &Shortfall) -> bool {
             decimals.and_then(|decimals| U256::from(10).checked_pow(decimals))
         }
     };
-    one.is_some_and(|one| loss.amount < one / U256::from(10_000))
+    // Who does not tell its decimals, or has none, has no tenth.
+    let one = one.filter(|one| *one > U256::ONE);
+    let less = |part: u64| one.map(|one| loss.amount < one / U256::from(part));
+    less(10_000).unwrap_or(false) || passes && less(10).unwrap_or(true)
 }

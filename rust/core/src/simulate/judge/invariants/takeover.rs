@@ -4,8 +4,12 @@ use super::Finding;
 use super::case::Case;
 use super::knowledge::names;
 use crate::evidence::Class;
+use crate::evidence::trace::CallKind;
 use alloy_primitives::{Address, B256, U256, b256};
 use std::collections::BTreeSet;
+
+/// Callers that are looked for in the contract's code.
+const MAX_CALLERS: usize = 32;
 
 /// Slots by convention: EIP-1967, EIP-1822, and OpenZeppelin's of version 5.
 pub(super) const SLOTS: &[(&str, B256)] = &[
@@ -75,8 +79,8 @@ pub(super) fn check(case: &Case) -> Option<Finding> {
         return None;
     }
     let known = !contract.admins.is_empty();
-    let what = changed(case, known)?;
-    if !known && (named_in_storage(case) || callers(case).any(|one| names(case, one))) {
+    let (what, frame) = changed(case, known)?;
+    if !known && by_whom_it_names(case, frame) {
         return None;
     }
     let sender = case.effects.sender;
@@ -96,12 +100,16 @@ pub(super) fn check(case: &Case) -> Option<Finding> {
     })
 }
 
-fn changed(case: &Case, known: bool) -> Option<&'static str> {
+/// What is changed, and in which frame as far as that is known.
+fn changed(case: &Case, known: bool) -> Option<(&'static str, Option<u32>)> {
     let address = case.contract.address;
-    if let Some(diff) = case.effects.execution.diff.0.get(&address) {
+    if let Some(diff) = case.own() {
         let code = |info: &revm::state::AccountInfo| info.code_hash;
         if diff.before.as_ref().map(code) != diff.after.as_ref().map(code) {
-            return Some("code");
+            let mut ends = case
+                .frames()
+                .filter(|(_, frame)| frame.kind == CallKind::SelfDestruct && frame.from == address);
+            return Some(("code", ends.next().map(|(index, _)| index)));
         }
         let slots = case.contract.limits.takeover.slots.iter();
         let slots = slots.map(|slot| ("configured slot", *slot));
@@ -110,34 +118,45 @@ fn changed(case: &Case, known: bool) -> Option<&'static str> {
             let values = diff.storage.get(&U256::from_be_bytes(slot.0));
             values.is_some_and(|(before, after)| before != after)
         });
-        if let Some((what, _)) = changed {
-            return Some(what);
+        if let Some((what, slot)) = changed {
+            let slot = U256::from_be_bytes(slot.0);
+            let mut writes = case.effects.execution.accesses.iter().filter(|access| {
+                access.contract == address && access.slot == slot && access.writes.is_some()
+            });
+            return Some((what, writes.next_back().map(|access| access.frame)));
         }
     }
-    let frames = &case.effects.execution.trace.frames;
-    let logs = frames.iter().flat_map(|frame| &frame.logs);
-    let mut own = logs.filter(|log| log.address == address);
-    own.find_map(|log| {
+    let logs = case
+        .frames()
+        .flat_map(|(index, frame)| frame.logs.iter().map(move |log| (index, log)));
+    let mut own = logs.filter(|(_, log)| log.address == address);
+    own.find_map(|(frame, log)| {
         let topic = log.topics.first()?;
         if known && *topic == ROLE_GRANTED {
-            return Some("role");
+            return Some(("role", Some(frame)));
         }
         let (what, _) = EVENTS.iter().find(|(_, event)| event == topic)?;
-        Some(*what)
+        Some((what, Some(frame)))
     })
 }
 
-/// Whether a slot that the contract read held the sender, or who called the contract: it looked who that is.
-fn named_in_storage(case: &Case) -> bool {
-    let callers: BTreeSet<Address> = callers(case).collect();
+/// Whether a slot that the contract read held the sender, or who called the contract for this (it looked who that is), or
+/// its code does. Who merely called in the same transaction is nobody.
+fn by_whom_it_names(case: &Case, frame: Option<u32>) -> bool {
+    let frames = &case.effects.execution.trace.frames;
+    let entries: Vec<u32> = match frame.and_then(|frame| case.entries.inside(frame)) {
+        Some(entry) => vec![entry],
+        None => case.entries.all().collect(),
+    };
+    let acting = entries
+        .into_iter()
+        .filter(|entry| case.stood(*entry) && case.acts(*entry));
+    let callers = acting.map(|entry| frames[entry as usize].from);
+    let callers: BTreeSet<Address> = callers.chain([case.effects.sender]).collect();
     let mut slots = case.own().into_iter().flat_map(|own| own.storage.values());
     slots.any(|(before, _)| callers.contains(&Address::from_word(B256::from(*before))))
-}
-
-/// Who signed, and who called the contract.
-fn callers(case: &Case) -> impl Iterator<Item = Address> {
-    let address = case.contract.address;
-    let calls = case.effects.execution.trace.frames.iter();
-    let calls = calls.filter(move |frame| frame.to == Some(address));
-    calls.map(|frame| frame.from).chain([case.effects.sender])
+        || callers
+            .iter()
+            .take(MAX_CALLERS)
+            .any(|one| names(case, *one))
 }

@@ -115,6 +115,27 @@ fn who_gets_another_asset_for_it_had_perhaps_an_order_there() {
         drain.weight
     };
     assert!(weight(OTHER) < weight(TOKEN));
+    // What it is paid with is not its own.
+    let mut world = world();
+    world.store(OTHER, of(ALICE), U256::from(9));
+    let moves = "transferFrom(address,address,uint256)";
+    let own = call(arg(0), moves, &[arg(1), arg(2), arg(3)]).then(call(
+        arg(4),
+        moves,
+        &[arg(1), arg(1), word(7)],
+    ));
+    world.place(
+        ROUTER,
+        contract(
+            &[("fill(address,address,address,uint256,address)", own)],
+            nothing(),
+        ),
+    );
+    let words = [of(TOKEN), of(ALICE), of(MALLORY), U256::from(9), of(OTHER)];
+    let fill = encode("fill(address,address,address,uint256,address)", &words);
+    let found = world.judge(MALLORY, ROUTER, 0, fill, router());
+    let drain = named(&found, "approval_drain").expect("fires");
+    assert!(!drain.explanation.contains("gets something for it"));
 }
 
 #[test]

@@ -1,4 +1,6 @@
-use super::assembler::{account, call, caller, contract, nothing, token as token_code, word};
+use super::assembler::{
+    Asm, account, arg, call, caller, contract, nothing, token as token_code, word,
+};
 use super::*;
 use crate::config::{MonitoredContract, OutflowLimits, WatchedAsset};
 
@@ -47,33 +49,33 @@ fn what_nobody_is_owed_is_a_severe_loss_alone() {
 }
 
 #[test]
-fn a_millionth_of_what_is_moved_meanwhile_is_dust_and_more_is_not() {
+fn a_millionth_of_what_passes_through_is_dust_and_what_others_move_is_no_measure() {
     let helper = Address::repeat_byte(0x4e);
     let token = Address::repeat_byte(0x70);
-    let severe = |moved: u64| {
+    let of = |who: Address| U256::from_be_slice(who.as_slice());
+    let moves = |to: Asm, amount| call(account(token), "transfer(address,uint256)", &[to, amount]);
+    // What was brought goes on, and 49 that were there with it.
+    let severe = |brings: bool, moved: u64| {
         let mut world = World::new();
         world.place(token, token_code());
-        let give = call(
-            account(token),
-            "transfer(address,uint256)",
-            &[caller(), word(49)],
-        );
-        world.place(STORE, contract(&[("give()", give)], nothing()));
-        let to_caller = call(
-            account(token),
-            "transfer(address,uint256)",
-            &[caller(), word(moved)],
-        );
-        let takes = call(account(STORE), "give()", &[]).then(to_caller);
+        let give = moves(caller(), arg(0));
+        world.place(STORE, contract(&[("give(uint256)", give)], nothing()));
+        let to = if brings { STORE } else { MALLORY };
+        let back = if brings { moved + 49 } else { 49 };
+        let takes = moves(account(to), word(moved)).then(call(
+            account(STORE),
+            "give(uint256)",
+            &[word(back)],
+        ));
         world.place(helper, contract(&[("take()", takes)], nothing()));
-        let of = |who: Address| U256::from_be_slice(who.as_slice());
         world.store(token, of(STORE), U256::from(49));
         world.store(token, of(helper), U256::from(moved));
         let found = world.judge(MALLORY, helper, 0, encode("take()", &[]), store());
         named(&found, "outflow").is_some_and(|outflow| outflow.severe)
     };
-    assert!(severe(49_000_000));
-    assert!(!severe(49_000_001));
+    assert!(severe(true, 48_000_000));
+    assert!(!severe(true, 49_000_001));
+    assert!(severe(false, 49_000_001));
 }
 
 #[test]

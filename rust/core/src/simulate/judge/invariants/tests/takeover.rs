@@ -81,16 +81,30 @@ fn whom_its_code_names_without_the_zeros_in_front_may_change_it() {
         PROXY,
         contract(&[("set(address)", names(keeper))], nothing()),
     );
-    let call = || to("set(address)", ALICE);
-    assert_eq!(world.judge(keeper, PROXY, 0, call(), proxy()), []);
+    let set = || to("set(address)", ALICE);
+    assert_eq!(world.judge(keeper, PROXY, 0, set(), proxy()), []);
     for other in [MALLORY, Address::left_padding_from(&[0x5a; 13])] {
-        let found = world.judge(other, PROXY, 0, call(), proxy());
+        let found = world.judge(other, PROXY, 0, set(), proxy());
         assert!(named(&found, "takeover").is_some());
     }
+    // Who is named and calls for something else in the same transaction is nobody.
+    world.place(
+        keeper,
+        contract(
+            &[("ping()", call(account(PROXY), "ping()", &[]))],
+            nothing(),
+        ),
+    );
+    let both =
+        call(account(PROXY), "set(address)", &[arg(0)]).then(call(account(keeper), "ping()", &[]));
+    let helper = Address::repeat_byte(0x4e);
+    world.place(helper, contract(&[("both(address)", both)], nothing()));
+    let found = world.judge(MALLORY, helper, 0, to("both(address)", ALICE), proxy());
+    assert!(named(&found, "takeover").is_some());
     // With so few bytes left it is a number.
     let few = Address::left_padding_from(&[0x5a; 11]);
     world.place(PROXY, contract(&[("set(address)", names(few))], nothing()));
-    let found = world.judge(few, PROXY, 0, call(), proxy());
+    let found = world.judge(few, PROXY, 0, set(), proxy());
     assert!(named(&found, "takeover").is_some());
 }
 

@@ -156,16 +156,60 @@ fn who_is_in_a_list_that_was_looked_up_may_have_any_code_run() {
     let run = || delegate(arg(0), "go()");
     let mut world = inbox(&[
         ("listed(address)", look(load(wide(list))).then(run())),
+        (
+            "counted(address)",
+            look(load(word(4))).then(look(load(wide(list)))).then(run()),
+        ),
+        (
+            "owned(address)",
+            look(load(entry(word(7), word(5)))).then(run()),
+        ),
         ("any(address)", run()),
     ]);
     world.store(INBOX, list, U256::from_be_slice(ALICE.as_slice()));
-    let check = |who, signature| {
+    let check = |world: &World, who, signature| {
         let data = encode(signature, &[U256::from_be_slice(OTHER.as_slice())]);
-        found(&world, who, INBOX, data, "foreign_code")
+        found(world, who, INBOX, data, "foreign_code")
     };
-    assert_eq!(check(ALICE, "listed(address)"), None);
-    assert_eq!(check(MALLORY, "listed(address)"), Some(true));
-    assert_eq!(check(ALICE, "any(address)"), Some(true));
+    assert_eq!(
+        check(&world, ALICE, "listed(address)"),
+        Some(true),
+        "of no known length"
+    );
+    world.store(INBOX, U256::from(4), U256::from(33));
+    assert_eq!(
+        check(&world, ALICE, "counted(address)"),
+        Some(true),
+        "anybody may be in it"
+    );
+    world.store(INBOX, U256::from(4), U256::from(2));
+    assert_eq!(check(&world, ALICE, "counted(address)"), None);
+    assert_eq!(check(&world, MALLORY, "counted(address)"), Some(true));
+    assert_eq!(check(&world, ALICE, "any(address)"), Some(true));
+    // Whoever owns a number is in no list.
+    world.store(INBOX, slot(U256::from(7), 5), word_of(ALICE));
+    assert_eq!(check(&world, ALICE, "owned(address)"), Some(true));
+}
+
+#[test]
+fn what_foreign_code_or_calldata_has_it_read_names_nobody() {
+    // A number is anybody's: whose it is was worked out beforehand.
+    let theirs = slot(MALLORY.into_word(), 6);
+    let any = || delegate(arg(0), "go()");
+    let mut world = inbox(&[
+        ("any(address)", any()),
+        ("read(address,uint256)", look(load(arg(1))).then(any())),
+    ]);
+    world.store(INBOX, theirs, word_of(MALLORY));
+    let go = look(load(wide(theirs)));
+    world.place(OTHER, contract(&[("go()", go)], nothing()));
+    let other = word_of(OTHER);
+    let check = |data| found(&world, MALLORY, INBOX, data, "foreign_code");
+    assert_eq!(check(encode("any(address)", &[other])), Some(true));
+    assert_eq!(
+        check(encode("read(address,uint256)", &[other, theirs])),
+        Some(true)
+    );
 }
 
 #[test]
