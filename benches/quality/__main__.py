@@ -24,6 +24,10 @@ from benches.quality.state import hashes, incidents_data
 BENCHES = Path(__file__).parent.parent
 WALLETS = "wallet"
 """The class of which alarms are counted apart."""
+ASIDE_WAS_READ = (
+    "No rule was made for what is kept aside, but its alarms were read (30 November 2026): each rule that changed since "
+    "has a case in the other part, so that both parts' figures are mildly optimistic."
+)
 
 
 def main() -> int:
@@ -64,6 +68,8 @@ def _head(digests: dict[str, str], attacks: Sequence[Outcome], found: dict[str, 
         ),
         "",
         *(f"- {name}: `{digest}`" for name, digest in digests.items()),
+        "",
+        ASIDE_WAS_READ,
         "",
         "![Alarms per 1,000 calls, by class of contract](quality.svg)",
         "",
