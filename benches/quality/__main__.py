@@ -25,8 +25,8 @@ BENCHES = Path(__file__).parent.parent
 WALLETS = "wallet"
 """The class of which alarms are counted apart."""
 ASIDE_WAS_READ = (
-    "No rule was made for what is kept aside, but its alarms were read (30 November 2026): each rule that changed since "
-    "has a case in the other part, so that both parts' figures are mildly optimistic."
+    "No rule was made for what is kept aside, but its alarms were read (30 November 2026): each rule that changed "
+    "since has a case in the other part, so that both parts' figures are mildly optimistic."
 )
 
 

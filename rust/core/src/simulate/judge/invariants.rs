@@ -8,6 +8,7 @@ mod booking;
 mod bridge_release;
 mod case;
 mod cluster;
+mod codes;
 mod confused_deputy;
 mod donation;
 mod entries;

@@ -96,7 +96,9 @@ impl<'a> Case<'a> {
     /// Whether code of the contract's own looked a slot up, and not because calldata told it which: what anybody has it run
     /// or read names whom they like.
     pub fn looked_up(&self, slot: U256) -> bool {
-        let slots = self.looked_up.get_or_init(|| provenance::looked_up(self));
+        let slots = self
+            .looked_up
+            .get_or_init(|| provenance::looked_up(self.effects, &self.entries));
         !self.effects.execution.watched || slots.contains(&slot)
     }
 

@@ -2,9 +2,8 @@
 
 use super::case::Case;
 use super::entries::account;
-use super::knowledge::code_names;
 use super::lanes::{self, says};
-use super::{Finding, authority};
+use super::{Finding, authority, codes};
 use crate::evidence::Class;
 use crate::evidence::trace::{CallKind, Frame};
 use crate::simulate::evm::tracer::Access;
@@ -124,7 +123,9 @@ fn knew(case: &Case, known: &BTreeSet<Address>, code: Address, before: u32) -> b
     let theirs = |slot: U256| callers.iter().any(|one| case.keys().names(slot, *one));
     let named = |account: Address| {
         lanes::kept(case.own(), account).any(|slot| !theirs(slot) && case.looked_up(slot))
-            || known.iter().any(|code| code_names(case, *code, account))
+            || known
+                .iter()
+                .any(|code| codes::name(case.effects, *code, account))
     };
     let frames = &case.effects.execution.trace.frames[..before as usize];
     let mut asked = frames.iter().filter(|frame| {

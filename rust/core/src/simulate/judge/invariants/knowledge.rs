@@ -2,16 +2,10 @@
 
 use super::case::Case;
 use super::entries::account;
-use super::lanes::{self, says};
+use super::{codes, lanes};
 use crate::evidence::transfers::Asset;
 use alloy_primitives::Address;
-use memchr::memmem;
 use std::collections::BTreeSet;
-
-/// The instruction that the pushes of more bytes follow.
-const PUSH0: u8 = 0x5f;
-/// Bytes behind an account's leading zeros: with fewer it is a number.
-const LEAST: usize = 12;
 
 /// Whether a variable of the contract, or its code, named an account before, and the transaction did not write it.
 pub(super) fn names(case: &Case, account: Address) -> bool {
@@ -32,33 +26,13 @@ fn in_code(case: &Case, named: Address) -> bool {
     let run = frames.filter(|frame| account(frame) == Some(contract));
     let run: BTreeSet<Address> = run.filter_map(|frame| frame.to).collect();
     let own = |code: &Address| {
-        *code == contract || lanes::keeps(case.own(), *code) || code_names(case, contract, *code)
+        *code == contract
+            || lanes::kept(case.own(), *code).any(|slot| case.looked_up(slot))
+            || codes::name(case.effects, contract, *code)
     };
     run.into_iter()
         .filter(own)
-        .any(|code| code_names(case, code, named))
-}
-
-/// Whether the code of an account, as it was before, names another.
-pub(super) fn code_names(case: &Case, code: Address, named: Address) -> bool {
-    let account = case.effects.execution.diff.0.get(&code);
-    let info = account.and_then(|account| account.before.as_ref());
-    let code = info.and_then(|info| info.code.as_ref());
-    code.is_some_and(|code| {
-        let code = code.original_byte_slice();
-        says(code, named) || pushes(code, named)
-    })
-}
-
-/// Whether code puts an account that begins with zeros onto the stack without them, as compilers shorten constants.
-fn pushes(code: &[u8], account: Address) -> bool {
-    let zeros = account.iter().take_while(|byte| **byte == 0).count();
-    let rest = &account[zeros..];
-    if zeros == 0 || rest.len() < LEAST {
-        return false;
-    }
-    let push = PUSH0 + u8::try_from(rest.len()).unwrap_or_default();
-    memmem::find(code, &[&[push], rest].concat()).is_some()
+        .any(|code| codes::name(case.effects, code, named))
 }
 
 /// Whether anything of the contract, storage or code, held an account before the transaction and still does.
