@@ -143,6 +143,8 @@ def log_to_stderr(level: int = logging.INFO) -> None:
     stream = _unlocked(sys.stderr)
     if stream is not sys.stderr:
         talk.file = stream
+        # Of its own what cannot be written stays in a buffer, and to fail to flush that at exit is exit code 120.
+        sys.stderr = stream
     if talk.is_terminal:
         handler = RichHandler(console=talk, show_path=False, markup=False, log_time_format="[%X]")
         handler.setFormatter(logging.Formatter("%(message)s"))
