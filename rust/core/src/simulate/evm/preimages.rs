@@ -15,13 +15,17 @@ pub struct Preimages {
 }
 
 impl Preimages {
-    /// An input that is about to be hashed. One before it that never was (the gas ran out) is forgotten.
+    /// An input that is about to be hashed.
     pub fn push(&mut self, by: Address, input: &[u8]) {
+        self.bytes.extend_from_slice(input);
+        self.ends.push((self.bytes.len() as u32, by));
+    }
+
+    /// An input that never was hashed (the gas ran out) is dropped: what comes out next is another's.
+    pub fn forget_unhashed(&mut self) {
         self.ends.truncate(self.hashes.len());
         let end = self.ends.last().map_or(0, |(end, _)| *end as usize);
         self.bytes.truncate(end);
-        self.bytes.extend_from_slice(input);
-        self.ends.push((self.bytes.len() as u32, by));
     }
 
     /// What came out, if the last input still lacks it.

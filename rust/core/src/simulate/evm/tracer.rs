@@ -201,6 +201,10 @@ impl Tracer {
     /// Out of line: few instructions hash, and all pass by here.
     #[inline(never)]
     fn hash(&mut self, interp: &Interpreter<EthInterpreter>, offset: U256, length: U256) {
+        self.hashed.forget_unhashed();
+        if length > U256::from(LONGEST) {
+            return;
+        }
         let (offset, length) = (offset.saturating_to::<usize>(), length.to::<usize>());
         // Beyond what was written there are zeros: no compiler hashes those.
         if offset.saturating_add(length) > interp.memory.size() {
@@ -256,7 +260,7 @@ impl<CTX: ContextTr> Inspector<CTX, EthInterpreter> for Tracer {
             (opcode::SSTORE, [.., value, slot]) => {
                 self.access(interp.input.target_address(), *slot, Some(*value));
             }
-            (opcode::KECCAK256, [.., length, offset]) if *length <= U256::from(LONGEST) => {
+            (opcode::KECCAK256, [.., length, offset]) => {
                 self.hash(interp, *offset, *length);
             }
             _ => {}

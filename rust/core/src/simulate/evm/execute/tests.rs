@@ -3,7 +3,7 @@
 use super::*;
 use crate::evidence::trace::call_tracer::to_json;
 use crate::simulate::state::RecordedState;
-use alloy_primitives::{Address, keccak256};
+use alloy_primitives::{Address, hex, keccak256};
 use revm::bytecode::Bytecode;
 use revm::context::BlockEnv;
 use revm::context_interface::block::BlobExcessGasAndPrice;
@@ -148,6 +148,33 @@ fn storage_accesses_beyond_the_bound_are_cut() {
     let execution = run(&reader, call(10 * MILLION), bounds());
     assert_eq!(execution.accesses.len(), bounds().accesses);
     assert!(execution.cut);
+}
+
+#[test]
+fn a_hash_that_runs_out_of_gas_does_not_get_the_next_ones_answer() {
+    // With calldata: KECCAK256 of 64 bytes. Else calls itself so with 56 gas, of which 36 are gone before it hashes, and
+    // then hashes 160 bytes, which are too many to keep.
+    let code = hex!(
+        "36601a57" "5f5f60015f5f306038f150" "6007608052" "60a05f205000" "5b6001602052" "60405f2000"
+    );
+    let run = |code: &[u8]| run(code, call(MILLION), bounds());
+    let ran_out = run(&code);
+    assert_eq!(ran_out.trace.frames[1].error.as_deref(), Some("out of gas"));
+    assert_eq!(ran_out.hashed.iter().count(), 0);
+    // With gas enough it is kept, with its own.
+    let mut paid = code;
+    paid[12] = 0xff;
+    let paid = run(&paid);
+    let kept: Vec<_> = paid.hashed.iter().collect();
+    let input = [U256::ZERO, U256::ONE].map(|word| word.to_be_bytes::<32>());
+    assert_eq!(
+        kept,
+        [(
+            keccak256(input.concat()).into(),
+            CONTRACT,
+            &input.concat()[..]
+        )]
+    );
 }
 
 #[test]

@@ -74,7 +74,6 @@ fn listed(case: &Case, entry: u32, caller: Address) -> bool {
     let Some(own) = case.own() else {
         return false;
     };
-    let frames = &case.effects.execution.trace.frames;
     let as_before = |slot: &U256| {
         let kept = own
             .storage
@@ -88,7 +87,6 @@ fn listed(case: &Case, entry: u32, caller: Address) -> bool {
             let short = |place| as_before(&place).is_some_and(|length| length <= SHORT);
             access.contract == case.contract.address
                 && access.frame == entry
-                && frames[entry as usize].to == Some(case.contract.address)
                 && as_before(&access.slot)
                     .is_some_and(|value| keys::account(&value.to_be_bytes::<32>()) == Some(caller))
                 && case.keys().list(access.slot).is_some_and(short)

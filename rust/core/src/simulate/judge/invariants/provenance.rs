@@ -23,7 +23,7 @@ pub(super) fn looked_up(effects: &Effects, entries: &Entries) -> BTreeSet<U256> 
         access.contract == contract && own.get(access.frame as usize) == Some(&true)
     });
     let touched: BTreeSet<U256> = touched.map(|access| access.slot).collect();
-    let told = |slot: &U256| {
+    let handed_over = |slot: &U256| {
         let word = slot.to_be_bytes::<32>();
         let mut inputs = entries.all().map(|entry| &frames[entry as usize].input);
         slot.bit_len() > NUMBER_BITS && inputs.any(|input| memmem::find(input, &word).is_some())
@@ -33,7 +33,7 @@ pub(super) fn looked_up(effects: &Effects, entries: &Entries) -> BTreeSet<U256> 
         value.is_some_and(|(before, _)| before.bit_len() > NUMBER_BITS)
     };
     let named = touched.into_iter().filter(|slot| holds(slot));
-    named.filter(|slot| !told(slot)).collect()
+    named.filter(|slot| !handed_over(slot)).collect()
 }
 
 /// Of each frame whether it runs code of the contract's own, as the contract: that at its address, what its code names, what
