@@ -1,15 +1,12 @@
 """MBC and ZZSH, November 2022: anybody could have the tokens add their own dollars to their pairs, at any price."""
 
+from benches.quality.incidents.pancake import ROUTER, USDT, holds, swap
 from benches.quality.plan import ETHER, Incident, Plan, call, gains
 
 MBC = "0x4e87880a72f6896e7e0a635a5838ffc89b13bd17"
 ZZSH = "0xee04a3f9795897fd74b7f04bb299ba25521606e6"
 MBC_PAIR = "0x5b1bf836fba1836ca7ffce26f155c75dbfa4adf1"
 ZZSH_PAIR = "0x33cca0e0cff617a2aef1397113e779e42a06a74a"
-USDT = "0x55d398326f99059ff775485246999027b3197955"
-ROUTER = "0x10ed43c718714eb63d5aa57b78b54704e256024e"
-_LATER = 2**40
-_SWAP = "swapExactTokensForTokensSupportingFeeOnTransferTokens(uint256,uint256,address[],address,uint256)"
 
 
 def build(plan: Plan) -> None:
@@ -27,31 +24,27 @@ def build(plan: Plan) -> None:
         changes=[gains(USDT, attacker, lent + 1_000 * ETHER)],
     )
 
-    def holds(token: str, owner: str, amount: int) -> None:
-        plan.give(token, owner, amount * ETHER, slot=1)
-        plan.allow(token, owner, ROUTER, slot=2)
-
     buyer, seller = plan.actor("buyer"), plan.actor("seller")
-    holds(USDT, buyer.address, 300)
+    holds(plan, USDT, buyer.address, 300, slot=1)
     plan.honest(
         "MBC bought for 300 USDT",
-        plan.transaction(buyer, ROUTER, call(_SWAP, 300 * ETHER, 0, [USDT, MBC], buyer.address, _LATER)),
+        plan.transaction(buyer, ROUTER, swap(300, [USDT, MBC], buyer.address)),
         changes=[gains(MBC, buyer, 1)],
     )
-    holds(MBC, seller.address, 200)
+    holds(plan, MBC, seller.address, 200, slot=1)
     plan.honest(
         "200 MBC sold",
-        plan.transaction(seller, ROUTER, call(_SWAP, 200 * ETHER, 0, [MBC, USDT], seller.address, _LATER)),
+        plan.transaction(seller, ROUTER, swap(200, [MBC, USDT], seller.address)),
         changes=[gains(USDT, seller, 1)],
     )
     wallet = plan.install("Wallet")
-    holds(USDT, wallet, 400)
+    holds(plan, USDT, wallet, 400, slot=1)
     plan.honest(
         "a wallet buys ZZSH for 400 USDT",
         plan.through(
             wallet,
             plan.actor("wallet's holder"),
-            (ROUTER, 0, call(_SWAP, 400 * ETHER, 0, [USDT, ZZSH], wallet, _LATER)),
+            (ROUTER, 0, swap(400, [USDT, ZZSH], wallet)),
         ),
         changes=[gains(ZZSH, wallet, 1)],
         by="contract",

@@ -1,15 +1,12 @@
 """Seaman, November 2022: each transfer to its pair made it buy its dividends' token, at whatever price."""
 
+from benches.quality.incidents.pancake import ROUTER, USDT, holds, swap
 from benches.quality.plan import ETHER, Incident, Plan, call, gains
 
 SEAMAN = "0x6bc9b4976ba6f8c9574326375204ee469993d038"
 PAIR = "0x6637914482670f91f43025802b6755f27050b0a6"
 GVC = "0xdb95fbc5532eeb43deed56c8dc050c930e31017e"
 GVC_PAIR = "0x84d26ad5f7d12ae783fee433fd0d2b2b1a7e9260"
-USDT = "0x55d398326f99059ff775485246999027b3197955"
-ROUTER = "0x10ed43c718714eb63d5aa57b78b54704e256024e"
-_LATER = 2**40
-_SWAP = "swapExactTokensForTokensSupportingFeeOnTransferTokens(uint256,uint256,address[],address,uint256)"
 
 
 def build(plan: Plan) -> None:
@@ -24,17 +21,11 @@ def build(plan: Plan) -> None:
         changes=[gains(USDT, attacker, lent + 1_000 * ETHER)],
     )
 
-    def holds(token: str, owner: str, amount: int, slot: int) -> None:
-        plan.give(token, owner, amount * ETHER, slot=slot)
-        plan.allow(token, owner, ROUTER, slot=slot + 1)
-
     buyer, payer, payee = plan.actor("buyer"), plan.actor("payer"), plan.actor("payee")
-    holds(USDT, buyer.address, 300, 1)
+    holds(plan, USDT, buyer.address, 300, slot=1)
     plan.honest(
         "Seaman bought for 300 USDT",
-        plan.transaction(
-            buyer, ROUTER, call(_SWAP, 300 * ETHER, 0, [USDT, SEAMAN], buyer.address, _LATER), gas=8_000_000
-        ),
+        plan.transaction(buyer, ROUTER, swap(300, [USDT, SEAMAN], buyer.address), gas=8_000_000),
         changes=[gains(SEAMAN, buyer, 1)],
     )
     plan.give(SEAMAN, payer, 3_000 * ETHER, slot=2)
@@ -46,13 +37,13 @@ def build(plan: Plan) -> None:
         changes=[gains(SEAMAN, payee, 1)],
     )
     wallet = plan.install("Wallet")
-    holds(USDT, wallet, 500, 1)
+    holds(plan, USDT, wallet, 500, slot=1)
     plan.honest(
         "a wallet buys Seaman for 500 USDT",
         plan.through(
             wallet,
             plan.actor("wallet's holder"),
-            (ROUTER, 0, call(_SWAP, 500 * ETHER, 0, [USDT, SEAMAN], wallet, _LATER)),
+            (ROUTER, 0, swap(500, [USDT, SEAMAN], wallet)),
             gas=8_000_000,
         ),
         changes=[gains(SEAMAN, wallet, 1)],
