@@ -1,5 +1,6 @@
 """Two checkouts measured in turn, A B A B …, so that a machine that changes its speed meanwhile changes both:
-`python -m benches.paired OTHER_CHECKOUT [--rounds 3]` writes benches/PAIRED.md (`make bench-paired BASE=…`).
+`python -m benches.paired OTHER_CHECKOUT [--rounds 3] [--only simulation]` writes benches/PAIRED.md
+(`make bench-paired BASE=…`), and benches/paired.json, which QUALITY.md tells the simulation's cost from.
 
 The other checkout's benches are built in its own target folder. A ratio is this checkout's median by the other's; what
 the other's rounds differ among themselves is the noise that it must be read with.
@@ -26,19 +27,26 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("other", type=Path, help="a checkout of the commit to compare with")
     parser.add_argument("--rounds", type=int, default=3, help="of some four minutes each (3)")
+    parser.add_argument(
+        "--only", choices=[work.__name__ for work in WORKS], help="of the benches; all unless given"
+    )
     given = parser.parse_args()
+    works = [work for work in WORKS if given.only in (None, work.__name__)]
     checkouts = {"before": given.other.resolve(), "now": cargo.ROOT}
     benches = {name: built(name, root) for name, root in checkouts.items()}
     measured: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for number in range(given.rounds):
-        for work in (latency, stages):
+        for work in works:
             for name, root in checkouts.items():
                 step(f"round {number + 1} of {given.rounds}: {work.__name__}, {name}")
                 for figure, value in work(root, benches[name]).items():
                     measured[figure][name].append(value)
         # After each round: whoever has no time for the next ones has these.
-        text = markdown(measured, {name: commit(root) for name, root in checkouts.items()}, number + 1)
+        commits = {name: commit(root) for name, root in checkouts.items()}
+        text = markdown(measured, commits, number + 1)
         (cargo.ROOT / "benches" / "PAIRED.md").write_text(text)
+        document = {"commits": commits, "rounds": number + 1, "figures": measured}
+        (cargo.ROOT / "benches" / "paired.json").write_text(json.dumps(document, indent=1) + "\n")
     print(text)
 
 
@@ -51,7 +59,7 @@ def built(name: str, root: Path) -> dict[str, str]:
     """Paths of the benches' programs, as cargo built them last."""
     step(f"building {name}")
     programs = {}
-    for bench in ("latency", "stages"):
+    for bench in ("latency", "stages", "simulate"):
         command = ["cargo", "bench", "--locked", "--profile", "release", "-p", "mempool-ids-core"]
         command += ["--bench", bench, "--no-run", "--message-format", "json"]
         done = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, check=True, text=True)
@@ -94,6 +102,19 @@ def stages(root: Path, programs: dict[str, str]) -> Figures:
         brief = ("--warm-up-time", "0.2", "--measurement-time", "0.5", "--sample-size", "20")
         run(root, programs["stages"], "--bench", *brief, folder=folder)
         return {f"{name}, ns": one["median"] for name, one in estimates(0.0, Path(folder)).items()}
+
+
+def simulation(root: Path, programs: dict[str, str]) -> Figures:
+    """On recorded blocks; none without the data."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "simulate.json"
+        run(root, programs["simulate"], "--quick", "--json", str(path), folder=folder)
+        figures: dict[str, Any] = json.loads(path.read_text())
+    every = figures["us"]["total"]["all"]
+    return {f"simulation with warm state, {quantile}, µs": every[quantile] for quantile in ("p50", "p99")}
+
+
+WORKS = (latency, stages, simulation)
 
 
 def markdown(measured: dict[str, dict[str, list[float]]], commits: dict[str, str], rounds: int) -> str:

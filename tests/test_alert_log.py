@@ -13,7 +13,7 @@ from tests.support import SENDER, VAULT, alert
 
 def test_an_alert_says_in_one_line_what_where_and_why() -> None:
     hash_ = f"0x{1:064x}"
-    start = f"HIGH 0.875 {hash_} {SENDER} → {VAULT} [Vault] withdraw(uint256)"
+    start = f"likely, HIGH 0.875 {hash_} {SENDER} → {VAULT} [Vault] withdraw(uint256)"
     assert describe(alert(1)) == f"{start} (n)"
     broken = [
         {"name": name, "contract": "Vault", "weight": 0.9, "severe": False, "explanation": "…"}

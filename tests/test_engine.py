@@ -23,6 +23,9 @@ from mempool_ids.sinks import Outbox
 from mempool_ids.storage import Store
 from tests.support import UNANSWERED, VAULT, Node, eventually, running, transaction, write_capture
 
+#: A selector that nobody has published, and whom it is about: what attacks' entry points look like.
+UNKNOWN = f"0x9e5faafc{VAULT[2:]:0>64}"
+
 
 @pytest.fixture
 def capture(tmp_path: Path) -> Path:
@@ -83,6 +86,18 @@ async def test_every_detection_is_stored_logged_and_called_back_in_order(
     assert first.event["response"] == {**UNANSWERED, "mode": "monitor_only"}
     statistics = engine.get_statistics()
     assert (statistics.received, statistics.stored, statistics.repeated, statistics.dropped) == (20, 20, 0, 0)
+
+
+async def test_the_model_over_calldata_says_nothing_of_a_creation(tmp_path: Path) -> None:
+    """The same bytes, as calldata and as init code."""
+    both = [transaction(1, input=UNKNOWN), transaction(2, input=UNKNOWN, to=None)]
+    recorded = tmp_path / "both.jsonl"
+    recorded.write_bytes(b"".join(orjson.dumps(one) + b"\n" for one in both))
+    await play(IDSEngine(settings(tmp_path), replay=[recorded]))
+    call, creation = (alert["classification"] for alert in logged(tmp_path))
+    assert call["probability"] > 0.01
+    assert creation["probability"] == 0
+    assert not creation["factors"]
 
 
 async def test_a_second_run_over_the_same_transactions_alerts_nobody_again(

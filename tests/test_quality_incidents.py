@@ -8,6 +8,7 @@ import pytest
 from benches.quality.incidents import ASIDE, INCIDENTS
 from benches.quality.plan import Case, Plan, call, gains
 from benches.quality.replica import CaseError, Chain, Replica
+from benches.quality.run import measure
 from benches.quality.state import State, elements, entry, word
 
 from mempool_ids.demo.rpc import Rpc
@@ -71,6 +72,22 @@ async def test_attacks_do_their_harm_and_honest_uses_succeed(
     _, plan = incident(name)
     assert {case.kind for case in plan.cases} == {"attack", "honest"}
     assert await outcomes(anvil_binary, tmp_path, plan, plan.cases) == [""] * len(plan.cases)
+
+
+@needs_data
+@pytest.mark.parametrize("name", FAST)
+@pytest.mark.usefixtures("anvil_binary")
+async def test_a_live_sensor_tells_the_attack_from_the_honest_uses(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MEMPOOL_IDS_DATA", str(labelled_data()))
+    [found] = [each for each in INCIDENTS if each.name == name]
+    said = [(outcome.case.kind, outcome.judged) async for outcome in measure(found)]
+    assert {kind: judged.grade if judged and judged.alerted else None for kind, judged in said} == {
+        "attack": "proved",
+        "honest": None,
+    }
+    assert all(judged is not None for _, judged in said)
 
 
 @needs_data

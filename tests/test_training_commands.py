@@ -111,6 +111,15 @@ def test_rows_keep_label_group_time_and_source(folder):
     assert list(rows.hashes) == [data.TRANSACTIONS]
 
 
+def test_creations_are_left_out_and_counted(folder, tmp_path):
+    created = [row(1, exploit=True, year=2022) | {"to": to} for to in (None, "")]
+    table = pa.Table.from_pylist([row(2, exploit=False, year=2022), *created])
+    pq.write_table(table, tmp_path / "mine.parquet")
+    rows = data.load_transactions(tmp_path / "mine.parquet", data.read_selectors(folder / data.SELECTORS))
+    assert (len(rows), rows.labels.sum(), rows.creations) == (1, 0, 2)
+    assert list(rows.places) == ["mine.parquet:1"]
+
+
 def test_a_missing_column_and_a_missing_file_are_errors_that_name_the_file(folder, tmp_path):
     with pytest.raises(data.DataError, match="neither a Parquet file nor a folder"):
         data.load_transactions(tmp_path, b"")
@@ -118,6 +127,32 @@ def test_a_missing_column_and_a_missing_file_are_errors_that_name_the_file(folde
     pq.write_table(table, tmp_path / "x.parquet")
     with pytest.raises(data.DataError, match=r"x\.parquet.*incident"):
         data.load_transactions(tmp_path / "x.parquet", b"\x00\x00\x00\x01")
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"label": "attack"}, r"row 1031: label 'attack' is neither exploit nor benign"),
+        ({"label": None}, r"row 1031: it has no label"),
+        ({"from": None}, r"row 1031: not a transaction: "),
+        ({"value": "-1"}, r"row 1031: not a transaction: "),
+        ({"label": "exploit", "date": "2023-13", "timestamp": None}, r"row 1031: date '2023-13' is none of"),
+    ],
+)
+def test_a_row_that_cannot_be_understood_is_refused_with_file_row_and_value(tmp_path, change, said):
+    rows = [row(i, exploit=False, year=2022) for i in range(data.BATCH + 10)]
+    rows[1030] |= change
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "mine.parquet")
+    with pytest.raises(data.DataError, match=rf"mine\.parquet: {said}"):
+        data.load_transactions(tmp_path / "mine.parquet", b"\x00\x00\x00\x01")
+
+
+def test_a_date_without_a_day_dates_the_row(tmp_path):
+    rows = [{**row(1, exploit=True, year=2022), "date": written} for written in ("2023-05", "2023", None)]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "mine.parquet")
+    times = data.load_transactions(tmp_path / "mine.parquet", b"\x00\x00\x00\x01").times
+    assert list(times[:2]) == [1_682_899_200, 1_672_531_200]
+    assert math.isnan(times[2])
 
 
 def test_training_writes_both_models_with_where_they_come_from(folder, trained):
@@ -154,15 +189,21 @@ def test_masked_features_cannot_move_a_probability(trained):
 
 
 def test_evaluation_on_the_training_data_trains_again_and_reproduces_the_manifest(
-    folder, trained, monkeypatch
+    folder, trained, monkeypatch, tmp_path
 ):
     hurry(monkeypatch)
-    result = commands.evaluate(trained, folder)
+    result = commands.evaluate(trained, folder, rates=[0.01], scores=tmp_path / "scores.jsonl")
     assert result["exploits"] == 60
     for answer in result["models"].values():
         assert answer["reproduces"]
         assert answer["grouped_folds"]["rows"] == 360
         assert "as_shipped" not in answer
+        told = answer["out_of_fold"]
+        assert told["at_thresholds"][0]["recall"] == answer["grouped_folds"]["at_alert_threshold"]["recall"]
+        assert told["at_chosen_fpr"][0]["recall"] == answer["grouped_folds"]["at_fpr"][1]["recall"]
+    rows = [json.loads(line) for line in (tmp_path / "scores.jsonl").read_text().splitlines()]
+    assert [r["model"] for r in rows] == [name for name in result["models"] for _ in range(360)]
+    assert sum(r["label"] == "exploit" for r in rows) == 2 * 60
     assert result["probes"]["missing_share"].keys() == set(manifest.FEATURE_NAMES)
     json.dumps(result, allow_nan=False)
 
@@ -175,6 +216,43 @@ def test_evaluation_on_other_data_measures_the_shipped_models(trained, tmp_path)
         assert list(answer) == ["as_shipped"]
         assert answer["as_shipped"]["auc"] > 0.95
     assert "probes" not in result
+
+
+@pytest.mark.parametrize("exploit", [True, False])
+def test_one_class_alone_is_measured_as_far_as_it_goes(trained, tmp_path, exploit):
+    rows = [{**row(i, exploit=exploit, year=2024), "block": None} for i in range(1000, 1200)]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "mine.parquet")
+    said: list[str] = []
+    result = commands.evaluate(trained, tmp_path / "mine.parquet", said.append, rates=[0.01])
+    for answer in result["models"].values():
+        told = answer["as_shipped"]
+        alert = told["at_thresholds"][0]
+        assert (alert["recall"] is None) != exploit
+        assert (alert["false_positive_rate"] is None) == exploit
+        assert "auc" not in told
+    assert len(said) == 4
+    json.dumps(result, allow_nan=False)
+
+
+def test_one_class_of_the_training_data_is_measured_with_a_warning(trained, folder, monkeypatch, tmp_path):
+    # A manifest of several files, of which one holds benign rows alone.
+    rows = [row(i, exploit=False, year=2021) for i in range(20)]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "benign.parquet")
+    document = manifest.read(trained)
+    for fields in document["models"].values():
+        fields["training"]["data"]["benign.parquet"] = data.sha256(tmp_path / "benign.parquet")
+    monkeypatch.setattr(manifest, "read", lambda _folder: document)
+    monkeypatch.setattr(manifest, "known_selectors", lambda _folder: b"\x00\x00\x00\x01")
+    result = commands.evaluate(trained, tmp_path / "benign.parquet")
+    for answer in result["models"].values():
+        assert answer["as_shipped"]["seen_in_training"] is True
+
+
+def test_no_rows_are_an_error(trained, tmp_path):
+    table = pa.Table.from_pylist([row(1, exploit=False, year=2021)])
+    pq.write_table(table.slice(0, 0), tmp_path / "none.parquet")
+    with pytest.raises(data.DataError, match="no rows"):
+        commands.evaluate(trained, tmp_path / "none.parquet")
 
 
 def test_the_card_is_made_of_the_manifests_figures(trained):
@@ -201,6 +279,7 @@ def test_a_model_of_synthetic_rows_claims_nothing_about_exploits(tmp_path, monke
         "data": {},
         "rows": 0,
         "exploits": 0,
+        "creations": 0,
         "synthetic_rows": 600,
         "seed": 1,
         "parameters": FEW["random_forest"],

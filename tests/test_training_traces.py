@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +115,35 @@ def test_a_line_that_is_no_labelled_trace_is_refused_by_file(bad, tmp_path):
         traces.load_traces([tmp_path / "absent"])
 
 
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"label": None}, "line 3: it has no label"),
+        ({"label": "scam"}, "line 3: label 'scam' is neither exploit nor benign"),
+        ({"date": "May 2023"}, "line 3: date 'May 2023' is none of"),
+        ({"timestamp": "0x5"}, "line 3: timestamp '0x5' is not in Unix seconds"),
+    ],
+)
+def test_what_a_row_says_wrongly_of_itself_is_refused_with_line_and_value(change, said, tmp_path):
+    bad = json.dumps(json.loads(line(1, exploit=True)) | change)
+    path = write(tmp_path / "bad.jsonl.gz", [line(1, exploit=False), "", bad])
+    with pytest.raises(data.DataError, match=rf"bad\.jsonl\.gz: {said}"):
+        traces.load_traces([path])
+
+
+def test_rows_without_hash_block_or_day_stand_alone_and_are_dated(tmp_path):
+    row = json.loads(line(1, exploit=False)) | {
+        "hash": None,
+        "block": None,
+        "timestamp": None,
+        "date": "2023-05",
+    }
+    dataset = traces.load_traces([write(tmp_path / "mine.jsonl.gz", [json.dumps(row)] * 2)])
+    assert list(dataset.groups) == ["transaction mine.jsonl.gz:1", "transaction mine.jsonl.gz:2"]
+    assert list(dataset.transactions) == ["", ""]
+    assert list(dataset.times) == [1_682_899_200, 1_682_899_200]
+
+
 def test_how_a_recorder_writes_does_not_change_the_row():
     tree = json.loads(line(4, exploit=True))["trace"]
 
@@ -178,18 +208,51 @@ def test_eval_on_its_own_data_reproduces_and_on_other_data_measures_as_shipped(
     folder, file, tmp_path, monkeypatch
 ):
     monkeypatch.setattr(verdict, "REPEATS", 1)
-    again = verdict.evaluate(folder, [file])
+    again = verdict.evaluate(folder, [file], scores=tmp_path / "scores.jsonl")
     assert again["reproduces"] is True
+    alert = again["grouped_folds"]["at_alert_threshold"]
+    assert again["out_of_fold"]["at_thresholds"][0] == {"name": "alert", **alert}
+    rows = [json.loads(text) for text in (tmp_path / "scores.jsonl").read_text().splitlines()]
+    assert sum(row["alert"] for row in rows if row["label"] == "exploit") == alert["hits"]
+    assert len(again["out_of_fold"]["missed"]) == 40 - alert["hits"]
     rows = [line(i, exploit=i % 4 == 0) for i in range(300, 360)]
     other = verdict.evaluate(folder, [write(tmp_path / "later.jsonl.gz", rows)])
     assert other["as_shipped"]["exploits"] == 15
+    assert other["as_shipped"]["benign"] == 45
     assert other["as_shipped"]["at_fpr"][1]["recall"] > 0.5
+
+
+def test_what_is_newest_is_not_learned_from_but_tells_what_a_threshold_is_worth_later(
+    file, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(verdict, "PARAMETERS", FEW)
+    monkeypatch.setattr(verdict, "REPEATS", 1)
+    rows = [json.loads(line(i, exploit=False)) for i in range(200, 260)]
+    newest = [row | {"timestamp": 1_704_067_200 + i, "block": 19_000_000 + i} for i, row in enumerate(rows)]
+    later = write(tmp_path / "later.jsonl.gz", [json.dumps(row) for row in newest])
+    verdict.train([file, later], tmp_path / "with", seed=0, newest_from=datetime(2024, 1, 1, tzinfo=UTC))
+    verdict.train([file], tmp_path / "without", seed=0)
+    assert (tmp_path / "with" / "trace.onnx").read_bytes() == (
+        tmp_path / "without" / "trace.onnx"
+    ).read_bytes()
+    told = manifest.read(tmp_path / "with")[manifest.TRACE]
+    assert (told["training"]["rows"], told["training"]["newest_from"]) == (200, 1_704_067_200)
+    periods = {part["from"]: (part["benign"], part["exploits"]) for part in told["evaluation"]["drift"]}
+    assert periods == {"2022-01-01": (40, 10), "2023-01-01": (60, 10), "2024-01-01": (60, 0)}
+    last = told["evaluation"]["drift"][-1]
+    assert last["at_stated_threshold"]["recall"] is None
+    shipped = verdict.evaluate(tmp_path / "with", [later])["as_shipped"]["at_thresholds"][0]
+    assert last["at_alert_threshold"] == {key: shipped[key] for key in last["at_alert_threshold"]}
+    assert verdict.evaluate(tmp_path / "with", [file, later])["reproduces"] is True
 
 
 def test_the_command_line_takes_traces_or_transactions_but_not_both(folder, file):
     run = CliRunner().invoke(app, ["model", "train", "--traces", str(file), "--synthetic", "10", "-o", "x"])
     assert run.exit_code == 2
     run = CliRunner().invoke(app, ["model", "eval", str(folder)])
+    assert run.exit_code == 2
+    newest = ["--newest-from", "2024-01-01"]
+    run = CliRunner().invoke(app, ["model", "train", "--synthetic", "10", "-o", "x", *newest])
     assert run.exit_code == 2
 
 

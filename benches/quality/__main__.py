@@ -10,16 +10,19 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from tests.support import labelled_data
 
-from benches.quality import blocks, chart, explained, incidents, recorded
+from benches.quality import blocks, chart, explained, grades, incidents, recorded
 from benches.quality.incidents.__main__ import measured
 from benches.quality.rates import per_thousand
 from benches.quality.report import Tally, markdown, record
 from benches.quality.run import Outcome
 from benches.quality.state import hashes, incidents_data
+from mempool_ids.model import manifest
+from mempool_ids.model.training.drift import STATED_FPR
 
 BENCHES = Path(__file__).parent.parent
 WALLETS = "wallet"
@@ -44,7 +47,8 @@ def main() -> int:
     digests = {**found["data"], **hashes()}
     attacked = ["## Real attacks", "", markdown(attacks, incidents.ASIDE), ""]
     why = [*explained.section(attacks, found["blocks"]), ""]
-    text = "\n".join([*_head(digests, attacks, found), *why, *attacked, *blocks.section(found), ""])
+    worth = [*grades.section(attacks, found["blocks"]), ""]
+    text = "\n".join([*_head(digests, attacks, found), *why, *worth, *attacked, *blocks.section(found), ""])
     (BENCHES / "QUALITY.md").write_text(text)
     (BENCHES / "quality.svg").write_text(chart.rates(blocks.alarms(found["blocks"]), blocks.GRADES))
     figures = {
@@ -79,7 +83,12 @@ def _head(digests: dict[str, str], attacks: Sequence[Outcome], found: dict[str, 
         "|---|---:|---|---|",
         *(
             f"| {what} | {measured} | {goal} | {'yes' if reached else '**no**'} |"
-            for what, measured, goal, reached in [*_attack_targets(attacks), *_block_targets(found["blocks"])]
+            for what, measured, goal, reached in [
+                *_attack_targets(attacks),
+                *_block_targets(found["blocks"]),
+                *_model_targets(),
+                *_cost_targets(),
+            ]
         ),
         "",
     ]
@@ -125,6 +134,42 @@ def _block_targets(results: Sequence[blocks.Result]) -> list[Row]:
         ("calls of all but wallets, any alert, per 1,000", *rate(others, 0.5)),
         ("calls of wallets and sweepers, any alert, per 1,000", *rate(wallets, 2)),
     ]
+
+
+def _model_targets() -> list[Row]:
+    """Of the verdict model alone; its card has these figures, and `mempool-ids model eval` measures them again."""
+    *_, newest_attacks, newest = manifest.read(manifest.BUILTIN)[manifest.TRACE]["evaluation"]["drift"]
+    recall, rate = newest_attacks["at_its_own"], newest["at_alert_threshold"]["false_positive_rate"]
+    low, high = recall["recall_interval"]
+    return [
+        (
+            f"verdict model from {newest_attacks['from']}, recall at a false positive rate of {STATED_FPR:.1%}",
+            f"{recall['hits']} of {newest_attacks['exploits']}: {recall['recall']:.2f} [{low:.2f}, {high:.2f}]",
+            "≥ 0.85",
+            recall["recall"] >= 0.85,
+        ),
+        (
+            f"the same from {newest['from']}, rate at its threshold, which is stated for {STATED_FPR:.1%}",
+            f"{rate:.3%} of {newest['benign']:,}",
+            "within a factor of 1.5",
+            STATED_FPR / 1.5 <= rate <= 1.5 * STATED_FPR,
+        ),
+    ]
+
+
+def _cost_targets() -> list[Row]:
+    """What simulations cost beside an earlier commit, as `make bench-paired` measured it; none where it did not."""
+    path = BENCHES / "paired.json"
+    if not path.exists():
+        return []
+    told = json.loads(path.read_text())
+    rows: list[Row] = []
+    for what, figures in told["figures"].items():
+        if what.startswith("simulation"):
+            before, now = median(figures["before"]), median(figures["now"])
+            beside = f"{now:.1f} at {told['commits']['now']}, {before:.1f} at {told['commits']['before']}"
+            rows.append((what, f"{beside}: × {now / before:.2f}", "≤ 1.1 ×", now <= 1.1 * before))
+    return rows
 
 
 if __name__ == "__main__":

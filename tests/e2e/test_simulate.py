@@ -238,7 +238,7 @@ async def test_the_terminal_shows_calls_by_name_and_the_verdict(node: Anvil, pro
     assert "Vault    -30.000000  ETH" in done.stdout
     assert "✗ reentrancy of Vault: " in done.stdout
     last = done.stdout.splitlines()[-1]
-    assert last.startswith(("HIGH 0.", "CRITICAL 0.", "CRITICAL 1."))
+    assert last.startswith(("proved, HIGH 0.", "proved, CRITICAL 0.", "proved, CRITICAL 1."))
 
 
 async def test_what_the_node_does_not_know_is_exit_code_1(node: Anvil, protocol: Protocol) -> None:

@@ -22,6 +22,8 @@ _DRAWN = 400  # calls
 _ARGUMENTS = 4
 _HEX = re.compile(r"0x[0-9a-fA-F]*")
 _LEVELS = {"CRITICAL": "bold red", "HIGH": "red", "MEDIUM": "yellow", "LOW": "cyan", "BENIGN": "green"}
+# Of the others nobody asks how sure it is.
+_GRADED = ("CRITICAL", "HIGH", "MEDIUM")
 
 
 def simulate(
@@ -129,9 +131,12 @@ def render(report: dict[str, Any]) -> Group:
         f"rules {first['signature_score']:.3f}",
     ]
     level = verdict["threat_level"]
+    grade = f"{report['grade']}, " if level in _GRADED else ""
     parts.append(
         Text.assemble(
-            (level, _LEVELS[level]), f" {verdict['probability']:.3f}   ", (" · ".join(evidence), "dim")
+            (grade + level, _LEVELS[level]),
+            f" {verdict['probability']:.3f}   ",
+            (" · ".join(evidence), "dim"),
         )
     )
     return Group(*parts)

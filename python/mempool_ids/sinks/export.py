@@ -9,7 +9,7 @@ from typing import IO, Any
 import orjson
 
 COLUMNS = (
-    "timestamp", "alert_id", "severity", "threat_level", "score", "probability", "signature_score", "notify",
+    "timestamp", "alert_id", "grade", "severity", "threat_level", "score", "probability", "signature_score", "notify",
     "chain_id", "tx_hash", "from", "to", "value_wei", "nonce", "selector", "function", "contracts", "signatures",
     "outcome", "block", "responses", "response_tx_hashes", "response_cost_wei",
 )  # fmt: skip
@@ -71,6 +71,7 @@ def _row(detection: Detection) -> dict[str, Any]:
     plain = (
         "timestamp",
         "alert_id",
+        "grade",
         "severity",
         "threat_level",
         "score",

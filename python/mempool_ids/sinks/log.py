@@ -48,7 +48,7 @@ class LogSink:
 
 
 def describe(alert: Mapping[str, Any]) -> str:
-    """An alert in one line: what, how sure, where, why."""
+    """An alert in one line: how sure, what, where, why."""
     tx = alert["tx"]
     simulation = alert["simulation"]
     why = [match["name"] for match in alert["signatures"]]
@@ -58,7 +58,8 @@ def describe(alert: Mapping[str, Any]) -> str:
     if simulation["status"] == "failed":
         why.append(f"not simulated: {simulation['reason']}")
     parts = [
-        f"{alert['threat_level']} {alert['score']:.3f} {tx['hash']} {tx['from']} → {tx['to'] or 'creation'}",
+        f"{alert['grade']}, {alert['threat_level']} {alert['score']:.3f}",
+        f"{tx['hash']} {tx['from']} → {tx['to'] or 'creation'}",
         f"[{', '.join(alert['contracts'])}]" if alert["contracts"] else "",
         tx.get("function") or tx.get("selector") or "",
         f"({'; '.join(why)})" if why else "",

@@ -47,11 +47,14 @@ def _default(manifest: dict[str, Any]) -> dict[str, Any]:
 def _head(manifest: dict[str, Any]) -> str:
     model = _default(manifest)
     training = model["training"]
+    # Manifests of before do not tell.
+    creations = training.get("creations", 0)
     return f"""# Model card: mempool-ids transaction classifier
 
 Gives one pending transaction the probability that it is an exploit, from 22 features of its calldata, value and
 context. Default model: **{manifest["default"]}** {model["version"]}, trained on {training["rows"]:,} real transactions,
-of which {training["exploits"]} exploits, and {training["synthetic_rows"]:,} synthetic rows.
+of which {training["exploits"]} exploits, and {training["synthetic_rows"]:,} synthetic rows. Only calls: creations of
+contracts ({creations} rows of the data) are left to what their simulation shows.
 
 **Calldata alone cannot tell exploits from trades.** Most attacks are one call into a contract that the
 attacker deployed, and a searcher's arbitrage looks the same from outside. This model ranks transactions; it

@@ -1,12 +1,10 @@
 """`mempool-ids model train|eval|card`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from mempool_ids.model import manifest
-from mempool_ids.model.inference import OnnxModel
 from mempool_ids.model.training import card as cards
 from mempool_ids.model.training import save as files
 from mempool_ids.model.training.columns import MASKED
@@ -25,10 +23,12 @@ from mempool_ids.model.training.evaluate import (
     evaluate_kind,
     fit_on,
     silent,
-    summary,
 )
 from mempool_ids.model.training.metrics import same
 from mempool_ids.model.training.model import KINDS, Recipe
+from mempool_ids.model.training.score_file import write_scores
+from mempool_ids.model.training.scored import Scored, in_words, report
+from mempool_ids.model.training.shipped import Shipped
 
 ALL = "all"
 
@@ -49,6 +49,7 @@ def train(
     dataset = None if data is None else load_transactions(data, selectors)
     if dataset is not None:
         sources = {**dataset.hashes, **sources}
+        _tell_creations(dataset, progress)
     # Synthetic rows alone know every feature, for both classes alike.
     masked = {} if dataset is None else MASKED
     for recipe in recipes:
@@ -61,6 +62,7 @@ def train(
             "data": sources,
             "rows": 0 if dataset is None else len(dataset),
             "exploits": 0 if dataset is None else int(dataset.labels.sum()),
+            "creations": 0 if dataset is None else dataset.creations,
             "synthetic_rows": synthetic,
             "seed": seed,
             "parameters": recipe.merged(),
@@ -69,11 +71,8 @@ def train(
         progress(f"{recipe.kind}: export, scikit-learn against ONNX Runtime against Rust")
         files.save(out, model, ALERT_THRESHOLD, selectors, training)
         if dataset is not None:
-            _add(
-                out,
-                ("models", recipe.kind, "evaluation"),
-                evaluate_kind(recipe, dataset, synthetic, progress),
-            )
+            figures, _ = evaluate_kind(recipe, dataset, synthetic, progress)
+            _add(out, ("models", recipe.kind, "evaluation"), figures)
     if dataset is not None:
         _add(out, ("data",), evaluate_data(dataset, seed, [r.kind for r in recipes], progress))
     document = manifest.read(out)
@@ -84,30 +83,52 @@ def train(
     return trained
 
 
-def evaluate(model_dir: Path, data: Path, progress: Progress = silent) -> dict[str, Any]:
-    """Measures the models of a folder on labelled transactions.
+def evaluate(
+    model_dir: Path,
+    data: Path,
+    progress: Progress = silent,
+    *,
+    rates: Sequence[float] = (),
+    scores: Path | None = None,
+) -> dict[str, Any]:
+    """Measures the models of a folder on labelled transactions, of one class too.
 
     On the data they were trained from, the shipped models have seen every row: their recipe is trained again on
-    each split instead, as `train` did, and `reproduces` says whether the manifest's figures came out. On other data
-    the shipped models themselves are measured. Raises `DataError`, `ModelError`, `MissingExtraError`.
+    each split instead, as `train` did, and `reproduces` says whether the manifest's figures came out; `out_of_fold` is
+    what `scored.report` says of the grouped folds. On other data the shipped models themselves are measured.
+
+    `rates`: false positive rates to find the thresholds for. `scores`: a file for every row's score by each model.
+    Raises `DataError`, `ModelError`, `MissingExtraError`, `OSError`.
     """
     document = manifest.read(model_dir)
     dataset = load_transactions(data, manifest.known_selectors(model_dir))
+    _tell_creations(dataset, progress)
     result: dict[str, Any] = {
         "data": dataset.hashes,
         "rows": len(dataset),
         "exploits": int(dataset.labels.sum()),
+        "creations": dataset.creations,
     }
     result["models"] = {}
-    for name in document["models"]:
-        entry = manifest.entry(document, name)
-        seen = set(entry.training.get("data", {}).values()) & set(dataset.hashes.values())
-        result["models"][name] = (
-            _again(document, entry, dataset, progress) if seen else _as_shipped(model_dir, entry, dataset)
-        )
+    judged: list[Scored] = []
+    for name, fields in document["models"].items():
+        model = Shipped(model_dir, manifest.entry(document, name), fields)
+        if model.can_be_judged_anew(dataset):
+            answer, scored = _again(model, dataset, rates, progress)
+            lines = in_words(f"{name}, out of fold", answer["out_of_fold"])
+        else:
+            told, scored = model.measured(dataset, rates)
+            answer = {"as_shipped": told}
+            lines = in_words(name, told)
+        for line in lines:
+            progress(line)
+        result["models"][name] = answer
+        judged.append(scored)
     if any("time_ordered" in answer for answer in result["models"].values()):
         seed = int(next(iter(document["models"].values()))["training"]["seed"])
         result.update(evaluate_data(dataset, seed, list(document["models"]), progress))
+    if scores is not None:
+        write_scores((row for each in judged for row in each.rows()), scores)
     return result
 
 
@@ -124,25 +145,18 @@ def _selectors(data: Path | None) -> tuple[bytes, dict[str, str]]:
     return manifest.known_selectors(), {}
 
 
+def _tell_creations(dataset: Dataset, progress: Progress) -> None:
+    if dataset.creations:
+        progress(f"{dataset.creations:,} creations left out: what calldata says is of calls")
+
+
 def _again(
-    document: dict[str, Any], entry: manifest.ModelEntry, dataset: Dataset, progress: Progress
-) -> dict[str, Any]:
-    training = entry.training
-    recipe = Recipe(
-        entry.kind,
-        int(training["seed"]),
-        float(document["models"][entry.name]["calibration"]["prevalence"]),
-        training.get("parameters", {}),
-    )
-    result = evaluate_kind(recipe, dataset, int(training["synthetic_rows"]), progress)
-    told = document["models"][entry.name].get("evaluation")
-    return {**result, "reproduces": told is not None and same(told, result)}
-
-
-def _as_shipped(model_dir: Path, entry: manifest.ModelEntry, dataset: Dataset) -> dict[str, Any]:
-    p = OnnxModel(model_dir, entry).probability(np.ascontiguousarray(dataset.features))
-    prevalence = float(manifest.read(model_dir)["models"][entry.name]["calibration"]["prevalence"])
-    return {"as_shipped": summary(dataset, p, seed=0, prevalence=prevalence)}
+    model: Shipped, dataset: Dataset, rates: Sequence[float], progress: Progress
+) -> tuple[dict[str, Any], Scored]:
+    figures, p = evaluate_kind(model.recipe, dataset, int(model.entry.training["synthetic_rows"]), progress)
+    told, scored = model.fields.get("evaluation"), model.scored(dataset, p)
+    reproduces = told is not None and same(told, figures)
+    return {**figures, "reproduces": reproduces, "out_of_fold": report(scored, rates)}, scored
 
 
 def _add(folder: Path, place: tuple[str, ...], value: dict[str, Any]) -> None:

@@ -3,8 +3,7 @@
 import csv
 import gzip
 import hashlib
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from mempool_ids.exceptions import MempoolIdsError
 from mempool_ids.model.manifest import TRANSACTION_SCHEMA, Schema
 from mempool_ids.model.training.columns import FEATURES
 from mempool_ids.model.training.extra import needs
+from mempool_ids.model.training.rows import group, read_row
 
 TRANSACTIONS = "transactions/train.parquet"
 SELECTORS = "signatures/selectors.csv.gz"
@@ -57,31 +57,39 @@ class Dataset:
     labels: NDArray[np.int64]
     """1 = exploit, 0 = benign."""
     groups: NDArray[np.str_]
-    """What must stay whole within a fold: the incident of an exploit, the block of a benign transaction."""
+    """What must stay whole within a fold: the incident of an exploit, the block of a benign transaction. A row without
+    either stands alone."""
     times: NDArray[np.float64]
     """Unix seconds; benign rows without a timestamp have their block's, interpolated. NaN = unknown."""
     sources: NDArray[np.str_]
     """The collection and chain, as `mainnet-blocks/eth`."""
     hashes: dict[str, str]
     """sha256 of each file that was read, by its name in the data folder."""
+    transactions: NDArray[np.str_]
+    """The transaction's hash; empty where the row has none."""
+    places: NDArray[np.str_]
+    """Where the row was read, as `train.parquet:17`. The first is 1."""
     schema: Schema = TRANSACTION_SCHEMA
     functions: NDArray[np.str_] | None = None
     """Of traces: the selector that the transaction calls."""
+    creations: int = 0
+    """Rows that are none of its: transactions that create a contract. Init code is no calldata."""
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def rows(self, index: NDArray[Any]) -> "Dataset":
         """The rows `index` selects (positions or a boolean mask)."""
-        return Dataset(
-            self.features[index],
-            self.labels[index],
-            self.groups[index],
-            self.times[index],
-            self.sources[index],
-            self.hashes,
-            self.schema,
-            None if self.functions is None else self.functions[index],
+        return replace(
+            self,
+            features=self.features[index],
+            labels=self.labels[index],
+            groups=self.groups[index],
+            times=self.times[index],
+            sources=self.sources[index],
+            transactions=self.transactions[index],
+            places=self.places[index],
+            functions=None if self.functions is None else self.functions[index],
         )
 
 
@@ -109,10 +117,12 @@ def read_selectors(path: Path) -> bytes:
 
 
 def load_transactions(data: Path, selectors: bytes) -> Dataset:
-    """The labelled transactions under `data`: a Parquet file, or a folder with `transactions/*.parquet`.
+    """The labelled transactions under `data` that call something: a Parquet file, or a folder with
+    `transactions/*.parquet`.
 
     `selectors`: the known-selector set, as `read_selectors` gives it.
-    Raises `DataError` if there is no such file or a column is missing.
+    Raises `DataError` if there is no such file, a column is missing, or a row has no label or none that is known, or a
+    date or timestamp that is none: with file, row and value.
     """
     if data.is_file():
         files = {data.name: data}
@@ -125,6 +135,7 @@ def load_transactions(data: Path, selectors: bytes) -> Dataset:
     parts: list[NDArray[np.float32]] = []
     rows: list[dict[str, Any]] = []
     for path in files.values():
+        first = 1
         try:
             file = parquet.ParquetFile(path)
             absent = sorted(set(COLUMNS) - set(file.schema_arrow.names))
@@ -132,18 +143,45 @@ def load_transactions(data: Path, selectors: bytes) -> Dataset:
                 raise DataError(f"{path}: no column {', '.join(absent)}")
             for batch in file.iter_batches(batch_size=BATCH, columns=COLUMNS):
                 records = batch.to_pylist()
-                parts.append(extract(analyzer, records))
-                rows.extend({key: value for key, value in r.items() if key != "input"} for r in records)
+                rows.extend(_row(record, path, first + i) for i, record in enumerate(records))
+                parts.append(_features(analyzer, records, path, first))
+                first += len(records)
         except (OSError, ValueError, TypeError) as error:
             raise DataError(f"{path}: {error!r}") from error
-    return Dataset(
+    calls = np.array([bool(row["to"]) for row in rows], dtype=np.bool_)
+    every = Dataset(
         features=np.concatenate(parts) if parts else np.empty((0, FEATURES), np.float32),
         labels=np.array([row["label"] == "exploit" for row in rows], dtype=np.int64),
         groups=np.array([group(row) for row in rows], dtype=np.str_),
         times=_times(rows),
         sources=np.array([f"{row['source']}/{row['chain']}" for row in rows], dtype=np.str_),
         hashes={name: sha256(path) for name, path in files.items()},
+        transactions=np.array([row["hash"] or "" for row in rows], dtype=np.str_),
+        places=np.array([row["place"] for row in rows], dtype=np.str_),
     )
+    return replace(every.rows(calls), creations=int((~calls).sum()))
+
+
+def _row(record: dict[str, Any], path: Path, number: int) -> dict[str, Any]:
+    try:
+        return read_row(record, f"{path.name}:{number}")
+    except ValueError as error:
+        raise DataError(f"{path}: row {number}: {error}") from error
+
+
+def _features(
+    analyzer: Analyzer, records: list[dict[str, Any]], path: Path, first: int
+) -> NDArray[np.float32]:
+    try:
+        return extract(analyzer, records)
+    except (ValueError, TypeError, OverflowError):
+        # Which of them it is, is found one by one.
+        for number, record in enumerate(records, first):
+            try:
+                extract(analyzer, [record])
+            except (ValueError, TypeError, OverflowError) as error:
+                raise DataError(f"{path}: row {number}: not a transaction: {error}") from error
+        raise
 
 
 def extract(analyzer: Analyzer, records: list[dict[str, Any]]) -> NDArray[np.float32]:
@@ -165,25 +203,12 @@ def extract(analyzer: Analyzer, records: list[dict[str, Any]]) -> NDArray[np.flo
     return np.frombuffer(matrix, dtype=np.float32).reshape(len(records), FEATURES)
 
 
-def group(row: dict[str, Any]) -> str:
-    """What a row must not be parted from: the others of its incident, or of its block."""
-    if row["label"] == "exploit":
-        return f"incident {row.get('incident') or row.get('hash')}"
-    return f"{row['chain']} block {row.get('block')}"
-
-
-def midnight(date: str) -> float:
-    """Unix seconds of a day's begin, given as `2023/3/13` or `2023-03-13`."""
-    year, month, day = (int(part) for part in date.replace("-", "/").split("/"))
-    return datetime(year, month, day, tzinfo=UTC).timestamp()
-
-
 def _times(rows: list[dict[str, Any]]) -> NDArray[np.float64]:
     """Unix seconds of each row: its timestamp, its incident's date, or its block's time, NaN where there is none.
 
     A block's time is interpolated between blocks of known time; beyond the first or last of these, it is that one's.
     """
-    known: dict[str, dict[int, int]] = {}
+    known: dict[str, dict[int, float]] = {}
     for row in rows:
         if row["block"] is not None and row["timestamp"] is not None:
             known.setdefault(row["chain"], {})[row["block"]] = row["timestamp"]
@@ -192,8 +217,8 @@ def _times(rows: list[dict[str, Any]]) -> NDArray[np.float64]:
     for i, row in enumerate(rows):
         if row["timestamp"] is not None:
             times[i] = row["timestamp"]
-        elif row["date"]:
-            times[i] = midnight(row["date"])
+        elif row["date"] is not None:
+            times[i] = row["date"]
         elif row["block"] is not None and row["chain"] in anchors:
             blocks, seconds = zip(*anchors[row["chain"]], strict=True)
             times[i] = np.interp(row["block"], blocks, seconds)

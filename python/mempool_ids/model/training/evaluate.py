@@ -71,7 +71,7 @@ def predict_splits(
     """
     probability = np.full(len(dataset), np.nan, dtype=np.float32)
     for train, test in splits:
-        if not _both_classes(dataset.rows(train)) and real:
+        if not both_classes(dataset.rows(train)) and real:
             continue
         model = fit_on(recipe, dataset.rows(train) if real else None, synthetic, masked)
         probability[test] = model.probability(mask(dataset.features[test], masked))
@@ -84,7 +84,7 @@ def summary(
     """Ranking, calibration and operating points of the rows that have a probability; None without both classes."""
     known = np.isfinite(probability)
     data, p = dataset.rows(known), probability[known]
-    if not _both_classes(data):
+    if not both_classes(data):
         return None
     metrics = measure(data.labels, p, ALERT_THRESHOLD)
     thresholds = [threshold_at(data.labels, p, fpr) for fpr in TARGET_FPRS]
@@ -129,15 +129,19 @@ def reliability(labels: NDArray[np.int64], p: NDArray[np.float32], prevalence: f
 
 def evaluate_kind(
     recipe: Recipe, dataset: Dataset, synthetic: int = 0, progress: Progress = silent
-) -> dict[str, Any]:
-    """Time-ordered and grouped evaluation of one recipe. Time-ordered figures decide, the others have more exploits."""
+) -> tuple[dict[str, Any], NDArray[np.float32]]:
+    """Time-ordered and grouped evaluation of one recipe, and each row's probability by grouped folds.
+
+    Time-ordered figures decide, the others have more exploits.
+    """
     progress(f"{recipe.kind}: time-ordered splits")
     ordered = ordered_summaries(recipe, dataset, synthetic)
     progress(f"{recipe.kind}: grouped cross-validation")
     folds = predict_splits(
         recipe, dataset, grouped_folds(dataset.labels, dataset.groups, recipe.seed), synthetic
     )
-    return {**ordered, "grouped_folds": summary(dataset, folds, recipe.seed, recipe.prevalence)}
+    grouped = summary(dataset, folds, recipe.seed, recipe.prevalence)
+    return {**ordered, "grouped_folds": grouped}, folds
 
 
 def ordered_summaries(
@@ -179,7 +183,7 @@ def _supplement(recipe: Recipe, dataset: Dataset, progress: Progress) -> dict[st
         splits = time_windows(dataset.times, dataset.groups)
         p = predict_splits(recipe, dataset, splits, rows, real=real)
         known = np.isfinite(p)
-        both = _both_classes(dataset.rows(known))
+        both = both_classes(dataset.rows(known))
         answers[name] = (
             measure(dataset.labels[known], p[known], ALERT_THRESHOLD).average_precision if both else None
         )
@@ -234,7 +238,8 @@ def separation(
     return float(needs("sklearn.metrics").roc_auc_score(labels, score))
 
 
-def _both_classes(rows: Dataset) -> bool:
+def both_classes(rows: Dataset) -> bool:
+    """Whether each class has two groups at least: what fitting and ranking need."""
     return all(len(np.unique(rows.groups[rows.labels == label])) > 1 for label in (0, 1))
 
 

@@ -114,22 +114,25 @@ def average_precision_interval(
 def operating_point(
     labels: NDArray[np.int64], probability: NDArray[np.float32], threshold: float
 ) -> dict[str, Any]:
-    """Rates at a threshold with intervals, and what they mean at natural prevalence."""
+    """Rates at a threshold with intervals, and what they mean at natural prevalence. None where a class is absent."""
     alarm = probability >= np.float32(threshold)
     hits, exploits = int((alarm & (labels == 1)).sum()), int((labels == 1).sum())
     false_alarms, benign = int((alarm & (labels == 0)).sum()), int((labels == 0).sum())
-    recall, rate = _ratio(hits, exploits), _ratio(false_alarms, benign)
-    alerts = rate * TRANSACTIONS_PER_DAY + recall * EXPLOITS_PER_DAY
+    recall = hits / exploits if exploits else None
+    rate = false_alarms / benign if benign else None
+    alerts = None if rate is None else rate * TRANSACTIONS_PER_DAY + (recall or 0.0) * EXPLOITS_PER_DAY
     return {
         "threshold": float(threshold),
         "recall": recall,
-        "recall_interval": list(clopper_pearson(hits, exploits)),
+        "recall_interval": list(clopper_pearson(hits, exploits)) if exploits else None,
         "hits": hits,
         "false_positive_rate": rate,
-        "false_positive_rate_interval": list(clopper_pearson(false_alarms, benign)),
+        "false_positive_rate_interval": list(clopper_pearson(false_alarms, benign)) if benign else None,
         "false_positives": false_alarms,
         "alerts_per_day": alerts,
-        "precision_at_natural_prevalence": recall * EXPLOITS_PER_DAY / alerts if alerts else None,
+        "precision_at_natural_prevalence": recall * EXPLOITS_PER_DAY / alerts
+        if alerts and recall is not None
+        else None,
     }
 
 

@@ -19,6 +19,7 @@ def render(model: dict[str, Any]) -> str:
             _head(model),
             _ranking(model),
             _operating(model),
+            _drift(model),
             _collections(model),
             _missed(model),
             _hidden(model),
@@ -72,6 +73,39 @@ Grouped folds. A probability holds for a stream of which {model["calibration"]["
 {table(["operating point", "threshold", "recall", "FPR"], lines)}
 
 {reliability(part["reliability"])}"""
+
+
+def _drift(model: dict[str, Any]) -> str:
+    lines = [
+        [
+            f"from {part['from']}",
+            f"{part['benign']:,} / {part['exploits']}",
+            *(_rate(part[name]) for name in ("stated", "at_alert_threshold", "at_stated_threshold")),
+            *(_recall(part[name]) for name in ("at_stated_threshold", "at_its_own")),
+        ]
+        for part in model["evaluation"].get("drift", ())  # manifests of before do not tell
+    ]
+    columns = ["period", "benign rows / exploits", "FPR at 0.7: stated", "measured", "where 0.1 % is stated"]
+    return f"""## Drift
+
+Whether thresholds mean later what was stated of them: a model of what came before each period, on that period. *Stated*
+are the rates of its own training rows, out of fold. The last period is in nothing that this model learned from, and
+counts in the one before it as well, so that this one has exploits and enough benign rows. 0.7 is stated for 0.1 % of
+the newest traffic: the prevalence was chosen by the two last lines.
+
+{table([*columns, "recall there", "recall at FPR 0.1 % of the period's own"], lines)}"""
+
+
+def _rate(point: dict[str, Any]) -> str:
+    low, high = point["false_positive_rate_interval"]
+    return f"{point['false_positive_rate']:.3%} [{low:.3%}, {high:.3%}]"
+
+
+def _recall(point: dict[str, Any]) -> str:
+    if point["recall"] is None:
+        return "n/a"
+    low, high = point["recall_interval"]
+    return f"{point['recall']:.2f} [{low:.2f}, {high:.2f}]"
 
 
 def _collections(model: dict[str, Any]) -> str:
@@ -139,7 +173,7 @@ def _reproduce(model: dict[str, Any]) -> str:
 `{model["file"]}`: {", ".join(probe["runners"])} agree on {probe["rows"]:,} probe rows within
 {probe["largest_difference"]:.1e}. `mempool-ids model eval --traces FILES` trains again on every split with seed
 {model["training"]["seed"]} and says whether the figures above came out; on other traces it measures the shipped
-model. `mainnet-blocks.jsonl` are blocks of 2019 to 2023, executed by the simulator: `MEMPOOL_IDS_TRACES=FILE cargo test
+model. `mainnet-blocks.jsonl` are blocks of 2019 to 2024, executed by the simulator: `MEMPOOL_IDS_TRACES=FILE cargo test
 --release -p mempool-ids-core --test conformance traces -- --ignored` writes the same bytes anew.
 
 {files}"""

@@ -11,7 +11,8 @@ import numpy as np
 from mempool_ids._core import trace_matrix
 from mempool_ids.exceptions import MempoolIdsError
 from mempool_ids.model.manifest import TRACE_SCHEMA
-from mempool_ids.model.training.data import DataError, Dataset, group, midnight, sha256
+from mempool_ids.model.training.data import DataError, Dataset, sha256
+from mempool_ids.model.training.rows import group, read_row
 
 # So many trees at once: the extractor needs their text in memory.
 BATCH = 256
@@ -44,23 +45,26 @@ def load_traces(paths: Iterable[Path]) -> Dataset:
 
     A line is an object: `label` (`exploit` or `benign`), `hash`, `chain`, `trace` (as `callTracer` writes it);
     `incident` and `date` of an exploit; `block`, and perhaps `timestamp`, of a benign one; perhaps `source`, else the
-    file's name.
-    Raises `DataError`.
+    file's name. `mempool-ids model traces` writes them.
+    Raises `DataError` with file and line, also for a label that is neither and a date that is none.
     """
     files = trace_files(paths)
     parts: list[bytes] = []
     rows: list[dict[str, Any]] = []
     for path in files:
         texts: list[str] = []
-        for number, line in enumerate(_lines(path), 1):
+        for number, line in _lines(path):
             try:
                 row = json.loads(line)
-                trace = row.pop("trace")
+                trace = row["trace"]
                 texts.append(json.dumps(trace))
                 row["function"] = (trace.get("input") or "0x")[:10]
-                rows.append(_checked(row, path))
-            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-                raise DataError(f"{path}: line {number}: {error!r}") from error
+                rows.append(_checked(row, path, number))
+            except KeyError as error:
+                raise DataError(f"{path}: line {number}: no {error.args[0]}") from error
+            except (ValueError, TypeError, AttributeError, RecursionError) as error:
+                said = str(error) if type(error) is ValueError else repr(error)
+                raise DataError(f"{path}: line {number}: {said}") from error
             if len(texts) == BATCH:
                 parts.append(_matrix(texts, path))
                 texts.clear()
@@ -73,22 +77,24 @@ def load_traces(paths: Iterable[Path]) -> Dataset:
         times=np.array([_time(row) for row in rows], dtype=np.float64),
         sources=np.array([f"{row['source']}/{row['chain']}" for row in rows], dtype=np.str_),
         hashes={path.name: sha256(path) for path in files},
+        transactions=np.array([row.get("hash") or "" for row in rows], dtype=np.str_),
+        places=np.array([row["place"] for row in rows], dtype=np.str_),
         schema=TRACE_SCHEMA,
         functions=np.array([row["function"] for row in rows], dtype=np.str_),
     )
 
 
-def _lines(path: Path) -> Iterator[str]:
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Those that are not empty, with their numbers. The first is 1."""
     try:
         with gzip.open(path, "rt") if path.suffix == ".gz" else path.open() as file:
-            yield from (line for line in file if line.strip())
+            yield from ((number, line) for number, line in enumerate(file, 1) if line.strip())
     except (OSError, EOFError, UnicodeDecodeError) as error:
         raise DataError(f"{path}: {error}") from error
 
 
-def _checked(row: dict[str, Any], path: Path) -> dict[str, Any]:
-    if row["label"] not in ("exploit", "benign"):
-        raise ValueError(f"label {row['label']!r} is neither exploit nor benign")
+def _checked(record: dict[str, Any], path: Path, number: int) -> dict[str, Any]:
+    row = read_row(record, f"{path.name}:{number}")
     default = "incidents" if row["label"] == "exploit" else path.name.split(".")[0]
     return {**row, "chain": row["chain"], "source": row.get("source", default)}
 
@@ -102,10 +108,10 @@ def _matrix(texts: list[str], path: Path) -> bytes:
 
 def _time(row: dict[str, Any]) -> float:
     """Unix seconds; NaN where nothing tells."""
-    if row.get("timestamp") is not None:
+    if row["timestamp"] is not None:
         return float(row["timestamp"])
-    if row.get("date"):
-        return midnight(row["date"])
+    if row["date"] is not None:
+        return float(row["date"])
     if row.get("block") is not None and row["chain"] == "eth":
         blocks, seconds = zip(*FORKS, strict=True)
         return float(np.interp(row["block"], blocks, seconds))

@@ -9,6 +9,7 @@
 
 mod calls;
 mod conduct;
+mod consent;
 mod movements;
 mod readings;
 mod scene;
@@ -20,7 +21,7 @@ use crate::evidence::trace::Trace;
 use scene::Scene;
 
 /// Raise it whenever a formula, the order, or the table of functions behind a feature changes.
-pub const SCHEMA_VERSION: u32 = 2;
+pub const SCHEMA_VERSION: u32 = 3;
 
 macro_rules! features {
     ($($(#[doc = $doc:literal])* $name:ident,)+) => {
@@ -47,7 +48,7 @@ macro_rules! features {
 }
 
 /// Number of features.
-pub const FEATURES: usize = 95;
+pub const FEATURES: usize = 98;
 /// One row of the model's input.
 pub type TraceRow = [f32; FEATURES];
 
@@ -224,6 +225,12 @@ features! {
     empty_transfers,
     /// Share of transfers that are of an amount of their own.
     distinct_amounts,
+    /// Accounts outside the cluster whose tokens somebody else takes, unless something looks signed.
+    pulled_unsigned,
+    /// Approvals that others give to the cluster.
+    approved_by_others,
+    /// Transfers from outside the cluster of exactly what its owner was told to have before.
+    emptied,
 }
 
 /// The features of a trace; all zero where nothing of it stands.
@@ -234,6 +241,7 @@ pub fn extract(trace: &Trace) -> TraceFeatures {
         movements::fill(&scene, trace, &mut features);
         readings::fill(&scene, &mut features);
         conduct::fill(&scene, &mut features);
+        consent::fill(&scene, &mut features);
     }
     features
 }

@@ -17,6 +17,7 @@ const QUESTION: usize = 100;
 
 pub fn fill(scene: &Scene, features: &mut TraceFeatures) {
     impact(scene, features);
+    emptied(scene, features);
     answers(scene, features);
 }
 
@@ -26,12 +27,8 @@ fn impact(scene: &Scene, f: &mut TraceFeatures) {
     let mut told: HashMap<(Address, Address), U256> = HashMap::new();
     let (mut out, mut into, mut large) = (0.0_f64, 0.0_f64, 0);
     for act in scene.acts.iter().rev() {
-        let asked = act.calls() || act.reads();
-        if asked && act.verb == Some(Verb::Balance) && act.frame.output.len() == 32 {
-            if let Some(holder) = act.word(0) {
-                let balance = U256::from_be_slice(&act.frame.output);
-                told.insert((act.context, Address::from_word(holder.into())), balance);
-            }
+        if let Some((holder, balance)) = told_balance(act) {
+            told.insert((act.context, holder), balance);
             continue;
         }
         let Some(transfer) = act.frame.asked_transfer(0) else {
@@ -63,6 +60,33 @@ fn impact(scene: &Scene, f: &mut TraceFeatures) {
     f.impact_out = out as f32;
     f.impact_in = into as f32;
     f.impacts = log(large);
+}
+
+/// Whose balance a token tells, and what it is.
+fn told_balance(act: &Act) -> Option<(Address, U256)> {
+    let asked = (act.calls() || act.reads()) && act.verb == Some(Verb::Balance);
+    let answered = asked && act.frame.output.len() == 32;
+    let holder = act.word(0).filter(|_| answered)?;
+    let balance = U256::from_be_slice(&act.frame.output);
+    Some((Address::from_word(holder.into()), balance))
+}
+
+/// Compares each transfer with the balance that the token told last of who gave it.
+fn emptied(scene: &Scene, f: &mut TraceFeatures) {
+    let mut told: HashMap<(Address, Address), U256> = HashMap::new();
+    let mut emptied = 0;
+    for act in &scene.acts {
+        if let Some((holder, balance)) = told_balance(act) {
+            told.insert((act.context, holder), balance);
+        } else if let Some(transfer) = act.frame.asked_transfer(0)
+            && !scene.cluster.contains(&transfer.from)
+            && transfer.amount > U256::ONE
+            && told.remove(&(act.context, transfer.from)) == Some(transfer.amount)
+        {
+            emptied += 1;
+        }
+    }
+    f.emptied = log(emptied);
 }
 
 /// Compares the answers to one question, asked again.

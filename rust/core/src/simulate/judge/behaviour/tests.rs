@@ -520,3 +520,74 @@ fn transfers_of_next_to_nothing_are_empty_and_amounts_that_differ_are_counted() 
     assert_eq!(f.empty_transfers, log(2));
     assert!((f.distinct_amounts - 2.0 / 3.0).abs() < 1e-6);
 }
+
+#[test]
+fn what_is_taken_from_others_is_unsigned_unless_an_owner_is_asked_or_something_is_signed() {
+    let (owner, asked) = (Address::repeat_byte(0xbc), [0x16, 0x26, 0xba, 0x7e]);
+    let takes = |story: Story| {
+        let words = [word(owner), word(POOL), amount(7)];
+        story.call(1, TOKEN, TRANSFER_FROM, &words).features()
+    };
+    let unsigned = takes(Story::new(UNKNOWN));
+    assert_eq!(unsigned.pulled_unsigned, log(1));
+    let signed = Story(Trace::default()).then(0, CallKind::Call, LEAD, UNKNOWN, &[amount(28)]);
+    for signed in [
+        takes(signed),
+        takes(Story::new(UNKNOWN).view(1, owner, asked, &[], 1)),
+    ] {
+        assert_eq!(signed.pulled_unsigned, 0.0);
+    }
+    // What a pool takes from who called it, and what is the sender's, are nobody else's.
+    let f = Story::new(UNKNOWN)
+        .call(1, VAULT, WITHDRAW, &[])
+        .call(
+            2,
+            TOKEN,
+            TRANSFER_FROM,
+            &[word(VAULT), word(POOL), amount(7)],
+        )
+        .call(
+            1,
+            TOKEN,
+            TRANSFER_FROM,
+            &[word(SENDER), word(POOL), amount(7)],
+        )
+        .features();
+    assert_eq!(f.pulled_unsigned, 0.0);
+}
+
+#[test]
+fn an_approval_by_a_contract_that_is_not_the_senders_counts_where_it_is_for_the_senders_side() {
+    let approves = |depth, spender| {
+        Story::new(UNKNOWN)
+            .call(1, VAULT, UNKNOWN, &[])
+            .call(depth, TOKEN, APPROVE, &[word(spender), U256::MAX])
+            .features()
+            .approved_by_others
+    };
+    assert_eq!(approves(2, LEAD), log(1));
+    assert_eq!((approves(2, POOL), approves(1, LEAD)), (0.0, 0.0));
+}
+
+#[test]
+fn who_gives_exactly_what_it_was_told_to_have_is_emptied() {
+    let owner = Address::repeat_byte(0xbc);
+    let taken = |had, takes| {
+        let words = [word(owner), word(SENDER), amount(takes)];
+        Story::new(UNKNOWN)
+            .view(1, TOKEN, BALANCE_OF, &[word(owner)], had)
+            .call(1, TOKEN, TRANSFER_FROM, &words)
+            .call(1, TOKEN, TRANSFER_FROM, &words)
+            .features()
+            .emptied
+    };
+    assert_eq!(
+        (taken(90, 90), taken(90, 89), taken(1, 1)),
+        (log(1), 0.0, 0.0)
+    );
+    // Of one's own.
+    let own = Story::new(UNKNOWN)
+        .view(1, TOKEN, BALANCE_OF, &[word(LEAD)], 90)
+        .call(1, TOKEN, TRANSFER, &[word(SENDER), amount(90)]);
+    assert_eq!(own.features().emptied, 0.0);
+}
