@@ -10,7 +10,9 @@ mod case;
 mod cluster;
 mod codes;
 mod confused_deputy;
+mod decided;
 mod donation;
+mod dust;
 mod entries;
 mod exchange;
 mod flash_loan;
@@ -35,6 +37,7 @@ mod takeover;
 mod tests;
 mod third_party;
 mod unbacked;
+mod unique;
 mod words;
 mod written;
 

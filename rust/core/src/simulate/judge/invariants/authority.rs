@@ -4,10 +4,10 @@
 //! where a signature was recovered for it; and only as it stood before, where the transaction did not write it.
 
 use super::case::Case;
-use super::keys;
 use super::knowledge::{names, owns};
 use super::lanes::says;
 use super::shortfalls::Shortfall;
+use super::{decided, keys};
 use crate::evidence::trace::{CallKind, Frame};
 use crate::simulate::evm::views::When;
 use alloy_primitives::{Address, U256, address, hex};
@@ -52,7 +52,7 @@ pub(super) fn by_name(case: &Case, entry: u32) -> Option<String> {
 }
 
 /// Whether a call that may change something looked up a yes for its caller; having one of something is none.
-fn has_role(case: &Case, entry: u32, caller: Address) -> bool {
+pub(super) fn has_role(case: &Case, entry: u32, caller: Address) -> bool {
     let execution = case.effects.execution;
     let contract = case.contract.address;
     let yes = (U256::ONE, U256::ONE);
@@ -116,6 +116,7 @@ pub(super) fn over(case: &Case, loss: &Shortfall) -> Option<String> {
     let paying = loss.paying(case.effects, &case.entries);
     signed(case, &paying)
         .or_else(|| asked_for(case, loss))
+        .or_else(|| decided::before(case, &paying))
         .or_else(|| proven(case, loss))
         .or_else(|| returned(case, loss))
 }
@@ -155,6 +156,10 @@ fn signed(case: &Case, calls: &BTreeSet<u32>) -> Option<String> {
         .filter(|(index, frame)| frame.from == contract && frame.error.is_none() && within(*index));
     let mut messages: BTreeMap<(U256, Address), u32> = BTreeMap::new();
     for (_, frame) in own.take(MAX_FRAMES) {
+        // Code that goes on after a signature of nobody's counts it as somebody's.
+        if frame.to == Some(ECRECOVER) && frame.output.is_empty() {
+            return None;
+        }
         if let Some((message, signer)) = recovered(frame) {
             *messages.entry((message, signer)).or_default() += 1;
         }

@@ -9,6 +9,7 @@ use super::keys::Keys;
 use super::knowledge::{book_keepers, mentions};
 use super::lanes;
 use super::shortfalls::Shortfall;
+use super::unique;
 use crate::evidence::transfers::Asset;
 use crate::simulate::evm::diff::{AccountDiff, StateDiff};
 use crate::simulate::evm::views::When;
@@ -44,6 +45,11 @@ pub(super) fn accounts_for(case: &Case, loss: &Shortfall) -> bool {
     if own.is_some_and(|own| underflows(own, loss.amount)) {
         return false;
     }
+    if !loss.numbers.is_empty() && case.effects.execution.watched {
+        let told = unique::accounts_for(case, loss);
+        let counted = || claimed(case, loss) || burned(case, loss) || supply_fell(case, loss);
+        return told.unwrap_or_else(counted);
+    }
     let booked = match case.effects.execution.watched {
         true => claimed(case, loss) || owed(case, loss) || settled(case, loss),
         // Which call wrote what is not known, nor for whom.
@@ -64,6 +70,11 @@ fn underflows(account: &AccountDiff, amount: U256) -> bool {
 fn about(change: U256, amount: U256, most: f64) -> bool {
     let ratio = super::words::share(change, amount);
     (LEAST..=most).contains(&ratio)
+}
+
+/// Whether a number changes by about as much as something moved.
+pub(super) fn is_about(change: U256, amount: U256) -> bool {
+    about(change, amount, MOST)
 }
 
 /// A number that is kept for who is paid, or several together, fell by about as much.
@@ -183,7 +194,7 @@ fn settled(case: &Case, loss: &Shortfall) -> bool {
 }
 
 /// Who may be paid: who gets a good part of it, who signed, and who asked on the way to where it left.
-fn parties(case: &Case, loss: &Shortfall) -> BTreeSet<Address> {
+pub(super) fn parties(case: &Case, loss: &Shortfall) -> BTreeSet<Address> {
     let effects = case.effects;
     let frames = &effects.execution.trace.frames;
     let mut parties = BTreeSet::from([effects.sender]);
