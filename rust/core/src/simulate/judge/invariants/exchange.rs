@@ -1,10 +1,11 @@
 //! Whether what came in is worth what left, as a market's own formula has it.
 
 use super::case::Case;
+use super::entries::{account, ancestors};
 use super::knowledge::names;
 use super::shortfalls::{MAX_ASSETS, Shortfall, held_before};
-use super::words;
-use crate::evidence::transfers::Asset;
+use super::{dust, words};
+use crate::evidence::transfers::{Asset, Transfer};
 use crate::simulate::evm::views::When;
 use alloy_primitives::{Address, Bytes, U256, hex};
 
@@ -77,7 +78,7 @@ fn constant_product(case: &Case, loss: &Shortfall) -> bool {
         let came = transfers.filter(|one| one.to == contract && one.asset == asset);
         let came = came.filter(|one| {
             let entry = case.entries.inside(one.frame);
-            entry.is_some_and(|entry| paying.contains(&entry))
+            entry.is_some_and(|entry| paying.contains(&entry)) && brought(case, one)
         });
         came.fold(U256::ZERO, |sum, one| sum.saturating_add(one.amount))
     };
@@ -86,10 +87,29 @@ fn constant_product(case: &Case, loss: &Shortfall) -> bool {
     let grown: f64 = grown
         .map(|(asset, gain)| {
             let before = held_before(case.effects, asset);
+            // Of dust twice as much is dust, and would make up for half of anything.
+            let before = before.filter(|before| !dust::is_dust(case, asset, *before));
             1.0 + before.map_or(0.0, |before| words::share(gain, before))
         })
         .product();
     kept * grown >= FAIR
+}
+
+/// Whether the contract was sent it with a call, or moves it itself: what whoever is paid adds of himself is no price.
+pub(super) fn brought(case: &Case, moved: &Transfer) -> bool {
+    let contract = case.contract.address;
+    let frames = &case.effects.execution.trace.frames;
+    match moved.asset {
+        Asset::Native => {
+            let frame = &frames[moved.frame as usize];
+            frame.from == contract || case.entries.inside(moved.frame) == Some(moved.frame)
+        }
+        Asset::Token(token) | Asset::Unique(token, _) => {
+            let mut of_token = ancestors(frames, moved.frame);
+            let asked = of_token.find(|frame| frame.from != token);
+            asked.is_some_and(|frame| frame.from == contract && account(frame) == Some(token))
+        }
+    }
 }
 
 /// A pool that is paid beforehand goes by the reserves that it wrote down.

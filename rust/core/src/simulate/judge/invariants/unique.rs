@@ -2,12 +2,12 @@
 
 use super::booking::parties;
 use super::case::Case;
-use super::entries::{account, ancestors};
+use super::exchange::brought;
 use super::keys::Keys;
 use super::knowledge::mentions;
 use super::shortfalls::Shortfall;
 use super::{dust, lanes};
-use crate::evidence::transfers::{Asset, Transfer};
+use crate::evidence::transfers::Asset;
 use alloy_primitives::{Address, U256};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -169,7 +169,7 @@ fn is_paid(case: &Case, loss: &Shortfall, sellers: &BTreeSet<Address>) -> bool {
             && moved.from != moved.to
             && !loss.is_of(moved.asset)
             && entry.is_some_and(|entry| paying.contains(&entry))
-            && by_itself(case, moved)
+            && brought(case, moved)
     });
     let mut sums: BTreeMap<Asset, U256> = BTreeMap::new();
     for moved in paid {
@@ -193,21 +193,4 @@ fn is_known(case: &Case, asset: Asset) -> bool {
     case.contract.assets.contains(&asset)
         || mentions(case, token)
         || slots.any(|(slot, (before, _))| !before.is_zero() && case.keys().names(*slot, token))
-}
-
-/// Whether the contract was sent it with a call, or moves it itself.
-fn by_itself(case: &Case, moved: &Transfer) -> bool {
-    let contract = case.contract.address;
-    let frames = &case.effects.execution.trace.frames;
-    let frame = &frames[moved.frame as usize];
-    match moved.asset {
-        Asset::Native => {
-            frame.from == contract || case.entries.inside(moved.frame) == Some(moved.frame)
-        }
-        Asset::Token(token) | Asset::Unique(token, _) => {
-            let mut of_token = ancestors(frames, moved.frame);
-            let asked = of_token.find(|frame| frame.from != token);
-            asked.is_some_and(|frame| frame.from == contract && account(frame) == Some(token))
-        }
-    }
 }

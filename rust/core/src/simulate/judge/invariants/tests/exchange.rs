@@ -360,3 +360,37 @@ fn a_token_sells_the_fees_that_it_took_to_the_pool_that_it_names() {
     assert_eq!(check(900, own()), None);
     assert_eq!(check(9, own()), Some(true));
 }
+
+#[test]
+fn what_who_is_paid_adds_of_himself_is_no_price() {
+    // It has 1,000 coins and sells 8 ether of 10 for 4,100 more, by its own formula; the thief adds as many while he is paid.
+    let take = pay(caller(), arg(0));
+    let buys = pulls(COIN, word(4_100)).then(pay(caller(), arg(0)));
+    let mut world = treasury(&[
+        ("take(uint256)", look(load(word(9))).then(take)),
+        ("buy(uint256)", look(load(word(9))).then(buys)),
+    ]);
+    world.store(TREASURY, U256::from(9), of(COIN));
+    world.store(COIN, of(TREASURY), U256::from(1_000));
+    let robs = call(account(TREASURY), "take(uint256)", &[word(8 * ETHER)]);
+    let adds = sends(COIN, account(TREASURY), word(4_100));
+    world.place(HELPER, contract(&[("rob()", robs)], adds));
+    world.store(COIN, of(HELPER), U256::from(4_100));
+    let rob = encode("rob()", &[]);
+    assert_eq!(outflow(&world, TREASURY, MALLORY, HELPER, rob), Some(true));
+    // What it takes itself it sells for, unless that is dust.
+    world.store(COIN, of(MALLORY), U256::from(4_100));
+    let buy = || eight("buy(uint256)");
+    assert_eq!(outflow(&world, TREASURY, MALLORY, TREASURY, buy()), None);
+    let decimals = ("decimals()", returns(word(18)));
+    let moved = (
+        "transferFrom(address,address,uint256)",
+        assembler::transferred(arg(0), arg(1), arg(2)),
+    );
+    let balance = ("balanceOf(address)", returns(load(arg(0))));
+    world.place(COIN, contract(&[decimals, moved, balance], nothing()));
+    assert_eq!(
+        outflow(&world, TREASURY, MALLORY, TREASURY, buy()),
+        Some(true)
+    );
+}
