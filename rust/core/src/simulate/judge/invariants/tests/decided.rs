@@ -187,3 +187,21 @@ fn what_stands_there_is_carried_out_and_nothing_else() {
     // It says something else.
     assert!(check(world(3 * ETHER, MALLORY)));
 }
+
+#[test]
+fn whom_a_decided_call_reaches_takes_no_more_than_was_decided() {
+    // It was decided to call the helper, whose code may have become another since.
+    const RUN: &str = "run(address,uint256)";
+    let runs = look(load(operation())).then(call(arg(0), "done()", &[]));
+    let hole = pay(arg(0), arg(1));
+    let mut world = delayed(&[(RUN, runs), ("hole(address,uint256)", hole)]);
+    let words = [of(HELPER), U256::from(1)];
+    world.store(SAFE, slot_of(&words), U256::from(1_720_000_000));
+    let robs = call(
+        account(SAFE),
+        "hole(address,uint256)",
+        &[account(MALLORY), word(4 * ETHER)],
+    );
+    world.place(HELPER, contract(&[("done()", robs)], nothing()));
+    assert!(severe(&world, SAFE, ADMIN, SAFE, encode(RUN, &words)));
+}
