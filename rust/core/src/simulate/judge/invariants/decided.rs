@@ -33,15 +33,14 @@ pub(super) fn before(case: &Case, calls: &BTreeSet<u32>) -> Option<String> {
     (all && calls.iter().all(agreed)).then(|| "it had been decided before".to_owned())
 }
 
-/// Whether nobody could prepare anything: the sender calls, or calls a contract that has it act and that it knows.
+/// Whether nobody could prepare anything: the transaction is this call, or a call of a contract that has it act and that it
+/// knows. Who signs may have code of his own (EIP-7702), which borrows what it likes before it calls.
 fn plain(case: &Case, entry: u32) -> bool {
-    let effects = case.effects;
-    let frames = &effects.execution.trace.frames;
+    let frames = &case.effects.execution.trace.frames;
     let frame = &frames[entry as usize];
     let governs = |caller: Address| names(case, caller) || has_role(case, entry, caller);
     let first = frames.first().and_then(|root| root.to);
-    frame.from == effects.sender
-        || Some(frame.from) == first && frame.depth == 1 && governs(frame.from)
+    frame.depth == 0 || frame.depth == 1 && Some(frame.from) == first && governs(frame.from)
 }
 
 /// Whether what the call was given is what a slot was keyed by that held something before: proposals and delayed operations

@@ -151,6 +151,29 @@ fn votes_of_the_moment_decide_nothing() {
 }
 
 #[test]
+fn votes_of_the_moment_decide_nothing_by_code_of_whoever_signs_either() {
+    let (mut world, governor) = governor(MALLORY, false);
+    let robs = call(account(governor), "vote(uint256)", &[word(0)]).then(call(
+        account(governor),
+        "execute(uint256)",
+        &[word(0)],
+    ));
+    world.place(HELPER, contract(&[("rob()", robs)], nothing()));
+    world.store(VOTES, of(MALLORY), U256::from(ETHER / 10 * 6));
+    // Set by EIP-7702.
+    world.place(MALLORY, [&[0xef, 0x01, 0x00], HELPER.as_slice()].concat());
+    let signer = world.state.accounts.entry(MALLORY).or_default();
+    signer.info.nonce = 0;
+    assert!(severe(
+        &world,
+        governor,
+        MALLORY,
+        MALLORY,
+        encode("rob()", &[])
+    ));
+}
+
+#[test]
 fn what_stands_there_is_carried_out_and_nothing_else() {
     // Whom to call, what with, and the votes for it, in variables; what is done comes as arguments all the same.
     let text: U256 = keccak256(U256::from(6).to_be_bytes::<32>()).into();
