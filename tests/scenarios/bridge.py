@@ -1,5 +1,5 @@
-"""Bridges that pay out what a message says: one that takes what nobody proved for proven, and one that takes what nobody, or
-one validator alone, signed for signed by enough of them. Each emptied, and used as it is meant."""
+"""Bridges that pay out what a message says: one that takes what nobody proved for proven, and one that takes what
+nobody, or one validator alone, signed for signed by enough of them. Each emptied, and used as it is meant."""
 
 from __future__ import annotations
 

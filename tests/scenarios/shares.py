@@ -1,5 +1,5 @@
-"""A vault of shares whose price is what it holds: inflated by its first depositor, in one transaction or in several, or raised
-by what it earned."""
+"""A vault of shares whose price is what it holds: inflated by its first depositor, in one transaction or in several, or
+raised by what it earned."""
 
 from __future__ import annotations
 

@@ -120,9 +120,7 @@ def test_an_attack_is_told_from_what_looks_like_one(scenario: Scenario, played: 
         ("release that one signed twice", "proved", "outflow"),
     ],
 )
-def test_an_attack_is_graded_by_what_it_breaks(
-    name: str, grade: str, invariant: str, played: Played
-) -> None:
+def test_an_attack_is_graded_by_what_it_breaks(name: str, grade: str, invariant: str, played: Played) -> None:
     alert = played.seen[name]
     assert alert["grade"] == grade
     assert invariant in {broken["name"] for broken in alert["simulation"]["invariants"]}

@@ -8,6 +8,7 @@ use super::exchange;
 use super::keys::Keys;
 use super::knowledge::{book_keepers, mentions};
 use super::lanes;
+use super::parties::parties;
 use super::shortfalls::Shortfall;
 use super::unique;
 use crate::evidence::transfers::Asset;
@@ -32,10 +33,6 @@ const SCALES: [u64; 4] = [
 const EXACT: f64 = 0.01;
 /// Of a claim that another takes, the part of the debt that is paid for it at the least.
 const SETTLED: f64 = 0.5;
-/// Of what left, at the least, to whoever is paid it.
-const PART: f64 = 0.1;
-/// On the way to where it left.
-const MAX_CALLERS: usize = 32;
 /// Slots that are looked at for a part of a claim, or for an index.
 const MAX_SLOTS: usize = 1_024;
 
@@ -191,25 +188,6 @@ fn settled(case: &Case, loss: &Shortfall) -> bool {
             debtor == owner && debt != claim && is_debt(fall) && *paid >= SETTLED * part
         })
     })
-}
-
-/// Who may be paid: who gets a good part of it, who signed, and who asked on the way to where it left.
-pub(super) fn parties(case: &Case, loss: &Shortfall) -> BTreeSet<Address> {
-    let effects = case.effects;
-    let frames = &effects.execution.trace.frames;
-    let mut parties = BTreeSet::from([effects.sender]);
-    let contract = case.contract.address;
-    let left = effects.transfers.iter();
-    for moved in left.filter(|one| one.from == contract && loss.is_of(one.asset)) {
-        // Who gets next to nothing lends his claim to no thief.
-        if super::words::share(moved.amount, loss.amount) >= PART {
-            parties.insert(moved.to);
-        }
-        let asked = super::entries::ancestors(frames, moved.frame).take(MAX_CALLERS);
-        parties.extend(asked.map(|frame| frame.from));
-    }
-    parties.remove(&contract);
-    parties
 }
 
 /// Which slots of one contract are kept for somebody of the parties.

@@ -4,11 +4,11 @@
 //! Anybody may propose, and votes can be borrowed for the length of a transaction. So only what stood there before counts,
 //! and only where the transaction does nothing before it: its sender calls the contract, or who may have it act.
 
-use super::authority::has_role;
 use super::case::Case;
 use super::entries::account;
 use super::knowledge::names;
 use super::lanes;
+use super::roles::has_role;
 use crate::evidence::trace::CallKind;
 use alloy_primitives::{Address, U256, keccak256};
 use std::collections::BTreeSet;

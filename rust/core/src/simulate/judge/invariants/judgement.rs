@@ -37,20 +37,22 @@ pub fn judge(violations: &[Violation]) -> Judgement {
     }
 }
 
+type Losses<'v> = BTreeSet<&'v (Asset, U256)>;
+
 /// What moved once is seen once: where contracts lose the very same (a token that is moved, whoever moves it by an allowance,
 /// and whose it was), what they say is no independent evidence, and the strongest of them counts.
 fn innocence(violations: &[Violation]) -> f32 {
-    let mut contracts: BTreeMap<&str, (f32, BTreeSet<&(Asset, U256)>)> = BTreeMap::new();
+    let mut contracts: BTreeMap<&str, (f32, Losses)> = BTreeMap::new();
     for violation in violations {
         let (innocence, losses) = contracts
             .entry(&violation.contract)
-            .or_insert((1.0, BTreeSet::new()));
+            .or_insert((1.0, Losses::new()));
         *innocence *= 1.0 - violation.weight.clamp(0.0, 1.0);
         losses.extend(&violation.losses);
     }
     let mut sorted: Vec<_> = contracts.into_values().collect();
     sorted.sort_by(|(a, _), (b, _)| a.total_cmp(b));
-    let mut seen: BTreeSet<&(Asset, U256)> = BTreeSet::new();
+    let mut seen = Losses::new();
     let mut all = 1.0;
     for (innocence, losses) in sorted {
         if losses.is_disjoint(&seen) {

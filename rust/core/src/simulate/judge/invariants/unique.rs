@@ -1,10 +1,10 @@
 //! Whose a unique token (ERC-721) was that left: the contract's own register says so, or it was sold.
 
-use super::booking::parties;
 use super::case::Case;
 use super::exchange::brought;
 use super::keys::Keys;
 use super::knowledge::mentions;
+use super::parties::parties;
 use super::shortfalls::Shortfall;
 use super::{dust, lanes};
 use crate::evidence::transfers::Asset;
