@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from benches.quality.incidents import ASIDE, INCIDENTS
-from benches.quality.plan import Case, Plan, call, gains
+from benches.quality.incidents.ronin import RONIN, WETH
+from benches.quality.plan import ETHER, Case, Plan, call, gains
 from benches.quality.replica import CaseError, Chain, Replica
 from benches.quality.run import measure
 from benches.quality.state import State, elements, entry, word
@@ -101,6 +103,22 @@ async def test_a_case_that_does_less_than_it_says_is_told(anvil_binary: Path, tm
     [said] = await outcomes(anvil_binary, tmp_path, plan, [greedy])
     assert "a change of 1 is due" in said
     assert before.accounts.keys() <= plan.state.accounts.keys(), "a plan adds to the data and removes nothing"
+
+
+@needs_data
+async def test_stolen_keys_are_caught_by_the_owners_own_limit(
+    anvil_binary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ronin's withdrawals were signed: what may leave at once is for its owner to say."""
+    monkeypatch.setenv("ANVIL", str(anvil_binary))
+    limit = {f"invariants.outflow.amounts.{WETH}": str(20_000 * ETHER)}
+    outcomes = [each async for each in measure(replace(RONIN, settings={"Bridge": limit}))]
+    assert {each.case.kind for each in outcomes} == {"attack", "honest"}
+    for outcome in outcomes:
+        assert outcome.judged is not None, outcome.failure
+        is_attack = outcome.case.kind == "attack"
+        assert outcome.judged.alerted == is_attack, outcome.case.name
+        assert outcome.judged.grade == ("proved" if is_attack else "")
 
 
 def test_storage_is_where_solidity_places_it() -> None:

@@ -7,7 +7,7 @@ last blocks before the cases, so that contracts of that kind are young, as an at
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -92,6 +92,8 @@ class Incident:
     build: Callable[[Plan], None]
     #: What differs from what happened then.
     note: str = ""
+    #: What else the owner says of one of these, by name: dotted keys of its entry.
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def call(signature: str, *arguments: Any) -> bytes:

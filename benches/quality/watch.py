@@ -111,4 +111,8 @@ def _configuration(incident: Incident, replica: Replica, chain_id: int) -> str:
         "alerts.stats_interval_s": 0.2,
         "storage.url": "sqlite:///detections.db",
     }
-    return toml(settings, [{"name": name, "address": one} for name, one in incident.monitored.items()])
+    contracts = [
+        {"name": name, "address": one, **incident.settings.get(name, {})}
+        for name, one in incident.monitored.items()
+    ]
+    return toml(settings, contracts)

@@ -17,6 +17,11 @@ SCENARIOS = (
     Scenario("approval drain", "attack", approvals.drain),
     Scenario("flash-loaned governance", "attack", governance.flash_vote),
     Scenario("forged bridge message", "attack", bridge.forgery),
+    Scenario("gift to an empty vault", "attack", shares.gift),
+    Scenario("deposit for no share", "attack", shares.deposit_for_nothing),
+    Scenario("votes of the moment", "attack", governance.moment_vote),
+    Scenario("release that nobody signed", "attack", bridge.unsigned),
+    Scenario("release that one signed twice", "attack", bridge.signed_twice),
     Scenario("large withdrawal by a smart wallet", "honest", reentrancy.large_withdrawal),
     Scenario("flash-loan arbitrage", "honest", prices.arbitrage),
     Scenario("liquidation", "honest", prices.liquidation),
@@ -25,4 +30,6 @@ SCENARIOS = (
     Scenario("swap through a router", "honest", approvals.swap),
     Scenario("grant by vote", "honest", governance.grant),
     Scenario("release by a bridge", "honest", bridge.release),
+    Scenario("first deposit", "honest", shares.first_deposit),
+    Scenario("large release that validators signed", "honest", bridge.signed_release),
 )

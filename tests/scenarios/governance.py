@@ -7,7 +7,7 @@ from tests.scenarios.stage import ETHER, Actor, Contract, Monitored, Stage, Tran
 
 _VOTES = 1_000_000 * ETHER
 _TREASURY = 400_000 * ETHER
-_GRANT = _TREASURY // 20
+_GRANT = _TREASURY * 2 // 5
 
 
 async def _governor(rpc: Rpc) -> tuple[Stage, Contract, Contract, Contract]:
@@ -44,7 +44,7 @@ async def flash_vote(rpc: Rpc) -> Stage:
 
 
 async def grant(rpc: Rpc) -> Stage:
-    """Holders of the majority have voted for a payment of 5 %, and one of them executes it."""
+    """Holders of the majority have voted for a payment of 40 %, and one of them executes it."""
     stage, governor, votes, treasury = await _governor(rpc)
     first, second, worker = stage.people
     for holder in (first, second):
@@ -60,4 +60,26 @@ async def grant(rpc: Rpc) -> Stage:
         # The payment is what the holders wanted: not lost, but with whom they gave it to.
         others=lambda: _held(rpc, treasury, governor, worker),
         actor=lambda: _held(rpc, treasury, first),
+    )
+
+
+async def moment_vote(rpc: Rpc) -> Stage:
+    """What was proposed in a block before is voted for and executed in one transaction, with votes borrowed for it."""
+    stage, governor, votes, treasury = await _governor(rpc)
+    attacker, *_ = stage.people
+    lender = await stage.deploy("FlashLender")
+    await stage.give(votes, lender, _VOTES * 6 // 10)
+    contract = await stage.deploy(
+        "VoteBorrower", lender.address, governor.address, treasury.address, by=attacker
+    )
+    # The lender's fee is in votes.
+    await stage.give(votes, contract, _VOTES // 1_000)
+    pay = treasury.data("transfer(address,uint256)", attacker.address, _TREASURY)
+    await stage.settle()
+    await stage.send(attacker, governor, "propose(address,bytes)", treasury.address, pay)
+    amount = _VOTES * 55 // 100
+    return await stage.ready(
+        Transaction(attacker, contract.address, contract.data("carryOut(uint256,uint256)", 0, amount)),
+        others=lambda: _held(rpc, treasury, governor),
+        actor=lambda: _held(rpc, treasury, attacker),
     )

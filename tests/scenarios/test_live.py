@@ -109,6 +109,35 @@ def test_an_attack_is_told_from_what_looks_like_one(scenario: Scenario, played: 
     assert (alert["threat_level"] in ("HIGH", "CRITICAL")) == (scenario.kind == "attack"), alert["simulation"]
 
 
+@pytest.mark.parametrize(
+    ("name", "grade", "invariant"),
+    [
+        ("gift to an empty vault", "proved", "donation"),
+        # The victim's own transaction: what harmed it was another.
+        ("deposit for no share", "likely", "donation"),
+        ("votes of the moment", "proved", "governance"),
+        ("release that nobody signed", "proved", "outflow"),
+        ("release that one signed twice", "proved", "outflow"),
+    ],
+)
+def test_an_attack_is_graded_by_what_it_breaks(name: str, grade: str, invariant: str, played: Played) -> None:
+    alert = played.seen[name]
+    assert alert["grade"] == grade
+    assert invariant in {broken["name"] for broken in alert["simulation"]["invariants"]}
+
+
+@pytest.mark.parametrize(
+    ("name", "authority"),
+    [
+        ("grant by vote", "it had been decided before"),
+        ("large release that validators signed", "signed for it"),
+    ],
+)
+def test_what_leaves_by_authority_says_whose_it_was(name: str, authority: str, played: Played) -> None:
+    [broken] = played.seen[name]["simulation"]["invariants"]
+    assert authority in broken["explanation"]
+
+
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
 def test_the_usual_thresholds_alert_on_attacks_alone(scenario: Scenario, played: Played) -> None:
     assert (scenario.name in played.alerted) == (scenario.kind == "attack")

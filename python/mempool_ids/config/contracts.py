@@ -96,7 +96,7 @@ class Outflow(Section):
     severe_share: Probability | None = None
     """From here on it alarms alone: 0.3."""
     amounts: dict[Asset, Amount] = Field(default_factory=dict)
-    """Smallest units of an asset that may leave at once, in any case."""
+    """Smallest units of an asset that may leave at once: more alarms alone, in any case."""
 
 
 class Solvency(Section):

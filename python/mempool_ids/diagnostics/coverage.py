@@ -17,9 +17,6 @@ def silent(contract: Contract) -> Iterator[tuple[str, str]]:
     whole = views.total_assets and (views.total_supply or views.liabilities)
     if not (views.share_price or whole) and "solvency" not in disabled:
         yield "solvency", "views.share_price, or total_assets with total_supply or liabilities"
-    worth = views.share_price or views.total_assets
-    if not (views.total_supply and worth) and "donation" not in disabled:
-        yield "donation by a gift", "views.total_supply with share_price or total_assets"
     if not contract.admins and "takeover" not in disabled:
         yield "takeover as proof", "admins"
 

@@ -121,7 +121,7 @@ pub struct OutflowLimits {
     pub share: f64,
     /// From this share on, an outflow that no claim falls with is a severe loss.
     pub severe_share: f64,
-    /// Smallest units of an asset that may leave at once, booked or not: the history's p99.99, say.
+    /// Smallest units of an asset that may leave at once: the history's p99.99, say. More is severe, booked and signed or not.
     pub amounts: BTreeMap<WatchedAsset, U256>,
 }
 

@@ -4,10 +4,11 @@
 //! where a signature was recovered for it; and only as it stood before, where the transaction did not write it.
 
 use super::case::Case;
-use super::keys;
 use super::knowledge::{names, owns};
 use super::lanes::says;
+use super::roles::{has, has_role, keeps_roles_alone, listed};
 use super::shortfalls::Shortfall;
+use super::{decided, keys};
 use crate::evidence::trace::{CallKind, Frame};
 use crate::simulate::evm::views::When;
 use alloy_primitives::{Address, U256, address, hex};
@@ -24,8 +25,6 @@ const QUESTIONS: [[u8; 4]; 2] = [hex!("2f54bf6e"), hex!("2d9ad53d")];
 const HOLDINGS: [[u8; 4]; 2] = [hex!("70a08231"), hex!("dd62ed3e")];
 /// A weight or a yes; what is larger is a balance.
 const SMALL: U256 = U256::from_limbs([u32::MAX as u64, 0, 0, 0]);
-/// Owners of a wallet; lists that anybody may enter grow longer.
-const SHORT: U256 = U256::from_limbs([32, 0, 0, 0]);
 /// Hashes from a root down to what it proves.
 const MAX_DEPTH: usize = 64;
 /// Frames that are looked at for signatures.
@@ -51,62 +50,6 @@ pub(super) fn by_name(case: &Case, entry: u32) -> Option<String> {
     signed(case, &BTreeSet::from([entry])).or_else(|| named.then(called))
 }
 
-/// Whether a call that may change something looked up a yes for its caller; having one of something is none.
-fn has_role(case: &Case, entry: u32, caller: Address) -> bool {
-    let execution = case.effects.execution;
-    let contract = case.contract.address;
-    let yes = (U256::ONE, U256::ONE);
-    let looked_up = execution.accesses.iter().any(|access| {
-        access.contract == contract
-            && case.entries.inside(access.frame) == Some(entry)
-            && case
-                .own()
-                .is_some_and(|own| own.storage.get(&access.slot) == Some(&yes))
-            && case.keys().accounts(access.slot).count() == 1
-            && case.keys().names(access.slot, caller)
-    });
-    case.acts(entry) && looked_up && !has(case, caller, U256::ONE)
-}
-
-/// Whether a call that may change something went through a short list, as it was before, and found its caller: a wallet's
-/// owners. Not by code that was handed to it: that reads what it likes.
-fn listed(case: &Case, entry: u32, caller: Address) -> bool {
-    let Some(own) = case.own() else {
-        return false;
-    };
-    let as_before = |slot: &U256| {
-        let kept = own
-            .storage
-            .get(slot)
-            .filter(|(before, after)| before == after);
-        kept.map(|(before, _)| *before)
-    };
-    let mut accesses = case.effects.execution.accesses.iter();
-    case.acts(entry)
-        && accesses.any(|access| {
-            let short = |place| as_before(&place).is_some_and(|length| length <= SHORT);
-            access.contract == case.contract.address
-                && access.frame == entry
-                && as_before(&access.slot)
-                    .is_some_and(|value| keys::account(&value.to_be_bytes::<32>()) == Some(caller))
-                && case.keys().list(access.slot).is_some_and(short)
-        })
-}
-
-/// Whether all that it looked up for accounts is a yes: a wallet of several, and no books of anybody's, where a yes may be
-/// that of a user.
-fn keeps_roles_alone(case: &Case) -> bool {
-    let yes = (U256::ONE, U256::ONE);
-    let mut slots = case.own().into_iter().flat_map(|own| &own.storage);
-    slots.all(|(slot, values)| *values == yes || case.keys().accounts(*slot).next().is_none())
-}
-
-/// Whether an account has so much of the contract.
-fn has(case: &Case, account: Address, amount: U256) -> bool {
-    let views = case.effects.views;
-    views.balance(When::Before, case.contract.address, account) == Some(amount)
-}
-
 /// In words, by what authority it left; `None` where the contract saw none.
 pub(super) fn over(case: &Case, loss: &Shortfall) -> Option<String> {
     // What is keyed by whom must be known.
@@ -116,6 +59,7 @@ pub(super) fn over(case: &Case, loss: &Shortfall) -> Option<String> {
     let paying = loss.paying(case.effects, &case.entries);
     signed(case, &paying)
         .or_else(|| asked_for(case, loss))
+        .or_else(|| decided::before(case, &paying))
         .or_else(|| proven(case, loss))
         .or_else(|| returned(case, loss))
 }
@@ -155,6 +99,10 @@ fn signed(case: &Case, calls: &BTreeSet<u32>) -> Option<String> {
         .filter(|(index, frame)| frame.from == contract && frame.error.is_none() && within(*index));
     let mut messages: BTreeMap<(U256, Address), u32> = BTreeMap::new();
     for (_, frame) in own.take(MAX_FRAMES) {
+        // Code that goes on after a signature of nobody's counts it as somebody's.
+        if frame.to == Some(ECRECOVER) && frame.output.is_empty() {
+            return None;
+        }
         if let Some((message, signer)) = recovered(frame) {
             *messages.entry((message, signer)).or_default() += 1;
         }

@@ -8,7 +8,9 @@ use super::exchange;
 use super::keys::Keys;
 use super::knowledge::{book_keepers, mentions};
 use super::lanes;
+use super::parties::parties;
 use super::shortfalls::Shortfall;
+use super::unique;
 use crate::evidence::transfers::Asset;
 use crate::simulate::evm::diff::{AccountDiff, StateDiff};
 use crate::simulate::evm::views::When;
@@ -31,10 +33,6 @@ const SCALES: [u64; 4] = [
 const EXACT: f64 = 0.01;
 /// Of a claim that another takes, the part of the debt that is paid for it at the least.
 const SETTLED: f64 = 0.5;
-/// Of what left, at the least, to whoever is paid it.
-const PART: f64 = 0.1;
-/// On the way to where it left.
-const MAX_CALLERS: usize = 32;
 /// Slots that are looked at for a part of a claim, or for an index.
 const MAX_SLOTS: usize = 1_024;
 
@@ -43,6 +41,11 @@ pub(super) fn accounts_for(case: &Case, loss: &Shortfall) -> bool {
     let own = case.own();
     if own.is_some_and(|own| underflows(own, loss.amount)) {
         return false;
+    }
+    if !loss.numbers.is_empty() && case.effects.execution.watched {
+        let told = unique::accounts_for(case, loss);
+        let counted = || claimed(case, loss) || burned(case, loss) || supply_fell(case, loss);
+        return told.unwrap_or_else(counted);
     }
     let booked = match case.effects.execution.watched {
         true => claimed(case, loss) || owed(case, loss) || settled(case, loss),
@@ -64,6 +67,11 @@ fn underflows(account: &AccountDiff, amount: U256) -> bool {
 fn about(change: U256, amount: U256, most: f64) -> bool {
     let ratio = super::words::share(change, amount);
     (LEAST..=most).contains(&ratio)
+}
+
+/// Whether a number changes by about as much as something moved.
+pub(super) fn is_about(change: U256, amount: U256) -> bool {
+    about(change, amount, MOST)
 }
 
 /// A number that is kept for who is paid, or several together, fell by about as much.
@@ -180,25 +188,6 @@ fn settled(case: &Case, loss: &Shortfall) -> bool {
             debtor == owner && debt != claim && is_debt(fall) && *paid >= SETTLED * part
         })
     })
-}
-
-/// Who may be paid: who gets a good part of it, who signed, and who asked on the way to where it left.
-fn parties(case: &Case, loss: &Shortfall) -> BTreeSet<Address> {
-    let effects = case.effects;
-    let frames = &effects.execution.trace.frames;
-    let mut parties = BTreeSet::from([effects.sender]);
-    let contract = case.contract.address;
-    let left = effects.transfers.iter();
-    for moved in left.filter(|one| one.from == contract && loss.is_of(one.asset)) {
-        // Who gets next to nothing lends his claim to no thief.
-        if super::words::share(moved.amount, loss.amount) >= PART {
-            parties.insert(moved.to);
-        }
-        let asked = super::entries::ancestors(frames, moved.frame).take(MAX_CALLERS);
-        parties.extend(asked.map(|frame| frame.from));
-    }
-    parties.remove(&contract);
-    parties
 }
 
 /// Which slots of one contract are kept for somebody of the parties.

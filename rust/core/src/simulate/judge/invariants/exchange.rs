@@ -1,11 +1,13 @@
 //! Whether what came in is worth what left, as a market's own formula has it.
 
 use super::case::Case;
+use super::entries::{account, ancestors};
+use super::knowledge::names;
 use super::shortfalls::{MAX_ASSETS, Shortfall, held_before};
-use super::words;
-use crate::evidence::transfers::Asset;
+use super::{dust, words};
+use crate::evidence::transfers::{Asset, Transfer};
 use crate::simulate::evm::views::When;
-use alloy_primitives::{Bytes, U256, hex};
+use alloy_primitives::{Address, Bytes, U256, hex};
 
 /// What a trade may cost the pool: the product of its balances' changes, as a constant product has it.
 const FAIR: f64 = 0.99;
@@ -15,13 +17,51 @@ const SPREAD: f64 = 0.02;
 const GET_RESERVES: [u8; 4] = hex!("0902f1ac");
 const SLOT0: [u8; 4] = hex!("3850c7bd");
 const VIRTUAL_PRICE: [u8; 4] = hex!("bb7b8b80");
+/// `token0()`, `token1()`
+const TOKEN0: [u8; 4] = hex!("0dfe1681");
+const TOKEN1: [u8; 4] = hex!("d21220a7");
+/// Of what the price before made due, the least that a trade of one's own brings: fees, and how far it moves the price.
+const TRADED: f64 = 0.95;
 /// How far one trade may move the price for its own to be judged by that.
 const MOST_MOVED: f64 = 100.0;
 /// A root of a price, times this, is what `slot0()` tells first.
 const Q96: f64 = 79_228_162_514_264_337_593_543_950_336.0;
 
 pub(super) fn fair(case: &Case, loss: &Shortfall) -> bool {
-    constant_product(case, loss) || reserves_kept(case) || concentrated(case) || stable(case)
+    wrapped(case, loss)
+        || constant_product(case, loss)
+        || reserves_kept(case)
+        || concentrated(case)
+        || stable(case)
+        || traded(case, loss)
+}
+
+/// Ether for as much of a token that the contract named before, from the token itself, or the other way: one is the other.
+/// Who is not named may give for ether what is worth nothing.
+fn wrapped(case: &Case, loss: &Shortfall) -> bool {
+    let contract = case.contract.address;
+    let sum = |asset: Asset, from: Address, to: Address| {
+        let moved = case.effects.transfers.iter();
+        let moved = moved.filter(|one| one.asset == asset && one.from == from && one.to == to);
+        moved.fold(U256::ZERO, |sum, one| sum.saturating_add(one.amount))
+    };
+    let (token, came) = match loss.asset {
+        Asset::Native => {
+            let token = loss.receiver;
+            (token, sum(Asset::Token(token), Address::ZERO, contract))
+        }
+        Asset::Token(token) if sum(loss.asset, contract, Address::ZERO) >= loss.amount => {
+            (token, sum(Asset::Native, token, contract))
+        }
+        _ => return false,
+    };
+    let gained = match loss.asset {
+        Asset::Native => Asset::Token(token),
+        _ => Asset::Native,
+    };
+    let kept = case.gains().into_iter().find(|(asset, _)| *asset == gained);
+    let trusted = || case.contract.assets.contains(&Asset::Token(token)) || names(case, token);
+    came >= loss.amount && kept.is_some_and(|(_, gain)| gain >= loss.amount) && trusted()
 }
 
 /// What came in with the call that pays makes up for what left, by the measure of a constant product. A gift beside it is
@@ -38,7 +78,7 @@ fn constant_product(case: &Case, loss: &Shortfall) -> bool {
         let came = transfers.filter(|one| one.to == contract && one.asset == asset);
         let came = came.filter(|one| {
             let entry = case.entries.inside(one.frame);
-            entry.is_some_and(|entry| paying.contains(&entry))
+            entry.is_some_and(|entry| paying.contains(&entry)) && brought(case, one)
         });
         came.fold(U256::ZERO, |sum, one| sum.saturating_add(one.amount))
     };
@@ -47,10 +87,29 @@ fn constant_product(case: &Case, loss: &Shortfall) -> bool {
     let grown: f64 = grown
         .map(|(asset, gain)| {
             let before = held_before(case.effects, asset);
+            // Of dust twice as much is dust, and would make up for half of anything.
+            let before = before.filter(|before| !dust::is_dust(case, asset, *before));
             1.0 + before.map_or(0.0, |before| words::share(gain, before))
         })
         .product();
     kept * grown >= FAIR
+}
+
+/// Whether the contract was sent it with a call, or moves it itself: what whoever is paid adds of himself is no price.
+pub(super) fn brought(case: &Case, moved: &Transfer) -> bool {
+    let contract = case.contract.address;
+    let frames = &case.effects.execution.trace.frames;
+    match moved.asset {
+        Asset::Native => {
+            let frame = &frames[moved.frame as usize];
+            frame.from == contract || case.entries.inside(moved.frame) == Some(moved.frame)
+        }
+        Asset::Token(token) | Asset::Unique(token, _) => {
+            let mut of_token = ancestors(frames, moved.frame);
+            let asked = of_token.find(|frame| frame.from != token);
+            asked.is_some_and(|frame| frame.from == contract && account(frame) == Some(token))
+        }
+    }
 }
 
 /// A pool that is paid beforehand goes by the reserves that it wrote down.
@@ -96,6 +155,49 @@ fn concentrated(case: &Case) -> bool {
     let (least, most) = (before.min(after), before.max(after));
     // A price that went through nothing at all fits whatever was paid.
     most < MOST_MOVED * least && (least * (1.0 - SPREAD)..=most * (1.0 + SPREAD)).contains(&paid)
+}
+
+/// The contract sold to a pool that it named before, at about the price that the pool had before: nobody made that price for
+/// this transaction, and no stranger stands on the other side.
+fn traded(case: &Case, loss: &Shortfall) -> bool {
+    let gains = case.gains();
+    let ([_], [(Asset::Token(bought), gain)], Asset::Token(sold)) =
+        (case.shortfalls.as_slice(), gains.as_slice(), loss.asset)
+    else {
+        return false;
+    };
+    let (contract, pool) = (case.contract.address, loss.receiver);
+    if !names(case, pool) {
+        return false;
+    }
+    let only = |asset: Asset, inward: bool| {
+        let moved = case.effects.transfers.iter();
+        let mut moved = moved.filter(|one| one.asset == asset);
+        moved.all(|one| match inward {
+            true => one.to != contract || one.from == pool,
+            false => one.from != contract || one.to == pool,
+        })
+    };
+    let reserves = |token: &[u8; 4], n: usize| {
+        let views = case.effects.views;
+        let call = Bytes::copy_from_slice(token);
+        let of = views.number(When::Before, pool, &call)?;
+        let answer = views.ask(When::Before, pool, &Bytes::from_static(&GET_RESERVES))?;
+        let reserve = U256::from_be_slice(answer.get(32 * n..32 * n + 32)?);
+        Some((Address::from_word(of.into()), reserve))
+    };
+    let (Some(first), Some(second)) = (reserves(&TOKEN0, 0), reserves(&TOKEN1, 1)) else {
+        return false;
+    };
+    let (of_sold, of_bought) = match first.0 == sold {
+        true => (first, second),
+        false => (second, first),
+    };
+    if (of_sold.0, of_bought.0) != (sold, *bought) || of_sold.1.is_zero() {
+        return false;
+    }
+    let due = words::share(of_bought.1, of_sold.1) * f64::from(loss.amount);
+    only(loss.asset, false) && only(Asset::Token(*bought), true) && f64::from(*gain) >= TRADED * due
 }
 
 /// A pool of coins of one value: what stands behind a share did not fall.

@@ -1,18 +1,16 @@
 //! `outflow`: more leaves than usual, and nothing accounts for it.
 
 use super::case::Case;
-use super::shortfalls::Shortfall;
-use super::{Finding, authority, booking, words};
-use crate::config::WatchedAsset;
+use super::shortfalls::{Shortfall, watched};
+use super::{Finding, authority, booking, dust, words};
 use crate::evidence::Class;
 use crate::evidence::transfers::Asset;
-use crate::simulate::evm::views::When;
-use alloy_primitives::{Bytes, U256, hex};
+use alloy_primitives::U256;
 
-/// `decimals()`
-const DECIMALS: [u8; 4] = hex!("313ce567");
-/// Wei.
-const ETHER: u64 = 1_000_000_000_000_000_000;
+/// Weights: what alarms alone, what nothing accounts for, and what somebody with authority had leave.
+const SEVERE: f32 = 0.85;
+const LOSS: f32 = 0.5;
+const EXCUSED: f32 = 0.3;
 
 pub(super) fn check(case: &Case) -> Option<Finding> {
     if case.authorised {
@@ -24,56 +22,53 @@ pub(super) fn check(case: &Case) -> Option<Finding> {
 
 fn judge(case: &Case, loss: &Shortfall) -> Option<Finding> {
     let limits = &case.contract.limits.outflow;
-    let watched = match loss.asset {
-        Asset::Native => WatchedAsset::Native,
-        Asset::Token(token) | Asset::Unique(token, _) => WatchedAsset::Token(token),
-    };
-    let limit = limits.amounts.get(&watched);
-    let above_limit = limit.is_some_and(|limit| loss.amount > *limit);
     let share = loss.share();
+    let limit = limits.amounts.get(&watched(loss.asset));
+    if let Some(limit) = limit.filter(|limit| loss.amount > **limit) {
+        // Books and signatures are no excuse: the limit is for keys that were stolen.
+        let why = format!(
+            "above your own limit of {}",
+            case.amount(loss.asset, *limit)
+        );
+        return Some(finding(case, loss, SEVERE, &why));
+    }
+    // Of unique tokens none is worth a share of the others. Where storage was not watched, nothing tells whose one was.
+    let unique = !loss.numbers.is_empty() && case.effects.execution.watched;
     let large = share.is_some_and(|share| share > limits.share);
-    if !above_limit && (!large || is_dust(case, loss)) {
+    if !unique && (!large || is_dust(case, loss)) || booking::accounts_for(case, loss) {
         return None;
     }
-    let booked = booking::accounts_for(case, loss);
-    if booked && !above_limit {
-        return None;
+    if let Some(authority) = authority::over(case, loss) {
+        let why = format!("which nothing accounts for; but {authority}");
+        return Some(finding(case, loss, EXCUSED, &why));
     }
-    let authority = match booked {
-        true => None,
-        false => authority::over(case, loss),
-    };
-    let excused = booked || authority.is_some();
-    let severe = !excused && share.is_some_and(|share| share >= limits.severe_share);
-    let of_balance = share.map_or_else(String::new, |share| {
+    let severe = unique || share.is_some_and(|share| share >= limits.severe_share);
+    let why = "and neither a claim on it falls by as much nor does it get as much";
+    Some(finding(case, loss, if severe { SEVERE } else { LOSS }, why))
+}
+
+fn finding(case: &Case, loss: &Shortfall, weight: f32, why: &str) -> Finding {
+    let of_balance = loss.share().map_or_else(String::new, |share| {
         format!(" ({} of its balance)", words::percent(share))
     });
-    let why = match (booked, limit.filter(|_| above_limit)) {
-        (true, Some(limit)) => format!(
-            "more than the {} that may leave at once",
-            case.amount(loss.asset, *limit)
-        ),
-        _ => match &authority {
-            Some(authority) => format!("which nothing accounts for; but {authority}"),
-            None => "and neither a claim on it falls by as much nor does it get as much".to_owned(),
-        },
+    let asset = match (loss.asset, loss.numbers.first()) {
+        (Asset::Token(token), Some(number)) if loss.numbers.len() == 1 => {
+            Asset::Unique(token, *number)
+        }
+        (asset, _) => asset,
     };
-    Some(Finding {
+    Finding {
         class: Class::Loss,
-        weight: match (severe, excused) {
-            (true, _) => 0.85,
-            (false, false) => 0.5,
-            (false, true) => 0.3,
-        },
-        severe,
+        weight,
+        severe: weight >= SEVERE,
         explanation: format!(
             "{}{of_balance} leave {} to {}, {why}",
-            case.amount(loss.asset, loss.amount),
+            case.amount(asset, loss.amount),
             case.contract.name,
             loss.receiver,
         ),
         losses: Vec::new(),
-    })
+    }
 }
 
 /// Less than a ten-thousandth of one; or less than a tenth, and than a millionth of what comes to the contract or leaves it
@@ -88,17 +83,10 @@ fn is_dust(case: &Case, loss: &Shortfall) -> bool {
             && !moved.from.is_zero()
             && !moved.to.is_zero()
     });
-    let one = match loss.asset {
-        Asset::Native => Some(U256::from(ETHER)),
-        Asset::Unique(..) => None,
-        Asset::Token(token) => {
-            let call = Bytes::from_static(&DECIMALS);
-            let decimals = case.effects.views.number(When::Before, token, &call);
-            decimals.and_then(|decimals| U256::from(10).checked_pow(decimals))
-        }
-    };
     // Who does not tell its decimals, or has none, has no tenth.
-    let one = one.filter(|one| *one > U256::ONE);
-    let less = |part: u64| one.map(|one| loss.amount < one / U256::from(part));
-    less(10_000).unwrap_or(false) || passes && less(10).unwrap_or(true)
+    let small = || {
+        let one = dust::one(case, loss.asset);
+        one.is_none_or(|one| loss.amount < one / U256::from(10))
+    };
+    dust::is_dust(case, loss.asset, loss.amount) || passes && small()
 }

@@ -2,6 +2,7 @@
 
 use super::entries::Entries;
 use super::{Effects, lanes};
+use crate::config::WatchedAsset;
 use crate::evidence::transfers::Asset;
 use crate::simulate::evm::views::When;
 use alloy_primitives::{Address, U256};
@@ -17,6 +18,8 @@ pub(super) struct Shortfall {
     pub asset: Asset,
     /// Smallest units, or a count of unique tokens.
     pub amount: U256,
+    /// Of a collection, which ones left and did not come back.
+    pub numbers: BTreeSet<U256>,
     /// Who got most of it.
     pub receiver: Address,
     /// The balance before, where that is known.
@@ -61,6 +64,8 @@ struct Traffic {
     out: U256,
     back: U256,
     receivers: BTreeMap<Address, U256>,
+    /// Of a collection, how much more often each left than it came.
+    numbers: BTreeMap<U256, i64>,
 }
 
 /// Of watched assets, what went to others than the canonical receivers, less what these others brought.
@@ -70,7 +75,7 @@ pub(super) fn of(effects: &Effects, called: &BTreeSet<Address>) -> Vec<Shortfall
     let own = effects.execution.diff.0.get(&contract.address);
     // Tokens that are merely called could be made up to crowd out the others.
     let rank = |asset: &Asset| match asset {
-        _ if contract.assets.contains(asset) => 0,
+        _ if named(effects, asset) => 0,
         Asset::Native => 0,
         Asset::Token(token) | Asset::Unique(token, _) if lanes::keeps(own, *token) => 1,
         _ => 2,
@@ -86,6 +91,12 @@ pub(super) fn of(effects: &Effects, called: &BTreeSet<Address>) -> Vec<Shortfall
     let lost = lost.into_iter().map(|(asset, flow)| Shortfall {
         asset,
         amount: flow.out - flow.back,
+        numbers: flow
+            .numbers
+            .into_iter()
+            .filter(|(_, times)| *times > 0)
+            .map(|(number, _)| number)
+            .collect(),
         receiver: largest(&flow.receivers),
         before: held_before(effects, asset),
     });
@@ -110,8 +121,8 @@ pub(super) fn gains(effects: &Effects, called: &BTreeSet<Address>) -> Vec<(Asset
 fn flows(effects: &Effects, called: &BTreeSet<Address>) -> BTreeMap<Asset, Traffic> {
     let contract = effects.contract;
     let own = effects.execution.diff.0.get(&contract.address);
-    let watched = |asset: &Asset| match asset {
-        _ if contract.assets.contains(asset) => true,
+    let counts = |asset: &Asset| match asset {
+        _ if named(effects, asset) => true,
         Asset::Native => true,
         // A token that the contract does not know can say of it what it likes.
         Asset::Token(token) | Asset::Unique(token, _) => {
@@ -127,10 +138,13 @@ fn flows(effects: &Effects, called: &BTreeSet<Address>) -> BTreeMap<Asset, Traff
         let leaves = from == contract.address;
         let other = if leaves { to } else { from };
         let asset = collection(transfer.asset);
-        if contract.receivers.contains(&other) || !watched(&asset) {
+        if contract.receivers.contains(&other) || !counts(&asset) {
             continue;
         }
         let flow = flows.entry(asset).or_default();
+        if let Asset::Unique(_, number) = transfer.asset {
+            *flow.numbers.entry(number).or_default() += if leaves { 1 } else { -1 };
+        }
         if leaves {
             flow.out = flow.out.saturating_add(transfer.amount);
             let sum = flow.receivers.entry(other).or_default();
@@ -140,6 +154,25 @@ fn flows(effects: &Effects, called: &BTreeSet<Address>) -> BTreeMap<Asset, Traff
         }
     }
     flows
+}
+
+/// Whether the owner says that it is the contract's, as an asset or by a limit of its own.
+fn named(effects: &Effects, asset: &Asset) -> bool {
+    let contract = effects.contract;
+    contract.assets.contains(asset)
+        || contract
+            .limits
+            .outflow
+            .amounts
+            .contains_key(&watched(*asset))
+}
+
+/// As the configuration names it.
+pub(super) fn watched(asset: Asset) -> WatchedAsset {
+    match asset {
+        Asset::Native => WatchedAsset::Native,
+        Asset::Token(token) | Asset::Unique(token, _) => WatchedAsset::Token(token),
+    }
 }
 
 /// Unique tokens are counted by their collection.

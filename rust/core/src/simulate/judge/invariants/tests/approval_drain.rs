@@ -1,6 +1,8 @@
 use super::assembler::*;
 use super::*;
 use crate::config::{MonitoredContract, WatchedAsset};
+use alloy_consensus::crypto::secp256k1::{recover_signer, sign_message};
+use alloy_primitives::B256;
 
 const TOKEN: Address = Address::repeat_byte(0x70);
 const OTHER: Address = Address::repeat_byte(0x07);
@@ -151,4 +153,39 @@ fn what_a_contract_allowed_a_careless_router_is_taken_from_the_contract() {
     // To where it may go, it may be pulled.
     vault.receivers = vec![MALLORY];
     assert_eq!(world().judge(MALLORY, ROUTER, 0, execute(VAULT), vault), []);
+}
+
+#[test]
+fn a_settlement_fills_what_its_owner_signed_and_nothing_else() {
+    const SETTLE: &str = "settle(bytes32,uint256,bytes32,bytes32,address,address,address,uint256)";
+    let order = keccak256("sell 900 for what it is worth");
+    let sign = |key: u8| sign_message(B256::repeat_byte(key), order).expect("signs");
+    let owner = recover_signer(&sign(7), order).expect("its own");
+    let moves = "transferFrom(address,address,uint256)";
+    let settle = look(signer(arg(0), arg(1), arg(2), arg(3))).then(call(
+        arg(4),
+        moves,
+        &[arg(5), arg(6), arg(7)],
+    ));
+    let mut world = world();
+    world.place(ROUTER, contract(&[(SETTLE, settle)], nothing()));
+    world.store(TOKEN, of(owner), U256::from(1_000));
+    let fires = |key: u8| {
+        let signature = sign(key);
+        let words = [
+            order.into(),
+            U256::from(27 + u64::from(signature.v())),
+            signature.r(),
+            signature.s(),
+            of(TOKEN),
+            of(owner),
+            of(MALLORY),
+            U256::from(900),
+        ];
+        let found = world.judge(MALLORY, ROUTER, 0, encode(SETTLE, &words), router());
+        named(&found, "approval_drain").is_some()
+    };
+    assert!(!fires(7));
+    // Another's signature is none of the owner's.
+    assert!(fires(8));
 }

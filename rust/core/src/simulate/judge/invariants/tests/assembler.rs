@@ -185,6 +185,33 @@ pub fn transferred(from: Asm, to: Asm, amount: Asm) -> Asm {
         .op(&[PUSH1, 32, PUSH0, LOG3])
 }
 
+/// `Transfer(from, to, number)` of ERC-721
+pub fn handed_over(from: Asm, to: Asm, number: Asm) -> Asm {
+    let event = alloy_primitives::keccak256("Transfer(address,address,uint256)");
+    number
+        .then(to)
+        .then(from)
+        .push(event.into())
+        .op(&[PUSH0, PUSH0, LOG4])
+}
+
+/// The hash of this call's arguments, so many words.
+pub fn hashed_arguments(words: u64) -> Asm {
+    let length = U256::from(32 * words);
+    nothing()
+        .push(length)
+        .op(&[PUSH1, 4, PUSH0, CALLDATACOPY])
+        .push(length)
+        .op(&[PUSH0, KECCAK256])
+}
+
+pub fn returns_both(first: Asm, second: Asm) -> Asm {
+    first
+        .op(&[PUSH0, MSTORE])
+        .then(second)
+        .op(&[PUSH1, 32, MSTORE, PUSH1, 64, PUSH0, RETURN])
+}
+
 pub fn returns(value: Asm) -> Asm {
     value.op(&[PUSH0, MSTORE, PUSH1, 32, PUSH0, RETURN])
 }
@@ -253,6 +280,44 @@ pub fn token() -> Vec<u8> {
                 moved(|| arg(0), || arg(1), || arg(2)),
             ),
             ("balanceOf(address)", returns(load(arg(0)))),
+        ],
+        nothing(),
+    )
+}
+
+/// Unique tokens: owners by number, counts of them by address in storage.
+pub fn collection() -> Vec<u8> {
+    let moved = store(arg(2), arg(1))
+        .then(store(arg(0), sub(load(arg(0)), word(1))))
+        .then(store(arg(1), add(load(arg(1)), word(1))))
+        .then(handed_over(arg(0), arg(1), arg(2)));
+    contract(
+        &[
+            ("transferFrom(address,address,uint256)", moved),
+            ("balanceOf(address)", returns(load(arg(0)))),
+        ],
+        nothing(),
+    )
+}
+
+/// Wraps ether: balances by address in storage.
+pub fn wrapper() -> Vec<u8> {
+    let wraps =
+        store(caller(), add(load(caller()), paid())).then(transferred(word(0), caller(), paid()));
+    let unwraps = store(caller(), sub(load(caller()), arg(0)))
+        .then(transferred(caller(), word(0), arg(0)))
+        .then(pay(caller(), arg(0)));
+    contract(
+        &[
+            ("deposit()", wraps),
+            ("withdraw(uint256)", unwraps),
+            ("balanceOf(address)", returns(load(arg(0)))),
+            (
+                "transfer(address,uint256)",
+                store(caller(), sub(load(caller()), arg(1)))
+                    .then(store(arg(0), add(load(arg(0)), arg(1))))
+                    .then(transferred(caller(), arg(0), arg(1))),
+            ),
         ],
         nothing(),
     )

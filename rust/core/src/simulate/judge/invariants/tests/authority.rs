@@ -1,11 +1,11 @@
 //! What leaves because somebody was allowed to, and who only seems so.
 
 use super::assembler::{
-    Asm, account, arg, call, caller, contract, entry, load, look, nothing, pay, signer, store,
-    wide, word,
+    Asm, account, arg, ask, call, caller, contract, entry, load, look, nothing, pay, returns,
+    signer, store, wide, word,
 };
 use super::*;
-use crate::config::MonitoredContract;
+use crate::config::{MonitoredContract, WatchedAsset};
 use alloy_consensus::crypto::secp256k1::{recover_signer, sign_message};
 use alloy_primitives::B256;
 
@@ -214,4 +214,75 @@ fn who_is_in_a_list_is_not_named_by_it() {
     world.store(SAFE, member, U256::from_be_slice(MALLORY.as_slice()));
     let all = encode("sweep(uint256)", &[U256::from(10 * ETHER)]);
     assert!(severe(&world, MALLORY, SAFE, all));
+}
+
+#[test]
+fn whom_it_names_may_take_no_more_than_the_owners_own_limit() {
+    let sweeps = look(load(word(3))).then(pay(caller(), arg(0)));
+    let mut world = safe(&[("sweep(uint256)", sweeps)]);
+    world.store(SAFE, U256::from(3), owned());
+    let sweep = |ether: u64| {
+        let mut contract = monitored();
+        let limit = (WatchedAsset::Native, U256::from(5 * ETHER));
+        contract.invariants.outflow.amounts = [limit].into();
+        let data = encode("sweep(uint256)", &[U256::from(ether * ETHER)]);
+        let found = world.judge(ADMIN, SAFE, 0, data, contract);
+        (
+            named(&found, "outflow").map(|outflow| outflow.severe),
+            judge(&found).alarm,
+        )
+    };
+    // The keys may be stolen.
+    assert_eq!(sweep(6), (Some(true), true));
+    assert_eq!(sweep(4), (Some(false), false));
+}
+
+#[test]
+fn a_signature_of_nobody_beside_a_good_one_allows_nothing() {
+    let message = keccak256("pay 4 ether");
+    let signature = sign_message(B256::repeat_byte(7), message).expect("signs");
+    let person = recover_signer(&signature, message).expect("its own");
+    let known = |signer: Asm| look(load(entry(signer, word(1))));
+    let pays = known(signer(arg(0), arg(1), arg(2), arg(3)))
+        .then(known(signer(arg(0), arg(4), arg(2), arg(3))))
+        .then(pay(caller(), word(4 * ETHER)));
+    const RELEASE: &str = "release(bytes32,uint256,bytes32,bytes32,uint256)";
+    let mut world = safe(&[(RELEASE, pays)]);
+    let place = B256::from(U256::from(1));
+    let registered = keccak256([person.into_word().0, place.0].concat());
+    world.store(SAFE, registered.into(), U256::ONE);
+    let v = U256::from(27 + u64::from(signature.v()));
+    let other = U256::from(28 - u64::from(signature.v()));
+    let release = |second: U256| {
+        let words = [message.into(), v, signature.r(), signature.s(), second];
+        severe(&world, ALICE, SAFE, encode(RELEASE, &words))
+    };
+    // No number of a signature recovers nobody; the other one somebody unknown, as a user beside an operator is.
+    assert!(release(U256::ZERO));
+    assert!(!release(other));
+}
+
+#[test]
+fn a_settlement_pays_from_its_buffer_for_a_solver_whom_its_list_vouches_for() {
+    const SOLVERS: Address = Address::repeat_byte(0x50);
+    let settles = ask(load(word(3)), "isSolver(address)", &[caller()]).then(pay(arg(0), arg(1)));
+    let careless = look(load(word(3))).then(pay(arg(0), arg(1)));
+    let mut world = safe(&[
+        ("settle(address,uint256)", settles),
+        ("careless(address,uint256)", careless),
+    ]);
+    let solver = returns(load(arg(0)));
+    world.place(
+        SOLVERS,
+        contract(&[("isSolver(address)", solver)], nothing()),
+    );
+    world.store(SAFE, U256::from(3), U256::from_be_slice(SOLVERS.as_slice()));
+    world.store(SOLVERS, owned(), U256::ONE);
+    let words = [U256::from_be_slice(ALICE.as_slice()), U256::from(4 * ETHER)];
+    let settle = encode("settle(address,uint256)", &words);
+    assert!(!severe(&world, ADMIN, SAFE, settle.clone()));
+    // Who is on no list, and where nobody looks.
+    assert!(severe(&world, MALLORY, SAFE, settle));
+    let careless = encode("careless(address,uint256)", &words);
+    assert!(severe(&world, ADMIN, SAFE, careless));
 }

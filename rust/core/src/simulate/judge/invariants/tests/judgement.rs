@@ -33,3 +33,41 @@ fn a_severe_loss_alarms_alone() {
     let judgement = judge(&[violation(Class::Loss, 0.85, true, true)]);
     assert!(judgement.alarm && (judgement.probability - 0.85).abs() < 1e-6);
 }
+
+fn of(contract: &str, weight: f32, losses: &[(Asset, u64)]) -> Violation {
+    let losses = losses.iter().map(|(asset, n)| (*asset, U256::from(*n)));
+    Violation {
+        contract: contract.into(),
+        losses: losses.collect(),
+        ..violation(Class::Attack, weight, false, false)
+    }
+}
+
+#[test]
+fn one_transfer_counts_once_however_many_contracts_it_breaks_something_of() {
+    let token = Asset::Token(Address::repeat_byte(0x70));
+    let probability = |found: &[Violation]| judge(found).probability;
+    let (coin, router) = (
+        of("Coin", 0.5, &[(token, 9)]),
+        of("Router", 0.6, &[(token, 9)]),
+    );
+    assert!((probability(&[coin.clone(), router.clone()]) - 0.6).abs() < 1e-6);
+    assert!((probability(&[router, coin]) - 0.6).abs() < 1e-6);
+}
+
+#[test]
+fn what_is_lost_twice_and_two_signs_of_one_contract_count_twice() {
+    let token = Asset::Token(Address::repeat_byte(0x70));
+    let probability = |found: &[Violation]| judge(found).probability;
+    let coin = || of("Coin", 0.5, &[(token, 9)]);
+    let others = [
+        of("Router", 0.5, &[(token, 8)]),
+        of("Router", 0.5, &[(Asset::Native, 9)]),
+        // A takeover moves nothing.
+        of("Proxy", 0.5, &[]),
+        coin(),
+    ];
+    for other in others {
+        assert!((probability(&[coin(), other]) - 0.75).abs() < 1e-6);
+    }
+}

@@ -1,5 +1,6 @@
 use super::assembler::{
-    Asm, account, arg, call, caller, contract, nothing, token as token_code, word,
+    self, Asm, account, arg, call, caller, contract, load, nothing, pay, returns,
+    token as token_code, transferred, wide, word,
 };
 use super::*;
 use crate::config::{MonitoredContract, OutflowLimits, WatchedAsset};
@@ -88,14 +89,133 @@ fn a_large_honest_withdrawal_is_booked_and_silent() {
 }
 
 #[test]
-fn a_booked_withdrawal_above_the_users_own_limit_is_told_and_does_not_alarm() {
+fn above_the_owners_own_limit_even_a_booked_withdrawal_alarms_alone() {
     let mut world = World::new();
     let mut vault = vault(&mut world);
-    vault.invariants.outflow.amounts = [(WatchedAsset::Native, U256::from(ETHER))].into();
-    let all = encode("withdraw(uint256)", &[U256::from(4 * ETHER)]);
-    let found = world.judge(ALICE, vault.address, 0, all, vault);
-    assert!(named(&found, "outflow").is_some_and(|outflow| !outflow.severe));
-    assert!(!judge(&found).alarm);
+    vault.invariants.outflow.amounts = [(WatchedAsset::Native, U256::from(3 * ETHER))].into();
+    let withdraw = |contract: &MonitoredContract, ether: u64| {
+        let data = encode("withdraw(uint256)", &[U256::from(ether * ETHER)]);
+        world.judge(ALICE, contract.address, 0, data, contract.clone())
+    };
+    let found = withdraw(&vault, 4);
+    let outflow = named(&found, "outflow").expect("fires");
+    assert!(outflow.severe && judge(&found).alarm);
+    let said = "above your own limit of 3 ETH";
+    assert!(
+        outflow.explanation.contains(said),
+        "{}",
+        outflow.explanation
+    );
+    // As much as it says may leave, and to whom it may in any amount.
+    assert_eq!(withdraw(&vault, 3), []);
+    let to_receiver = MonitoredContract {
+        receivers: vec![ALICE],
+        ..vault.clone()
+    };
+    assert_eq!(withdraw(&to_receiver, 4), []);
+    let by_admin = MonitoredContract {
+        admins: vec![ALICE],
+        ..vault
+    };
+    assert_eq!(withdraw(&by_admin, 4), []);
+}
+
+#[test]
+fn a_limit_makes_its_asset_watched_even_where_the_contract_takes_no_part() {
+    let token = Address::repeat_byte(0x70);
+    let of = |who: Address| U256::from_be_slice(who.as_slice());
+    let mut world = World::new();
+    world.place(STORE, contract(&[], nothing()));
+    world.place(token, token_code());
+    world.store(token, of(STORE), U256::from(1_000));
+    let words = [of(STORE), of(MALLORY), U256::from(100)];
+    let pull = encode("transferFrom(address,address,uint256)", &words);
+    let severe = |limit: Option<u64>| {
+        let mut contract = store();
+        let limit = limit.map(|limit| (WatchedAsset::Token(token), U256::from(limit)));
+        contract.invariants.outflow.amounts = limit.into_iter().collect();
+        let found = world.judge(MALLORY, token, 0, pull.clone(), contract);
+        named(&found, "outflow").is_some_and(|outflow| outflow.severe)
+    };
+    assert!(severe(Some(99)));
+    assert!(!severe(Some(100)));
+    assert!(!severe(None));
+}
+
+#[test]
+fn assets_are_watched_beside_ether_and_what_the_contract_calls_and_not_in_their_place() {
+    let [given, called] = [0x70, 0x71].map(Address::repeat_byte);
+    let of = |who: Address| U256::from_be_slice(who.as_slice());
+    let moves = |token| {
+        call(
+            account(token),
+            "transfer(address,uint256)",
+            &[caller(), arg(0)],
+        )
+    };
+    let mut world = World::new();
+    for token in [given, called] {
+        world.place(token, token_code());
+        world.store(token, of(STORE), U256::from(1_000));
+    }
+    world.fund(STORE, 1_000);
+    let functions = [
+        ("called(uint256)", moves(called)),
+        ("ether(uint256)", pay(caller(), arg(0))),
+    ];
+    world.place(STORE, contract(&functions, nothing()));
+    let mut contract = store();
+    contract.assets = vec![WatchedAsset::Token(given)];
+    // Above dust.
+    world.fund(STORE, ETHER);
+    let lost = |to, data| {
+        let found = world.judge(MALLORY, to, 0, data, contract.clone());
+        named(&found, "outflow").map(|outflow| outflow.losses[0].0)
+    };
+    let take = |function| encode(function, &[U256::from(900)]);
+    assert_eq!(
+        lost(STORE, take("called(uint256)")),
+        Some(Asset::Token(called))
+    );
+    let ether = encode("ether(uint256)", &[U256::from(ETHER)]);
+    assert_eq!(lost(STORE, ether), Some(Asset::Native));
+    let words = [of(STORE), of(MALLORY), U256::from(900)];
+    let pull = encode("transferFrom(address,address,uint256)", &words);
+    assert_eq!(lost(given, pull.clone()), Some(Asset::Token(given)));
+    // What nobody named and it does not call may be anything.
+    assert_eq!(lost(called, pull), None);
+}
+
+#[test]
+fn what_a_token_with_decimals_calls_less_than_a_ten_thousandth_is_dust() {
+    let token = Address::repeat_byte(0x70);
+    let of = |who: Address| U256::from_be_slice(who.as_slice());
+    let taken = |amount: u64| {
+        let mut world = World::new();
+        let moved = store_slot(of(STORE), 0).then(transferred(account(STORE), arg(0), arg(1)));
+        let functions = [
+            ("transfer(address,uint256)", moved),
+            ("balanceOf(address)", returns(load(arg(0)))),
+            ("decimals()", returns(word(6))),
+        ];
+        world.place(token, contract(&functions, nothing()));
+        world.store(token, of(STORE), U256::from(amount));
+        let give = call(
+            account(token),
+            "transfer(address,uint256)",
+            &[caller(), arg(0)],
+        );
+        world.place(STORE, contract(&[("give(uint256)", give)], nothing()));
+        let give = encode("give(uint256)", &[U256::from(amount)]);
+        let found = world.judge(MALLORY, STORE, 0, give, store());
+        named(&found, "outflow").map(|outflow| outflow.severe)
+    };
+    assert_eq!(taken(99), None);
+    assert_eq!(taken(100), Some(true));
+}
+
+fn store_slot(slot: U256, value: u64) -> Asm {
+    assembler::store(wide(slot), word(value))
 }
 
 #[test]
