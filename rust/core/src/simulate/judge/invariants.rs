@@ -29,6 +29,7 @@ mod read_only_reentrancy;
 mod reentrancy;
 mod rewiring;
 mod shortfalls;
+mod signed;
 mod solvency;
 mod takeover;
 #[cfg(test)]

@@ -1,10 +1,11 @@
 //! `approval_drain`: what others allowed a contract to move is moved because somebody's calldata said so.
 
+use super::Finding;
 use super::case::Case;
 use super::cluster::cluster;
 use super::entries::ancestors;
 use super::lanes::says;
-use super::{Finding, authority};
+use super::signed::Cover;
 use crate::evidence::Class;
 use crate::evidence::trace::Frame;
 use crate::evidence::transfers::{Asset, Transfer};
@@ -37,13 +38,20 @@ pub(super) fn check(case: &Case) -> Option<Finding> {
         let frame = &frames[transfer.frame as usize];
         frame.input.len() >= LENGTH && frame.input.starts_with(&TRANSFER_FROM)
     });
+    let mut cover = Cover::default();
     let found = moved.take(MAX_CALLS).filter_map(|transfer| {
         let frame = &frames[transfer.frame as usize];
         let (chosen, by) = by_the_contract(case, &cluster, transfer, frame)
+            // Nor is an order a theft that its owner signed.
+            .filter(|_| !cover.takes(case, transfer))
             .or_else(|| from_the_contract(case, transfer, frame))?;
         Some((chosen, !is_paid(case, transfer), by, transfer))
     });
     let (chosen, unpaid, spender, transfer) = found.max_by_key(|found| (found.0, found.1))?;
+    let signed = match cover.knows(transfer.from) {
+        true => "who signed for less than this",
+        false => "who did not sign this",
+    };
     let how = match chosen {
         Chosen::Call => "by a call that the caller handed over whole",
         Chosen::Arguments => "with owner and token as the caller named them",
@@ -57,7 +65,7 @@ pub(super) fn check(case: &Case) -> Option<Finding> {
         },
         severe: chosen == Chosen::Call,
         explanation: format!(
-            "{} of {}, who did not sign this{}, are moved to {} through what was allowed to {spender}, {how}",
+            "{} of {}, {signed}{}, are moved to {} through what was allowed to {spender}, {how}",
             case.amount(transfer.asset, transfer.amount),
             transfer.from,
             if unpaid {
@@ -103,10 +111,6 @@ fn by_the_contract(
     let call = &frames[entry as usize];
     // Who called, or called who called, agreed.
     if ancestors(frames, entry).any(|frame| frame.from == owner) {
-        return None;
-    }
-    // Nor is an order a theft that its owner signed.
-    if authority::signed_by(case, owner) {
         return None;
     }
     Some((chosen(&call.input, transfer, frame)?, contract))

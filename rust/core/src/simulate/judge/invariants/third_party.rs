@@ -2,6 +2,7 @@
 
 use super::case::Case;
 use super::lanes::{self, says};
+use super::signed::Cover;
 use super::{Finding, authority};
 use crate::evidence::Class;
 use crate::evidence::transfers::{Asset, Transfer};
@@ -19,7 +20,9 @@ pub(super) fn check(case: &Case) -> Option<Finding> {
         let of_it = matches!(moved.asset, Asset::Token(token) | Asset::Unique(token, _) if token == contract);
         of_it && !moved.from.is_zero() && moved.from != contract && !moved.amount.is_zero()
     });
-    let moved = own.take(MAX_TRANSFERS).find(|moved| taken(case, moved))?;
+    let mut cover = Cover::default();
+    let mut own = own.take(MAX_TRANSFERS);
+    let moved = own.find(|moved| taken(case, moved) && !cover.takes(case, moved))?;
     Some(Finding {
         class: Class::Attack,
         weight: 0.85,
@@ -48,7 +51,6 @@ fn taken(case: &Case, moved: &Transfer) -> bool {
         && case.callers(entry).all(|caller| caller != owner)
         && !allowed(case, entry, owner, call.from)
         && !authority::consulted(case, entry, owner, call.from)
-        && !authority::signed_by(case, owner)
         && authority::over_call(case, entry).is_none()
 }
 
