@@ -3,6 +3,7 @@
 //! A check that needs what neither the execution nor the configuration tells is silent; it never guesses.
 
 mod approval_drain;
+mod asking;
 mod authority;
 mod booking;
 mod bridge_release;
@@ -23,6 +24,7 @@ mod knowledge;
 mod lanes;
 mod outflow;
 mod price_manipulation;
+mod prices;
 mod protected;
 mod provenance;
 mod read_only_reentrancy;
@@ -31,6 +33,7 @@ mod rewiring;
 mod shortfalls;
 mod signed;
 mod solvency;
+mod sources;
 mod takeover;
 #[cfg(test)]
 mod tests;

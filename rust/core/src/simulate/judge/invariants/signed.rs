@@ -33,7 +33,8 @@ pub(super) struct Signature {
     pub signer: Address,
     /// Who asked whether it is.
     pub by: Address,
-    /// The call into the contract that it was asked in.
+    /// The question, and the call into the contract that it was asked in.
+    pub frame: u32,
     pub entry: Option<u32>,
 }
 
@@ -48,6 +49,7 @@ pub(super) fn signatures<'c>(case: &'c Case) -> impl Iterator<Item = Signature> 
             message,
             signer,
             by: frame.from,
+            frame: index,
             entry,
         })
     })
