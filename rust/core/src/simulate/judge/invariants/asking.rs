@@ -18,20 +18,31 @@ pub(super) fn for_account(
     strangers: &BTreeSet<Address>,
 ) -> bool {
     let frames = &effects.execution.trace.frames;
+    passed_on(effects, account, call, |answering, asker| {
+        let looks = frames[answering as usize].kind == CallKind::StaticCall;
+        !strangers.contains(&asker) && (looks || names(effects, answering, asker))
+    })
+}
+
+/// Whether a call goes back to an account by way of those who `may` pass on, each of whom was answering a call of the one
+/// before.
+pub(super) fn passed_on(
+    effects: &Effects,
+    account: Address,
+    call: u32,
+    may: impl Fn(u32, Address) -> bool,
+) -> bool {
+    let frames = &effects.execution.trace.frames;
     let mut at = call;
     for _ in 0..MAX_HOPS {
         let asker = frames[at as usize].from;
         if asker == account {
             return true;
         }
-        let Some(answering) = at_work(frames, at).filter(|_| !strangers.contains(&asker)) else {
-            return false;
-        };
-        let looks = frames[answering as usize].kind == CallKind::StaticCall;
-        if !looks && !names(effects, answering, asker) {
-            return false;
+        match at_work(frames, at) {
+            Some(answering) if may(answering, asker) => at = answering,
+            _ => return false,
         }
-        at = answering;
     }
     false
 }
@@ -52,12 +63,16 @@ pub(super) fn entered(frames: &[Frame], frame: u32) -> u32 {
 
 /// Whether who made a call names an account: its storage did before and still does, or the code that it runs.
 fn names(effects: &Effects, call: u32, named: Address) -> bool {
-    let execution = effects.execution;
-    let frames = &execution.trace.frames;
+    let caller = effects.execution.trace.frames[call as usize].from;
+    let own = effects.execution.diff.0.get(&caller);
+    lanes::keeps(own, named) || in_code(effects, call, named)
+}
+
+/// Whether the code that who made a call runs names an account.
+pub(super) fn in_code(effects: &Effects, call: u32, named: Address) -> bool {
+    let frames = &effects.execution.trace.frames;
     let (caller, parent) = (frames[call as usize].from, frames[call as usize].parent);
     let own = ancestors(frames, parent).take_while(|frame| account(frame) == Some(caller));
-    lanes::keeps(execution.diff.0.get(&caller), named)
-        || own
-            .filter_map(|frame| frame.to)
-            .any(|code| codes::name(effects, code, named))
+    own.filter_map(|frame| frame.to)
+        .any(|code| codes::name(effects, code, named))
 }

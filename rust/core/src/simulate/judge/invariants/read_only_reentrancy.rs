@@ -3,7 +3,7 @@
 use super::Finding;
 use super::case::Case;
 use super::entries::{Entries, account};
-use super::reentrancy::reentries;
+use super::reentrancy::{reentries, relied_on};
 use crate::evidence::Class;
 use crate::evidence::trace::Trace;
 use alloy_primitives::Address;
@@ -20,7 +20,7 @@ pub(super) fn check(case: &Case) -> Option<Finding> {
         let reentries = reentries(case, pool, &entries).into_iter();
         let mut believed = reentries.filter(|reentry| {
             let entry = case.entries.inside(reentry.inner);
-            entry.is_some_and(|entry| entry > reentry.outer)
+            entry.is_some_and(|entry| entry > reentry.outer) && !relied_on(case, pool, *reentry)
         });
         Some((pool, believed.next()?))
     })?;

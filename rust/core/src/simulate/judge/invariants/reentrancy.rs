@@ -1,10 +1,13 @@
 //! `reentrancy`: called back before the books are written.
 
+use super::asking::{in_code, passed_on};
 use super::case::Case;
+use super::cluster::cluster;
 use super::entries::{Entries, account};
-use super::{Finding, words};
+use super::{Finding, lanes, words};
 use crate::evidence::Class;
 use crate::evidence::trace::CallKind;
+use crate::evidence::transfers::Asset;
 use alloy_primitives::{Address, U256};
 use std::collections::{BTreeSet, HashMap};
 
@@ -50,6 +53,9 @@ pub(super) fn check(case: &Case) -> Option<Finding> {
     let reentries: Vec<_> = reentries
         .into_iter()
         .filter(|reentry| acting.contains(&reentry.inner))
+        .filter(|reentry| {
+            moves(case, reentry.inner) || !relied_on(case, case.contract.address, *reentry)
+        })
         .collect();
     let first = reentries.first()?;
     let frame = &trace.frames[first.inner as usize];
@@ -91,4 +97,31 @@ fn acting(case: &Case) -> BTreeSet<u32> {
             frame.kind != CallKind::StaticCall && account(frame) == Some(contract)
         })
         .collect()
+}
+
+/// Whether anything came to the contract or left it in a call into it, or of its own was issued.
+fn moves(case: &Case, entry: u32) -> bool {
+    let contract = case.contract.address;
+    case.effects.transfers.iter().any(|moved| {
+        let own = matches!(moved.asset, Asset::Token(token) | Asset::Unique(token, _) if token == contract);
+        (own || moved.from == contract || moved.to == contract)
+            && case.entries.inside(moved.frame) == Some(entry)
+    })
+}
+
+/// Whether each who stands between a call into a contract and the call around it is one whom the one before relies on: a
+/// market calls its comptroller, and that its distributor of rewards, who asks the market. A variable or the code named them
+/// before; a mapping or a list may name anybody, and who is paid comes for himself.
+pub(super) fn relied_on(case: &Case, contract: Address, reentry: Reentry) -> bool {
+    let effects = case.effects;
+    let strangers = cluster(case);
+    passed_on(effects, contract, reentry.inner, |call, called| {
+        let frame = &effects.execution.trace.frames[call as usize];
+        let paid = frame.input.is_empty() || frame.value.is_some_and(|value| !value.is_zero());
+        let own = effects.execution.diff.0.get(&frame.from);
+        let mut slots = lanes::kept(own, called);
+        !paid
+            && !strangers.contains(&called)
+            && (slots.any(|slot| !case.keys().keyed(slot)) || in_code(effects, call, called))
+    })
 }

@@ -17,6 +17,7 @@ mod reentrancy;
 mod signed;
 mod solvency;
 mod takeover;
+mod third_party;
 mod view;
 mod wiring;
 mod world;
