@@ -14,6 +14,7 @@ mod price_manipulation;
 mod properties;
 mod read_only_reentrancy;
 mod reentrancy;
+mod reserves;
 mod signed;
 mod solvency;
 mod takeover;

@@ -179,3 +179,60 @@ fn a_signature_counts_where_the_contract_or_whom_it_relies_on_asked() {
     conduit.store(ROUTER, key.into(), U256::ONE);
     assert!(!taken(&conduit, HELPER, data));
 }
+
+/// What comes of a fill where these contracts take part, each judged as if it were monitored.
+fn judged(world: &World, data: &Bytes, contracts: &[Address]) -> Vec<Judgement> {
+    let each = contracts.iter().map(|address| {
+        let contract = MonitoredContract {
+            name: "Protocol".into(),
+            address: *address,
+            ..MonitoredContract::default()
+        };
+        judge(&world.judge(MALLORY, ROUTER, 0, data.clone(), contract))
+    });
+    each.collect()
+}
+
+#[test]
+fn an_order_that_is_filled_raises_no_alarm_for_whoever_takes_part() {
+    const PERMIT2: Address = Address::repeat_byte(0x22);
+    let order = order(7);
+    let data = fill(&order, order.owner, TOKEN);
+    let pays = || {
+        call(
+            account(OTHER),
+            "transferFrom(address,address,uint256)",
+            &[caller(), arg(4), word(AMOUNT)],
+        )
+    };
+    let funded = |fills: Asm| {
+        let mut world = world(fills);
+        let taker = U256::from_be_slice(MALLORY.as_slice());
+        world.store(OTHER, taker, U256::from(1_000));
+        world
+    };
+    // Seaport, 0x, 1inch: the protocol recovers who signed, and moves both sides.
+    let seaport = funded(recover().then(to_caller()).then(pays()));
+    // UniswapX: the reactor has Permit2 do so, and pays.
+    let words: Vec<_> = (0..5).map(arg).chain([caller()]).collect();
+    let permitted = call(account(PERMIT2), FILL, &words);
+    let mut uniswap = funded(permitted.then(pays()));
+    let moves = recover().then(moves(TOKEN, arg(5)));
+    uniswap.place(PERMIT2, contract(&[(FILL, moves)], nothing()));
+    for (world, contracts) in [
+        (&seaport, &[ROUTER][..]),
+        (&uniswap, &[ROUTER, PERMIT2][..]),
+    ] {
+        for judgement in judged(world, &data, contracts) {
+            assert!(
+                !judgement.alarm && judgement.probability < 0.3,
+                "{judgement:?}"
+            );
+        }
+    }
+    // Who had it validated before signed nothing here; but it is paid for.
+    let validated = funded(to_caller().then(pays()));
+    for judgement in judged(&validated, &data, &[ROUTER]) {
+        assert!(judgement.probability < 0.7, "{judgement:?}");
+    }
+}
