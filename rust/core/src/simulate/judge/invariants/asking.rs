@@ -48,7 +48,7 @@ pub(super) fn passed_on(
 }
 
 /// The call that who made a call was answering meanwhile.
-fn at_work(frames: &[Frame], call: u32) -> Option<u32> {
+pub(super) fn at_work(frames: &[Frame], call: u32) -> Option<u32> {
     (call > 0).then(|| entered(frames, frames[call as usize].parent))
 }
 

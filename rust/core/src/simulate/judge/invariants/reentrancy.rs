@@ -48,13 +48,18 @@ pub(super) fn check(case: &Case) -> Option<Finding> {
     let worst = case.shortfalls.first()?;
     let trace = &case.effects.execution.trace;
     let reentries = reentries(case, case.contract.address, &case.entries);
+    if reentries.is_empty() {
+        return None;
+    }
+    let contract = case.contract.address;
+    let (strangers, moving) = (cluster(case), moving(case));
     // Who only looks, even at what is out of date, takes nothing here: that is `read_only_reentrancy`.
     let acting = acting(case);
     let reentries: Vec<_> = reentries
         .into_iter()
         .filter(|reentry| acting.contains(&reentry.inner))
         .filter(|reentry| {
-            moves(case, reentry.inner) || !relied_on(case, case.contract.address, *reentry)
+            moving.contains(&reentry.inner) || !relied_on(case, contract, *reentry, &strangers)
         })
         .collect();
     let first = reentries.first()?;
@@ -99,22 +104,29 @@ fn acting(case: &Case) -> BTreeSet<u32> {
         .collect()
 }
 
-/// Whether anything came to the contract or left it in a call into it, or of its own was issued.
-fn moves(case: &Case, entry: u32) -> bool {
+/// The calls into the contract in which something came to it or left it, or moved of its own.
+fn moving(case: &Case) -> BTreeSet<u32> {
     let contract = case.contract.address;
-    case.effects.transfers.iter().any(|moved| {
-        let own = matches!(moved.asset, Asset::Token(token) | Asset::Unique(token, _) if token == contract);
-        (own || moved.from == contract || moved.to == contract)
-            && case.entries.inside(moved.frame) == Some(entry)
-    })
+    let own =
+        |asset| matches!(asset, Asset::Token(token) | Asset::Unique(token, _) if token == contract);
+    let moved = case.effects.transfers.iter();
+    let moved = moved.filter(|one| own(one.asset) || one.from == contract || one.to == contract);
+    moved
+        .filter_map(|one| case.entries.inside(one.frame))
+        .collect()
 }
 
 /// Whether each who stands between a call into a contract and the call around it is one whom the one before relies on: a
 /// market calls its comptroller, and that its distributor of rewards, who asks the market. A variable or the code named them
 /// before; a mapping or a list may name anybody, and who is paid comes for himself.
-pub(super) fn relied_on(case: &Case, contract: Address, reentry: Reentry) -> bool {
+/// `strangers`: who acts with the sender.
+pub(super) fn relied_on(
+    case: &Case,
+    contract: Address,
+    reentry: Reentry,
+    strangers: &BTreeSet<Address>,
+) -> bool {
     let effects = case.effects;
-    let strangers = cluster(case);
     passed_on(effects, contract, reentry.inner, |call, called| {
         let frame = &effects.execution.trace.frames[call as usize];
         let paid = frame.input.is_empty() || frame.value.is_some_and(|value| !value.is_zero());

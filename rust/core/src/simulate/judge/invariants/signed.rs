@@ -19,6 +19,8 @@ const VALID: [u8; 4] = hex!("1626ba7e");
 const PERMIT: [u8; 4] = hex!("d505accf");
 /// Frames that are looked at for signatures.
 const MAX_FRAMES: usize = 4_096;
+/// Calls by one who asked.
+const MAX_CALLS: usize = 16;
 /// Parts in which what was sold goes to the buyer, the market and the artist.
 const PARTS: usize = 4;
 
@@ -178,10 +180,9 @@ fn messages(case: &Case, owner: Address) -> usize {
 /// Whether it is the contract, one that it names, or one that may call it.
 fn relies_on(case: &Case, by: Address) -> bool {
     let frames = &case.effects.execution.trace.frames;
-    let mut calls = case
-        .entries
-        .all()
-        .filter(|entry| frames[*entry as usize].from == by);
+    let calls = case.entries.all();
+    let calls = calls.filter(|entry| frames[*entry as usize].from == by);
+    let mut calls = calls.take(MAX_CALLS);
     by == case.contract.address
         || names(case, by)
         || calls.any(|entry| over_call(case, entry).is_some())

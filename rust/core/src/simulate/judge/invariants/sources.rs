@@ -4,7 +4,6 @@ use super::asking::{entered, for_account};
 use super::case::Case;
 use super::signed::{Signature, signatures};
 use super::{codes, keys, lanes};
-use crate::evidence::trace::Frame;
 use crate::evidence::transfers::Asset;
 use alloy_primitives::{Address, U256};
 use std::cell::OnceCell;
@@ -12,8 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Frames of one answer that are looked at.
 const MAX_FRAMES: usize = 64;
-/// Calls that wrote a source and are looked at in one execution.
+/// Calls that wrote a source and are looked at in one execution, and signatures in one of them.
 const MAX_CALLS: usize = 256;
+const MAX_SIGNATURES: usize = 64;
 /// A yes, or a number of a few; what is larger is a balance.
 const SMALL: U256 = U256::from_limbs([u32::MAX as u64, 0, 0, 0]);
 
@@ -34,6 +34,8 @@ pub(super) struct Sources<'c, 'e> {
     strangers: &'c BTreeSet<Address>,
     /// By account, the calls that wrote its storage and when they did first, in the order of that.
     writes: BTreeMap<Address, Vec<(usize, u32)>>,
+    /// Of each access, the last frame that was entered by then and touched storage.
+    entered: Vec<u32>,
     movers: BTreeMap<u32, Mover>,
     signatures: OnceCell<Vec<Signature>>,
 }
@@ -45,7 +47,12 @@ impl<'c, 'e> Sources<'c, 'e> {
         let frames = &execution.trace.frames;
         let mut writes: BTreeMap<Address, Vec<(usize, u32)>> = BTreeMap::new();
         let mut seen = BTreeSet::new();
-        for (time, access) in execution.accesses.iter().enumerate() {
+        let last = |last: &mut u32, frame: u32| {
+            *last = frame.max(*last);
+            Some(*last)
+        };
+        let accesses = execution.accesses.iter();
+        for (time, access) in accesses.clone().enumerate() {
             if access.writes.is_some() && case.stood(access.frame) && seen.insert(access.frame) {
                 let call = entered(frames, access.frame);
                 writes
@@ -58,6 +65,7 @@ impl<'c, 'e> Sources<'c, 'e> {
             case,
             strangers,
             writes,
+            entered: accesses.map(|access| access.frame).scan(0, last).collect(),
             movers: BTreeMap::new(),
             signatures: OnceCell::new(),
         }
@@ -75,26 +83,29 @@ impl<'c, 'e> Sources<'c, 'e> {
         let read = asked[..1].iter().chain(inner).take(MAX_FRAMES);
         let mut read: BTreeSet<Address> = read.filter_map(super::entries::account).collect();
         read.remove(&contract);
-        let accesses = &execution.accesses;
-        let begun = accesses.iter().position(|access| access.frame >= question);
-        let begun = begun.unwrap_or(accesses.len());
+        let begun = self.entered.partition_point(|frame| *frame < question);
         let paid = self.case.effects.transfers.iter().any(|one| {
             one.asset == Asset::Native
                 && one.frame < question
                 && (read.contains(&one.from) || read.contains(&one.to))
                 && ![one.from, one.to].contains(&contract)
         });
-        let calls: BTreeSet<u32> = read
-            .iter()
-            .filter_map(|account| self.writes.get(account))
-            .flatten()
-            .filter(|(time, _)| *time < begun)
-            .map(|(_, call)| *call)
-            .collect();
-        let written = calls.into_iter().map(|call| self.mover_of(call)).max();
-        match (written, paid) {
-            (None, true) => Mover::Stranger,
-            (written, _) => written.unwrap_or(Mover::Nobody),
+        let mut mover = Mover::Nobody;
+        for account in &read {
+            let calls = self.writes.get(account).into_iter().flatten();
+            let calls = calls.take_while(|(time, _)| *time < begun);
+            let calls: Vec<u32> = calls.map(|(_, call)| *call).collect();
+            for call in calls {
+                mover = mover.max(self.mover_of(call));
+                if mover == Mover::Stranger {
+                    return mover;
+                }
+            }
+        }
+        // Ether alone moves the price of who is priced by it; a fee that comes with a report does not.
+        match mover {
+            Mover::Nobody if paid => Mover::Stranger,
+            mover => mover,
         }
     }
 
@@ -117,12 +128,18 @@ impl<'c, 'e> Sources<'c, 'e> {
         if for_account(effects, self.case.contract.address, call, self.strangers) {
             return Mover::Contract;
         }
+        let frames = &effects.execution.trace.frames;
+        let rest = &frames[call as usize..];
+        let inner = rest[1..].iter().take_while(|one| one.depth > rest[0].depth);
+        let within = call..=call + inner.count() as u32;
         let all = || signatures(self.case).collect();
-        let mut all = self.signatures.get_or_init(all).iter();
+        let all = self.signatures.get_or_init(all).iter();
+        let mut all = all
+            .filter(|one| within.contains(&one.frame))
+            .take(MAX_SIGNATURES);
         let signed = source.is_some_and(|source| {
             all.any(|one| {
-                within(&effects.execution.trace.frames, call, one.frame)
-                    && for_account(effects, source, one.frame, self.strangers)
+                for_account(effects, source, one.frame, self.strangers)
                     && self.knows(one.by, one.signer)
             })
         });
@@ -147,13 +164,4 @@ impl<'c, 'e> Sources<'c, 'e> {
                     && keys.names(*slot, signer)
             })
     }
-}
-
-/// Whether a frame runs inside of a call.
-fn within(frames: &[Frame], call: u32, frame: u32) -> bool {
-    let depth = frames[call as usize].depth;
-    frame > call
-        && frames[call as usize + 1..=frame as usize]
-            .iter()
-            .all(|one| one.depth > depth)
 }

@@ -68,6 +68,11 @@ pub fn myself() -> Asm {
     nothing().op(&[ADDRESS])
 }
 
+/// Wei that this contract has.
+pub fn own_balance() -> Asm {
+    nothing().op(&[SELFBALANCE])
+}
+
 pub fn load(slot: Asm) -> Asm {
     slot.op(&[SLOAD])
 }

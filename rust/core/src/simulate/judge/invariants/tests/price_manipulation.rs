@@ -188,6 +188,17 @@ fn a_price_moved_with_own_money_and_paid_for_alarms_and_a_trade_beside_a_loan_do
 }
 
 #[test]
+fn ether_that_is_sent_moves_the_price_of_who_is_priced_by_it() {
+    // A pool that is worth what it has: nothing is written.
+    let mut world = with_own_money(pay(account(POOL), word(ETHER)).then(borrow()));
+    let worth = returns(div(own_balance(), word(1_000_000_000_000)));
+    world.place(POOL, contract(&[("price()", worth)], nothing()));
+    world.fund(POOL, ETHER);
+    world.fund(ATTACK, ETHER);
+    assert!(manipulated(&world, attack(), lender()));
+}
+
+#[test]
 fn what_the_contract_moves_itself_is_nobodys_manipulation_without_a_loan() {
     let mut world = with_own_money(borrow());
     let own = U256::from_be_slice(LENDER.as_slice());
@@ -209,8 +220,10 @@ fn with_oracle(checked: bool) -> (World, [U256; 4], Address) {
     let v = U256::from(27 + u64::from(signature.v()));
     let words = [message.into(), v, signature.r(), signature.s()];
     let own: Vec<_> = (0..5).map(arg).collect();
-    let keeps = call(account(ORACLE), PUSH, &own).then(borrow());
+    // Reports cost a fee.
+    let keeps = call_paying(account(ORACLE), word(1), PUSH, &own).then(borrow());
     let mut world = with_own_money(nothing());
+    world.fund(ATTACK, 1);
     world.place(ATTACK, contract(&[(KEEP, keeps)], nothing()));
     let recovers = signer(arg(0), arg(1), arg(2), arg(3));
     let check = match checked {
