@@ -11,6 +11,7 @@ mod case;
 mod cluster;
 mod codes;
 mod confused_deputy;
+mod cover;
 mod donation;
 mod entries;
 mod exchange;

@@ -3,9 +3,9 @@
 use super::Finding;
 use super::case::Case;
 use super::cluster::cluster;
+use super::cover::Cover;
 use super::entries::ancestors;
 use super::lanes::says;
-use super::signed::Cover;
 use crate::evidence::Class;
 use crate::evidence::trace::Frame;
 use crate::evidence::transfers::{Asset, Transfer};

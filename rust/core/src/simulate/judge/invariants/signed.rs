@@ -1,6 +1,5 @@
-//! Whose signatures an execution found good, and how much of what moves they cover.
+//! Whose signatures an execution found good, and what the contract pays by them.
 
-use super::authority::over_call;
 use super::case::Case;
 use super::entries::{account as runs_as, ancestors};
 use super::keys::account;
@@ -8,21 +7,18 @@ use super::knowledge::names;
 use super::lanes::says;
 use super::shortfalls::Shortfall;
 use crate::evidence::trace::{CallKind, Frame};
-use crate::evidence::transfers::{Asset, Transfer};
+use crate::evidence::transfers::Asset;
 use alloy_primitives::{Address, U256, address, hex};
 use std::collections::{BTreeMap, BTreeSet};
 
 const ECRECOVER: Address = address!("0000000000000000000000000000000000000001");
 /// `isValidSignature(bytes32,bytes)`, and the same word as its answer.
 const VALID: [u8; 4] = hex!("1626ba7e");
-/// `permit(address,address,uint256,uint256,uint8,bytes32,bytes32)`
-const PERMIT: [u8; 4] = hex!("d505accf");
+/// `permit(address,address,uint256,uint256,uint8,bytes32,bytes32)` of EIP-2612, and DAI's
+/// `permit(address,address,uint256,uint256,bool,uint8,bytes32,bytes32)`.
+const PERMITS: [[u8; 4]; 2] = [hex!("d505accf"), hex!("8fcbaf0c")];
 /// Frames that are looked at for signatures.
 const MAX_FRAMES: usize = 4_096;
-/// Calls by one who asked.
-const MAX_CALLS: usize = 16;
-/// Parts in which what was sold goes to the buyer, the market and the artist.
-const PARTS: usize = 4;
 
 /// By call, what was signed and by whom.
 pub(super) type Signed = BTreeMap<u32, BTreeSet<(U256, Address)>>;
@@ -40,21 +36,23 @@ pub(super) struct Signature {
     pub entry: Option<u32>,
 }
 
-/// All of an execution, but for permits to the contract: those allow, and nothing moves by them.
+/// All of an execution that stand, but for permits: those allow, and nothing moves by them.
 pub(super) fn signatures<'c>(case: &'c Case) -> impl Iterator<Item = Signature> + 'c {
     let frames = &case.effects.execution.trace.frames;
-    case.frames().take(MAX_FRAMES).filter_map(|(index, frame)| {
-        let (message, signer) = recovered(frame)?;
-        let entry = case.entries.inside(index);
-        let permits = |entry: u32| frames[entry as usize].input.starts_with(&PERMIT);
-        (!entry.is_some_and(permits)).then_some(Signature {
-            message,
-            signer,
-            by: frame.from,
-            frame: index,
-            entry,
+    let permits = |frame: &Frame| PERMITS.iter().any(|one| frame.input.starts_with(one));
+    case.frames()
+        .take(MAX_FRAMES)
+        .filter_map(move |(index, frame)| {
+            let (message, signer) = recovered(frame)?;
+            let counts = case.stood(index) && !ancestors(frames, frame.parent).any(permits);
+            counts.then_some(Signature {
+                message,
+                signer,
+                by: frame.from,
+                frame: index,
+                entry: case.entries.inside(index),
+            })
         })
-    })
 }
 
 /// What was signed and by whom, as a call of the precompile or of an account's own code answered.
@@ -130,60 +128,4 @@ fn payer(case: &Case, frame: u32) -> Option<Address> {
     let leaves = |frame: &&Frame| frame.from == contract && runs_as(frame) != Some(contract);
     let pays = ancestors(frames, frame).find(leaves)?;
     frames.get(pays.parent as usize)?.to
-}
-
-/// What owners' signatures still cover of what is moved without them. An old signature is public: it counts where the
-/// contract asked, or one whom it relies on.
-#[derive(Debug, Default)]
-pub(super) struct Cover {
-    /// What each owner signed.
-    signed: BTreeMap<Address, usize>,
-    used: BTreeMap<(Address, Asset), Vec<Address>>,
-}
-
-impl Cover {
-    /// Whether the owner signed for a movement, which uses the signature up: it pays one asset to one receiver once, and to
-    /// few of them.
-    pub fn takes(&mut self, case: &Case, moved: &Transfer) -> bool {
-        let owner = moved.from;
-        let signed = self.signed.entry(owner);
-        let signed = *signed.or_insert_with(|| messages(case, owner));
-        let used = self.used.entry((owner, moved.asset)).or_default();
-        let to_same = used.iter().filter(|receiver| **receiver == moved.to);
-        let covered = to_same.count() < signed && used.len() < PARTS * signed;
-        if covered {
-            used.push(moved.to);
-        }
-        covered
-    }
-
-    /// Whether an owner signed anything.
-    pub fn knows(&self, owner: Address) -> bool {
-        self.signed.get(&owner).is_some_and(|signed| *signed > 0)
-    }
-}
-
-/// How many different things an owner signed.
-fn messages(case: &Case, owner: Address) -> usize {
-    let own = signatures(case).filter(|signature| signature.signer == owner);
-    let asked: BTreeSet<(Address, U256)> = own.map(|one| (one.by, one.message)).collect();
-    let mut relied: BTreeMap<Address, bool> = BTreeMap::new();
-    let asked = asked
-        .into_iter()
-        .filter(|(by, _)| *relied.entry(*by).or_insert_with(|| relies_on(case, *by)));
-    asked
-        .map(|(_, message)| message)
-        .collect::<BTreeSet<_>>()
-        .len()
-}
-
-/// Whether it is the contract, one that it names, or one that may call it.
-fn relies_on(case: &Case, by: Address) -> bool {
-    let frames = &case.effects.execution.trace.frames;
-    let calls = case.entries.all();
-    let calls = calls.filter(|entry| frames[*entry as usize].from == by);
-    let mut calls = calls.take(MAX_CALLS);
-    by == case.contract.address
-        || names(case, by)
-        || calls.any(|entry| over_call(case, entry).is_some())
 }

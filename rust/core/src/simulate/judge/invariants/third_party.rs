@@ -1,8 +1,8 @@
 //! `third_party`: the token that is monitored moves or burns what belongs to somebody who did not agree.
 
 use super::case::Case;
+use super::cover::Cover;
 use super::lanes::{self, says};
-use super::signed::Cover;
 use super::{Finding, authority, words};
 use crate::evidence::Class;
 use crate::evidence::transfers::{Asset, Transfer};

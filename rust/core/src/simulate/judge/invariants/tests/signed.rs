@@ -180,6 +180,30 @@ fn a_signature_counts_where_the_contract_or_whom_it_relies_on_asked() {
     assert!(!taken(&conduit, HELPER, data));
 }
 
+#[test]
+fn a_permit_that_a_named_token_checks_covers_nothing() {
+    const PERMIT: &str = "permit(address,address,uint256,uint256,uint8,bytes32,bytes32)";
+    let order = order(7);
+    let robbed = |checks: &'static str| {
+        let mut world = world(look(load(word(3))).then(to_caller()));
+        let words = [4, 4, 0, 0, 1, 2, 3].map(arg);
+        let fills: Vec<_> = (0..6).map(arg).collect();
+        let robs = call(account(HELPER), checks, &words).then(call(account(ROUTER), FILL, &fills));
+        let recovers = look(signer(arg(2), arg(4), arg(5), arg(6)));
+        world.place(HELPER, contract(&[(checks, recovers)], nothing()));
+        let thief = Address::repeat_byte(0x3c);
+        world.place(thief, contract(&[(FILL, robs)], nothing()));
+        let helper = U256::from_be_slice(HELPER.as_slice());
+        world.store(ROUTER, U256::from(3), helper);
+        taken(&world, thief, fill(&order, order.owner, TOKEN))
+    };
+    assert!(robbed(PERMIT));
+    // What moves by a signature that it checks is another matter.
+    assert!(!robbed(
+        "order(address,address,uint256,uint256,uint8,bytes32,bytes32)"
+    ));
+}
+
 /// What comes of a fill where these contracts take part, each judged as if it were monitored.
 fn judged(world: &World, data: &Bytes, contracts: &[Address]) -> Vec<Judgement> {
     let each = contracts.iter().map(|address| {
