@@ -152,7 +152,7 @@ class Node:
         self.chain_id = chain_id
         self.whole = whole
         self.code = code
-        #: By method, beside what it answers anyway.
+        #: By method, beside what it answers anyway; what can be called is, with the parameters.
         self.answers: dict[str, Any] = {}
         self.known: dict[str, dict[str, Any]] = {}
         self.url = ""
@@ -187,7 +187,8 @@ class Node:
             return self.known.get(params[0])
         if method not in answers:
             raise KeyError(method)
-        return answers[method]
+        answer = answers[method]
+        return answer(params) if callable(answer) else answer
 
     async def _serve(self, connection: ServerConnection) -> None:
         async for message in connection:

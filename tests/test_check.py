@@ -1,5 +1,7 @@
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,6 +32,7 @@ async def test_a_good_node_passes_with_its_latency() -> None:
         "txpool": "ok",
         "contract": "ok",
         "invariants": "ok",
+        "age of contracts": "ok",
         "simulation": "warning",  # it traces nothing
     }
     assert found["chain id"].latency_ms is not None
@@ -55,6 +58,28 @@ async def test_what_the_simulation_will_have_of_a_node_is_said(anvil_binary: Pat
     assert [status for status, _ in told(whole)] == ["ok", "ok", "ok"]
     assert told(apart) == told(whole)
     assert {finding.subject for finding in apart if finding.check == "simulation"} == {anvil.http_url}
+
+
+async def test_whether_a_node_can_tell_how_old_contracts_are_is_said() -> None:
+    def since(first: int) -> Callable[[list[Any]], str]:
+        def code(params: list[Any]) -> str:
+            block = params[1]
+            if block != "latest" and int(block, 16) < first:
+                raise KeyError("eth_getCode")
+            return "0x6000"
+
+        return code
+
+    async with running(Node()) as node:
+        node.answers["eth_blockNumber"] = hex(10_000)
+        ages = []
+        for first in (0, 9_872, 10_000):
+            node.answers["eth_getCode"] = since(first)
+            ages.append((await findings(node))["age of contracts"])
+    assert [age.status.value for age in ages] == ["ok", "ok", "warning"]
+    assert "any former block" in ages[0].detail
+    assert "100 blocks" in ages[1].detail
+    assert "no rule takes a contract for young" in ages[2].detail
 
 
 def told(findings: list[Finding]) -> list[tuple[str, str]]:

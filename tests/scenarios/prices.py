@@ -50,6 +50,7 @@ class World:
         stage.monitored += [
             Monitored(market, (currency.address, collateral.address)),
             Monitored(pair, (currency.address, collateral.address)),
+            Monitored(lender, (currency.address,)),
         ]
         return cls(stage, collateral, currency, pair, market, lender, actor, borrower)
 

@@ -149,3 +149,14 @@ def test_the_sensor_sees_which_contracts_a_pending_transaction_is_about(
 ) -> None:
     named = [name.partition(": ")[0] for name in played.seen[scenario.name]["contracts"]]
     assert set(named) == {scenario.name}
+
+
+def test_a_price_is_told_to_the_market_and_not_to_the_lender_whose_borrower_moves_it(played: Played) -> None:
+    for scenario in ("flash-loan price manipulation", "flash-loan arbitrage", "liquidation"):
+        broken = played.seen[scenario]["simulation"]["invariants"]
+        told = [
+            one["contract"].removeprefix(f"{scenario}: ")
+            for one in broken
+            if one["name"] == "price_manipulation"
+        ]
+        assert told == (["LendingMarket"] if scenario == "flash-loan price manipulation" else []), broken

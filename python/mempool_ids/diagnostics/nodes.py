@@ -10,7 +10,11 @@ from mempool_ids.diagnostics.state import check_state
 from mempool_ids.diagnostics.suggestions import Suggestion, suggest
 from mempool_ids.diagnostics.views import check_views
 from mempool_ids.exceptions import ConfigError
-from mempool_ids.node import Client, HttpClient, Refused, RpcError, WebSocketClient
+from mempool_ids.node import Client, HttpClient, Refused, RpcError, Unanswered, WebSocketClient
+
+_NOBODY = "0x" + "00" * 20
+# Blocks back at which the sensor looks first for a creation; for an older one it looks from the first block on.
+_RECENT = 100
 
 
 async def check_nodes(config: IDSConfig) -> list[Finding]:
@@ -120,7 +124,30 @@ async def _hashes(node: Client, refusal: str) -> Finding:
 
 async def _questions(node: Client, config: IDSConfig) -> list[Finding]:
     state = await check_state(node) if config.simulation.enabled else []
-    return [*await _contracts(node, config), *state]
+    return [*await _contracts(node, config), await _ages(node), *state]
+
+
+async def _ages(node: Client) -> Finding:
+    """Whether the node can tell how old a contract is: by what code it had before."""
+
+    async def told(block: int) -> bool:
+        try:
+            await node.call("eth_getCode", _NOBODY, hex(block))
+        except (Refused, Unanswered):
+            return False
+        return True
+
+    head = int(await node.call("eth_blockNumber"), 16)
+    status, detail = Status.OK, "the code of any former block is served"
+    if not await told(0):
+        status, detail = (
+            Status.OK,
+            f"served for {_RECENT} blocks: what is older is of unknown age, and not young",
+        )
+        if not await told(max(head - _RECENT, 0)):
+            status = Status.WARNING
+            detail = "not served: no rule takes a contract for young, nor is any simulated for that"
+    return Finding("age of contracts", str(node.url), status, detail)
 
 
 async def _contracts(node: Client, config: IDSConfig) -> list[Finding]:

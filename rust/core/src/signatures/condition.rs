@@ -295,16 +295,14 @@ impl Test {
             Self::CodeHoldsSender => {
                 code.is_some_and(|code| code.addresses.binary_search(&tx.from).is_ok())
             }
-            Self::Code(test) => {
-                code.is_some_and(|code| test.holds(code, prepared.subject.block_number))
-            }
+            Self::Code(test) => code.is_some_and(|code| test.holds(code, prepared.subject)),
         }
     }
 }
 
 impl CodeTest {
     #[inline]
-    fn holds(&self, code: &CodeFacts, block: Option<u64>) -> bool {
+    fn holds(&self, code: &CodeFacts, subject: &Subject) -> bool {
         match self {
             Self::Size(range) => range.contains(&u64::from(code.size)),
             Self::Delegatecall(yes) => code.delegatecall == *yes,
@@ -314,12 +312,18 @@ impl CodeTest {
             Self::SstoreSites(range) => range.contains(&u64::from(code.sstore_sites)),
             Self::Selectors(set) => set.meets(&code.selectors),
             Self::Addresses(set) => set.meets(&code.addresses),
-            Self::Age(range) => match (block, code.created_at) {
-                (Some(now), Some(then)) => range.contains(&now.saturating_sub(then)),
-                _ => false,
-            },
+            Self::Age(range) => age(code, subject).is_some_and(|age| range.contains(&age)),
         }
     }
+}
+
+/// In blocks; `None` where it is not known. What a creation brings is not there yet.
+fn age(code: &CodeFacts, subject: &Subject) -> Option<u64> {
+    if subject.tx.to.is_none() {
+        return Some(0);
+    }
+    let (now, then) = (subject.block_number?, code.created_at?);
+    Some(now.saturating_sub(then))
 }
 
 /// The decoder lists the call's own selector first where there is one.

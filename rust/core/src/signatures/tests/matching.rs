@@ -237,6 +237,18 @@ fn code_conditions_are_false_without_code_and_age_without_a_block() {
 }
 
 #[test]
+fn an_age_that_no_node_tells_is_neither_young_nor_old_and_that_of_a_creation_is_none() {
+    let mut scene = Scene::call(OTHER, "a()", &[]);
+    scene.code = Some(code(&[], &[]));
+    let ages = ["{code: {age: '< 7200'}}", "{code: {age: '>= 7200'}}"];
+    all(&scene, &[], &ages);
+    scene.tx.to = None;
+    all(&scene, &["{code: {age: 0}}", ages[0]], &ages[1..]);
+    scene.block_number = None;
+    all(&scene, &["{code: {age: 0}}"], &[]);
+}
+
+#[test]
 fn creations_and_ways_of_decoding_are_told_apart() {
     let mut scene = Scene::call(OTHER, "a()", &[]);
     all(

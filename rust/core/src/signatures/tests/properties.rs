@@ -177,6 +177,7 @@ fn naive(spec: &Spec, s: &Subject) -> bool {
         Spec::CodeAtLeast(key, n) => s.code.is_some_and(|c| match *key {
             "size" => u64::from(c.size) >= *n,
             "call_sites" => u64::from(c.call_sites) >= *n,
+            _ if s.tx.to.is_none() => *n == 0,
             _ => s.block_number.is_some_and(|now| {
                 c.created_at
                     .is_some_and(|then| now.saturating_sub(then) >= *n)

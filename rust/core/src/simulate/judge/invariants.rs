@@ -3,6 +3,7 @@
 //! A check that needs what neither the execution nor the configuration tells is silent; it never guesses.
 
 mod approval_drain;
+mod asking;
 mod authority;
 mod booking;
 mod bridge_release;
@@ -10,6 +11,7 @@ mod case;
 mod cluster;
 mod codes;
 mod confused_deputy;
+mod cover;
 mod decided;
 mod donation;
 mod dust;
@@ -26,6 +28,7 @@ mod lanes;
 mod outflow;
 mod parties;
 mod price_manipulation;
+mod prices;
 mod protected;
 mod provenance;
 mod read_only_reentrancy;
@@ -33,7 +36,9 @@ mod reentrancy;
 mod rewiring;
 mod roles;
 mod shortfalls;
+mod signed;
 mod solvency;
+mod sources;
 mod takeover;
 #[cfg(test)]
 mod tests;

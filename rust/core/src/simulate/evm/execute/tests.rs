@@ -379,3 +379,61 @@ fn a_view_may_use_more_gas_than_a_transaction() {
     let answer = sandbox.view(CONTRACT, Bytes::new(), bounds()).unwrap();
     assert_eq!(answer[12..], CONTRACT[..]);
 }
+
+/// Hands its calldata to the point evaluation of EIP-4844 and returns the answer: CALLDATASIZE PUSH0 PUSH0 CALLDATACOPY,
+/// PUSH0 PUSH0 CALLDATASIZE PUSH0 PUSH1 10 GAS STATICCALL POP, RETURNDATASIZE PUSH0 PUSH0 RETURNDATACOPY, RETURNDATASIZE
+/// PUSH0 RETURN.
+const EVALUATE: [u8; 20] = hex!("365f5f375f5f365f600a5afa503d5f5f3e3d5ff3");
+
+/// Of c-kzg-4844's `verify_kzg_proof_case_correct_proof_4_4`.
+const COMMITMENT: [u8; 48] = hex!(
+    "8f59a8d2a1a625a17f3fea0fe5eb8c896db3764f3185481bc22f91b4aaffcca25f26936857bc3a7c2539ea8ec3a952b7"
+);
+const Z: [u8; 32] = hex!("73eda753299d7d483339d80809a1d80553bda402fffe5bfeffffffff00000000");
+const Y: [u8; 32] = hex!("1522a4a7f34e1ea350ae07c29c96c7e79655aa926122e95fe69fcbd932ca49e9");
+const PROOF: [u8; 48] = hex!(
+    "a62ad71d14c5719385c0686f1871430475bf3a00f0aa3f7b8dd99a9abc2160744faf0070725e00b60ad9a026a15b1a8c"
+);
+
+fn evaluated(y: [u8; 32], proof: [u8; 48]) -> Execution {
+    use sha2::Digest;
+    let mut versioned: [u8; 32] = sha2::Sha256::digest(COMMITMENT).into();
+    versioned[0] = 1;
+    let input = [&versioned[..], &Z, &y, &COMMITMENT, &proof].concat();
+    let verify = TxEnv {
+        data: input.into(),
+        ..call(MILLION)
+    };
+    run(&EVALUATE, verify, bounds())
+}
+
+#[test]
+fn the_first_blob_that_is_verified_is_verified_in_time() {
+    let begun = Instant::now();
+    let execution = evaluated(Y, PROOF);
+    // A simulation's deadline is 250 ms, and a trusted setup that is loaded for it takes seconds.
+    assert!(begun.elapsed() < Duration::from_millis(250));
+    assert_eq!(execution.exit, Exit::Succeeded);
+    assert_eq!(execution.trace.frames[1].error, None);
+    let field = hex!(
+        "000000000000000000000000000000000000000000000000000000000000100073eda753299d7d483339d80809a1d80553bda402fffe5bfeffffffff00000001"
+    );
+    assert_eq!(execution.output[..], field);
+}
+
+#[test]
+fn a_blob_that_is_another_than_its_proof_says_is_none() {
+    let mut other = Y;
+    other[31] ^= 1;
+    let infinity = {
+        let mut point = [0; 48];
+        point[0] = 0xc0;
+        point
+    };
+    for (y, proof) in [(other, PROOF), (Y, infinity), (Y, [0; 48]), (Y, COMMITMENT)] {
+        let execution = evaluated(y, proof);
+        assert_eq!(execution.exit, Exit::Succeeded);
+        assert!(execution.trace.frames[1].error.is_some());
+        assert!(execution.output.is_empty());
+    }
+}

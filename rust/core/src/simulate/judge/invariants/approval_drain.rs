@@ -1,10 +1,11 @@
 //! `approval_drain`: what others allowed a contract to move is moved because somebody's calldata said so.
 
+use super::Finding;
 use super::case::Case;
 use super::cluster::cluster;
+use super::cover::Cover;
 use super::entries::ancestors;
 use super::lanes::says;
-use super::{Finding, authority};
 use crate::evidence::Class;
 use crate::evidence::trace::Frame;
 use crate::evidence::transfers::{Asset, Transfer};
@@ -18,6 +19,9 @@ const LENGTH: usize = 100;
 /// Calls of `transferFrom` that are looked at in one execution.
 const MAX_CALLS: usize = 128;
 
+/// Of one owner in one call.
+const MAX_PAYMENTS: usize = 16;
+
 /// How far the caller chose what was moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Chosen {
@@ -25,6 +29,15 @@ enum Chosen {
     Arguments,
     /// The whole call came in the calldata: the contract would call anything.
     Call,
+}
+
+/// What the owner gets for it, the worst last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Payment {
+    Something,
+    Nothing,
+    /// Tokens that were created in this transaction: nobody can have ordered them.
+    MadeUp,
 }
 
 pub(super) fn check(case: &Case) -> Option<Finding> {
@@ -37,13 +50,20 @@ pub(super) fn check(case: &Case) -> Option<Finding> {
         let frame = &frames[transfer.frame as usize];
         frame.input.len() >= LENGTH && frame.input.starts_with(&TRANSFER_FROM)
     });
+    let mut cover = Cover::default();
     let found = moved.take(MAX_CALLS).filter_map(|transfer| {
         let frame = &frames[transfer.frame as usize];
         let (chosen, by) = by_the_contract(case, &cluster, transfer, frame)
+            // Nor is an order a theft that its owner signed.
+            .filter(|_| !cover.takes(case, transfer))
             .or_else(|| from_the_contract(case, transfer, frame))?;
-        Some((chosen, !is_paid(case, transfer), by, transfer))
+        Some((chosen, payment(case, transfer), by, transfer))
     });
-    let (chosen, unpaid, spender, transfer) = found.max_by_key(|found| (found.0, found.1))?;
+    let (chosen, payment, spender, transfer) = found.max_by_key(|found| (found.0, found.1))?;
+    let signed = match cover.knows(transfer.from) {
+        true => "who signed for less than this",
+        false => "who did not sign this",
+    };
     let how = match chosen {
         Chosen::Call => "by a call that the caller handed over whole",
         Chosen::Arguments => "with owner and token as the caller named them",
@@ -52,18 +72,21 @@ pub(super) fn check(case: &Case) -> Option<Finding> {
         class: Class::Attack,
         weight: match chosen {
             Chosen::Call => 0.85,
-            Chosen::Arguments if unpaid => 0.5,
-            Chosen::Arguments => 0.3,
+            Chosen::Arguments => match payment {
+                Payment::MadeUp => 0.85,
+                Payment::Nothing => 0.5,
+                Payment::Something => 0.3,
+            },
         },
         severe: chosen == Chosen::Call,
         explanation: format!(
-            "{} of {}, who did not sign this{}, are moved to {} through what was allowed to {spender}, {how}",
+            "{} of {}, {signed}{}, are moved to {} through what was allowed to {spender}, {how}",
             case.amount(transfer.asset, transfer.amount),
             transfer.from,
-            if unpaid {
-                ""
-            } else {
-                " but gets something for it"
+            match payment {
+                Payment::MadeUp => " and gets a token for it that was made for this",
+                Payment::Nothing => "",
+                Payment::Something => " but gets something for it",
             },
             transfer.to,
         ),
@@ -71,19 +94,32 @@ pub(super) fn check(case: &Case) -> Option<Finding> {
     })
 }
 
-/// Whether who loses it gets another asset in the same call: an order that was signed before is filled. Whether it is
-/// worth as much is not known, so that this excuses nothing.
-fn is_paid(case: &Case, transfer: &Transfer) -> bool {
+/// What who loses it gets for it: another asset in the same call, as where an order is filled that was signed before. Whether
+/// it is worth as much is not known, so that this excuses nothing.
+fn payment(case: &Case, transfer: &Transfer) -> Payment {
     let entry = case.entries.inside(transfer.frame);
-    let mut transfers = case.effects.transfers.iter();
-    transfers.any(|one| {
+    let paid = case.effects.transfers.iter().filter(|one| {
         one.to == transfer.from
             && one.from != transfer.from
             && one.asset != transfer.asset
             && !one.amount.is_zero()
             && entry.is_some()
             && case.entries.inside(one.frame) == entry
-    })
+    });
+    let frames = &case.effects.execution.trace.frames;
+    let is_new = |one: &Transfer| match one.asset {
+        Asset::Native => false,
+        Asset::Token(token) | Asset::Unique(token, _) => {
+            let mut created = frames.iter().filter(|frame| frame.kind.creates());
+            created.any(|frame| frame.to == Some(token))
+        }
+    };
+    let mut all = paid.take(MAX_PAYMENTS).map(is_new).peekable();
+    match (all.peek().is_some(), all.all(|is_new| is_new)) {
+        (false, _) => Payment::Nothing,
+        (true, true) => Payment::MadeUp,
+        (true, false) => Payment::Something,
+    }
 }
 
 /// The contract spends an allowance of somebody who has no part in this.
@@ -103,10 +139,6 @@ fn by_the_contract(
     let call = &frames[entry as usize];
     // Who called, or called who called, agreed.
     if ancestors(frames, entry).any(|frame| frame.from == owner) {
-        return None;
-    }
-    // Nor is an order a theft that its owner signed.
-    if authority::signed_by(case, owner) {
         return None;
     }
     Some((chosen(&call.input, transfer, frame)?, contract))

@@ -8,17 +8,13 @@ use super::knowledge::{names, owns};
 use super::lanes::says;
 use super::roles::{has, has_role, keeps_roles_alone, listed};
 use super::shortfalls::Shortfall;
+use super::signed::{by_call, paid_once};
 use super::{decided, keys};
-use crate::evidence::trace::{CallKind, Frame};
+use crate::evidence::trace::CallKind;
 use crate::simulate::evm::views::When;
-use alloy_primitives::{Address, U256, address, hex};
-use std::collections::{BTreeMap, BTreeSet};
+use alloy_primitives::{Address, U256, hex};
+use std::collections::BTreeSet;
 
-const ECRECOVER: Address = address!("0000000000000000000000000000000000000001");
-/// `isValidSignature(bytes32,bytes)`, and the same word as its answer.
-const VALID: [u8; 4] = hex!("1626ba7e");
-/// `permit(address,address,uint256,uint256,uint8,bytes32,bytes32)`
-const PERMIT: [u8; 4] = hex!("d505accf");
 /// `isOwner(address)`, `isModuleEnabled(address)`
 const QUESTIONS: [[u8; 4]; 2] = [hex!("2f54bf6e"), hex!("2d9ad53d")];
 /// `balanceOf(address)`, `allowance(address,address)`: one of something is no yes.
@@ -27,8 +23,6 @@ const HOLDINGS: [[u8; 4]; 2] = [hex!("70a08231"), hex!("dd62ed3e")];
 const SMALL: U256 = U256::from_limbs([u32::MAX as u64, 0, 0, 0]);
 /// Hashes from a root down to what it proves.
 const MAX_DEPTH: usize = 64;
-/// Frames that are looked at for signatures.
-const MAX_FRAMES: usize = 4_096;
 
 /// In words, by what authority a call changed something; `None` where the contract saw none. A caller that is named
 /// answers for whoever called it.
@@ -58,6 +52,7 @@ pub(super) fn over(case: &Case, loss: &Shortfall) -> Option<String> {
     }
     let paying = loss.paying(case.effects, &case.entries);
     signed(case, &paying)
+        .filter(|_| paid_once(case, loss, &paying))
         .or_else(|| asked_for(case, loss))
         .or_else(|| decided::before(case, &paying))
         .or_else(|| proven(case, loss))
@@ -84,38 +79,18 @@ fn registered(case: &Case, account: Address) -> bool {
     })
 }
 
-/// The contract recovered the signature of somebody it knew, once for each thing signed, in one of these calls. A permit
-/// of one's own allows nothing else.
+/// In each of these calls the contract recovered the signature of somebody it knew, and nothing was signed for twice.
 fn signed(case: &Case, calls: &BTreeSet<u32>) -> Option<String> {
-    let contract = case.contract.address;
-    let frames = &case.effects.execution.trace.frames;
-    let within = |index: u32| {
-        let entry = case.entries.inside(index);
-        let entry = entry.filter(|entry| calls.contains(entry));
-        entry.is_some_and(|entry| !frames[entry as usize].input.starts_with(&PERMIT))
-    };
-    let own = case
-        .frames()
-        .filter(|(index, frame)| frame.from == contract && frame.error.is_none() && within(*index));
-    let mut messages: BTreeMap<(U256, Address), u32> = BTreeMap::new();
-    for (_, frame) in own.take(MAX_FRAMES) {
-        // Code that goes on after a signature of nobody's counts it as somebody's.
-        if frame.to == Some(ECRECOVER) && frame.output.is_empty() {
-            return None;
-        }
-        if let Some((message, signer)) = recovered(frame) {
-            *messages.entry((message, signer)).or_default() += 1;
-        }
-    }
-    // What is used several times over was signed once.
-    if messages.values().any(|times| *times > 1) {
-        return None;
-    }
+    let signed = by_call(case, calls)?;
     let known = |signer: &Address| {
         names(case, *signer) || admits(case, *signer) || registered(case, *signer)
     };
-    let mut signers = messages.into_keys().map(|(_, signer)| signer);
-    let signer = signers.find(known)?;
+    let known = |call: &u32| {
+        let mut signers = signed.get(call)?.iter().map(|(_, signer)| *signer);
+        signers.find(known)
+    };
+    let signers: Option<Vec<_>> = calls.iter().map(known).collect();
+    let signer = signers?.into_iter().next()?;
     Some(format!("{signer}, whom it knows, signed for it"))
 }
 
@@ -128,20 +103,6 @@ fn admits(case: &Case, account: Address) -> bool {
             .into();
         views.number(When::Before, case.contract.address, &call) == Some(U256::ONE)
     })
-}
-
-/// What was signed and by whom, as a call of the precompile or of an account's own code answered.
-pub(super) fn recovered(frame: &Frame) -> Option<(U256, Address)> {
-    let to = frame.to?;
-    if to == ECRECOVER {
-        let message = U256::from_be_slice(frame.input.get(..32)?);
-        let signer = keys::account(frame.output.get(..32)?)?;
-        return Some((message, signer));
-    }
-    let asks = frame.kind == CallKind::StaticCall && frame.input.starts_with(&VALID);
-    let yes = asks && frame.output.starts_with(&VALID);
-    let message = U256::from_be_slice(frame.input.get(4..36)?);
-    yes.then_some((message, to))
 }
 
 /// Who called for it is named, and nobody else's code stands between them and the transaction's sender: a lender who
@@ -265,11 +226,4 @@ pub(super) fn consulted(case: &Case, entry: u32, owner: Address, caller: Address
             && says(&frame.input, caller)
             && frame.to.is_some_and(|to| names(case, to))
     })
-}
-
-/// Whether an owner signed in a transaction: by a signature that anybody recovered, or by an account's own code.
-pub(super) fn signed_by(case: &Case, owner: Address) -> bool {
-    let frames = case.effects.execution.trace.frames.iter();
-    let mut found = frames.take(MAX_FRAMES).filter_map(recovered);
-    found.any(|(_, signer)| signer == owner)
 }

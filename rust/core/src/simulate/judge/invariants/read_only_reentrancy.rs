@@ -2,8 +2,9 @@
 
 use super::Finding;
 use super::case::Case;
+use super::cluster::cluster;
 use super::entries::{Entries, account};
-use super::reentrancy::reentries;
+use super::reentrancy::{reentries, relied_on};
 use crate::evidence::Class;
 use crate::evidence::trace::Trace;
 use alloy_primitives::Address;
@@ -14,13 +15,19 @@ const MAX_ASKED: usize = 8;
 
 pub(super) fn check(case: &Case) -> Option<Finding> {
     let trace = &case.effects.execution.trace;
-    let asked = asked_in_the_middle(trace, case).into_iter();
+    let asked = asked_in_the_middle(trace, case);
+    if asked.is_empty() {
+        return None;
+    }
+    let strangers = cluster(case);
+    let asked = asked.into_iter();
     let (pool, reentry) = asked.take(MAX_ASKED).find_map(|pool| {
         let entries = Entries::new(trace, pool, |account| case.trusts(account));
         let reentries = reentries(case, pool, &entries).into_iter();
         let mut believed = reentries.filter(|reentry| {
             let entry = case.entries.inside(reentry.inner);
             entry.is_some_and(|entry| entry > reentry.outer)
+                && !relied_on(case, pool, *reentry, &strangers)
         });
         Some((pool, believed.next()?))
     })?;

@@ -1,10 +1,13 @@
 //! `reentrancy`: called back before the books are written.
 
+use super::asking::{in_code, passed_on};
 use super::case::Case;
+use super::cluster::cluster;
 use super::entries::{Entries, account};
-use super::{Finding, words};
+use super::{Finding, lanes, words};
 use crate::evidence::Class;
 use crate::evidence::trace::CallKind;
+use crate::evidence::transfers::Asset;
 use alloy_primitives::{Address, U256};
 use std::collections::{BTreeSet, HashMap};
 
@@ -45,11 +48,19 @@ pub(super) fn check(case: &Case) -> Option<Finding> {
     let worst = case.shortfalls.first()?;
     let trace = &case.effects.execution.trace;
     let reentries = reentries(case, case.contract.address, &case.entries);
+    if reentries.is_empty() {
+        return None;
+    }
+    let contract = case.contract.address;
+    let (strangers, moving) = (cluster(case), moving(case));
     // Who only looks, even at what is out of date, takes nothing here: that is `read_only_reentrancy`.
     let acting = acting(case);
     let reentries: Vec<_> = reentries
         .into_iter()
         .filter(|reentry| acting.contains(&reentry.inner))
+        .filter(|reentry| {
+            moving.contains(&reentry.inner) || !relied_on(case, contract, *reentry, &strangers)
+        })
         .collect();
     let first = reentries.first()?;
     let frame = &trace.frames[first.inner as usize];
@@ -91,4 +102,38 @@ fn acting(case: &Case) -> BTreeSet<u32> {
             frame.kind != CallKind::StaticCall && account(frame) == Some(contract)
         })
         .collect()
+}
+
+/// The calls into the contract in which something came to it or left it, or moved of its own.
+fn moving(case: &Case) -> BTreeSet<u32> {
+    let contract = case.contract.address;
+    let own =
+        |asset| matches!(asset, Asset::Token(token) | Asset::Unique(token, _) if token == contract);
+    let moved = case.effects.transfers.iter();
+    let moved = moved.filter(|one| own(one.asset) || one.from == contract || one.to == contract);
+    moved
+        .filter_map(|one| case.entries.inside(one.frame))
+        .collect()
+}
+
+/// Whether each who stands between a call into a contract and the call around it is one whom the one before relies on: a
+/// market calls its comptroller, and that its distributor of rewards, who asks the market. A variable or the code named them
+/// before; a mapping or a list may name anybody, and who is paid comes for himself.
+/// `strangers`: who acts with the sender.
+pub(super) fn relied_on(
+    case: &Case,
+    contract: Address,
+    reentry: Reentry,
+    strangers: &BTreeSet<Address>,
+) -> bool {
+    let effects = case.effects;
+    passed_on(effects, contract, reentry.inner, |call, called| {
+        let frame = &effects.execution.trace.frames[call as usize];
+        let paid = frame.input.is_empty() || frame.value.is_some_and(|value| !value.is_zero());
+        let own = effects.execution.diff.0.get(&frame.from);
+        let mut slots = lanes::kept(own, called);
+        !paid
+            && !strangers.contains(&called)
+            && (slots.any(|slot| !case.keys().keyed(slot)) || in_code(effects, call, called))
+    })
 }

@@ -9,6 +9,9 @@ const OTHER: Address = Address::repeat_byte(0x07);
 const ROUTER: Address = Address::repeat_byte(0x60);
 const VAULT: Address = Address::repeat_byte(0x4a);
 
+/// An alert goes out from here on, unless configured.
+const DEFAULT: f32 = 0.7;
+
 /// A router that users allow to move their tokens. `execute` calls whatever it is told to; `pull` moves what it is told;
 /// `sell` moves the caller's.
 fn world() -> World {
@@ -138,6 +141,46 @@ fn who_gets_another_asset_for_it_had_perhaps_an_order_there() {
     let found = world.judge(MALLORY, ROUTER, 0, fill, router());
     let drain = named(&found, "approval_drain").expect("fires");
     assert!(!drain.explanation.contains("gets something for it"));
+}
+
+#[test]
+fn who_is_paid_with_a_token_that_was_made_for_it_ordered_none() {
+    let mut world = world();
+    let made = copy_of(OTHER, token().len());
+    let words = [
+        account(TOKEN),
+        account(ALICE),
+        account(MALLORY),
+        word(900),
+        made,
+    ];
+    let robs = call(
+        account(ROUTER),
+        "fill(address,address,address,uint256,address)",
+        &words,
+    );
+    let helper = Address::repeat_byte(0xe1);
+    world.place(helper, contract(&[("rob()", robs)], nothing()));
+    let found = world.judge(MALLORY, helper, 0, encode("rob()", &[]), router());
+    let drain = named(&found, "approval_drain").expect("fires");
+    assert!(
+        drain.explanation.contains("made for this"),
+        "{}",
+        drain.explanation
+    );
+    let judgement = judge(&found);
+    assert!(
+        judgement.alarm && judgement.probability >= DEFAULT,
+        "{judgement:?}"
+    );
+    // The same, paid with what was there before.
+    let words = [TOKEN, ALICE, MALLORY].map(of);
+    let fill = encode(
+        "fill(address,address,address,uint256,address)",
+        &[&words[..], &[U256::from(900), of(OTHER)]].concat(),
+    );
+    let found = world.judge(MALLORY, ROUTER, 0, fill, router());
+    assert!(judge(&found).probability < DEFAULT, "{found:?}");
 }
 
 #[test]

@@ -68,6 +68,11 @@ pub fn myself() -> Asm {
     nothing().op(&[ADDRESS])
 }
 
+/// Wei that this contract has.
+pub fn own_balance() -> Asm {
+    nothing().op(&[SELFBALANCE])
+}
+
 pub fn load(slot: Asm) -> Asm {
     slot.op(&[SLOAD])
 }
@@ -78,6 +83,15 @@ pub fn entry(key: Asm, place: Asm) -> Asm {
     place.then(key).op(&[
         PUSH0, MSTORE, PUSH1, 32, MSTORE, PUSH1, 64, PUSH0, KECCAK256,
     ])
+}
+
+/// Creates a contract with the code of another, of which it must be the first use of memory.
+pub fn copy_of(template: Address, length: usize) -> Asm {
+    let length = (length as u16).to_be_bytes();
+    let mut init = vec![PUSH2, length[0], length[1], PUSH0, PUSH0, PUSH20];
+    init.extend(template.as_slice());
+    init.extend([EXTCODECOPY, PUSH2, length[0], length[1], PUSH0, RETURN]);
+    wide(U256::from_be_slice(&init)).op(&[PUSH0, MSTORE, PUSH1, 32, PUSH0, PUSH0, CREATE])
 }
 
 /// Who signed a message: `ecrecover(message, v, r, s)`.

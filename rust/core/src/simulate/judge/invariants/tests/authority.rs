@@ -1,8 +1,8 @@
 //! What leaves because somebody was allowed to, and who only seems so.
 
 use super::assembler::{
-    Asm, account, arg, ask, call, caller, contract, entry, load, look, nothing, pay, returns,
-    signer, store, wide, word,
+    Asm, account, arg, ask, call, caller, contract, delegate, entry, load, look, nothing, pay,
+    returns, signer, store, token, wide, word,
 };
 use super::*;
 use crate::config::{MonitoredContract, WatchedAsset};
@@ -160,6 +160,232 @@ fn a_signature_of_whom_it_knows_allows_it_once() {
     // A balance of one's own is no permission.
     world.store(SAFE, registered.into(), U256::from(5 * ETHER));
     assert!(severe(&world, ALICE, SAFE, once));
+}
+
+/// A signature over a message, as four words, and who signed.
+fn signature() -> ([U256; 4], Address) {
+    let message = keccak256("pay");
+    let signature = sign_message(B256::repeat_byte(7), message).expect("signs");
+    let person = recover_signer(&signature, message).expect("its own");
+    let v = U256::from(27 + u64::from(signature.v()));
+    let words = [message.into(), v, signature.r(), signature.s()];
+    (words, person)
+}
+
+/// Looks whether who signed has a yes of the first mapping's.
+fn checks() -> Asm {
+    look(load(entry(signer(arg(0), arg(1), arg(2), arg(3)), word(1))))
+}
+
+fn registers(world: &mut World, person: Address) {
+    let place = B256::from(U256::from(1));
+    let slot = keccak256([person.into_word().0, place.0].concat());
+    world.store(SAFE, slot.into(), U256::ONE);
+}
+
+#[test]
+fn what_was_verified_once_pays_once_and_a_fee_beside_it() {
+    let pays = |wei: u64| pay(caller(), word(wei));
+    let six = (0..6).fold(checks(), |paid, _| paid.then(pays(ETHER)));
+    let fee = checks().then(pays(4 * ETHER)).then(pays(ETHER / 10));
+    let three = checks()
+        .then(pays(4 * ETHER))
+        .then(pays(ETHER))
+        .then(pays(2 * ETHER));
+    let many = checks()
+        .then(pay(account(ALICE), word(2 * ETHER)))
+        .then(pay(account(ADMIN), word(2 * ETHER)));
+    let mut world = safe(&[
+        ("six(bytes32,uint256,bytes32,bytes32)", six),
+        ("fee(bytes32,uint256,bytes32,bytes32)", fee),
+        ("three(bytes32,uint256,bytes32,bytes32)", three),
+        ("many(bytes32,uint256,bytes32,bytes32)", many),
+    ]);
+    let (words, person) = signature();
+    registers(&mut world, person);
+    let check = |name: &str| {
+        let data = encode(&format!("{name}(bytes32,uint256,bytes32,bytes32)"), &words);
+        severe(&world, MALLORY, SAFE, data)
+    };
+    assert!(check("six") && check("three"));
+    assert!(!check("fee") && !check("many"));
+}
+
+#[test]
+fn a_signature_answers_for_the_call_it_was_verified_in_alone() {
+    let mut world = safe(&[
+        (
+            "pay(bytes32,uint256,bytes32,bytes32)",
+            checks().then(pay(caller(), word(ETHER))),
+        ),
+        ("hole(uint256)", pay(caller(), arg(0))),
+    ]);
+    let (words, person) = signature();
+    registers(&mut world, person);
+    let own: Vec<_> = (0..4).map(arg).collect();
+    let voucher = call(account(SAFE), "pay(bytes32,uint256,bytes32,bytes32)", &own);
+    let robs = voucher
+        .clone()
+        .then(call(account(SAFE), "hole(uint256)", &[word(8 * ETHER)]));
+    world.place(
+        HELPER,
+        contract(&[("rob(bytes32,uint256,bytes32,bytes32)", robs)], nothing()),
+    );
+    let rob = encode("rob(bytes32,uint256,bytes32,bytes32)", &words);
+    assert!(severe(&world, MALLORY, HELPER, rob));
+}
+
+#[test]
+fn what_the_signer_has_run_pays_as_often_as_it_says() {
+    const RUN: &str = "run(bytes32,uint256,bytes32,bytes32,address)";
+    let deposits = (0..6).fold(nothing(), |paid, _| {
+        paid.then(pay(account(ALICE), word(ETHER)))
+    });
+    let runs = checks().then(delegate(arg(4), "go()"));
+    let mut world = safe(&[(RUN, look(load(word(3))).then(runs))]);
+    world.place(HELPER, contract(&[("go()", deposits)], nothing()));
+    let (words, person) = signature();
+    registers(&mut world, person);
+    let helper = U256::from_be_slice(HELPER.as_slice());
+    let run = encode(RUN, &[&words[..], &[helper]].concat());
+    assert!(!severe(&world, MALLORY, SAFE, run.clone()));
+    // Its own code does not become the signer's by standing in the calldata.
+    world.store(SAFE, U256::from(3), helper);
+    assert!(severe(&world, MALLORY, SAFE, run));
+}
+
+#[test]
+fn a_contract_that_it_knows_signs_by_saying_yes() {
+    let valid = ask(arg(0), "isValidSignature(bytes32,bytes)", &[arg(1)]);
+    let pays = valid.then(pay(caller(), word(4 * ETHER)));
+    let knows = look(load(word(3))).then(pays.clone());
+    let mut world = safe(&[
+        ("known(address,bytes32)", knows),
+        ("told(address,bytes32)", pays),
+    ]);
+    let yes = U256::from_be_slice(&selector("isValidSignature(bytes32,bytes)")) << 224;
+    let wallet = contract(
+        &[("isValidSignature(bytes32,bytes)", returns(wide(yes)))],
+        nothing(),
+    );
+    world.place(LENDER, wallet.clone());
+    world.place(HELPER, wallet);
+    world.store(SAFE, U256::from(3), U256::from_be_slice(LENDER.as_slice()));
+    let by = |function: &str, who: Address| {
+        let words = [U256::from_be_slice(who.as_slice()), U256::from(99)];
+        severe(&world, MALLORY, SAFE, encode(function, &words))
+    };
+    assert!(!by("known(address,bytes32)", LENDER));
+    assert!(by("known(address,bytes32)", HELPER), "the thief's own");
+    assert!(
+        by("told(address,bytes32)", LENDER),
+        "it never looked whom it knows"
+    );
+}
+
+#[test]
+fn whom_it_says_itself_are_its_owners_and_modules_may_take_it() {
+    let kept = |place: u64| load(entry(arg(0), word(place)));
+    let sweep = || pay(caller(), arg(0));
+    let joins = store(entry(caller(), word(4)), word(1));
+    let mut world = safe(&[
+        ("isOwner(address)", returns(kept(4))),
+        ("isModuleEnabled(address)", returns(kept(5))),
+        ("sweep(uint256)", sweep()),
+        ("join(uint256)", joins.then(sweep())),
+    ]);
+    let run = call(account(SAFE), "sweep(uint256)", &[arg(0)]);
+    world.place(HELPER, contract(&[("run(uint256)", run)], nothing()));
+    let all = [U256::from(10 * ETHER)];
+    let (sweep, join) = (
+        encode("sweep(uint256)", &all),
+        encode("join(uint256)", &all),
+    );
+    let run = encode("run(uint256)", &all);
+    assert!(severe(&world, ADMIN, SAFE, sweep.clone()));
+    assert!(severe(&world, ALICE, HELPER, run.clone()));
+    for (who, place) in [(ADMIN, 4_u64), (HELPER, 5)] {
+        let words = [who.into_word().0, B256::from(U256::from(place)).0];
+        world.store(SAFE, keccak256(words.concat()).into(), U256::ONE);
+    }
+    assert!(!severe(&world, ADMIN, SAFE, sweep.clone()));
+    assert!(!severe(&world, ALICE, HELPER, run));
+    assert!(severe(&world, MALLORY, SAFE, sweep));
+    assert!(severe(&world, MALLORY, SAFE, join), "since this very call");
+}
+
+#[test]
+fn whom_it_names_may_vouch_for_a_caller() {
+    let asks = |whom: Asm, question: &str| ask(whom, question, &[caller()]);
+    let sweep = || pay(caller(), arg(0));
+    let named = || load(word(3));
+    let mut world = safe(&[
+        (
+            "named(uint256)",
+            asks(named(), "may(address)").then(sweep()),
+        ),
+        (
+            "told(uint256,address)",
+            asks(arg(1), "may(address)").then(sweep()),
+        ),
+        (
+            "held(uint256)",
+            asks(named(), "balanceOf(address)").then(sweep()),
+        ),
+    ]);
+    let yes = || returns(word(1));
+    let registry = |may: Asm| {
+        contract(
+            &[("may(address)", may), ("balanceOf(address)", yes())],
+            nothing(),
+        )
+    };
+    world.place(LENDER, registry(yes()));
+    world.place(HELPER, registry(yes()));
+    world.store(SAFE, U256::from(3), U256::from_be_slice(LENDER.as_slice()));
+    let all = U256::from(10 * ETHER);
+    let helper = U256::from_be_slice(HELPER.as_slice());
+    let named = encode("named(uint256)", &[all]);
+    assert!(!severe(&world, ALICE, SAFE, named.clone()));
+    let told = encode("told(uint256,address)", &[all, helper]);
+    assert!(
+        severe(&world, MALLORY, SAFE, told),
+        "a registry of the thief's"
+    );
+    let held = encode("held(uint256)", &[all]);
+    assert!(
+        severe(&world, MALLORY, SAFE, held),
+        "one of a token is no yes"
+    );
+    world.place(LENDER, registry(returns(word(0))));
+    assert!(severe(&world, MALLORY, SAFE, named), "it said no");
+}
+
+#[test]
+fn what_came_by_mistake_goes_to_whom_it_names_and_nowhere_else() {
+    let sends = |token: Asm, to: Asm| call(token, "transfer(address,uint256)", &[to, word(900)]);
+    let named = || load(word(3));
+    let mut world = safe(&[
+        ("rescue(address)", sends(arg(0), named())),
+        ("send(address,address)", sends(arg(0), arg(1))),
+        ("own()", sends(load(word(5)), named())),
+    ]);
+    for coin in [LENDER, HELPER] {
+        world.place(coin, token());
+        let safe = U256::from_be_slice(SAFE.as_slice());
+        world.store(coin, safe, U256::from(1_000));
+    }
+    world.store(SAFE, U256::from(3), owned());
+    world.store(SAFE, U256::from(5), U256::from_be_slice(HELPER.as_slice()));
+    let of = |account: Address| U256::from_be_slice(account.as_slice());
+    let rescue = encode("rescue(address)", &[of(LENDER)]);
+    assert!(!severe(&world, ALICE, SAFE, rescue));
+    let send = encode("send(address,address)", &[of(LENDER), of(MALLORY)]);
+    assert!(severe(&world, MALLORY, SAFE, send));
+    assert!(
+        severe(&world, MALLORY, SAFE, encode("own()", &[])),
+        "it is its own"
+    );
 }
 
 #[test]
