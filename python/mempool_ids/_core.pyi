@@ -5,6 +5,7 @@ from typing import final
 __all__ = [
     "FEATURE_NAMES",
     "FEATURE_SCHEMA",
+    "INVARIANT_NAMES",
     "TRACE_FEATURE_NAMES",
     "TRACE_FEATURE_SCHEMA",
     "VERSION",
@@ -37,6 +38,7 @@ __all__ = [
 VERSION: str
 FEATURE_NAMES: tuple[str, ...]
 FEATURE_SCHEMA: int
+INVARIANT_NAMES: tuple[str, ...]
 TRACE_FEATURE_NAMES: tuple[str, ...]
 TRACE_FEATURE_SCHEMA: int
 

@@ -14,6 +14,7 @@ mod transaction;
 
 use mempool_ids_core::features::{NAMES, SCHEMA_VERSION};
 use mempool_ids_core::simulate::judge::behaviour as trace_features;
+use mempool_ids_core::simulate::judge::invariants;
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
@@ -28,6 +29,8 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let trace_names = PyTuple::new(module.py(), trace_features::NAMES)?;
     module.add("TRACE_FEATURE_NAMES", trace_names)?;
     module.add("TRACE_FEATURE_SCHEMA", trace_features::SCHEMA_VERSION)?;
+    let invariants: Vec<_> = invariants::names().collect();
+    module.add("INVARIANT_NAMES", PyTuple::new(module.py(), invariants)?)?;
     module.add_class::<sensor::Sensor>()?;
     module.add_class::<analyzer::Analyzer>()?;
     module.add_class::<model::Model>()?;

@@ -9,7 +9,7 @@ const STAGE_ONE: f32 = 0.2;
 /// are silent on 2 of the 16 real attacks that they were tuned on (of new ones on .36 at most, by Wilson's interval), and
 /// on nearly all else (benches/QUALITY.md).
 const INTACT: f32 = 0.125;
-/// What the model alone comes to at most, where these invariants hold: HIGH. CRITICAL is for what breaks something; of what the
+/// What this comes to at most without a broken invariant: HIGH. CRITICAL is for what breaks something; of what the
 /// model alone takes for an attack every other is none (benches/QUALITY.md).
 const ALONE: f32 = 0.89;
 /// Odds by which it speaks against an attack that it fails after what is pending of its own sender: attacks that wait for
@@ -21,8 +21,8 @@ pub const HIDING: f32 = 0.8;
 
 impl Simulation {
     /// The final probability: invariants, the model of what it does, and the first stage's score as independent evidence,
-    /// `1 − (1 − harm)(1 − probability)(1 − 0.2 · stage one)`, where the model's odds are an eighth, and it is 0.89 at most, if a
-    /// monitored contract was called and keeps its invariants. Harm and probability are the worst of all surroundings.
+    /// `1 − (1 − harm)(1 − probability)(1 − 0.2 · stage one)`, where the model's odds are an eighth, and the whole is 0.89 at most,
+    /// if a monitored contract was called and keeps its invariants. Harm and probability are the worst of all surroundings.
     ///
     /// Only what was seen whole ([`decides`](Self::decides)) lowers the first stage's score to a fifth; that it fails halves
     /// its odds. What does more than can be recorded and calls a monitored contract meanwhile is taken for an
@@ -69,11 +69,13 @@ impl Simulation {
         let harm = self.harm.max(varied(|variation| variation.harm));
         let varied = self.variations.iter().map(|v| known(v.probability));
         let mut probability = varied.fold(known(self.probability), f32::max);
+        let mut most = 1.0;
         if harm == 0.0 && self.acted && self.decides() {
-            probability = at_odds(INTACT, probability).min(ALONE);
+            probability = at_odds(INTACT, probability);
+            most = ALONE;
         }
         let innocent = (1.0 - harm) * (1.0 - probability) * (1.0 - STAGE_ONE * stage_one);
-        (1.0 - innocent).clamp(0.0, 1.0)
+        (1.0 - innocent).clamp(0.0, most)
     }
 }
 
@@ -194,7 +196,7 @@ mod tests {
         simulation.acted = true;
         assert!((simulation.verdict(0.0) - 1.0 / 3.0).abs() < 1e-6);
         simulation.probability = Some(1.0);
-        assert_eq!(simulation.verdict(0.0), ALONE);
+        assert_eq!(simulation.verdict(1.0), ALONE);
         assert!(ThreatLevel::of(ALONE) == ThreatLevel::High);
         simulation.probability = Some(0.8);
         simulation.harm = 0.9;
