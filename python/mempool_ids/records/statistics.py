@@ -10,6 +10,7 @@ _SIMULATION = (
     "triaged_young",
     "simulated",
     "simulated_again",
+    "simulated_after_others",
     "simulation_failures",
     "exonerated",
     "state_fetches",
@@ -66,6 +67,8 @@ class IDSStatistics:
     """Simulations that came to a verdict."""
     simulated_again: int = 0
     """Passed on once more with a new head, because they were found harmless on the one before."""
+    simulated_after_others: int = 0
+    """Of these, executed after what other accounts have pending, who may have prepared it."""
     simulation_failures: Mapping[str, int] = field(default_factory=dict)
     """Those that did not, by reason: deadline, budget, state, quota, queue, not_ready."""
     exonerated: int = 0

@@ -1,5 +1,6 @@
 //! What a detection is made of. These types belong to no stage: each stage adds its own to the record.
 
+mod accesses;
 mod anomaly;
 mod authenticity;
 mod breakdown;
@@ -18,6 +19,7 @@ mod victim;
 mod violation;
 pub mod witness;
 
+pub use accesses::{Accesses, Part};
 pub use anomaly::{Anomaly, AnomalyKind};
 pub use authenticity::{Authenticity, Identity};
 pub use breakdown::Breakdown;

@@ -68,6 +68,8 @@ pub struct Stats {
     pub simulated: Counter,
     /// Passed on once more with a new head, because the former simulation found them harmless.
     pub simulated_again: Counter,
+    /// Of these, executed after what is pending of others, who may have prepared it.
+    pub simulated_after_others: Counter,
     /// Passed on, and without a verdict; by [`FailureKind`](crate::evidence::FailureKind).
     pub simulation_failures: Failures,
     /// Detections of the first stage that their simulation found harmless.
@@ -171,7 +173,7 @@ impl Stats {
         all
     }
 
-    fn named(&self) -> [(&'static str, &Counter); 34] {
+    fn named(&self) -> [(&'static str, &Counter); 35] {
         [
             ("received", &self.received),
             ("duplicates", &self.duplicates),
@@ -202,6 +204,7 @@ impl Stats {
             ("triaged_young", &self.triaged_young),
             ("simulated", &self.simulated),
             ("simulated_again", &self.simulated_again),
+            ("simulated_after_others", &self.simulated_after_others),
             ("exonerated", &self.exonerated),
             ("state_carried", &self.state_carried),
             ("state_discarded", &self.state_discarded),

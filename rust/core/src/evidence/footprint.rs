@@ -126,6 +126,8 @@ impl Simulation {
         words(&self.outcome)
             + vec(&self.before)
             + self.before.iter().map(words).sum::<usize>()
+            + vec(&self.before_hashes)
+            + self.accesses.footprint()
             + vec(&self.touched)
             + vec(&self.created)
             + vec::<Flow>(&self.flows)

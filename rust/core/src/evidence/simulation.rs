@@ -1,5 +1,6 @@
 //! What a transaction would do: the evidence of one simulation.
 
+use super::accesses::Accesses;
 use super::authenticity::Identity;
 use super::failure::Failure;
 use super::trace::Trace;
@@ -56,6 +57,8 @@ pub struct Simulation {
     pub succeeded: bool,
     /// How the transactions ended that were executed before it.
     pub before: Vec<Cow<'static, str>>,
+    /// Which they were, where others than its sender are among them.
+    pub before_hashes: Vec<B256>,
     pub gas_used: u64,
     /// Calls, and the deepest of them.
     pub frames: usize,
@@ -88,6 +91,8 @@ pub struct Simulation {
     pub complete: bool,
     /// Its storage and all accounts were watched, so that invariants could tell.
     pub watched: bool,
+    /// What it read and wrote.
+    pub accesses: Accesses,
     /// Parts of its trace did not fit and are not judged.
     pub cut: bool,
     /// All its calls, for whoever asked for this simulation; alerts do without.

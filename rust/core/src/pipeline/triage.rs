@@ -10,6 +10,8 @@
 //!            │  │    ├─ no verdict, its alert may be out ──► PutOff ─ a little later ─► Running
 //!            │  │    └─ of no interest, or its nonce is used ─► dropped
 //! ```
+//!
+//! What is harmless by itself runs once more after what others have pending, where these may prepare it ([`together`]).
 
 mod ending;
 mod lately;
@@ -20,6 +22,7 @@ mod suspects;
 mod suspicion;
 #[cfg(test)]
 mod tests;
+mod together;
 
 use super::dedup::Dedup;
 use super::slot::Slot;
@@ -36,6 +39,7 @@ use std::sync::Arc;
 use suspects::{RUNNING, Suspects, last_nonces};
 pub use suspicion::Said;
 use suspicion::{Phase, Suspicion};
+use together::{WOKEN_PER_STATE, Waiting};
 
 /// Suspects remembered, so that none is simulated twice.
 const TRIAGED: usize = 1 << 14;
@@ -120,6 +124,9 @@ pub struct Triage {
     /// Whose contents are what their hash says, by fingerprint: others under that hash are a lie.
     proven: Dedup<u64>,
     predecessors: Predecessors,
+    /// For a call of somebody else that may prepare them, and how many are woken by one on this state still.
+    waiting: Waiting,
+    woken: usize,
     /// How many states there were, how many looks are left on this one, and who is looked at.
     state: u64,
     looks: usize,
@@ -138,6 +145,8 @@ impl Triage {
             concluded: Dedup::new(TRIAGED),
             proven: Dedup::new(TRIAGED),
             predecessors: Predecessors::default(),
+            waiting: Waiting::default(),
+            woken: WOKEN_PER_STATE,
             state: 0,
             looks: 0,
             looked_at: None,
@@ -178,7 +187,7 @@ impl Triage {
 
     /// It was passed, and is of no more use to anybody else: later ones may wait for it. Takes its contents.
     pub fn passed(&mut self, slot: &mut Slot, now_ms: u64, out: &mut Vec<Action>) {
-        let (sender, nonce) = (slot.tx.from, slot.tx.nonce);
+        let (sender, nonce, callee) = (slot.tx.from, slot.tx.nonce, slot.tx.to);
         let earlier = Earlier {
             fingerprint: slot.fingerprint,
             original: slot.kept_original(),
@@ -186,6 +195,7 @@ impl Triage {
         };
         if self.predecessors.judged(earlier) {
             self.unblock(&sender, nonce, now_ms, out);
+            self.wake_callers(&sender, callee, now_ms, out);
         }
     }
 
@@ -220,6 +230,7 @@ impl Triage {
             Occurrence::State => {
                 self.state += 1;
                 self.looks = AGAIN;
+                self.woken = WOKEN_PER_STATE;
                 self.look(now_ms, out);
             }
             Occurrence::Mined(transactions) => self.mined(transactions),
@@ -309,6 +320,11 @@ impl Triage {
             .predecessors
             .remember(key.1, tx.clone(), original.clone(), &slot.contacts);
         suspicion.known = before.len();
+        if suspicion.after_others {
+            let mut others = self.others_before(&suspicion);
+            others.append(&mut before);
+            before = others;
+        }
         // Where nothing comes before it, nothing is left out.
         suspicion.alone &= !before.is_empty();
         let recorded = match self.policy.replay {
@@ -330,18 +346,21 @@ impl Triage {
             state: self.state,
             before: recorded,
         };
-        let (sender, nonce) = (tx.from, tx.nonce);
+        let (sender, nonce, callee) = (tx.from, tx.nonce, tx.to);
+        let among_others = suspicion.after_others;
         self.suspects.run(key, due_ms, suspicion);
         out.push(Action::Submit(Suspect {
             fingerprint: key.1,
             tx,
             original,
             before,
+            among_others,
             contact,
             score,
         }));
         if news {
             self.unblock(&sender, nonce, now_ms, out);
+            self.wake_callers(&sender, callee, now_ms, out);
         }
         if self.policy.replay && self.suspects.running() > RUNNING {
             self.give_way(now_ms, out);
@@ -393,7 +412,8 @@ impl Triage {
         if let Phase::Running { state, .. } = suspicion.phase {
             suspicion.phase = Phase::Harmless { state };
         }
-        suspicion.alone = false;
+        (suspicion.alone, suspicion.after_others) = (false, false);
+        self.awaits_callers(&suspicion);
         self.suspects.park(suspicion);
     }
 
@@ -401,6 +421,7 @@ impl Triage {
     /// what comes before it became known meanwhile.
     fn obstruct(&mut self, mut suspicion: Suspicion, now_ms: u64, out: &mut Vec<Action>) {
         (suspicion.said, suspicion.alone) = (Said::Attack, false);
+        suspicion.after_others = false;
         let before = self.predecessors.before(&suspicion.slot.tx);
         match before.len() > suspicion.known && !suspicion.mined {
             true => self.submit_again(suspicion, now_ms, out),

@@ -120,6 +120,7 @@ struct Figures {
     triaged_young: u64,
     simulated: u64,
     simulated_again: u64,
+    simulated_after_others: u64,
     simulation_failures: ByName,
     exonerated: u64,
     state_fetches: u64,

@@ -1,6 +1,7 @@
 //! What goes in, and what comes out: no threads, no clocks.
 
 mod properties;
+mod together;
 
 use super::*;
 use crate::evidence::{Answer, Bid, FEATURES, Response};

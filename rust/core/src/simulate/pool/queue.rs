@@ -152,6 +152,7 @@ mod tests {
             fingerprint: 0,
             original: None,
             before: Vec::new(),
+            among_others: false,
             contact,
             score: 0.0,
         };

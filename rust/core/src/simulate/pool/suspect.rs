@@ -59,6 +59,9 @@ pub struct Suspect {
     pub original: Option<Original>,
     /// Pending too, and it may build on them: of the same sender, by nonce, and its callee's creation by another.
     pub before: Vec<Earlier>,
+    /// Among these, first, is what others have pending, who may have prepared it; that counts as far as the next block can have
+    /// it.
+    pub among_others: bool,
     /// It is known to touch a monitored contract.
     pub contact: bool,
     /// Of the first stage.

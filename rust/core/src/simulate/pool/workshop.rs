@@ -121,7 +121,7 @@ impl Workshop {
             if self.looks_back(&mut job, &block, &view) {
                 continue;
             }
-            let (sequence, begun) = (job.sequence(&view), busy());
+            let (sequence, begun) = (job.sequence(&view, block.next.block.basefee), busy());
             let recording = Recording::new(view);
             let local = Local(&recording);
             let remote = Remote {
