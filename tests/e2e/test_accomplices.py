@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import pytest
@@ -64,12 +63,12 @@ class Accomplices:
 
 
 @pytest.fixture
-async def accomplices(protocol: Protocol) -> AsyncIterator[Accomplices]:
+async def accomplices(protocol: Protocol) -> Accomplices:
     rpc, accounts = protocol.rpc, protocol.accounts
     for account in (2, 3, 4):
         await protocol.deposit(10 * ETHER, account=account)
     sleeper = await place(rpc, "Sleeper", accounts[9])
-    yield Accomplices(rpc, protocol.vault, sleeper, accounts[5], accounts[6])
+    return Accomplices(rpc, protocol.vault, sleeper, accounts[5], accounts[6])
 
 
 def stolen(alert: Event) -> list[dict[str, str]]:
@@ -100,7 +99,8 @@ async def test_what_one_account_arms_and_another_fires_is_seen_while_both_are_pe
     assert alert["simulation"]["before"] == ["succeeded"]
     assert alert["simulation"]["before_hashes"] == [armed]
     assert all(armed in broken["explanation"] for broken in alert["simulation"]["invariants"])
-    assert await accomplices.rpc.is_pending(armed) and await accomplices.rpc.is_pending(fired)
+    assert await accomplices.rpc.is_pending(armed)
+    assert await accomplices.rpc.is_pending(fired)
     assert sensor.alerted() == [fired]
 
 

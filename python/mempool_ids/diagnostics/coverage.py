@@ -2,26 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from mempool_ids.config import Contract
+from mempool_ids.config.speaking import silent
 from mempool_ids.diagnostics.findings import Finding, Status
 from mempool_ids.diagnostics.suggestions import suggest
 from mempool_ids.node import Client
-
-
-def silent(contract: Contract) -> Iterator[tuple[str, str]]:
-    """Checks that are not made, or not in full, with what they lack (docs/invariants.md)."""
-    views, disabled = contract.views, contract.invariants.disabled
-    yield from ((name, "disabled") for name in disabled)
-    whole = views.total_assets and (views.total_supply or views.liabilities)
-    if not (views.share_price or whole) and "solvency" not in disabled:
-        yield "solvency", "views.share_price, or total_assets with total_supply or liabilities"
-    worth = views.share_price or views.total_assets
-    if not (views.total_supply and worth) and "donation" not in disabled:
-        yield "donation by a gift", "views.total_supply with share_price or total_assets"
-    if not contract.admins and "takeover" not in disabled:
-        yield "takeover as proof", "admins"
 
 
 async def check_coverage(node: Client, contract: Contract) -> Finding:

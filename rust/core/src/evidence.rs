@@ -12,6 +12,7 @@ mod response;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod simulation;
+mod taken;
 pub mod trace;
 pub mod transfers;
 mod verdict;
@@ -31,6 +32,7 @@ pub use failure::{Failure, FailureKind};
 pub use outcome::{Fate, Outcome};
 pub use response::{Answer, Bid, Response, TriedPause, Unasked, nonce_used};
 pub use simulation::{Flow, Loss, Simulation, SimulationResult, Variation};
+pub use taken::{Taken, Unaccounted};
 pub use verdict::HIDING;
 pub use victim::{Grade, Victim, VictimLoss, victims};
 pub use violation::{Class, Violation};

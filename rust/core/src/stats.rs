@@ -64,6 +64,9 @@ pub struct Stats {
     pub triaged_contact: Counter,
     pub triaged_score: Counter,
     pub triaged_young: Counter,
+    /// Mined transactions that changed a monitored contract, as a node's trace tells; and of these, seen pending and passed on.
+    pub mined_contact: Counter,
+    pub mined_contact_seen: Counter,
     /// Simulated to a verdict.
     pub simulated: Counter,
     /// Passed on once more with a new head, because the former simulation found them harmless.
@@ -173,7 +176,7 @@ impl Stats {
         all
     }
 
-    fn named(&self) -> [(&'static str, &Counter); 35] {
+    fn named(&self) -> [(&'static str, &Counter); 37] {
         [
             ("received", &self.received),
             ("duplicates", &self.duplicates),
@@ -202,6 +205,8 @@ impl Stats {
             ("triaged_contact", &self.triaged_contact),
             ("triaged_score", &self.triaged_score),
             ("triaged_young", &self.triaged_young),
+            ("mined_contact", &self.mined_contact),
+            ("mined_contact_seen", &self.mined_contact_seen),
             ("simulated", &self.simulated),
             ("simulated_again", &self.simulated_again),
             ("simulated_after_others", &self.simulated_after_others),

@@ -128,6 +128,8 @@ impl Simulation {
             + self.before.iter().map(words).sum::<usize>()
             + vec(&self.before_hashes)
             + self.accesses.footprint()
+            + vec(&self.unaccounted)
+            + vec(&self.leads)
             + vec(&self.touched)
             + vec(&self.created)
             + vec::<Flow>(&self.flows)

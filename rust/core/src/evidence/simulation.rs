@@ -6,7 +6,7 @@ use super::failure::Failure;
 use super::trace::Trace;
 use super::transfers::Asset;
 use super::witness::RecordedSimulation;
-use super::{Factor, Response, Victim, Violation, nonce_used};
+use super::{Factor, Response, Unaccounted, Victim, Violation, nonce_used};
 use alloy_primitives::{Address, B256, I256, U256};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -91,6 +91,11 @@ pub struct Simulation {
     pub complete: bool,
     /// Its storage and all accounts were watched, so that invariants could tell.
     pub watched: bool,
+    /// Who has to do with a monitored contract by what it shows: who called one, or has its address in storage since; each with
+    /// that one.
+    pub leads: Vec<(Address, Address)>,
+    /// What it takes of monitored contracts, large or small, where nothing accounts for it.
+    pub unaccounted: Vec<Unaccounted>,
     /// What it read and wrote.
     pub accesses: Accesses,
     /// Parts of its trace did not fit and are not judged.

@@ -60,9 +60,11 @@ impl Triage {
             &mut slot.contacts,
             &self.policy.indices(&simulation.touched),
         );
+        let took = std::mem::take(&mut simulation.unaccounted);
+        let too_much = self.takes(&mut suspicion, took);
         let accesses = std::mem::take(&mut simulation.accesses);
         let more = suspicion.learn(accesses, after_others);
-        if after_others && simulation.harm <= suspicion.harm {
+        if after_others && !too_much && simulation.harm <= suspicion.harm {
             let key = suspicion.slot.key();
             self.keep(suspicion);
             return self.wake_readers(key, more, now_ms, out);
@@ -115,6 +117,10 @@ impl Triage {
         }
         if !contact {
             return;
+        }
+        // By itself it is too little for an alert.
+        if too_much && said != Said::Attack && !self.policy.one_at_a_time {
+            return self.submit_after_others(suspicion, now_ms, out);
         }
         if !after_others {
             suspicion.harm = harm;

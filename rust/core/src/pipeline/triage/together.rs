@@ -76,7 +76,8 @@ impl Triage {
         let (rare, popular) = self.callers_of(suspicion, own);
         let prepare = self.writers_for(suspicion, own);
         let mut chosen: Vec<Earlier> = Vec::new();
-        for one in rare.into_iter().chain(prepare).chain(popular) {
+        let takers = self.takings.pending(suspicion);
+        for one in takers.into_iter().chain(rare).chain(prepare).chain(popular) {
             if chosen.len() < most.0 && !chosen.iter().any(|other| other.key() == one.key()) {
                 chosen.push(one);
             }
@@ -271,7 +272,7 @@ impl Suspicion {
     }
 
     /// As one that comes before another.
-    fn earlier(&self) -> Earlier {
+    pub(super) fn earlier(&self) -> Earlier {
         Earlier {
             fingerprint: self.slot.fingerprint,
             tx: Arc::new(self.slot.tx.clone()),

@@ -2,12 +2,13 @@
 
 mod accesses;
 mod asking;
+mod leads;
 #[cfg(test)]
 mod tests;
 
 use super::behaviour::{TraceFeatures, extract};
 use super::copy::Read;
-use super::invariants::{Effects, MAX_EXPLANATION, Protected, check_all, judge};
+use super::invariants::{Effects, MAX_EXPLANATION, Protected, check_all, judge, unaccounted};
 use super::model::TraceModel;
 use super::variations::variations;
 use crate::chain::ChainSpec;
@@ -17,7 +18,8 @@ use crate::error::Result;
 use crate::evidence::trace::CallKind;
 use crate::evidence::transfers::{Transfer, net};
 use crate::evidence::{
-    Failure, FailureKind, Flow, Loss, Simulation, Variation, Victim, Violation, victims,
+    Failure, FailureKind, Flow, Loss, Simulation, Taken, Unaccounted, Variation, Victim, Violation,
+    victims,
 };
 use crate::signatures::RuleSet;
 use crate::simulate::evm::StateError;
@@ -81,6 +83,8 @@ pub struct Simulator {
     chain: Arc<ChainSpec>,
     /// A verdict that reaches it is an alert.
     threshold: f32,
+    /// What other transactions than the next suspect take, pending or in the last blocks.
+    pub taken: Vec<Taken>,
     /// Whether simulations come with all their calls.
     pub keeps: bool,
 }
@@ -93,6 +97,7 @@ struct Run {
     /// [`Trace::stands`](crate::evidence::trace::Trace::stands).
     stands: Vec<bool>,
     violations: Vec<Violation>,
+    unaccounted: Vec<Unaccounted>,
     features: Option<TraceFeatures>,
     /// A view had no answer because all together took too much.
     exhausted: bool,
@@ -125,6 +130,7 @@ impl Simulator {
             limits: limits.clone(),
             chain,
             threshold,
+            taken: Vec::new(),
             keeps: false,
         })
     }
@@ -375,6 +381,11 @@ impl Simulator {
             Vec::new()
         });
         let succeeded = execution.exit == Exit::Succeeded;
+        let contracts = self.contracts.iter().filter(|_| succeeded);
+        let unaccounted = contracts.flat_map(|contract| {
+            unaccounted(&self.effects(contract, &execution, &transfers, &stands, sender, views))
+        });
+        let unaccounted = unaccounted.collect();
         let features = succeeded.then(|| extract(&execution.trace));
         let model = self.model.as_mut().zip(features.as_ref());
         // Without its calls it looks like nothing.
@@ -389,6 +400,7 @@ impl Simulator {
             exhausted: views.exhausted(),
             harm: judge(&violations).probability,
             violations,
+            unaccounted,
             probability,
             execution,
             read: Read::default(),
@@ -422,20 +434,34 @@ impl Simulator {
             if Instant::now() >= deadline && !violations.iter().any(severe) {
                 return None;
             }
-            let effects = Effects {
-                execution,
-                transfers,
-                stands,
-                sender,
-                contract,
-                native: &self.chain.native,
-                monitored: &self.monitored,
-                views,
-            };
+            let effects = self.effects(contract, execution, transfers, stands, sender, views);
             violations.extend(check_all(&effects, &written));
         }
         // Out of time, views have no answers.
         (Instant::now() < deadline || violations.iter().any(severe)).then_some(violations)
+    }
+
+    #[allow(clippy::too_many_arguments)] // What the effects are of.
+    fn effects<'a>(
+        &'a self,
+        contract: &'a Protected,
+        execution: &'a Execution,
+        transfers: &'a [Transfer],
+        stands: &'a [bool],
+        sender: Address,
+        views: &'a dyn Views,
+    ) -> Effects<'a> {
+        Effects {
+            execution,
+            transfers,
+            stands,
+            sender,
+            contract,
+            native: &self.chain.native,
+            monitored: &self.monitored,
+            views,
+            taken: &self.taken,
+        }
     }
 
     fn evidence(&self, environment: &Environment, sender: Address, run: &Run) -> Simulation {
@@ -470,6 +496,8 @@ impl Simulator {
             probability: run.probability,
             watched: execution.watched,
             cut: execution.cut,
+            unaccounted: run.unaccounted.clone(),
+            leads: leads::of(execution, &self.monitored),
             accesses: accesses::of(execution, &self.monitored),
             ..Simulation::default()
         }

@@ -155,6 +155,7 @@ mod tests {
                 }),
                 before: Vec::new(),
                 among_others: false,
+                taken: Vec::new(),
                 contact: true,
                 score: 0.0,
             };

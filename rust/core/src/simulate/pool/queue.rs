@@ -153,6 +153,7 @@ mod tests {
             original: None,
             before: Vec::new(),
             among_others: false,
+            taken: Vec::new(),
             contact,
             score: 0.0,
         };

@@ -134,6 +134,7 @@ fn suspect(nonce: u64) -> Suspect {
         original: None,
         before: Vec::new(),
         among_others: false,
+        taken: Vec::new(),
         contact: false,
         score: 0.0,
     }

@@ -135,6 +135,7 @@ impl Workshop {
             };
             let done = sequence.map_err(Unfinished::State).and_then(|sequence| {
                 let (score, next) = (job.suspect.score, &block.next);
+                simulator.taken.clone_from(&job.suspect.taken);
                 let done = simulator.simulate_until(backend, next, &sequence, score, deadlines)?;
                 Ok((done, sequence))
             });

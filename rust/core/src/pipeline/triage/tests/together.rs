@@ -248,7 +248,7 @@ fn honest_users_of_one_vault_cost_a_bounded_number_of_looks() {
 fn what_a_block_has_prepares_nothing_any_more() {
     let mut rig = Rig::live();
     rig.judged(of_others(1, HELPER), 0.0);
-    rig.handle(Occurrence::Mined(&[mined(Address::repeat_byte(1), 0)]));
+    rig.handle(Occurrence::Mined(0, &[mined(Address::repeat_byte(1), 0)]));
     rig.judged(suspect(9), 0.0);
     rig.submitted();
     rig.verdict(&suspect(9), harmless());
@@ -263,6 +263,31 @@ fn a_replay_is_given_all_that_may_have_been_executed_before_it() {
     }
     rig.judged(suspect(99), 0.0);
     rig.verdict(&suspect(99), harmless());
-    let (_, _, before) = rig.triage.awaits_record(&suspect(99).tx.hash).unwrap();
-    assert_eq!(before.len(), 20);
+    let awaited = rig.triage.awaits_record(&suspect(99).tx.hash).unwrap();
+    assert_eq!(awaited.before.len(), 20);
+}
+
+#[test]
+fn who_was_passed_can_be_judged_anew_and_who_was_not_need_not() {
+    let mut rig = Rig::live();
+    let mut passed = of_others(1, HELPER);
+    passed.row[0] = 7.0;
+    rig.judged(passed, 0.0);
+    rig.judged(suspect(9), 0.0);
+    let again = rig.triage.passed_callers(&HELPER);
+    assert_eq!(again.len(), 1);
+    assert_eq!((again[0].tx.hash[0], again[0].row[0]), (1, 7.0));
+    for n in 2..100 {
+        rig.judged(of_others(n, HELPER), 0.0);
+    }
+    assert_eq!(rig.triage.passed_callers(&HELPER).len(), CALLERS);
+}
+
+#[test]
+fn what_is_passed_on_to_be_simulated_is_seen() {
+    let mut rig = Rig::live();
+    rig.judged(of_others(1, HELPER), 0.0);
+    rig.judged(suspect(9), 0.0);
+    let seen = [1, 9].map(|n| rig.triage.has_seen(&B256::repeat_byte(n)));
+    assert_eq!(seen, [false, true]);
 }

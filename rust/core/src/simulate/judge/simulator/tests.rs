@@ -172,6 +172,28 @@ fn what_others_burn_before_a_suspect_is_a_small_part_of_its_budget() {
 }
 
 #[test]
+fn who_has_to_do_with_a_monitored_contract_is_told() {
+    let vault = ADMIN.create(0);
+    assert_eq!(simulate(&story(false)).leads, [(MALLORY.create(0), vault)]);
+    assert!(
+        simulate(&story(false)[..2]).leads.is_empty(),
+        "who sends is no contract"
+    );
+    // SSTORE(0, CALLDATALOAD(0)).
+    let keeps = sends(ALICE, 0, None, 0, hex!("645f355f55005f526005601bf3").into());
+    let stores = |word: U256| {
+        let input = word.to_be_bytes_vec();
+        sends(ALICE, 1, Some(ALICE.create(0)), 0, input)
+    };
+    let word = U256::from_be_bytes(vault.into_word().0);
+    let leads = |word| simulate(&[keeps.clone(), stores(word)]).leads;
+    assert_eq!(leads(word), [(ALICE.create(0), vault)]);
+    let packed = (word << 88) | U256::ONE;
+    assert_eq!(leads(packed), [(ALICE.create(0), vault)]);
+    assert!(leads(word >> 8).is_empty());
+}
+
+#[test]
 fn what_is_read_and_written_is_told_with_the_contracts_that_were_called() {
     let attack = simulate(&story(false));
     let deposit = simulate(&story(false)[..2]);
