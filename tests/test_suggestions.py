@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
+from mempool_ids._core import INVARIANT_NAMES
 from mempool_ids.config import Contract, IDSConfig, Url
+from mempool_ids.config.speaking import silent, speaking
 from mempool_ids.demo.anvil import Anvil, AnvilOptions
 from mempool_ids.demo.rpc import Rpc
 from mempool_ids.diagnostics import Finding
-from mempool_ids.diagnostics.coverage import check_coverage, silent
+from mempool_ids.diagnostics.coverage import check_coverage
 from mempool_ids.diagnostics.suggestions import Suggestion, suggest
 from mempool_ids.node import HttpClient
 from tests.e2e.harness import run
@@ -104,8 +108,30 @@ async def test_check_warns_of_what_is_silent_only_where_the_chain_would_speak(an
     contract = entry(vault)
     found = await checked(anvil, contract)
     assert found.status.value == "warning"
-    assert "silent: solvency (views.share_price" in found.detail
+    every = len(INVARIANT_NAMES)
+    assert found.detail.startswith(f"{every - 1} of {every} can speak; silent: solvency (views.share_price")
     assert f"admins {stage.deployer.address} (owner())" in found.detail
     told = entry(vault, admins=[stage.deployer.address], invariants={"disabled": ["solvency", "donation"]})
     found = await checked(anvil, told)
-    assert (found.status.value, found.detail) == ("ok", "silent: solvency (disabled); donation (disabled)")
+    said = f"{every - 2} of {every} can speak; silent: solvency (disabled); donation (disabled)"
+    assert (found.status.value, found.detail) == ("ok", said)
+
+
+def test_the_checks_that_may_speak_are_those_that_are_documented() -> None:
+    text = files("mempool_ids").joinpath("docs/invariants.md").read_text("utf-8")
+    table = text.partition("## The checks")[2].partition("###")[0]
+    documented = re.findall(r"^\| `(\w+)` \|", table, re.MULTILINE)
+    assert sorted(documented) == sorted(INVARIANT_NAMES)
+
+
+def test_what_is_not_configured_is_silent_and_what_is_disabled_does_not_speak() -> None:
+    named = {"name": "Vault", "address": "0x" + "11" * 20}
+    bare = Contract(**named)
+    # The last as proof alone.
+    assert [name for name, _ in silent(bare)] == ["solvency", "takeover as proof"]
+    assert speaking(bare) == len(INVARIANT_NAMES) - 1
+    views = {"share_price": "price()", "total_supply": "totalSupply()"}
+    whole = Contract(**named, admins=["0x" + "22" * 20], views=views)
+    assert (list(silent(whole)), speaking(whole)) == ([], len(INVARIANT_NAMES))
+    off = Contract(**named, invariants={"disabled": ["outflow", "donation"]})
+    assert speaking(off) == len(INVARIANT_NAMES) - 3

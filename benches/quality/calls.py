@@ -11,11 +11,8 @@ from dataclasses import dataclass
 from benches.quality.fake_node import FakeNode
 from benches.quality.recorded import Block
 from benches.quality.sensor import judge
+from mempool_ids.config.speaking import CHECKS
 
-CHECKS = (
-    "outflow", "solvency", "reentrancy", "read_only_reentrancy", "price_manipulation", "takeover", "governance",
-    "donation", "approval_drain", "bridge_release",
-)  # fmt: skip
 TELLS_ALL = {
     "detection.classification_threshold": 0.0,
     "simulation.vary": False,

@@ -17,6 +17,7 @@ import orjson
 from mempool_ids import _core
 from mempool_ids.config import IDSConfig, IDSMode, sensor_config
 from mempool_ids.config.models import Webhook
+from mempool_ids.config.speaking import silent, speaking
 from mempool_ids.exceptions import ConfigError, MempoolIdsError
 from mempool_ids.records.detection import ThreatDetection
 from mempool_ids.records.events import ALARM, Event, anomaly_event, stats_event
@@ -438,6 +439,10 @@ class IDSEngine:
             callbacks_dropped=self._callbacks.dropped,
             background_failures=self._background_failures,
             deliveries=deliveries,
+            invariants_speaking={one.name: speaking(one) for one in self.config.contracts},
+            invariants_silent={
+                one.name: tuple(name for name, _ in silent(one)) for one in self.config.contracts
+            },
             defense=None if self._defense is None else self._defense.get_statistics().as_dict(),
         )
 

@@ -1,6 +1,6 @@
 """Figures of a running sensor."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -8,8 +8,11 @@ _SIMULATION = (
     "triaged_contact",
     "triaged_score",
     "triaged_young",
+    "mined_contact",
+    "mined_contact_seen",
     "simulated",
     "simulated_again",
+    "simulated_after_others",
     "simulation_failures",
     "exonerated",
     "state_fetches",
@@ -62,10 +65,16 @@ class IDSStatistics:
     """Passed on because of their score alone."""
     triaged_young: int = 0
     """Passed on because they create a contract, or call one that was created lately."""
+    mined_contact: int = 0
+    """Mined transactions that changed a monitored contract, as far as a node traces blocks."""
+    mined_contact_seen: int = 0
+    """Of these, seen pending and passed on to be simulated before their block: what of them triage sees."""
     simulated: int = 0
     """Simulations that came to a verdict."""
     simulated_again: int = 0
     """Passed on once more with a new head, because they were found harmless on the one before."""
+    simulated_after_others: int = 0
+    """Of these, executed after what other accounts have pending, who may have prepared it."""
     simulation_failures: Mapping[str, int] = field(default_factory=dict)
     """Those that did not, by reason: deadline, budget, state, quota, queue, not_ready."""
     exonerated: int = 0
@@ -111,6 +120,10 @@ class IDSStatistics:
     rules: tuple[Mapping[str, Any], ...] = ()
     """Cost and use of each signature: sid, evaluated, matched, muted, mean_ns."""
 
+    invariants_speaking: Mapping[str, int] = field(default_factory=dict)
+    """For each contract, how many invariants can speak as it is configured."""
+    invariants_silent: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """And which are silent, or speak in part, for want of configuration: `mempool-ids check` says of what."""
     defense: Mapping[str, Any] | None = None
     """In active defense: the executor's figures."""
 

@@ -6,5 +6,5 @@ pub mod forks;
 mod head;
 mod spec;
 
-pub use head::{BlockContents, CodeAnswer, Head, MinedTransaction, Reorg};
+pub use head::{BlockChanges, BlockContents, CodeAnswer, Head, MinedTransaction, Reorg};
 pub use spec::ChainSpec;

@@ -1,5 +1,6 @@
 //! What a detection is made of. These types belong to no stage: each stage adds its own to the record.
 
+mod accesses;
 mod anomaly;
 mod authenticity;
 mod breakdown;
@@ -11,6 +12,7 @@ mod response;
 #[cfg(test)]
 pub(crate) mod samples;
 pub mod simulation;
+mod taken;
 pub mod trace;
 pub mod transfers;
 mod verdict;
@@ -18,6 +20,7 @@ mod victim;
 mod violation;
 pub mod witness;
 
+pub use accesses::{Accesses, Part};
 pub use anomaly::{Anomaly, AnomalyKind};
 pub use authenticity::{Authenticity, Identity};
 pub use breakdown::Breakdown;
@@ -29,6 +32,7 @@ pub use failure::{Failure, FailureKind};
 pub use outcome::{Fate, Outcome};
 pub use response::{Answer, Bid, Response, TriedPause, Unasked, nonce_used};
 pub use simulation::{Flow, Loss, Simulation, SimulationResult, Variation};
+pub use taken::{Taken, Unaccounted};
 pub use verdict::HIDING;
 pub use victim::{Grade, Victim, VictimLoss, victims};
 pub use violation::{Class, Violation};

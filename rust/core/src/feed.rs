@@ -158,6 +158,11 @@ impl LiveSource {
         &self.endpoints
     }
 
+    /// Contracts are monitored: code comes with what tells whom a contract works for.
+    pub fn look_inside(&self) {
+        self.code.look_inside();
+    }
+
     /// Asks for the code of `address`; it arrives as `Item::Code`, a second time where its creation block took longer.
     /// Never blocks: what is under way is not asked again, what has no room is dropped and counted.
     pub fn request_code(&self, address: Address) {

@@ -4,7 +4,7 @@
 
 pub mod queue;
 
-use crate::chain::{BlockContents, CodeAnswer, Head, Reorg};
+use crate::chain::{BlockChanges, BlockContents, CodeAnswer, Head, Reorg};
 use crate::evidence::{Anomaly, Breakdown, RecordedSimulation, SimulationResult};
 use crate::tx::PendingTransaction;
 use alloy_primitives::B256;
@@ -46,6 +46,7 @@ pub enum Item {
     },
     Head(Head),
     Block(BlockContents),
+    Changes(Box<BlockChanges>),
     Reorg(Reorg),
     Code(CodeAnswer),
     /// The state of a new head is there to be simulated on.
@@ -70,7 +71,8 @@ impl Item {
             Self::Notification(raw) | Self::Object(raw) | Self::Fetched(raw) => raw.bytes.len(),
             Self::Transaction { tx, .. } => size_of_val(&**tx) + tx.input.capacity(),
             Self::Block(block) => block.footprint(),
-            Self::Code(answer) => answer.code.len(),
+            Self::Changes(changes) => size_of_val(&**changes) + changes.footprint(),
+            Self::Code(answer) => answer.code.len() + answer.inside.len(),
             Self::Simulated(simulated) => size_of_val(&**simulated) + simulated.footprint(),
             Self::Recorded(record) => size_of_val(&**record) + record.footprint(),
             Self::Anomaly(anomaly) => anomaly.footprint(),

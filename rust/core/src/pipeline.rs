@@ -1,5 +1,7 @@
 //! The one place that knows every stage: a source, a thread that judges, a bounded channel of events.
 
+mod acquaintances;
+mod changes;
 pub(crate) mod clock;
 pub(crate) mod codes;
 pub(crate) mod contact;
@@ -172,6 +174,9 @@ impl Sensor {
         };
         // Known before the first transaction reaches them.
         if let Some(live) = &live {
+            if !self.config.contracts.is_empty() {
+                live.look_inside();
+            }
             self.config
                 .contracts
                 .iter()

@@ -64,10 +64,15 @@ pub struct Stats {
     pub triaged_contact: Counter,
     pub triaged_score: Counter,
     pub triaged_young: Counter,
+    /// Mined transactions that changed a monitored contract, as a node's trace tells; and of these, seen pending and passed on.
+    pub mined_contact: Counter,
+    pub mined_contact_seen: Counter,
     /// Simulated to a verdict.
     pub simulated: Counter,
     /// Passed on once more with a new head, because the former simulation found them harmless.
     pub simulated_again: Counter,
+    /// Of these, executed after what is pending of others, who may have prepared it.
+    pub simulated_after_others: Counter,
     /// Passed on, and without a verdict; by [`FailureKind`](crate::evidence::FailureKind).
     pub simulation_failures: Failures,
     /// Detections of the first stage that their simulation found harmless.
@@ -171,7 +176,7 @@ impl Stats {
         all
     }
 
-    fn named(&self) -> [(&'static str, &Counter); 34] {
+    fn named(&self) -> [(&'static str, &Counter); 37] {
         [
             ("received", &self.received),
             ("duplicates", &self.duplicates),
@@ -200,8 +205,11 @@ impl Stats {
             ("triaged_contact", &self.triaged_contact),
             ("triaged_score", &self.triaged_score),
             ("triaged_young", &self.triaged_young),
+            ("mined_contact", &self.mined_contact),
+            ("mined_contact_seen", &self.mined_contact_seen),
             ("simulated", &self.simulated),
             ("simulated_again", &self.simulated_again),
+            ("simulated_after_others", &self.simulated_after_others),
             ("exonerated", &self.exonerated),
             ("state_carried", &self.state_carried),
             ("state_discarded", &self.state_discarded),

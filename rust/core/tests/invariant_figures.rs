@@ -98,6 +98,7 @@ fn judged(text: &str) -> BTreeSet<&'static str> {
             native: "ETH",
             monitored: &[address],
             views: &views,
+            taken: &[],
         };
         let violations = check_all(&effects, &[]);
         for name in names() {

@@ -1,7 +1,7 @@
 //! What influences features and outcomes beside the transactions: captured with its position among them, so that a replay
 //! hands the pipeline the same items in the same order.
 
-use crate::chain::{BlockContents, CodeAnswer, Head, Reorg};
+use crate::chain::{BlockChanges, BlockContents, CodeAnswer, Head, Reorg};
 use crate::evidence::RecordedSimulation;
 use crate::inbox::Item;
 use serde::de::DeserializeOwned;
@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 pub enum ContextEntry {
     Head(Head),
     Block(BlockContents),
+    Changes(Box<BlockChanges>),
     Reorg(Reorg),
     Code(CodeAnswer),
     Simulation(Box<RecordedSimulation>),
@@ -22,6 +23,7 @@ impl ContextEntry {
         Some(match item {
             Item::Head(head) => Self::Head(head.clone()),
             Item::Block(block) => Self::Block(block.clone()),
+            Item::Changes(changes) => Self::Changes(changes.clone()),
             Item::Reorg(reorg) => Self::Reorg(reorg.clone()),
             Item::Code(code) => Self::Code(code.clone()),
             Item::Simulated(simulated) => Self::Simulation(simulated.record.clone()?),
@@ -39,7 +41,8 @@ impl ContextEntry {
         match self {
             Self::Head(_) | Self::Reorg(_) => 0,
             Self::Block(block) => block.footprint(),
-            Self::Code(answer) => answer.code.len(),
+            Self::Changes(changes) => size_of_val(&**changes) + changes.footprint(),
+            Self::Code(answer) => answer.code.len() + answer.inside.len(),
             Self::Simulation(record) => size_of_val(&**record) + record.footprint(),
         }
     }
@@ -49,6 +52,7 @@ impl ContextEntry {
         match self {
             Self::Head(_) => "head",
             Self::Block(_) => "block",
+            Self::Changes(_) => "changes",
             Self::Reorg(_) => "reorg",
             Self::Code(_) => "code",
             Self::Simulation(_) => "simulation",
@@ -60,6 +64,7 @@ impl ContextEntry {
         let json = match self {
             Self::Head(head) => serde_json::to_string(head),
             Self::Block(block) => serde_json::to_string(block),
+            Self::Changes(changes) => serde_json::to_string(changes),
             Self::Reorg(reorg) => serde_json::to_string(reorg),
             Self::Code(code) => serde_json::to_string(code),
             Self::Simulation(record) => serde_json::to_string(record),
@@ -75,6 +80,7 @@ impl ContextEntry {
         match kind {
             "head" => read(body).map(Self::Head),
             "block" => read(body).map(Self::Block),
+            "changes" => read(body).map(|changes| Self::Changes(Box::new(changes))),
             "reorg" => read(body).map(Self::Reorg),
             "code" => read(body).map(Self::Code),
             "simulation" => read(body).map(Self::Simulation),
@@ -88,6 +94,7 @@ impl From<ContextEntry> for Item {
         match entry {
             ContextEntry::Head(head) => Item::Head(head),
             ContextEntry::Block(block) => Item::Block(block),
+            ContextEntry::Changes(changes) => Item::Changes(changes),
             ContextEntry::Reorg(reorg) => Item::Reorg(reorg),
             ContextEntry::Code(code) => Item::Code(code),
             ContextEntry::Simulation(record) => Item::Recorded(record),

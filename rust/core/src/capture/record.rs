@@ -46,6 +46,7 @@ const BLOCK: u8 = 3;
 const REORG: u8 = 4;
 const CODE: u8 = 5;
 const SIMULATION: u8 = 6;
+const CHANGES: u8 = 7;
 
 impl RecordedTransaction {
     /// Rebuilds the signed bytes from JSON. `None` where the JSON gives no transaction at all.
@@ -123,6 +124,7 @@ impl Record {
                     ContextEntry::Reorg(_) => REORG,
                     ContextEntry::Code(_) => CODE,
                     ContextEntry::Simulation(_) => SIMULATION,
+                    ContextEntry::Changes(_) => CHANGES,
                 });
                 out.extend(entry.body().as_bytes());
             }
@@ -140,6 +142,7 @@ impl Record {
             Some(&REORG) => "reorg",
             Some(&CODE) => "code",
             Some(&SIMULATION) => "simulation",
+            Some(&CHANGES) => "changes",
             _ => return Err("record of an unknown kind".into()),
         };
         ContextEntry::from_parts(kind, &bytes[1..]).map(Self::Context)

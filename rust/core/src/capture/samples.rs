@@ -174,6 +174,7 @@ pub(crate) fn context(dice: &mut Dice) -> ContextEntry {
         1 => ContextEntry::Code(CodeAnswer {
             address: dice.address(),
             code: dice.bytes(1_500),
+            inside: Default::default(),
             created_at: Some(1),
             dating: false,
         }),
@@ -189,6 +190,7 @@ pub(crate) fn context(dice: &mut Dice) -> ContextEntry {
                 hash: dice.hash(),
                 from: dice.address(),
                 nonce: 3,
+                to: None,
                 creates: false,
             };
             ContextEntry::Block(BlockContents {

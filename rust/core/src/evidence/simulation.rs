@@ -1,11 +1,12 @@
 //! What a transaction would do: the evidence of one simulation.
 
+use super::accesses::Accesses;
 use super::authenticity::Identity;
 use super::failure::Failure;
 use super::trace::Trace;
 use super::transfers::Asset;
 use super::witness::RecordedSimulation;
-use super::{Factor, Response, Victim, Violation, nonce_used};
+use super::{Factor, Response, Unaccounted, Victim, Violation, nonce_used};
 use alloy_primitives::{Address, B256, I256, U256};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -56,6 +57,8 @@ pub struct Simulation {
     pub succeeded: bool,
     /// How the transactions ended that were executed before it.
     pub before: Vec<Cow<'static, str>>,
+    /// Which they were, where others than its sender are among them.
+    pub before_hashes: Vec<B256>,
     pub gas_used: u64,
     /// Calls, and the deepest of them.
     pub frames: usize,
@@ -88,6 +91,13 @@ pub struct Simulation {
     pub complete: bool,
     /// Its storage and all accounts were watched, so that invariants could tell.
     pub watched: bool,
+    /// Who has to do with a monitored contract by what it shows: who called one, or has its address in storage since; each with
+    /// that one.
+    pub leads: Vec<(Address, Address)>,
+    /// What it takes of monitored contracts, large or small, where nothing accounts for it.
+    pub unaccounted: Vec<Unaccounted>,
+    /// What it read and wrote.
+    pub accesses: Accesses,
     /// Parts of its trace did not fit and are not judged.
     pub cut: bool,
     /// All its calls, for whoever asked for this simulation; alerts do without.

@@ -79,6 +79,7 @@ impl Background {
             routes: routes.clone(),
             items: items.clone(),
             stats: stats.clone(),
+            looks_inside: codes.looks_inside.clone(),
             head,
             reporter: report("code".into()),
         };

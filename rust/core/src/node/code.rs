@@ -10,11 +10,13 @@ use crate::inbox::Item;
 use crate::inbox::queue::ItemSender;
 use crate::stats::Stats;
 use crate::wire::json;
-use alloy_primitives::{Address, Bytes};
+use alloy_primitives::{Address, B256, Bytes, U256, b256, hex};
 use std::cell::Cell;
 use std::collections::HashSet;
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
@@ -30,10 +32,18 @@ const CREATION_PATIENCE: Duration = Duration::from_millis(250);
 /// A full node keeps the state of the last 128 blocks: what was created within these can be dated by any node.
 const RECENT: u64 = 100;
 
+/// Slots in which contracts keep whom they work for, and where a proxy keeps whose code it runs (EIP-1967).
+const FIRST_SLOTS: u8 = 8;
+const IMPLEMENTATION: B256 =
+    b256!("360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc");
+/// EIP-7702, and EIP-1167: what comes before the address of the code that is run.
+const BEFORE_ADDRESS: [&[u8]; 2] = [&hex!("ef0100"), &hex!("363d3d373d3d3d363d73")];
+
 /// The pipeline's end: never blocks.
 pub struct CodeRequests {
     sender: mpsc::Sender<Address>,
     in_flight: Arc<Mutex<HashSet<Address>>>,
+    looks_inside: Arc<AtomicBool>,
     stats: Arc<Stats>,
 }
 
@@ -41,25 +51,34 @@ pub struct CodeRequests {
 pub struct CodeQueue {
     receiver: mpsc::Receiver<Address>,
     in_flight: Arc<Mutex<HashSet<Address>>>,
+    pub looks_inside: Arc<AtomicBool>,
 }
 
 pub fn queue(stats: Arc<Stats>) -> (CodeRequests, CodeQueue) {
     let (sender, receiver) = mpsc::channel(WAITING);
     let in_flight = Arc::new(Mutex::new(HashSet::new()));
+    let looks_inside = Arc::new(AtomicBool::new(false));
     (
         CodeRequests {
             sender,
             in_flight: in_flight.clone(),
+            looks_inside: looks_inside.clone(),
             stats,
         },
         CodeQueue {
             receiver,
             in_flight,
+            looks_inside,
         },
     )
 }
 
 impl CodeRequests {
+    /// From now on answers hold what is inside of a contract, too.
+    pub fn look_inside(&self) {
+        self.looks_inside.store(true, Relaxed);
+    }
+
     /// Asks for the code of `address`, unless that is under way. Without room it is dropped and counted.
     pub fn request(&self, address: Address) {
         let mut in_flight = self
@@ -99,6 +118,8 @@ pub struct CodeFetcher {
     pub routes: Rc<Routes>,
     pub items: ItemSender,
     pub stats: Arc<Stats>,
+    /// Contracts are monitored: whom a callee works for is of interest.
+    pub looks_inside: Arc<AtomicBool>,
     /// The number of the canonical head; 0 before the first.
     pub head: Rc<Cell<u64>>,
     pub reporter: Reporter,
@@ -147,9 +168,11 @@ impl CodeFetcher {
     ) -> Result<(), String> {
         let code = self.code_at(address, "latest").await?;
         let mut dated = pin!(self.created_at(address, &code));
-        let dated_in_time = tokio::time::timeout(CREATION_PATIENCE, dated.as_mut())
-            .await
-            .ok();
+        let (dated_in_time, inside) = tokio::join!(
+            tokio::time::timeout(CREATION_PATIENCE, dated.as_mut()),
+            tokio::time::timeout(CREATION_PATIENCE, self.inside(address, &code)),
+        );
+        let (dated_in_time, inside) = (dated_in_time.ok(), inside.unwrap_or_default());
         let room = match dated_in_time {
             Some(_) => None,
             None => dating.try_acquire().ok(),
@@ -157,6 +180,7 @@ impl CodeFetcher {
         let first = CodeAnswer {
             address,
             code: code.clone(),
+            inside: inside.clone(),
             created_at: dated_in_time.flatten(),
             dating: room.is_some(),
         };
@@ -174,6 +198,7 @@ impl CodeFetcher {
             address,
             created_at: dated.await,
             code: code.clone(),
+            inside,
             dating: false,
         };
         emit(&self.items, Item::Code(second)).await.ok();
@@ -189,6 +214,42 @@ impl CodeFetcher {
             .map_err(|error| error.to_string())?;
         let code = answer.read(|answer| json::code(answer.text())).await;
         code.ok_or_else(|| "not code".into())
+    }
+
+    /// What its first slots hold, as far as they hold anything, and the code of whom it passes calls on to. Nothing where no node
+    /// tells: that is no failure, the code is there.
+    async fn inside(&self, address: Address, code: &Bytes) -> Bytes {
+        let mut inside = Vec::new();
+        if !self.looks_inside.load(Relaxed) || code.is_empty() {
+            return inside.into();
+        }
+        let mut implementation = implementation(code);
+        for (slot, value) in self.slots(address).await.unwrap_or_default() {
+            match slot == U256::from_be_bytes(IMPLEMENTATION.0) {
+                true => implementation = Some(Address::from_word(value.into())),
+                false => inside.extend(value.to_be_bytes::<32>()),
+            }
+        }
+        if let Some(implementation) = implementation.filter(|one| *one != address) {
+            inside.extend(implementation);
+            let code = self.code_at(implementation, "latest").await;
+            inside.extend(code.unwrap_or_default());
+        }
+        inside.into()
+    }
+
+    /// Those of its slots of interest that hold something.
+    async fn slots(&self, address: Address) -> Option<Vec<(U256, U256)>> {
+        let first = (0..FIRST_SLOTS).map(B256::with_last_byte);
+        let slots = first.chain([IMPLEMENTATION]);
+        let slots: Vec<_> = slots.map(|slot| format!(r#""{slot}""#)).collect();
+        let params = format!(r#"["{address}",[{}],"latest"]"#, slots.join(","));
+        let answer = self.routes.ask(None, "eth_getProof", &params).await.ok()?;
+        let slots = answer
+            .read(|answer| json::proven_slots(answer.text()))
+            .await?;
+        let held = slots.into_iter().filter(|(_, value)| !value.is_zero());
+        Some(held.take(usize::from(FIRST_SLOTS) + 1).collect())
     }
 
     /// The first block with code, by binary search over historical `eth_getCode`; `None` where the node has no such state.
@@ -232,9 +293,32 @@ impl CodeFetcher {
     }
 }
 
+/// Whose code an account runs in place of its own.
+fn implementation(code: &[u8]) -> Option<Address> {
+    let mut rest = BEFORE_ADDRESS
+        .iter()
+        .filter_map(|before| code.strip_prefix(*before));
+    rest.next()?
+        .first_chunk()
+        .map(|address| Address::new(*address))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whose_code_a_clone_or_a_delegation_runs_is_in_its_own() {
+        let clone = hex!(
+            "363d3d373d3d3d363d73bebebebebebebebebebebebebebebebebebebebe5af43d82803e903d91602b57fd5bf3"
+        );
+        let delegation = hex!("ef0100bebebebebebebebebebebebebebebebebebebebe");
+        let other = Address::repeat_byte(0xbe);
+        assert_eq!(implementation(&clone), Some(other));
+        assert_eq!(implementation(&delegation), Some(other));
+        assert_eq!(implementation(&delegation[..20]), None);
+        assert_eq!(implementation(&[0x60, 0x80]), None);
+    }
 
     #[test]
     fn requests_are_bounded_and_asked_once() {

@@ -27,6 +27,8 @@ pub struct Code {
     pub facts: CodeFacts,
     /// Monitored contracts whose address stands in the code, in whatever form.
     pub contacts: Vec<u16>,
+    /// The same of what is inside: its first slots, and the code that it runs in place of its own.
+    pub inside: Vec<u16>,
     /// Nothing there yet, or a delegation: it can change without a new address.
     changes: bool,
     asked_at: u64,
@@ -119,6 +121,7 @@ impl Codes {
         let code = Code {
             facts: CodeFacts::scan(&answer.code, answer.created_at),
             contacts: contacts.in_bytes(&answer.code),
+            inside: contacts.in_bytes(&answer.inside),
             changes: answer.code.is_empty() || answer.code.starts_with(&DELEGATION),
             asked_at: block,
             dating: answer.dating,

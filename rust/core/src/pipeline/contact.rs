@@ -52,13 +52,22 @@ impl Contacts {
         &self.addresses
     }
 
+    pub fn index(&self, address: &Address) -> Option<u16> {
+        self.index.get(address).copied()
+    }
+
     pub fn name(&self, index: u16) -> Arc<str> {
         self.names[usize::from(index)].clone()
     }
 
-    /// Appends to `out` (cleared first) the contracts `tx` calls, names in its calldata, or whose address stands in its
-    /// callee's code; each once.
-    pub fn of(&self, tx: &PendingTransaction, in_code: &[u16], out: &mut Vec<u16>) {
+    /// Appends to `out` (cleared first) the contracts `tx` calls, names in its calldata, or that its callee is known to have to
+    /// do with; each once.
+    pub fn of(
+        &self,
+        tx: &PendingTransaction,
+        of_callee: impl IntoIterator<Item = u16>,
+        out: &mut Vec<u16>,
+    ) {
         out.clear();
         let Some(search) = &self.search else { return };
         out.extend(tx.to.as_ref().and_then(|to| self.index.get(to)));
@@ -67,7 +76,7 @@ impl Contacts {
                 .find_iter(&tx.input)
                 .map(|m| m.pattern().as_u32() as u16),
         );
-        out.extend(in_code);
+        out.extend(of_callee);
         out.sort_unstable();
         out.dedup();
     }

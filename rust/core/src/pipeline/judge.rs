@@ -1,5 +1,6 @@
 //! The stages of one transaction, in order: decode, features, signatures; then a batch is classified and detections are made.
 
+use super::acquaintances::Acquaintances;
 use super::codes::Codes;
 use super::contact::Contacts;
 use super::slot::Slot;
@@ -29,6 +30,8 @@ pub struct Stages {
     classifier: Option<Classifier>,
     pub contacts: Contacts,
     pub codes: Codes,
+    /// Who has to do with monitored contracts by what it did.
+    pub acquaintances: Acquaintances,
     pub chain: ChainView,
     chain_id: u64,
     pub alarm: Alarm,
@@ -57,6 +60,7 @@ impl Stages {
             classifier,
             contacts,
             codes: Codes::new(config.limits.codes),
+            acquaintances: Acquaintances::default(),
             chain: ChainView::default(),
             chain_id: config.chain_id,
             alarm: Alarm::new(&config.detection),
@@ -114,11 +118,12 @@ impl Stages {
 
     fn match_signatures(&mut self, slot: &mut Slot) {
         let code = slot.tx.to.as_ref().and_then(|to| self.codes.get(to));
-        self.contacts.of(
-            &slot.tx,
-            code.map_or(&[], |c| &c.contacts),
-            &mut slot.contacts,
-        );
+        let callee = slot.tx.to.as_ref();
+        let learnt = callee.map_or(&[][..], |to| self.acquaintances.get(to));
+        let in_code = code.map_or(&[][..], |code| &code.contacts);
+        let inside = code.map_or(&[][..], |code| &code.inside);
+        let of_callee = in_code.iter().chain(inside).chain(learnt).copied();
+        self.contacts.of(&slot.tx, of_callee, &mut slot.contacts);
         let mut matched = std::mem::take(&mut slot.matched);
         slot.signature_score = self.matcher.evaluate(
             &subject(slot, &self.codes, &self.contacts, &self.chain),

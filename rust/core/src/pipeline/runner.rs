@@ -1,6 +1,6 @@
 //! Who simulates what triage submits: threads beside a live pipeline, or the recording.
 
-use super::slot::Slot;
+use super::triage::Awaited;
 use crate::chain::ChainSpec;
 use crate::config::{LiveConfig, SensorConfig, SimulationConfig, SourceConfig};
 use crate::error::Error;
@@ -84,6 +84,7 @@ impl Runner {
             chain.clone(),
             items.clone(),
             stats.clone(),
+            config.contracts.iter().map(|c| c.address).collect(),
             stage,
         );
         let pool = Pool::start(
@@ -131,10 +132,9 @@ impl Runner {
     pub fn again(
         &mut self,
         record: &RecordedSimulation,
-        slot: &Slot,
-        score: f32,
-        before: Vec<Earlier>,
+        awaited: Awaited,
     ) -> (Identity, Result<Simulation, Failure>) {
+        let slot = awaited.slot;
         let refused =
             |failure: &Failure| matches!(failure.kind, FailureKind::Queue | FailureKind::Quota);
         // Who was refused was not looked at.
@@ -149,7 +149,7 @@ impl Runner {
         };
         let result = match identity.other_than(slot.tx.from) {
             Some(_) => Err(Failure::signed_by_another()),
-            None => self.execute_again(record, &slot.tx, score, before),
+            None => self.execute_again(record, awaited),
         };
         (identity, result)
     }
@@ -157,9 +157,7 @@ impl Runner {
     fn execute_again(
         &mut self,
         record: &RecordedSimulation,
-        tx: &PendingTransaction,
-        score: f32,
-        before: Vec<Earlier>,
+        awaited: Awaited,
     ) -> Result<Simulation, Failure> {
         if let Some(failure) = &record.failure {
             return Err(failure.clone());
@@ -171,7 +169,9 @@ impl Runner {
         let Self::Replay(simulator) = self else {
             return Err(unreadable("recorded, and the sensor is live"));
         };
-        let mut done = execute(simulator, tx, score, &before, executed);
+        let (tx, score) = (&awaited.slot.tx, awaited.score);
+        simulator.taken = awaited.taken.to_vec();
+        let mut done = execute(simulator, tx, score, &awaited.before, executed);
         if let (Ok(simulation), Some(why)) = (&mut done, &record.unasked) {
             simulation.response = Some(Response::Unasked(Unasked::new(why.clone())));
         }

@@ -105,6 +105,7 @@ impl Following {
                 hash: t.hash,
                 from: t.from,
                 nonce: t.nonce,
+                to: t.to,
                 creates: false,
             })
             .collect();
@@ -275,9 +276,9 @@ fn contact_is_found_as_callee_anywhere_in_calldata_and_in_code() {
     };
     let in_code = contacts.in_bytes(&[&[0x73][..], &[0xcc; 20], &[0x00]].concat());
     let mut touches = Vec::new();
-    contacts.of(&tx, &in_code, &mut touches);
+    contacts.of(&tx, in_code.iter().copied(), &mut touches);
     assert_eq!(touches, [0, 1, 2]);
-    contacts.of(&PendingTransaction::default(), &[], &mut touches);
+    contacts.of(&PendingTransaction::default(), [], &mut touches);
     assert!(touches.is_empty());
 }
 
@@ -359,6 +360,7 @@ fn answer(callee: u8, code: &[u8]) -> CodeAnswer {
     CodeAnswer {
         address: Address::repeat_byte(callee),
         code: code.to_vec().into(),
+        inside: Default::default(),
         created_at: None,
         dating: false,
     }

@@ -10,6 +10,8 @@
 //!            │  │    ├─ no verdict, its alert may be out ──► PutOff ─ a little later ─► Running
 //!            │  │    └─ of no interest, or its nonce is used ─► dropped
 //! ```
+//!
+//! What is harmless by itself runs once more after what others have pending, where these may prepare it ([`together`]).
 
 mod ending;
 mod lately;
@@ -18,14 +20,18 @@ mod policy;
 pub mod predecessors;
 mod suspects;
 mod suspicion;
+mod takings;
 #[cfg(test)]
 mod tests;
+mod together;
 
+use super::codes::AwaitsCode;
 use super::dedup::Dedup;
 use super::slot::Slot;
 use crate::chain::MinedTransaction;
 use crate::evidence::{
-    Authenticity, Factor, Failure, FailureKind, Identity, Simulation, SimulationStatus,
+    Authenticity, Factor, Failure, FailureKind, FeatureVector, Identity, Simulation,
+    SimulationStatus, Taken,
 };
 use crate::simulate::pool::suspect::{Earlier, Key, Suspect};
 use crate::stats::Stats;
@@ -33,14 +39,19 @@ use alloy_primitives::{Address, B256};
 pub use policy::{Alarm, Policy};
 use predecessors::{Predecessors, unite};
 use std::sync::Arc;
+use std::time::Instant;
 use suspects::{RUNNING, Suspects, last_nonces};
 pub use suspicion::Said;
 use suspicion::{Phase, Suspicion};
+use takings::Takings;
+use together::{WOKEN_PER_STATE, Waiting};
 
 /// Suspects remembered, so that none is simulated twice.
 const TRIAGED: usize = 1 << 14;
 /// Harmless ones looked at again with each state, and those that are tried again at once.
 const AGAIN: usize = 32;
+/// Calls of one account that are judged anew at once.
+const CALLERS: usize = 16;
 /// How often what had no verdict for want of time, room or state is tried again soon, and after which pause.
 const RETRIES: u32 = 3;
 const PAUSE_MS: u64 = 500;
@@ -59,8 +70,10 @@ pub enum Occurrence<'a> {
     },
     /// The state of another head is there: what is harmless on one need not be so on the next.
     State,
-    /// A block has these: their nonces are used.
-    Mined(&'a [MinedTransaction]),
+    /// The block of this number has these: their nonces are used.
+    Mined(u64, &'a [MinedTransaction]),
+    /// The blocks above this number left the chain.
+    Reorged(u64),
     /// In a replay: the recording has a simulation of this hash.
     Recorded(B256),
     /// Time went on.
@@ -102,6 +115,17 @@ pub struct Verdict {
     pub simulation: SimulationStatus,
 }
 
+/// A suspect of a replay that waits for what was recorded.
+pub struct Awaited<'a> {
+    pub slot: &'a Slot,
+    /// Of the first stage.
+    pub score: f32,
+    /// All that may have been executed before it.
+    pub before: Vec<Earlier>,
+    /// What others took by then.
+    pub taken: &'a [Taken],
+}
+
 /// What becomes of a judged transaction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Course {
@@ -116,10 +140,18 @@ pub struct Triage {
     suspects: Suspects,
     /// Passed on before, and of these with a verdict.
     triaged: Dedup<(), Key>,
+    /// By hash.
+    seen: Dedup<()>,
+    /// Features of those that were passed.
+    passed: Dedup<FeatureVector, Key>,
     concluded: Dedup<(), Key>,
     /// Whose contents are what their hash says, by fingerprint: others under that hash are a lie.
     proven: Dedup<u64>,
     predecessors: Predecessors,
+    /// For a call of somebody else that may prepare them, and how many are woken by one on this state still.
+    waiting: Waiting,
+    woken: usize,
+    takings: Takings,
     /// How many states there were, how many looks are left on this one, and who is looked at.
     state: u64,
     looks: usize,
@@ -135,9 +167,14 @@ impl Triage {
             policy,
             suspects: Suspects::default(),
             triaged: Dedup::new(TRIAGED),
+            seen: Dedup::new(TRIAGED),
+            passed: Dedup::new(TRIAGED),
             concluded: Dedup::new(TRIAGED),
             proven: Dedup::new(TRIAGED),
             predecessors: Predecessors::default(),
+            waiting: Waiting::default(),
+            takings: Takings::default(),
+            woken: WOKEN_PER_STATE,
             state: 0,
             looks: 0,
             looked_at: None,
@@ -178,7 +215,8 @@ impl Triage {
 
     /// It was passed, and is of no more use to anybody else: later ones may wait for it. Takes its contents.
     pub fn passed(&mut self, slot: &mut Slot, now_ms: u64, out: &mut Vec<Action>) {
-        let (sender, nonce) = (slot.tx.from, slot.tx.nonce);
+        let (sender, nonce, callee) = (slot.tx.from, slot.tx.nonce, slot.tx.to);
+        self.passed.insert(slot.key(), slot.row);
         let earlier = Earlier {
             fingerprint: slot.fingerprint,
             original: slot.kept_original(),
@@ -186,7 +224,30 @@ impl Triage {
         };
         if self.predecessors.judged(earlier) {
             self.unblock(&sender, nonce, now_ms, out);
+            self.wake_callers(&sender, callee, now_ms, out);
         }
+    }
+
+    /// Who calls this account and was passed, to be judged anew; the newest.
+    pub fn passed_callers(&self, callee: &Address) -> Vec<AwaitsCode> {
+        let callers = self.predecessors.callers(callee);
+        let passed = callers.filter_map(|one| {
+            let row = self.passed.get(&one.key())?;
+            let untried = self.triaged.get(&one.key()).is_none();
+            untried.then(|| AwaitsCode {
+                tx: one.tx.as_ref().clone(),
+                row,
+                fingerprint: one.fingerprint,
+                original: one.original.clone(),
+                arrived: Instant::now(),
+            })
+        });
+        passed.take(CALLERS).collect()
+    }
+
+    /// Whether a transaction was passed on to be simulated.
+    pub fn has_seen(&self, hash: &B256) -> bool {
+        self.seen.get(hash).is_some()
     }
 
     /// What is new comes before some that no block could have: perhaps it was what they waited for.
@@ -220,9 +281,11 @@ impl Triage {
             Occurrence::State => {
                 self.state += 1;
                 self.looks = AGAIN;
+                self.woken = WOKEN_PER_STATE;
                 self.look(now_ms, out);
             }
-            Occurrence::Mined(transactions) => self.mined(transactions),
+            Occurrence::Mined(number, transactions) => self.mined(number, transactions),
+            Occurrence::Reorged(kept) => self.takings.reorged(kept),
             Occurrence::Recorded(hash) => {
                 let parked = self.suspects.parked(&hash);
                 if let Some(suspicion) = parked.and_then(|key| self.suspects.unpark(&key)) {
@@ -242,9 +305,8 @@ impl Triage {
         }
     }
 
-    /// In a replay: the suspect of this hash that waits for what was recorded, the one that waits longest first, with its
-    /// score, and all that may have been executed before it.
-    pub fn awaits_record(&self, hash: &B256) -> Option<(&Slot, f32, Vec<Earlier>)> {
+    /// In a replay: the suspect of this hash that waits for what was recorded, the one that waits longest first.
+    pub fn awaits_record(&self, hash: &B256) -> Option<Awaited<'_>> {
         let suspicion = self.suspects.running_of(hash)?;
         let Phase::Running { before, .. } = &suspicion.phase else {
             return None;
@@ -252,7 +314,12 @@ impl Triage {
         // What was announced between two tries is remembered since.
         let mut before = before.clone();
         before.extend(self.predecessors.before(&suspicion.slot.tx));
-        Some((&suspicion.slot, suspicion.score, before))
+        Some(Awaited {
+            slot: &suspicion.slot,
+            score: suspicion.score,
+            before,
+            taken: &suspicion.taken,
+        })
     }
 
     /// A suspect whose factors nobody asked for yet.
@@ -293,6 +360,7 @@ impl Triage {
         if self.triaged.insert(slot.key(), ()).is_some() && !slot.again {
             return false;
         }
+        self.seen.insert(slot.tx.hash, ());
         reason.counter(&self.stats).add(1);
         true
     }
@@ -309,6 +377,14 @@ impl Triage {
             .predecessors
             .remember(key.1, tx.clone(), original.clone(), &slot.contacts);
         suspicion.known = before.len();
+        suspicion.heard = self.takings.of_others(&suspicion);
+        let mut others = match suspicion.after_others {
+            true => self.others_before(&suspicion),
+            false => Vec::new(),
+        };
+        suspicion.taken = self.takings.of_these(&suspicion, &others);
+        others.append(&mut before);
+        before = others;
         // Where nothing comes before it, nothing is left out.
         suspicion.alone &= !before.is_empty();
         let recorded = match self.policy.replay {
@@ -330,18 +406,22 @@ impl Triage {
             state: self.state,
             before: recorded,
         };
-        let (sender, nonce) = (tx.from, tx.nonce);
+        let (sender, nonce, callee) = (tx.from, tx.nonce, tx.to);
+        let (among_others, taken) = (suspicion.after_others, suspicion.taken.clone());
         self.suspects.run(key, due_ms, suspicion);
         out.push(Action::Submit(Suspect {
             fingerprint: key.1,
             tx,
             original,
             before,
+            among_others,
+            taken,
             contact,
             score,
         }));
         if news {
             self.unblock(&sender, nonce, now_ms, out);
+            self.wake_callers(&sender, callee, now_ms, out);
         }
         if self.policy.replay && self.suspects.running() > RUNNING {
             self.give_way(now_ms, out);
@@ -393,7 +473,8 @@ impl Triage {
         if let Phase::Running { state, .. } = suspicion.phase {
             suspicion.phase = Phase::Harmless { state };
         }
-        suspicion.alone = false;
+        (suspicion.alone, suspicion.after_others) = (false, false);
+        self.awaits_callers(&suspicion);
         self.suspects.park(suspicion);
     }
 
@@ -401,6 +482,7 @@ impl Triage {
     /// what comes before it became known meanwhile.
     fn obstruct(&mut self, mut suspicion: Suspicion, now_ms: u64, out: &mut Vec<Action>) {
         (suspicion.said, suspicion.alone) = (Said::Attack, false);
+        suspicion.after_others = false;
         let before = self.predecessors.before(&suspicion.slot.tx);
         match before.len() > suspicion.known && !suspicion.mined {
             true => self.submit_again(suspicion, now_ms, out),
@@ -478,7 +560,8 @@ impl Triage {
     }
 
     /// Too late for a look at these, or at what they stand in place of.
-    fn mined(&mut self, transactions: &[MinedTransaction]) {
+    fn mined(&mut self, number: u64, transactions: &[MinedTransaction]) {
+        self.takings.mined(number, transactions);
         let last = last_nonces(transactions);
         // A recording says what was executed, and may do so after the block.
         if !self.policy.replay {

@@ -5,6 +5,7 @@ mod simulating;
 #[cfg(test)]
 mod tests;
 
+use super::changes::{Changed, Touch};
 use super::clock::Clock;
 use super::dedup::Dedup;
 use super::follow::Tracker;
@@ -18,7 +19,7 @@ use super::triage::{self, Action, Triage};
 use super::watch::Watch;
 use crate::capture::CaptureWriter;
 use crate::capture::context::ContextEntry;
-use crate::chain::{BlockContents, ChainSpec, CodeAnswer, Head, Reorg};
+use crate::chain::{BlockChanges, BlockContents, ChainSpec, CodeAnswer, Head, Reorg};
 use crate::config::{Emit, SensorConfig};
 use crate::error::{Error, Result};
 use crate::event::{Event, TransactionRecord};
@@ -87,6 +88,8 @@ pub struct Worker {
     /// Absent where nothing is simulated.
     simulating: Option<Simulating>,
     tracker: Tracker,
+    /// What the last blocks did to monitored contracts.
+    changed: Changed,
     clock: Clock,
     latency: Latency,
     outcomes: Vec<Outcome>,
@@ -96,7 +99,7 @@ pub struct Worker {
     probabilities: Vec<f32>,
     records: Vec<TransactionRecord>,
     actions: Vec<Action>,
-    /// Contracts that pending transactions will create, as it was learnt lately.
+    /// Contracts that pending transactions will create, or that have to do with monitored ones, as it was learnt lately.
     created: Vec<Address>,
     /// An alert is out since the last look for items.
     alerted: bool,
@@ -152,6 +155,7 @@ impl Worker {
             published,
             detected: Dedup::new(DETECTED),
             tracker: Tracker::new(config.limits.tracked, drop_after_ms, stats.clone()),
+            changed: Changed::default(),
             latency: Latency::default(),
             outcomes: Vec::new(),
             slots: (0..config.limits.batch.max(1))
@@ -249,6 +253,7 @@ impl Worker {
             Item::Head(head) => self.after_batch(|worker| worker.head(&head)),
             Item::Code(answer) => self.after_batch(|worker| worker.code(&answer)),
             Item::Block(block) => self.after_batch(|worker| worker.block(&block)),
+            Item::Changes(changes) => self.after_batch(|worker| worker.changes(&changes)),
             Item::Reorg(reorg) => self.after_batch(|worker| worker.reorg(reorg)),
             Item::Simulated(done) => self.after_batch(|worker| worker.simulated(*done)),
             Item::State => self.after_batch(|worker| worker.triage(triage::Occurrence::State)),
@@ -367,8 +372,54 @@ impl Worker {
     fn block(&mut self, block: &BlockContents) {
         let now_ms = self.clock.unix_ms();
         self.tracker.block(block, now_ms, &mut self.outcomes);
-        self.triage(triage::Occurrence::Mined(&block.transactions));
+        // Before their nonces are used up: it is asked what was seen of them.
+        let touches = self.changed.block(block);
+        self.touched(touches);
+        self.triage(triage::Occurrence::Mined(block.number, &block.transactions));
         self.report_outcomes();
+    }
+
+    fn changes(&mut self, changes: &BlockChanges) {
+        self.learn(&changes.named);
+        let touches = self.changed.changes(changes);
+        self.touched(touches);
+    }
+
+    /// Mined transactions that changed monitored contracts: how much of that is seen, and by whom it comes.
+    fn touched(&mut self, touches: Vec<Touch>) {
+        for Touch {
+            hash,
+            callee,
+            contracts,
+        } in touches
+        {
+            self.stats.mined_contact.add(1);
+            let triage = self
+                .simulating
+                .as_ref()
+                .map(|simulating| &simulating.triage);
+            if triage.is_some_and(|triage| triage.has_seen(&hash)) {
+                self.stats.mined_contact_seen.add(1);
+            }
+            let leads = callee
+                .iter()
+                .flat_map(|to| contracts.iter().map(|one| (*to, *one)));
+            self.learn(&leads.collect::<Vec<_>>());
+        }
+        self.judge_callers();
+    }
+
+    /// Who has to do with monitored contracts: calls of whom that was not known of are judged anew.
+    fn learn(&mut self, leads: &[(Address, Address)]) {
+        for (account, contract) in leads {
+            let contact = self.stages.contacts.index(contract);
+            let is_monitored = self.stages.contacts.index(account).is_some();
+            if let Some(contact) = contact.filter(|_| !is_monitored)
+                && self.stages.acquaintances.learn(*account, contact)
+            {
+                self.created.push(*account);
+            }
+        }
     }
 
     fn reorg(&mut self, reorg: Reorg) {
@@ -381,6 +432,7 @@ impl Worker {
             ..self.clock.now()
         };
         self.tracker.reorg(kept, now, &mut self.outcomes);
+        self.triage(triage::Occurrence::Reorged(kept));
         self.output.send(Event::Reorg(reorg));
         self.report_outcomes();
     }

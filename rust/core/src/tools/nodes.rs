@@ -162,6 +162,7 @@ impl Nodes {
         let answer = CodeAnswer {
             address,
             code: read::<Bytes>(&raw).unwrap_or_default(),
+            inside: Bytes::new(),
             created_at: None,
             dating: false,
         };

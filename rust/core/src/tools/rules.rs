@@ -22,7 +22,7 @@ pub fn match_one(
     Decoder::for_contracts(contracts)?.decode(tx, &mut decoded);
     let in_code = code.map(|code| contacts.in_bytes(code)).unwrap_or_default();
     let mut touches = Vec::new();
-    contacts.of(tx, &in_code, &mut touches);
+    contacts.of(tx, in_code.iter().copied(), &mut touches);
     // A creation is judged by its init code.
     let code = code.or(tx.to.is_none().then_some(tx.input.as_slice()));
     let facts = code.map(|code| CodeFacts::scan(code, None));

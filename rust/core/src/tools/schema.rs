@@ -118,8 +118,11 @@ struct Figures {
     triaged_contact: u64,
     triaged_score: u64,
     triaged_young: u64,
+    mined_contact: u64,
+    mined_contact_seen: u64,
     simulated: u64,
     simulated_again: u64,
+    simulated_after_others: u64,
     simulation_failures: ByName,
     exonerated: u64,
     state_fetches: u64,
@@ -148,6 +151,8 @@ struct Figures {
     latency_us: LatencySnapshot,
     endpoints: Vec<EndpointSnapshot>,
     rules: Vec<RuleCost>,
+    invariants_speaking: ByName,
+    invariants_silent: BTreeMap<String, Vec<String>>,
     defense: Option<BTreeMap<String, Value>>,
 }
 

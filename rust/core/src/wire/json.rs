@@ -5,7 +5,7 @@
 
 use super::hex::{quantity_u64, quantity_u128};
 use crate::chain::{BlockContents, Head, MinedTransaction};
-use alloy_primitives::{Address, B256, Bytes as Code, hex};
+use alloy_primitives::{Address, B256, Bytes as Code, U256, hex};
 use bytes::Bytes;
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -98,6 +98,23 @@ fn address(text: &str) -> Option<Address> {
         .and_then(|digits| digits.parse().ok())
 }
 
+/// Slots and what they hold, of `eth_getProof`.
+pub fn proven_slots(raw: &str) -> Option<Vec<(U256, U256)>> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Proof {
+        storage_proof: Vec<Slot>,
+    }
+    #[derive(Deserialize)]
+    struct Slot {
+        key: U256,
+        value: U256,
+    }
+    let proof: Proof = sonic_rs::from_str(raw).ok()?;
+    let slots = proof.storage_proof.into_iter();
+    Some(slots.map(|slot| (slot.key, slot.value)).collect())
+}
+
 /// The answer of `eth_getCode`, raw.
 pub fn code(raw: &str) -> Option<Code> {
     hex::decode(string(raw)?.strip_prefix("0x")?)
@@ -151,6 +168,10 @@ fn mined(raw: &str) -> Option<MinedTransaction> {
         hash: hash(json.hash)?,
         from: address(json.from)?,
         nonce: quantity(json.nonce)?,
+        to: match json.to {
+            Some(to) => Some(address(to)?),
+            None => None,
+        },
         creates: json.to.is_none(),
     })
 }

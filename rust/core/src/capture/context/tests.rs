@@ -17,6 +17,7 @@ fn every_kind() -> Vec<ContextEntry> {
         hash: B256::repeat_byte(3),
         from: Address::repeat_byte(4),
         nonce: 5,
+        to: None,
         creates: true,
     };
     vec![
@@ -40,12 +41,14 @@ fn every_kind() -> Vec<ContextEntry> {
         ContextEntry::Code(CodeAnswer {
             address: Address::repeat_byte(8),
             code: Bytes::from(vec![0, 0xff]),
+            inside: Default::default(),
             created_at: Some(9),
             dating: false,
         }),
         ContextEntry::Code(CodeAnswer {
             address: Address::ZERO,
             code: Bytes::new(),
+            inside: Default::default(),
             created_at: None,
             dating: false,
         }),

@@ -3,7 +3,7 @@
 use super::fields::Text;
 use crate::evidence::transfers::Asset;
 use crate::evidence::{Factor, FailureKind, Simulation, SimulationStatus, Variation, Violation};
-use alloy_primitives::{Address, I256, U256};
+use alloy_primitives::{Address, B256, I256, U256};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::borrow::Cow;
@@ -52,6 +52,9 @@ impl<'a> Status<'a> {
 pub struct Done<'a> {
     /// How the transactions ended that were executed before it.
     before: &'a [Cow<'static, str>],
+    /// Which these were, in the same order; only where others than its sender are among them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    before_hashes: Vec<Text<B256>>,
     /// Number of the block it was executed in.
     block: u64,
     /// Wei.
@@ -128,6 +131,7 @@ struct Broken<'a> {
 impl<'a> Done<'a> {
     pub fn of(simulation: &'a Simulation) -> Self {
         let created = simulation.created.iter().copied();
+        let hashes = simulation.before_hashes.iter().copied();
         let flows = simulation.flows.iter().map(|flow| Flow {
             account: Text(flow.account),
             amount: Text(flow.amount),
@@ -142,6 +146,7 @@ impl<'a> Done<'a> {
         });
         Self {
             before: &simulation.before,
+            before_hashes: hashes.map(Text).collect(),
             block: simulation.block,
             coinbase_payment: Text(simulation.coinbase_payment),
             created: created.map(Text).collect(),

@@ -109,6 +109,7 @@ fn heavy(bytes: usize) -> Vec<Item> {
         hash: B256::ZERO,
         from: Address::ZERO,
         nonce: 0,
+        to: None,
         creates: false,
     };
     vec![
@@ -116,6 +117,7 @@ fn heavy(bytes: usize) -> Vec<Item> {
         Item::Code(CodeAnswer {
             address: Address::ZERO,
             code: vec![0; bytes].into(),
+            inside: Default::default(),
             created_at: None,
             dating: false,
         }),

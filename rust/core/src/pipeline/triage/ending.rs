@@ -54,17 +54,28 @@ impl Triage {
         out: &mut Vec<Action>,
     ) {
         self.stats.simulated.add(1);
+        let after_others = std::mem::take(&mut suspicion.after_others);
         let slot = &mut suspicion.slot;
         unite(
             &mut slot.contacts,
             &self.policy.indices(&simulation.touched),
         );
+        let took = std::mem::take(&mut simulation.unaccounted);
+        let too_much = self.takes(&mut suspicion, took);
+        let accesses = std::mem::take(&mut simulation.accesses);
+        let more = suspicion.learn(accesses, after_others);
+        if after_others && !too_much && simulation.harm <= suspicion.harm {
+            let key = suspicion.slot.key();
+            self.keep(suspicion);
+            return self.wake_readers(key, more, now_ms, out);
+        }
+        let slot = &mut suspicion.slot;
         // Executed without what comes before it, or with other contents than its own, this is not how it will be.
         simulation.complete &= !suspicion.alone;
         simulation.complete &= slot.authenticity != Authenticity::Contradicted;
         let foreseen = self.foresee(&simulation.created, &slot.contacts);
         out.extend(foreseen.into_iter().map(Action::JudgeCallers));
-        let decides = simulation.decides();
+        let (decides, harm) = (simulation.decides(), simulation.harm);
         let first = decides && self.concluded.insert(slot.key(), ()).is_none();
         let (contact, stage_one) = (!slot.contacts.is_empty(), suspicion.score);
         // A rule of full weight asks for no proof.
@@ -104,11 +115,25 @@ impl Triage {
         if first && said == Said::Nothing && self.policy.alarm.sounds(contact, stage_one) {
             self.stats.exonerated.add(1);
         }
+        if !contact {
+            return;
+        }
+        // By itself it is too little for an alert.
+        if too_much && said != Said::Attack && !self.policy.one_at_a_time {
+            return self.submit_after_others(suspicion, now_ms, out);
+        }
+        if !after_others {
+            suspicion.harm = harm;
+        }
+        let key = suspicion.slot.key();
         match suspicion.alone && !decides {
-            _ if !contact => {}
             true => self.put_off(suspicion, true, now_ms),
+            false if !after_others && self.is_prepared(&suspicion) => {
+                self.submit_after_others(suspicion, now_ms, out);
+            }
             false => self.keep(suspicion),
         }
+        self.wake_readers(key, more, now_ms, out);
     }
 
     /// What it amounts to that there is no simulation.
@@ -120,6 +145,10 @@ impl Triage {
         out: &mut Vec<Action>,
     ) {
         self.stats.simulation_failures.add(failure.kind);
+        // By itself it has its verdict.
+        if suspicion.after_others {
+            return self.keep(suspicion);
+        }
         if suspicion.said == Said::Attack {
             return self.wait(suspicion);
         }

@@ -12,12 +12,16 @@ pub const BYTES: usize = 16 << 20;
 /// Of one sender, and of one nonce of it.
 pub const PER_SENDER: usize = 128;
 pub const PER_NONCE: usize = 4;
+/// Callers of one account that are found by it, the newest.
+pub const PER_CALLEE: usize = 64;
 
 /// Each until a block has its nonce, or newer ones take its room.
 #[derive(Debug, Default)]
 pub struct Lately {
     /// Oldest first, each with its number.
     by_sender: HashMap<Address, VecDeque<(u64, Earlier)>>,
+    /// Where those are that call an account: sender and number, oldest first.
+    by_callee: HashMap<Address, VecDeque<(Address, u64)>>,
     /// Oldest first; who went leaves its place behind for a while.
     order: VecDeque<(Address, u64)>,
     next: u64,
@@ -39,12 +43,20 @@ impl Lately {
             true => queue.iter().position(|other| of_nonce(&other)),
             false => (queue.len() >= PER_SENDER).then_some(0),
         };
-        if let Some((_, gone)) = surplus.and_then(|position| queue.remove(position)) {
+        if let Some((number, gone)) = surplus.and_then(|position| queue.remove(position)) {
             self.count -= 1;
             self.bytes -= bytes(&gone);
+            unlist(&mut self.by_callee, &gone, number);
         }
         self.count += 1;
         self.bytes += bytes(&earlier);
+        if let Some(callee) = earlier.tx.to {
+            let callers = self.by_callee.entry(callee).or_default();
+            callers.push_back((sender, self.next));
+            if callers.len() > PER_CALLEE {
+                callers.pop_front();
+            }
+        }
         queue.push_back((self.next, earlier));
         self.order.push_back((sender, self.next));
         self.next += 1;
@@ -68,6 +80,16 @@ impl Lately {
         queue.rev().map(|(_, earlier)| earlier)
     }
 
+    /// Those that call an account, newest first.
+    pub fn callers(&self, callee: &Address) -> impl Iterator<Item = &Earlier> {
+        let places = self.by_callee.get(callee).into_iter().flatten().rev();
+        places.filter_map(|(sender, number)| {
+            let queue = self.by_sender.get(sender)?;
+            let place = queue.binary_search_by_key(number, |(number, _)| *number);
+            Some(&queue[place.ok()?].1)
+        })
+    }
+
     /// A block has this nonce.
     pub fn mined(&mut self, sender: &Address, nonce: u64) {
         self.forget(sender, |_, earlier| earlier.tx.nonce <= nonce);
@@ -86,11 +108,22 @@ impl Lately {
             if goes {
                 self.count -= 1;
                 self.bytes -= bytes(earlier);
+                unlist(&mut self.by_callee, earlier, *number);
             }
             !goes
         });
         if queue.is_empty() {
             self.by_sender.remove(sender);
+        }
+    }
+}
+
+fn unlist(by_callee: &mut HashMap<Address, VecDeque<(Address, u64)>>, gone: &Earlier, number: u64) {
+    let Some(callee) = gone.tx.to else { return };
+    if let Some(callers) = by_callee.get_mut(&callee) {
+        callers.retain(|(_, other)| *other != number);
+        if callers.is_empty() {
+            by_callee.remove(&callee);
         }
     }
 }
@@ -111,6 +144,7 @@ mod tests {
         let tx = PendingTransaction {
             hash: B256::from(U256::from(n)),
             from: Address::left_padding_from(&sender.to_be_bytes()),
+            to: Some(Address::with_last_byte(nonce as u8)),
             nonce,
             input: vec![0; bytes],
             ..PendingTransaction::default()
@@ -148,6 +182,26 @@ mod tests {
         assert_eq!(nonces, [1, 1, 1, 1, 0]);
     }
 
+    #[test]
+    fn who_calls_an_account_is_found_by_it_until_a_block_has_it() {
+        let mut all = Lately::default();
+        let hashes = |all: &Lately| -> Vec<_> {
+            let callee = Address::with_last_byte(7);
+            let callers = all.callers(&callee);
+            callers.map(|one| one.tx.hash).collect()
+        };
+        for n in 0..PER_CALLEE as u64 + 2 {
+            all.add(sent(n, n as u16, 7, 0));
+        }
+        all.add(sent(1_000, 1_000, 8, 0));
+        let newest: Vec<_> = (2..PER_CALLEE as u64 + 2).rev().collect();
+        let expected =
+            |all: &[u64]| -> Vec<_> { all.iter().map(|n| sent(*n, 0, 7, 0).tx.hash).collect() };
+        assert_eq!(hashes(&all), expected(&newest));
+        all.mined(&sent(65, 65, 7, 0).tx.from, 7);
+        assert_eq!(hashes(&all), expected(&newest[1..]));
+    }
+
     proptest! {
         #[test]
         fn memory_is_bounded_and_counted(
@@ -163,6 +217,9 @@ mod tests {
                 let queues = || all.by_sender.values().flatten().map(|(_, one)| one);
                 prop_assert_eq!(all.count, queues().count());
                 prop_assert_eq!(all.bytes, queues().map(bytes).sum::<usize>());
+                let listed = all.by_callee.values().map(VecDeque::len);
+                prop_assert_eq!(listed.sum::<usize>(), all.by_callee.keys().map(|to| all.callers(to).count()).sum::<usize>());
+                prop_assert!(all.by_callee.values().all(|callers| (1..=PER_CALLEE).contains(&callers.len())));
                 prop_assert!(all.bytes <= BYTES && all.count <= MOST && all.order.len() <= 2 * MOST);
                 prop_assert!(all.by_sender.values().all(|queue| (1..=PER_SENDER).contains(&queue.len())));
             }

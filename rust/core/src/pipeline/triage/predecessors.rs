@@ -180,6 +180,11 @@ impl Predecessors {
         all
     }
 
+    /// Pending ones that call an account, newest first.
+    pub fn callers(&self, callee: &Address) -> impl Iterator<Item = &Earlier> {
+        self.lately.callers(callee)
+    }
+
     /// Whether another one with its sender and nonce, which is no lie, pays more: pools hold that one now.
     pub fn is_replaced(&self, tx: &PendingTransaction) -> bool {
         let outbids = |other: &PendingTransaction| {
@@ -217,7 +222,8 @@ impl Predecessors {
     }
 }
 
-fn bid(tx: &PendingTransaction) -> (u128, u128) {
+/// Who bids more is executed sooner.
+pub fn bid(tx: &PendingTransaction) -> (u128, u128) {
     (tx.max_fee_per_gas, tx.max_priority_fee_per_gas)
 }
 

@@ -2,7 +2,7 @@
 
 use super::predecessors::unite;
 use super::{Action, Emission, Verdict};
-use crate::evidence::{Authenticity, Factor, SimulationStatus};
+use crate::evidence::{Accesses, Authenticity, Factor, SimulationStatus, Taken, Unaccounted};
 use crate::pipeline::slot::{Slot, held};
 use crate::simulate::pool::suspect::Earlier;
 
@@ -21,6 +21,16 @@ pub struct Suspicion {
     /// A block has it, or another one in its place.
     pub mined: bool,
     pub said: Said,
+    /// After what others have pending, too: it was found harmless by itself.
+    pub after_others: bool,
+    /// What it does by itself: the harm, and what it reads and writes, where that is known.
+    pub harm: f32,
+    pub accesses: Option<Box<Accesses>>,
+    /// What it takes of monitored contracts that nothing accounts for.
+    pub took: Vec<Unaccounted>,
+    /// What others took of the same when it was passed on; and of these what a block had, or was executed before it.
+    pub heard: Vec<Taken>,
+    pub taken: Vec<Taken>,
     /// How many transactions were known to come before it when it was passed on.
     pub known: usize,
     pub phase: Phase,
@@ -66,6 +76,12 @@ impl Suspicion {
             alone: false,
             mined: false,
             said: Said::Nothing,
+            after_others: false,
+            harm: 0.0,
+            accesses: None,
+            took: Vec::new(),
+            heard: Vec::new(),
+            taken: Vec::new(),
             known: 0,
             phase: Phase::PutOff { due_ms: 0 },
         }
@@ -106,6 +122,12 @@ impl Suspicion {
     }
 
     pub fn bytes(&self) -> usize {
+        let accesses = self.accesses.as_ref();
+        self.held() + accesses.map_or(0, |accesses| accesses.footprint())
+    }
+
+    /// Bytes of the transaction.
+    pub fn held(&self) -> usize {
         held(&self.slot.tx, self.slot.original.as_ref())
     }
 

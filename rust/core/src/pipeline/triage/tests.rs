@@ -1,6 +1,8 @@
 //! What goes in, and what comes out: no threads, no clocks.
 
 mod properties;
+mod takings;
+mod together;
 
 use super::*;
 use crate::evidence::{Answer, Bid, FEATURES, Response};
@@ -207,6 +209,7 @@ fn mined(from: Address, nonce: u64) -> MinedTransaction {
         hash: B256::ZERO,
         from,
         nonce,
+        to: None,
         creates: false,
     }
 }
@@ -640,7 +643,7 @@ fn what_was_harmless_is_looked_at_again_until_it_is_mined_in_bounded_numbers() {
     }
     assert_eq!(rig.triage.suspects.all.len(), MOST);
     let used: Vec<_> = (5..15).map(|n| mined(sender(n), 1)).collect();
-    rig.handle(Occurrence::Mined(&used));
+    rig.handle(Occurrence::Mined(0, &used));
     assert!(rig.submitted().is_empty(), "the state is the same");
     rig.handle(Occurrence::State);
     let mut looks = Vec::new();
@@ -752,7 +755,7 @@ fn what_was_put_off_is_forgotten_once_its_nonce_is_used() {
     rig.judged(touching(1), 0.0);
     rig.fails(&touching(1), FailureKind::Queue);
     rig.submitted();
-    rig.handle(Occurrence::Mined(&[mined(SENDER, 1)]));
+    rig.handle(Occurrence::Mined(0, &[mined(SENDER, 1)]));
     rig.passes(PAUSE_MS);
     assert!(rig.submitted().is_empty() && rig.triage.suspects.all.is_empty());
 }
@@ -776,7 +779,7 @@ fn whose_nonce_is_used_while_it_runs_is_not_looked_at_again() {
     for nonce in [1, 7] {
         let mut rig = Rig::live();
         rig.judged(touching(1), 0.0);
-        rig.handle(Occurrence::Mined(&[mined(SENDER, nonce)]));
+        rig.handle(Occurrence::Mined(0, &[mined(SENDER, nonce)]));
         rig.verdict(&touching(1), harmless());
         rig.submitted();
         rig.handle(Occurrence::State);
@@ -784,10 +787,10 @@ fn whose_nonce_is_used_while_it_runs_is_not_looked_at_again() {
     }
     let mut rig = Rig::live();
     rig.kept(touching(2));
-    rig.handle(Occurrence::Mined(&[
-        mined(SENDER, 1),
-        mined(Address::ZERO, 9),
-    ]));
+    rig.handle(Occurrence::Mined(
+        0,
+        &[mined(SENDER, 1), mined(Address::ZERO, 9)],
+    ));
     rig.handle(Occurrence::State);
     assert_eq!(rig.submitted().len(), 1, "its turn is to come");
 }
@@ -974,7 +977,7 @@ fn what_nobody_suspects_fills_the_gap_before_a_suspect() {
         "up to what nobody knows"
     );
     // A block has them.
-    rig.handle(Occurrence::Mined(&[mined(SENDER, 4)]));
+    rig.handle(Occurrence::Mined(0, &[mined(SENDER, 4)]));
     rig.judged(touching(7), 0.0);
     assert_eq!(nonces(&rig.submitted()[0]), [5, 6]);
 }
@@ -1094,7 +1097,7 @@ fn an_obstructed_attack_is_forgotten_once_it_is_mined_or_replaced() {
         other.tx.hash = B256::repeat_byte(77);
         match replaced {
             true => _ = rig.judged(other, 0.0),
-            false => rig.handle(Occurrence::Mined(&[mined(SENDER, 1)])),
+            false => rig.handle(Occurrence::Mined(0, &[mined(SENDER, 1)])),
         }
         rig.handle(Occurrence::State);
         assert!(rig.submitted().is_empty() && rig.triage.suspects.all.is_empty());

@@ -73,15 +73,28 @@ impl Worker {
         }
     }
 
-    /// Judges anew who calls what is now known to be created, and came before its creation.
+    /// Judges anew who calls what is now known to be created, and came before its creation; and who calls what is now known to
+    /// have to do with a monitored contract, and was of no interest before.
     pub(super) fn judge_callers(&mut self) {
         for created in std::mem::take(&mut self.created) {
-            let waiting = self.stages.codes.waiting_for(&created);
+            let mut waiting = self.stages.codes.waiting_for(&created);
+            let triage = self
+                .simulating
+                .as_ref()
+                .map(|simulating| &simulating.triage);
+            waiting.extend(
+                triage
+                    .into_iter()
+                    .flat_map(|triage| triage.passed_callers(&created)),
+            );
             self.judge_again(waiting);
         }
     }
 
     pub(super) fn simulated(&mut self, done: SimulationResult) {
+        if let Ok(simulation) = &done.result {
+            self.learn(&simulation.leads);
+        }
         self.triage(triage::Occurrence::Ended {
             key: (done.hash, done.fingerprint),
             identity: done.identity,
@@ -97,11 +110,14 @@ impl Worker {
         let Some(Simulating { triage, runner }) = &mut self.simulating else {
             return;
         };
-        let Some((slot, score, before)) = triage.awaits_record(&record.hash) else {
+        let Some(awaited) = triage.awaits_record(&record.hash) else {
             return;
         };
-        let key = slot.key();
-        let (identity, result) = runner.again(record, slot, score, before);
+        let key = awaited.slot.key();
+        let (identity, result) = runner.again(record, awaited);
+        if let Ok(simulation) = &result {
+            self.learn(&simulation.leads);
+        }
         self.triage(triage::Occurrence::Ended {
             key,
             identity,

@@ -58,7 +58,15 @@ pub struct Header {
     withdrawals: Vec<Withdrawal>,
     /// Their hashes.
     #[serde(default)]
-    transactions: Vec<IgnoredAny>,
+    transactions: Vec<Listed>,
+}
+
+/// A transaction as a block lists it: by its hash, unless a node says more than was asked.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
+enum Listed {
+    Hash(B256),
+    Other(IgnoredAny),
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -78,6 +86,14 @@ impl Header {
     /// How many transactions the block has.
     pub fn transactions(&self) -> usize {
         self.transactions.len()
+    }
+
+    /// Their hashes, in order.
+    pub fn hashes(&self) -> impl Iterator<Item = Option<B256>> {
+        self.transactions.iter().map(|listed| match listed {
+            Listed::Hash(hash) => Some(*hash),
+            Listed::Other(_) => None,
+        })
     }
 
     /// Whose balances grew with the block and without a transaction.

@@ -45,6 +45,21 @@ pub fn block_diffs(raw: &[u8]) -> Result<Vec<ToldDiff>, String> {
     Ok(traced.into_iter().map(|traced| traced.result).collect())
 }
 
+/// Which of these addresses a word of storage may hold: packed with other values they stand anywhere in it.
+pub fn named_in(word: U256, addresses: &[Address]) -> impl Iterator<Item = Address> {
+    let bytes = word.to_be_bytes::<32>();
+    // Most words are small numbers.
+    let addresses = match word.bit_len() > 128 {
+        true => addresses,
+        false => &[],
+    };
+    let names = move |address: &&Address| {
+        let mut windows = bytes.windows(20);
+        windows.any(|window| window == address.as_slice())
+    };
+    addresses.iter().filter(names).copied()
+}
+
 /// Any answer that is JSON of this shape; an error is a reason in words, without the input.
 pub fn read<'a, T: Deserialize<'a>>(raw: &'a [u8]) -> Result<T, String> {
     serde_json::from_slice(raw).map_err(|error| {

@@ -12,6 +12,7 @@ mod cluster;
 mod codes;
 mod confused_deputy;
 mod cover;
+mod cumulative_outflow;
 mod decided;
 mod donation;
 mod dust;
@@ -48,11 +49,13 @@ mod unique;
 mod words;
 mod written;
 
+pub use cumulative_outflow::unaccounted;
+pub use entries::ancestors;
 pub use judgement::{Judgement, judge};
 pub use protected::Protected;
 
 use crate::evidence::transfers::{Asset, Transfer};
-use crate::evidence::{Class, Violation};
+use crate::evidence::{Class, Taken, Violation};
 use crate::signatures::Invariant;
 use crate::simulate::evm::execute::{Execution, Exit};
 use crate::simulate::evm::views::Views;
@@ -79,6 +82,8 @@ pub struct Effects<'a> {
     /// Symbol of the chain's native asset.
     pub native: &'a str,
     pub views: &'a dyn Views,
+    /// What other transactions take, pending or in the last blocks.
+    pub taken: &'a [Taken],
 }
 
 /// Characters of an explanation.
@@ -99,6 +104,7 @@ struct Finding {
 
 const CHECKS: &[Check] = &[
     ("outflow", outflow::check),
+    ("cumulative_outflow", cumulative_outflow::check),
     ("solvency", solvency::check),
     ("reentrancy", reentrancy::check),
     ("read_only_reentrancy", read_only_reentrancy::check),

@@ -1,12 +1,14 @@
 //! From a suspect and a state to the evidence: execute, look at what happened, vary, judge.
 
+mod accesses;
 mod asking;
+mod leads;
 #[cfg(test)]
 mod tests;
 
 use super::behaviour::{TraceFeatures, extract};
 use super::copy::Read;
-use super::invariants::{Effects, Protected, check_all, judge};
+use super::invariants::{Effects, MAX_EXPLANATION, Protected, check_all, judge, unaccounted};
 use super::model::TraceModel;
 use super::variations::variations;
 use crate::chain::ChainSpec;
@@ -16,7 +18,8 @@ use crate::error::Result;
 use crate::evidence::trace::CallKind;
 use crate::evidence::transfers::{Transfer, net};
 use crate::evidence::{
-    Failure, FailureKind, Flow, Loss, Simulation, Variation, Victim, Violation, victims,
+    Failure, FailureKind, Flow, Loss, Simulation, Taken, Unaccounted, Variation, Victim, Violation,
+    victims,
 };
 use crate::signatures::RuleSet;
 use crate::simulate::evm::StateError;
@@ -27,7 +30,7 @@ use crate::simulate::evm::tracer::{Bounds, Stop};
 use crate::simulate::evm::transaction::from_pending;
 use crate::simulate::evm::views::Views;
 use crate::tx::{Extras, PendingTransaction};
-use alloy_primitives::{Address, I256};
+use alloy_primitives::{Address, B256, I256};
 use arc_swap::ArcSwap;
 use asking::Scene;
 use revm::context::TxEnv;
@@ -42,6 +45,8 @@ const CREATED: usize = 16;
 /// What made the model think so is told from this probability on: it costs a run for each feature.
 const EXPLAINED: f32 = 0.3;
 const FACTORS: usize = 10;
+/// Of one transaction of others that is executed before a suspect: a few of them must not use up its time.
+const OTHERS_GAS: u64 = 5_000_000;
 
 /// Why there is no simulation.
 #[derive(Debug, PartialEq, Eq)]
@@ -78,6 +83,8 @@ pub struct Simulator {
     chain: Arc<ChainSpec>,
     /// A verdict that reaches it is an alert.
     threshold: f32,
+    /// What other transactions than the next suspect take, pending or in the last blocks.
+    pub taken: Vec<Taken>,
     /// Whether simulations come with all their calls.
     pub keeps: bool,
 }
@@ -90,6 +97,7 @@ struct Run {
     /// [`Trace::stands`](crate::evidence::trace::Trace::stands).
     stands: Vec<bool>,
     violations: Vec<Violation>,
+    unaccounted: Vec<Unaccounted>,
     features: Option<TraceFeatures>,
     /// A view had no answer because all together took too much.
     exhausted: bool,
@@ -122,6 +130,7 @@ impl Simulator {
             limits: limits.clone(),
             chain,
             threshold,
+            taken: Vec::new(),
             keeps: false,
         })
     }
@@ -170,8 +179,8 @@ impl Simulator {
             accesses: self.limits.accesses,
         };
         let (bounds, answered) = (until(deadlines.verdict), until(deadlines.answer));
-        let transactions: Vec<_> = sequence.iter().map(|step| self.transaction(step)).collect();
-        let (run, before) = self.run(backend, environment, &transactions, bounds)?;
+        let transactions = self.transactions(sequence);
+        let (mut run, before) = self.run(backend, environment, &transactions, bounds)?;
         if let Some(suspect) = sequence.last()
             && suspect.tx.gas > self.limits.gas
             && matches!(run.execution.exit, Exit::Halted(_))
@@ -182,8 +191,15 @@ impl Simulator {
                 reason,
             )));
         }
+        let others = others(sequence);
+        let before_hashes = match others.is_empty() {
+            true => Vec::new(),
+            false => before_of(sequence).map(|step| step.tx.hash).collect(),
+        };
+        say_after(&mut run.violations, &others);
         let mut simulation = self.evidence(environment, run.sender, &run);
         simulation.before = before;
+        simulation.before_hashes = before_hashes;
         simulation.complete = sequence
             .last()
             .is_some_and(|suspect| self.complete(suspect.tx, &run.execution))
@@ -277,11 +293,20 @@ impl Simulator {
         its_turn && !execution.early && !into_nothing && tx.gas <= self.limits.gas
     }
 
-    fn transaction(&self, step: &Step) -> TxEnv {
-        let mut transaction = from_pending(step.tx, step.extras.clone());
-        // Beyond the budget it ends as if its gas did, and is told apart afterwards.
-        transaction.gas_limit = transaction.gas_limit.min(self.limits.gas);
-        transaction
+    /// Beyond the budget a transaction ends as if its gas did, and is told apart afterwards.
+    fn transactions(&self, sequence: &[Step]) -> Vec<TxEnv> {
+        let sender = sequence.last().map(|suspect| suspect.tx.from);
+        let transaction = |step: &Step| {
+            let mut transaction = from_pending(step.tx, step.extras.clone());
+            let calls_for_another = Some(step.tx.from) != sender && step.tx.to.is_some();
+            let most = match calls_for_another {
+                true => OTHERS_GAS.min(self.limits.gas),
+                false => self.limits.gas,
+            };
+            transaction.gas_limit = transaction.gas_limit.min(most);
+            transaction
+        };
+        sequence.iter().map(transaction).collect()
     }
 
     /// The last transaction's run, and how those before it ended.
@@ -356,6 +381,11 @@ impl Simulator {
             Vec::new()
         });
         let succeeded = execution.exit == Exit::Succeeded;
+        let contracts = self.contracts.iter().filter(|_| succeeded);
+        let unaccounted = contracts.flat_map(|contract| {
+            unaccounted(&self.effects(contract, &execution, &transfers, &stands, sender, views))
+        });
+        let unaccounted = unaccounted.collect();
         let features = succeeded.then(|| extract(&execution.trace));
         let model = self.model.as_mut().zip(features.as_ref());
         // Without its calls it looks like nothing.
@@ -370,6 +400,7 @@ impl Simulator {
             exhausted: views.exhausted(),
             harm: judge(&violations).probability,
             violations,
+            unaccounted,
             probability,
             execution,
             read: Read::default(),
@@ -403,20 +434,34 @@ impl Simulator {
             if Instant::now() >= deadline && !violations.iter().any(severe) {
                 return None;
             }
-            let effects = Effects {
-                execution,
-                transfers,
-                stands,
-                sender,
-                contract,
-                native: &self.chain.native,
-                monitored: &self.monitored,
-                views,
-            };
+            let effects = self.effects(contract, execution, transfers, stands, sender, views);
             violations.extend(check_all(&effects, &written));
         }
         // Out of time, views have no answers.
         (Instant::now() < deadline || violations.iter().any(severe)).then_some(violations)
+    }
+
+    #[allow(clippy::too_many_arguments)] // What the effects are of.
+    fn effects<'a>(
+        &'a self,
+        contract: &'a Protected,
+        execution: &'a Execution,
+        transfers: &'a [Transfer],
+        stands: &'a [bool],
+        sender: Address,
+        views: &'a dyn Views,
+    ) -> Effects<'a> {
+        Effects {
+            execution,
+            transfers,
+            stands,
+            sender,
+            contract,
+            native: &self.chain.native,
+            monitored: &self.monitored,
+            views,
+            taken: &self.taken,
+        }
     }
 
     fn evidence(&self, environment: &Environment, sender: Address, run: &Run) -> Simulation {
@@ -451,6 +496,9 @@ impl Simulator {
             probability: run.probability,
             watched: execution.watched,
             cut: execution.cut,
+            unaccounted: run.unaccounted.clone(),
+            leads: leads::of(execution, &self.monitored),
+            accesses: accesses::of(execution, &self.monitored),
             ..Simulation::default()
         }
     }
@@ -513,6 +561,34 @@ fn losses(violations: &[Violation]) -> Vec<Loss> {
         }
     }
     losses
+}
+
+/// What is executed before the suspect.
+fn before_of<'a>(sequence: &'a [Step]) -> impl Iterator<Item = &'a Step<'a>> {
+    sequence.iter().take(sequence.len().saturating_sub(1))
+}
+
+/// What others send before the suspect, by hash.
+fn others(sequence: &[Step]) -> Vec<B256> {
+    let sender = sequence.last().map(|suspect| suspect.tx.from);
+    let others = before_of(sequence).filter(|step| Some(step.tx.from) != sender);
+    others.map(|step| step.tx.hash).collect()
+}
+
+/// Has each violation say what it may hang on: who reads of it looks there, too.
+fn say_after(violations: &mut [Violation], others: &[B256]) {
+    let [first, more @ ..] = others else { return };
+    let more = match more.len() {
+        0 => String::new(),
+        count => format!(" and {count} more of others"),
+    };
+    let said = format!("; after {first}{more}");
+    for violation in violations {
+        let room = MAX_EXPLANATION.saturating_sub(said.len());
+        let mut text: String = violation.explanation.chars().take(room).collect();
+        text.push_str(&said);
+        violation.explanation = text;
+    }
 }
 
 fn outcome(execution: &Execution) -> Cow<'static, str> {

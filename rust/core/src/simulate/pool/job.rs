@@ -7,7 +7,7 @@ use crate::simulate::evm::StateError;
 use crate::simulate::judge::simulator::{Deadlines, Step};
 use crate::simulate::state::Snapshot;
 use crate::simulate::state::head::HeadBlock;
-use crate::tx::Extras;
+use crate::tx::{Extras, PendingTransaction};
 use crate::wire::Original;
 use alloy_primitives::B256;
 use revm::DatabaseRef;
@@ -104,7 +104,7 @@ impl Job {
     }
 
     /// What is executed: of the transactions before it those that no block has yet, and the suspect.
-    pub fn sequence(&self, state: &Snapshot) -> Result<Vec<Step<'_>>, StateError> {
+    pub fn sequence(&self, state: &Snapshot, base_fee: u64) -> Result<Vec<Step<'_>>, StateError> {
         let extras = self.extras.as_deref().unwrap_or_default();
         let before = self.suspect.before.iter().map(|earlier| &earlier.tx);
         let all = before.chain([&self.suspect.tx]).zip(extras);
@@ -113,7 +113,14 @@ impl Job {
             return Ok(steps);
         };
         let mut pending = Vec::with_capacity(steps.len() + 1);
+        let too_cheap = |tx: &PendingTransaction| {
+            let other = self.suspect.among_others && tx.from != suspect.tx.from;
+            other && tx.max_fee_per_gas < u128::from(base_fee)
+        };
         for step in steps {
+            if too_cheap(step.tx) {
+                continue;
+            }
             let sender = state.basic_ref(step.tx.from)?;
             if step.tx.nonce >= sender.map_or(0, |sender| sender.nonce) {
                 pending.push(step);
@@ -147,6 +154,8 @@ mod tests {
                     is_notification: false,
                 }),
                 before: Vec::new(),
+                among_others: false,
+                taken: Vec::new(),
                 contact: true,
                 score: 0.0,
             };

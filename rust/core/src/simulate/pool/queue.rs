@@ -152,6 +152,8 @@ mod tests {
             fingerprint: 0,
             original: None,
             before: Vec::new(),
+            among_others: false,
+            taken: Vec::new(),
             contact,
             score: 0.0,
         };

@@ -1,6 +1,6 @@
 //! What is to be simulated.
 
-use crate::evidence::{Authenticity, Identity};
+use crate::evidence::{Authenticity, Identity, Taken};
 use crate::tx::PendingTransaction;
 use crate::wire::Original;
 use alloy_primitives::B256;
@@ -59,6 +59,11 @@ pub struct Suspect {
     pub original: Option<Original>,
     /// Pending too, and it may build on them: of the same sender, by nonce, and its callee's creation by another.
     pub before: Vec<Earlier>,
+    /// Among these, first, is what others have pending, who may have prepared it; that counts as far as the next block can have
+    /// it.
+    pub among_others: bool,
+    /// What others take, pending or in the last blocks.
+    pub taken: Vec<Taken>,
     /// It is known to touch a monitored contract.
     pub contact: bool,
     /// Of the first stage.

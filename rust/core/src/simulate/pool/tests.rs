@@ -15,6 +15,7 @@ use crate::simulate::evm::backend::Local;
 use crate::simulate::evm::environment::Environment;
 use crate::simulate::evm::told::block_diffs;
 use crate::simulate::judge::simulator::Step;
+use crate::simulate::pool::suspect::Earlier;
 use crate::simulate::state::Snapshot;
 use crate::simulate::state::head::{Changes, HeadBlock};
 use crate::tx::PendingTransaction;
@@ -132,6 +133,8 @@ fn suspect(nonce: u64) -> Suspect {
         fingerprint: 0,
         original: None,
         before: Vec::new(),
+        among_others: false,
+        taken: Vec::new(),
         contact: false,
         score: 0.0,
     }
@@ -571,4 +574,38 @@ fn what_the_next_block_writes_first_is_there_when_it_is_asked_for() {
     assert!(!read(BEACON_ROOTS, at + 8_191).unwrap().is_zero());
     assert_eq!(read(HISTORY, 9_000 % 8_191), Ok(block.hash.into()));
     assert_eq!(read(HISTORY, 1), Err(StateError::Unknown));
+}
+
+#[test]
+fn what_others_prepare_counts_as_far_as_the_next_block_can_have_it() {
+    let rig = rig(|_| {}, state_of_the_contract);
+    let mut dear = head(2);
+    dear.next.block.basefee = 10;
+    rig.state.advance(dear, Changes::Unknown);
+    let of_another = |sender: u8, fee: u128| {
+        let tx = PendingTransaction {
+            hash: B256::repeat_byte(sender),
+            from: Address::repeat_byte(sender),
+            to: Some(CONTRACT),
+            gas: 100_000,
+            max_fee_per_gas: fee,
+            ..PendingTransaction::default()
+        };
+        Earlier {
+            fingerprint: 0,
+            tx: Arc::new(tx),
+            original: None,
+        }
+    };
+    for (among_others, counted) in [(true, vec![2]), (false, vec![1, 2])] {
+        let suspect = Suspect {
+            before: vec![of_another(1, 9), of_another(2, 10)],
+            among_others,
+            ..suspect(0)
+        };
+        assert_eq!(rig.pool.offer(suspect), None);
+        let done = rig.result().result.expect("comes to its end");
+        let counted: Vec<_> = counted.into_iter().map(B256::repeat_byte).collect();
+        assert_eq!(done.before_hashes, counted);
+    }
 }

@@ -121,7 +121,7 @@ impl Workshop {
             if self.looks_back(&mut job, &block, &view) {
                 continue;
             }
-            let (sequence, begun) = (job.sequence(&view), busy());
+            let (sequence, begun) = (job.sequence(&view, block.next.block.basefee), busy());
             let recording = Recording::new(view);
             let local = Local(&recording);
             let remote = Remote {
@@ -135,6 +135,7 @@ impl Workshop {
             };
             let done = sequence.map_err(Unfinished::State).and_then(|sequence| {
                 let (score, next) = (job.suspect.score, &block.next);
+                simulator.taken.clone_from(&job.suspect.taken);
                 let done = simulator.simulate_until(backend, next, &sequence, score, deadlines)?;
                 Ok((done, sequence))
             });

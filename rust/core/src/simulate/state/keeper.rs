@@ -2,18 +2,18 @@
 
 use super::Snapshot;
 use super::head::{Changes, HeadBlock, HeadState};
-use crate::chain::ChainSpec;
+use crate::chain::{BlockChanges, ChainSpec};
 use crate::inbox::Item;
 use crate::inbox::queue::ItemSender;
 use crate::node::{Asked, Asker};
 use crate::simulate::evm::environment::Header;
 use crate::simulate::evm::question::at;
-use crate::simulate::evm::told::{block_diffs, read};
+use crate::simulate::evm::told::{ToldDiff, block_diffs, named_in, read};
 use crate::stats::Stats;
 use crate::thread::give_way;
 use alloy_primitives::map::AddressSet;
 use alloy_primitives::{Address, B256, U256};
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use revm::DatabaseRef;
 use serde::Deserialize;
 use std::panic::AssertUnwindSafe;
@@ -27,8 +27,14 @@ const BEHIND: usize = 4;
 const PATIENCE: Duration = Duration::from_secs(2);
 /// A node that another one was faster than is asked again after this.
 const RETRY: Duration = Duration::from_millis(50);
+/// A head that no node gave is asked for again after this, and each time after twice as long, up to the most: on a chain that
+/// stands still no next one follows.
+const AGAIN: Duration = Duration::from_millis(250);
+const AGAIN_AT_MOST: Duration = Duration::from_secs(8);
 /// Accounts kept warm beside the monitored contracts.
 const NEIGHBOURS: usize = 64;
+/// Accounts of one block that keep the address of a monitored contract since: each costs a slot of storage.
+const NAMED: usize = 4_096;
 /// Slots of one account that are asked for anew.
 const SLOTS: usize = 128;
 
@@ -65,7 +71,7 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// `followed`: who is to know of each state, and may miss some.
+    /// `monitored`: what blocks do to these is told. `followed`: who is to know of each state, and may miss some.
     pub fn start(
         state: Arc<HeadState>,
         neighbourhood: Arc<Neighbourhood>,
@@ -73,6 +79,7 @@ impl Keeper {
         chain: Arc<ChainSpec>,
         items: ItemSender,
         stats: Arc<Stats>,
+        monitored: Arc<[Address]>,
         followed: Option<Sender<()>>,
     ) -> std::io::Result<Self> {
         let (heads, announced) = bounded(WAITING);
@@ -83,6 +90,7 @@ impl Keeper {
             chain,
             items,
             stats,
+            monitored,
             followed,
         };
         std::thread::Builder::new()
@@ -106,25 +114,52 @@ struct Follower {
     chain: Arc<ChainSpec>,
     items: ItemSender,
     stats: Arc<Stats>,
+    monitored: Arc<[Address]>,
     followed: Option<Sender<()>>,
 }
 
 impl Follower {
     fn run(self, heads: &Receiver<B256>) {
         give_way();
-        while let Ok(mut hash) = heads.recv() {
-            // Far behind, the newest alone matters.
-            if heads.len() > BEHIND {
-                hash = heads.try_iter().last().unwrap_or(hash);
-            }
-            let follow = AssertUnwindSafe(|| self.follow(hash));
-            match std::panic::catch_unwind(follow) {
-                // A pipeline that is gone needs no state.
-                Ok(Ok(())) => {
-                    self.items.send(Item::State).ok();
-                    self.followed.iter().for_each(|who| _ = who.try_send(()));
-                }
-                _ => self.stats.state_failures.add(1),
+        // The head to go on to, and after which time it is asked for again.
+        let mut failed: Option<(B256, Duration)> = None;
+        loop {
+            let next = match failed {
+                None => heads.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some((_, wait)) => heads.recv_timeout(wait),
+            };
+            let hash = match (next, failed) {
+                // Far behind, the newest alone matters.
+                (Ok(hash), _) if heads.len() > BEHIND => heads.try_iter().last().unwrap_or(hash),
+                (Ok(hash), _) => hash,
+                (Err(RecvTimeoutError::Timeout), Some((hash, _))) => hash,
+                (Err(_), _) => return,
+            };
+            failed = match self.goes_on_to(hash) {
+                true => None,
+                false => Some((hash, self.after(failed, hash))),
+            };
+        }
+    }
+
+    fn goes_on_to(&self, hash: B256) -> bool {
+        let follow = AssertUnwindSafe(|| self.follow(hash));
+        let followed = matches!(std::panic::catch_unwind(follow), Ok(Ok(())));
+        if followed {
+            // A pipeline that is gone needs no state.
+            self.items.send(Item::State).ok();
+            self.followed.iter().for_each(|who| _ = who.try_send(()));
+        }
+        followed
+    }
+
+    /// When a head that failed is asked for again; each is counted once.
+    fn after(&self, failed: Option<(B256, Duration)>, hash: B256) -> Duration {
+        match failed.filter(|(before, _)| *before == hash) {
+            Some((_, wait)) => (2 * wait).min(AGAIN_AT_MOST),
+            None => {
+                self.stats.state_failures.add(1);
+                AGAIN
             }
         }
     }
@@ -150,8 +185,11 @@ impl Follower {
         }
         let before = self.state.block();
         let parent = before.filter(|parent| parent.hash == header.parent_hash);
-        let changes = match &parent {
-            Some(_) => changes(&answers[1], &header),
+        let told_of = told_diffs(&answers[1], &header);
+        let monitored = told_of.as_deref();
+        let monitored = monitored.and_then(|diffs| of_monitored(diffs, &header, &self.monitored));
+        let changes = match told_of.filter(|_| parent.is_some()) {
+            Some(diffs) => Changes::Told(diffs, header.paid().collect()),
             None => Changes::Unknown,
         };
         let told = matches!(changes, Changes::Told(..));
@@ -165,6 +203,10 @@ impl Follower {
             next: header.next(&self.chain, parent.map(|parent| parent.timestamp)),
         };
         self.state.advance(block.clone(), changes);
+        if let Some(monitored) = monitored {
+            // A pipeline that is gone needs to know nothing.
+            self.items.send(Item::Changes(Box::new(monitored))).ok();
+        }
         match told {
             true => {
                 self.stats.state_carried.add(1);
@@ -228,14 +270,40 @@ struct ProvenSlot {
     value: U256,
 }
 
-fn changes(answer: &Asked, header: &Header) -> Changes {
-    let diffs = answer.as_ref().ok().and_then(|raw| block_diffs(raw).ok());
-    match diffs {
-        Some(diffs) if diffs.len() == header.transactions() => {
-            Changes::Told(diffs, header.paid().collect())
-        }
-        _ => Changes::Unknown,
+/// What a block's transactions changed, where a node told of all of them.
+fn told_diffs(answer: &Asked, header: &Header) -> Option<Vec<ToldDiff>> {
+    let raw = answer.as_ref().ok()?;
+    let diffs = block_diffs(raw).ok()?;
+    (diffs.len() == header.transactions()).then_some(diffs)
+}
+
+/// What of that is about monitored contracts; nothing where none are.
+fn of_monitored(diffs: &[ToldDiff], header: &Header, all: &[Address]) -> Option<BlockChanges> {
+    if all.is_empty() {
+        return None;
     }
+    let mut changes = BlockChanges {
+        number: header.number(),
+        hash: header.hash,
+        ..BlockChanges::default()
+    };
+    for (hash, ToldDiff { pre, post }) in header.hashes().zip(diffs) {
+        let touches = |one: &&Address| pre.contains_key(*one) || post.contains_key(*one);
+        let touched: Vec<_> = all.iter().filter(touches).copied().collect();
+        if let Some(hash) = hash.filter(|_| !touched.is_empty()) {
+            changes.touched.push((hash, touched));
+        }
+        for (account, after) in post.iter().filter(|(account, _)| !all.contains(account)) {
+            for value in after.storage.values() {
+                let named = named_in((*value).into(), all);
+                changes
+                    .named
+                    .extend(named.map(|contract| (*account, contract)));
+            }
+        }
+    }
+    changes.named.truncate(NAMED);
+    Some(changes)
 }
 
 #[cfg(test)]

@@ -270,10 +270,10 @@ fn play(policy: Policy, steps: &[Step]) -> Result<(), TestCaseError> {
             }
             Step::State => rig.handle(Occurrence::State),
             Step::Mined { sender, nonce } => {
-                rig.handle(Occurrence::Mined(&[mined(
-                    Address::repeat_byte(sender),
-                    nonce.into(),
-                )]));
+                rig.handle(Occurrence::Mined(
+                    0,
+                    &[mined(Address::repeat_byte(sender), nonce.into())],
+                ));
             }
             Step::Passes { ms } => {
                 rig.now_ms += ms;

@@ -12,7 +12,7 @@ pub(super) fn account(frame: &Frame) -> Option<Address> {
 }
 
 /// A frame and those it is inside of, from the inside.
-pub(super) fn ancestors(frames: &[Frame], frame: u32) -> impl Iterator<Item = &Frame> {
+pub fn ancestors(frames: &[Frame], frame: u32) -> impl Iterator<Item = &Frame> {
     let mut next = Some(frame);
     std::iter::from_fn(move || {
         let index = next?;

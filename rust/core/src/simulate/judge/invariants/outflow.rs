@@ -73,7 +73,7 @@ fn finding(case: &Case, loss: &Shortfall, weight: f32, why: &str) -> Finding {
 
 /// Less than a ten-thousandth of one; or less than a tenth, and than a millionth of what comes to the contract or leaves it
 /// at once: all that is left of it is soon gone, and nobody misses it.
-fn is_dust(case: &Case, loss: &Shortfall) -> bool {
+pub(super) fn is_dust(case: &Case, loss: &Shortfall) -> bool {
     let contract = case.contract.address;
     let times = U256::from(1_000_000).saturating_mul(loss.amount);
     let passes = case.effects.transfers.iter().any(|moved| {

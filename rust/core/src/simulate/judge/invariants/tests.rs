@@ -5,6 +5,7 @@ mod assembler;
 mod authority;
 mod booking;
 mod bridge_release;
+mod cumulative_outflow;
 mod decided;
 mod donation;
 mod exchange;

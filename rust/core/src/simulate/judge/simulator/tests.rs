@@ -146,6 +146,62 @@ fn an_attack_on_what_the_transactions_before_it_made_is_judged_by_what_it_takes(
     assert_eq!(attack.before, ["succeeded", "succeeded", "succeeded"]);
     assert_eq!(attack.touched, ["Vault".into()]);
     assert!(attack.complete && attack.watched && attack.acted);
+    // Others come before it, and its explanations say so.
+    let hashes: Vec<_> = story(false)[..3].iter().map(|tx| tx.hash).collect();
+    assert_eq!(attack.before_hashes, hashes);
+    let said = format!("; after {} and 1 more of others", hashes[0]);
+    assert!(
+        attack
+            .violations
+            .iter()
+            .all(|broken| broken.explanation.ends_with(&said))
+    );
+}
+
+#[test]
+fn what_others_burn_before_a_suspect_is_a_small_part_of_its_budget() {
+    // PUSH3 2 MiB MLOAD STOP: memory of eight million gas.
+    let burner = sends(ALICE, 0, None, 0, hex!("6462200000515f526005601bf3").into());
+    let mut burns = sends(ALICE, 1, Some(ALICE.create(0)), 0, Vec::new());
+    burns.gas = 60_000_000;
+    let payment = sends(MALLORY, 0, Some(ADMIN), 1, Vec::new());
+    let done = simulate(&[burner.clone(), burns.clone(), payment]);
+    assert_eq!((done.before.len(), done.succeeded), (2, true));
+    assert!(done.before[1].starts_with("halted"), "{:?}", done.before);
+    assert!(simulate(&[burner, burns]).succeeded, "its own may");
+}
+
+#[test]
+fn who_has_to_do_with_a_monitored_contract_is_told() {
+    let vault = ADMIN.create(0);
+    assert_eq!(simulate(&story(false)).leads, [(MALLORY.create(0), vault)]);
+    assert!(
+        simulate(&story(false)[..2]).leads.is_empty(),
+        "who sends is no contract"
+    );
+    // SSTORE(0, CALLDATALOAD(0)).
+    let keeps = sends(ALICE, 0, None, 0, hex!("645f355f55005f526005601bf3").into());
+    let stores = |word: U256| {
+        let input = word.to_be_bytes_vec();
+        sends(ALICE, 1, Some(ALICE.create(0)), 0, input)
+    };
+    let word = U256::from_be_bytes(vault.into_word().0);
+    let leads = |word| simulate(&[keeps.clone(), stores(word)]).leads;
+    assert_eq!(leads(word), [(ALICE.create(0), vault)]);
+    let packed = (word << 88) | U256::ONE;
+    assert_eq!(leads(packed), [(ALICE.create(0), vault)]);
+    assert!(leads(word >> 8).is_empty());
+}
+
+#[test]
+fn what_is_read_and_written_is_told_with_the_contracts_that_were_called() {
+    let attack = simulate(&story(false));
+    let deposit = simulate(&story(false)[..2]);
+    assert!(
+        attack.accesses.hangs_on(&deposit.accesses),
+        "the balance that it takes"
+    );
+    assert_eq!(attack.accesses.contracts, [MALLORY.create(0)]);
 }
 
 #[test]

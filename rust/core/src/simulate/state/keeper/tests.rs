@@ -32,6 +32,7 @@ fn rig(behaviour: impl Fn(&Request) -> Option<Reply> + Send + Sync + 'static) ->
         Arc::new(ChainSpec::of(1)),
         items,
         stats.clone(),
+        Arc::from([VAULT]),
         None,
     );
     Rig {
@@ -158,4 +159,74 @@ fn a_head_that_no_node_knows_leaves_the_one_before() {
     }
     assert!(rig.inbox.try_recv().is_none(), "nothing new to look at");
     assert_eq!(rig.state.block().expect("the one before").hash, first);
+}
+
+#[test]
+fn what_a_block_does_to_monitored_contracts_is_told() {
+    let router = Address::repeat_byte(0x4e);
+    // Packed beside a flag.
+    let mut packed = [0; 32];
+    packed[11..31].copy_from_slice(VAULT.as_slice());
+    packed[31] = 1;
+    let rig = rig(move |request| match request.method.as_str() {
+        "debug_traceBlockByHash" => {
+            let stored = json!({B256::ZERO.to_string(): B256::from(packed)});
+            let balance = json!({VAULT.to_string(): {"balance": "0x1"}});
+            let mut post = balance.clone();
+            post[router.to_string()] = json!({"storage": stored});
+            let mut pre = balance;
+            pre[router.to_string()] = json!({});
+            Some(Reply::Result(
+                json!([{"result": {"pre": pre, "post": post}}]),
+            ))
+        }
+        _ => chain(request),
+    });
+    let head: B256 = hash(1, 0).parse().unwrap();
+    rig.keeper.head(1, head);
+    let deadline = Instant::now() + WITHIN;
+    let changes = loop {
+        match rig.inbox.recv_timeout(deadline - Instant::now()) {
+            Some(Item::Changes(changes)) => break changes,
+            Some(_) => {}
+            None => panic!("no changes in time"),
+        }
+    };
+    assert_eq!((changes.number, changes.hash), (1, head));
+    assert_eq!(
+        changes.touched,
+        [(hash(1, 9).parse().unwrap(), vec![VAULT])]
+    );
+    assert_eq!(changes.named, [(router, VAULT)]);
+}
+
+#[test]
+fn a_head_that_no_node_gives_at_first_is_asked_for_again_though_no_other_follows() {
+    let asked = std::sync::atomic::AtomicUsize::new(0);
+    let rig = rig(move |request| match request.method.as_str() {
+        "eth_getBlockByHash" => match asked.fetch_add(1, std::sync::atomic::Ordering::SeqCst) {
+            // Each attempt asks twice.
+            0..4 => Some(Reply::Error(-32_000, "unknown block")),
+            _ => chain(request),
+        },
+        _ => chain(request),
+    });
+    let head = rig.head(1);
+    assert_eq!(rig.state.block().expect("is there").hash, head);
+    assert_eq!(rig.counted(), [0, 1, 1], "counted once");
+}
+
+#[test]
+fn a_new_head_does_not_wait_for_one_that_no_node_gives() {
+    let rig = rig(|request| match request.method.as_str() {
+        "eth_getBlockByHash" if request.params[0] == json!(hash(1, 0)) => {
+            Some(Reply::Error(-32_000, "unknown block"))
+        }
+        _ => chain(request),
+    });
+    rig.keeper.head(1, hash(1, 0).parse().unwrap());
+    let begun = Instant::now();
+    let head = rig.head(2);
+    assert_eq!(rig.state.block().expect("is there").hash, head);
+    assert!(begun.elapsed() < AGAIN_AT_MOST);
 }

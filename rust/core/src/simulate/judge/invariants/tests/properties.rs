@@ -193,6 +193,7 @@ proptest! {
             native: "ETH",
 monitored: &[contract.address],
             views: &views,
+            taken: &[],
         }, &[]);
         let names: Vec<_> = names().collect();
         for violation in &found {

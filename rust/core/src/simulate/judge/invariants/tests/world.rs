@@ -3,6 +3,7 @@
 use super::selector;
 use crate::config::MonitoredContract;
 use crate::evidence::trace::call_tracer::to_json;
+use crate::evidence::{Taken, Unaccounted};
 use crate::simulate::evm::environment::Environment;
 use crate::simulate::evm::execute::{Checks, Sandbox};
 use crate::simulate::evm::tracer::Bounds;
@@ -28,6 +29,8 @@ pub struct World {
     history: Vec<TxEnv>,
     /// Invariants of the user's rules.
     pub written: Vec<Invariant>,
+    /// By other transactions.
+    pub taken: Vec<Taken>,
 }
 
 impl World {
@@ -56,6 +59,7 @@ impl World {
             environment,
             history: Vec::new(),
             written: Vec::new(),
+            taken: Vec::new(),
         }
     }
 
@@ -129,6 +133,30 @@ impl World {
         data: Bytes,
         contract: MonitoredContract,
     ) -> Vec<Violation> {
+        let check = |effects: &Effects| check_all(effects, &self.written);
+        self.look(from, to, wei, data, contract, check)
+    }
+
+    /// What a transaction takes of a contract, and nothing accounts for.
+    pub fn takes(
+        &self,
+        from: Address,
+        to: Address,
+        data: Bytes,
+        contract: MonitoredContract,
+    ) -> Vec<Unaccounted> {
+        self.look(from, to, 0, data, contract, unaccounted)
+    }
+
+    fn look<R>(
+        &self,
+        from: Address,
+        to: Address,
+        wei: u64,
+        data: Bytes,
+        contract: MonitoredContract,
+        look: impl FnOnce(&Effects) -> R,
+    ) -> R {
         let contract = Protected::new(&contract).expect("a contract");
         let (before, mut after) = (self.past(), self.past());
         let transaction = transaction(from, to, wei, data, self.nonce(from));
@@ -140,19 +168,17 @@ impl World {
             to_json(&execution.trace, true)
         );
         let views = SandboxViews::new(&before, &after, bounds(), 100);
-        check_all(
-            &Effects {
-                execution: &execution,
-                transfers: &execution.trace.transfers(),
-                stands: &execution.trace.stands(),
-                sender: from,
-                contract: &contract,
-                native: "ETH",
-                monitored: &[contract.address],
-                views: &views,
-            },
-            &self.written,
-        )
+        look(&Effects {
+            execution: &execution,
+            transfers: &execution.trace.transfers(),
+            stands: &execution.trace.stands(),
+            sender: from,
+            contract: &contract,
+            native: "ETH",
+            monitored: &[contract.address],
+            views: &views,
+            taken: &self.taken,
+        })
     }
 }
 
