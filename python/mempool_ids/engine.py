@@ -100,6 +100,9 @@ class IDSEngine:
         self._outboxes: list[Outbox] = []
         self._background: list[asyncio.Task[None]] = []
         self._background_failures = 0
+        self._speaking = {one.name: speaking(one) for one in config.contracts}
+        lacking = {one.name: len(list(silent(one))) for one in config.contracts}
+        self._silent = {name: count for name, count in lacking.items() if count}
         self._consumer: asyncio.Task[None] | None = None
         self._stopping: asyncio.Task[None] | None = None
         self._receiver: Receiver | None = None
@@ -439,10 +442,8 @@ class IDSEngine:
             callbacks_dropped=self._callbacks.dropped,
             background_failures=self._background_failures,
             deliveries=deliveries,
-            invariants_speaking={one.name: speaking(one) for one in self.config.contracts},
-            invariants_silent={
-                one.name: tuple(name for name, _ in silent(one)) for one in self.config.contracts
-            },
+            invariants_speaking=self._speaking,
+            invariants_silent=self._silent,
             defense=None if self._defense is None else self._defense.get_statistics().as_dict(),
         )
 

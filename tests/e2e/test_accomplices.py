@@ -25,10 +25,12 @@ async def place(rpc: Rpc, name: str, creator: str, *arguments: str) -> Deployed:
     return Deployed(artifact, (await rpc.receipt(created, 5))["contractAddress"].lower())
 
 
-async def watching(sensors: Sensors, monitored: Deployed, node: Anvil, **options: str) -> SensorProcess:
+async def watching(
+    sensors: Sensors, monitored: Deployed, node: Anvil, *, more: str = "", **options: str
+) -> SensorProcess:
     """A sensor that judges by contact alone, once it knows the chain's head."""
     sensors.rules.write_text("rules: []")
-    config = sensors.configure(monitored, node.websocket_url, simulation=True)
+    config = sensors.configure(monitored, node.websocket_url, more=more, simulation=True)
     settings = {"alerts.stats_interval_s": "0.05", "simulation.threshold": "1.0", **options}
     sensor = sensors.start(config, *(f"--set={key}={value}" for key, value in settings.items()))
     await sensor.wait_ready()

@@ -13,8 +13,9 @@ from mempool_ids.demo.contracts import artifact
 from mempool_ids.demo.rpc import Rpc
 from mempool_ids.demo.scene import ETHER, Scene
 from mempool_ids.records.schema import event_schema
-from tests.e2e.conftest import CHAIN_ID, Sensors
+from tests.e2e.conftest import CHAIN_ID, Protocol, Sensors
 from tests.e2e.harness import Event, alerts, parse, read_events, run
+from tests.e2e.test_accomplices import GAS, place, watching
 
 VALIDATOR = Draft202012Validator(event_schema())
 _VOLATILE = ("timestamp", "latency_us", "watched_ms")
@@ -111,3 +112,31 @@ def test_the_recorded_demo_is_judged_as_when_it_was_played(tmp_path: Path) -> No
     assert alert["simulation"]["status"] == "done"
     assert {broken["name"] for broken in alert["simulation"]["invariants"]} == {"outflow", "reentrancy"}
     assert list(tmp_path.iterdir()) == [], "a replay writes nothing but its output"
+
+
+async def test_what_several_accounts_did_together_is_found_in_its_capture_too(
+    node: Anvil, protocol: Protocol, sensors: Sensors, tmp_path: Path
+) -> None:
+    rpc, accounts = protocol.rpc, protocol.accounts
+    for account in (2, 3, 4):
+        await protocol.deposit(10 * ETHER, account=account)
+    sleeper = await place(rpc, "Sleeper", accounts[9])
+    leaking = await place(rpc, "LeakingVault", accounts[9])
+    await leaking.send(rpc, accounts[1], "deposit()", value=100 * ETHER, gas=GAS)
+    await rpc.mine()
+    more = f'[[contracts]]\nname = "Leaking"\naddress = "{leaking.address}"\n[capture]\ndir = "capture"'
+    sensor = await watching(sensors, protocol.vault, node, more=more)
+    aim = int(protocol.vault.address, 16)
+    await sleeper.send(rpc, accounts[5], "aim(address)", aim, gas=GAS)
+    sent = [await sleeper.send(rpc, accounts[6], "fire()", value=10 * ETHER, gas=GAS)]
+    for count, taker in enumerate(accounts[7:9], 3):
+        sent.append(await leaking.send(rpc, taker, "claim(uint256)", 4 * ETHER, gas=GAS))
+        await sensor.until(lambda count=count: sensor.judged() >= count, "it to be judged")
+    await sensor.wait_alerted([sent[0], sent[2]])
+    assert await sensor.terminate() == 0
+    live = essence(sensor.events())
+    assert {alert["tx"]["hash"] for alert in live} == {sent[0], sent[2]}
+    flags = ("--set", "simulation.threshold=1.0")
+    replayed = run("replay", "capture", "-c", tmp_path / "ids.toml", *flags, cwd=tmp_path)
+    assert replayed.returncode == 0, replayed.stderr
+    assert essence(parse(replayed.stdout.encode())) == live

@@ -1,6 +1,6 @@
 """Figures of a running sensor."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -122,8 +122,8 @@ class IDSStatistics:
 
     invariants_speaking: Mapping[str, int] = field(default_factory=dict)
     """For each contract, how many invariants can speak as it is configured."""
-    invariants_silent: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    """And which are silent, or speak in part, for want of configuration: `mempool-ids check` says of what."""
+    invariants_silent: Mapping[str, int] = field(default_factory=dict)
+    """And how many are silent, or speak in part, for want of configuration: `mempool-ids check` says which."""
     defense: Mapping[str, Any] | None = None
     """In active defense: the executor's figures."""
 

@@ -18,10 +18,14 @@ pub struct Touch {
     pub contracts: Vec<Address>,
 }
 
+type Callees = HashMap<B256, Option<Address>>;
+/// Of a block's transactions, the monitored contracts that each changed.
+type Touched = Vec<(B256, Vec<Address>)>;
+
 #[derive(Debug, Default)]
 pub struct Changed {
-    callees: VecDeque<(B256, HashMap<B256, Option<Address>>)>,
-    changes: VecDeque<(B256, Vec<(B256, Vec<Address>)>)>,
+    callees: VecDeque<(B256, Callees)>,
+    changes: VecDeque<(B256, Touched)>,
 }
 
 impl Changed {

@@ -152,7 +152,7 @@ struct Figures {
     endpoints: Vec<EndpointSnapshot>,
     rules: Vec<RuleCost>,
     invariants_speaking: ByName,
-    invariants_silent: BTreeMap<String, Vec<String>>,
+    invariants_silent: ByName,
     defense: Option<BTreeMap<String, Value>>,
 }
 

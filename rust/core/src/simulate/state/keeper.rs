@@ -72,6 +72,7 @@ pub struct Keeper {
 
 impl Keeper {
     /// `monitored`: what blocks do to these is told. `followed`: who is to know of each state, and may miss some.
+    #[allow(clippy::too_many_arguments)] // One caller, which owns them all.
     pub fn start(
         state: Arc<HeadState>,
         neighbourhood: Arc<Neighbourhood>,
