@@ -4,7 +4,7 @@ use super::*;
 use prost::Message;
 
 /// Features of the shipped model.
-const WIDTH: usize = 95;
+const WIDTH: usize = 98;
 
 fn shipped() -> Vec<u8> {
     let models = concat!(
