@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from benches.quality.fake_node import FakeNode
 from benches.quality.recorded import Block
 from benches.quality.sensor import judge
-from mempool_ids.config.speaking import CHECKS
+from mempool_ids._core import INVARIANT_NAMES
 
 TELLS_ALL = {
     "detection.classification_threshold": 0.0,
@@ -42,7 +42,8 @@ class Calls:
 async def calls(node: FakeNode, block: Block) -> Calls:
     """Of all its transactions."""
     contracts = [
-        {"name": address, "address": address, "invariants.disabled": CHECKS} for address in block.contracts()
+        {"name": address, "address": address, "invariants.disabled": INVARIANT_NAMES}
+        for address in block.contracts()
     ]
     hashes = [transaction["hash"] for transaction in block.transactions]
     told = (await judge(node, hashes, contracts, TELLS_ALL)).alerts

@@ -6,7 +6,7 @@ from typing import Literal
 
 import pytest
 
-from mempool_ids.config.speaking import CHECKS
+from mempool_ids._core import INVARIANT_NAMES
 from mempool_ids.demo.anvil import Anvil
 from mempool_ids.demo.contracts import Deployed
 from mempool_ids.demo.rpc import Rpc
@@ -155,7 +155,7 @@ async def test_the_statistics_say_how_much_of_what_changes_the_vault_was_seen(
     await sensor.until(lambda: sensor.figures()["mined_contact"] == 3, "the block's trace")
     assert sensor.figures()["mined_contact_seen"] == 2
     # Neither a share price nor administrators are configured, nor what tells a gift.
-    assert sensor.figures()["invariants_speaking"] == {"Vault": len(CHECKS) - 1}
+    assert sensor.figures()["invariants_speaking"] == {"Vault": len(INVARIANT_NAMES) - 1}
     assert sensor.figures()["invariants_silent"] == {"Vault": 3}
     # What nobody announces is told from it.
     await rpc.call("evm_setAutomine", True)

@@ -22,6 +22,8 @@ _BUSY_CODES = (429, -32005)
 _BUSY = re.compile(
     r"^answered (429|5\d\d)|rate.?limit|too many requests|capacity|compute units", re.IGNORECASE
 )
+# Transactions of a block that take a node too long; where there are more, it is the node.
+_UNANSWERED = 3
 _NEEDED = (
     "The node must serve the debug namespace (debug_traceBlockByNumber with callTracer; geth --http.api eth,debug)"
     " and have the state before the block: full nodes keep that of the last 128, archive nodes all"
@@ -115,17 +117,24 @@ async def _traces(node: Client, number: int, hashes: list[str]) -> dict[str, Any
 
 
 async def _one_by_one(node: Client, number: int, hashes: list[str], refusal: RpcError) -> dict[str, Any]:
-    """For a block that is too much for one answer."""
+    """For a block that is too much for one answer. One transaction that is too much as well is left out, and the node's
+    word kept; a node that traces none of them has no traces."""
     told: dict[str, Any] = {}
+    unanswered = 0
     for key in hashes:
         try:
             told[key] = await node.call("debug_traceTransaction", key, _TRACER)
         except Refused as error:
             if _passes(error):
                 raise
-            if not told:
-                raise NodeError(f"block {number:,}: {refusal}. {_NEEDED}") from None
             told[key] = error.reason
+        except Unanswered as error:
+            unanswered += 1
+            if unanswered > _UNANSWERED:
+                raise
+            told[key] = error.reason
+    if not any(isinstance(trace, dict) for trace in told.values()):
+        raise NodeError(f"block {number:,}: {refusal}. {_NEEDED}") from None
     return told
 
 

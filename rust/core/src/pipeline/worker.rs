@@ -400,6 +400,8 @@ impl Worker {
                 .map(|simulating| &simulating.triage);
             if triage.is_some_and(|triage| triage.has_seen(&hash)) {
                 self.stats.mined_contact_seen.add(1);
+                // Its simulation has shown who led there: a router that was told is none.
+                continue;
             }
             let leads = callee
                 .iter()

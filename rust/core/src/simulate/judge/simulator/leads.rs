@@ -1,16 +1,20 @@
 //! Who turned out to have to do with a monitored contract: calls of them are of interest from now on.
 
+use crate::evidence::trace::{CallKind, Frame};
 use crate::simulate::evm::execute::Execution;
 use crate::simulate::evm::told::named_in;
 use crate::simulate::judge::invariants::ancestors;
 use alloy_primitives::Address;
+use memchr::memmem;
 
 /// Of one execution, and calls of monitored contracts that are looked at.
 const MOST: usize = 32;
 const CALLS: usize = 128;
 
-/// Contracts that called a monitored one, by whomever, and accounts in whose storage its address was written; each with the
-/// monitored contract.
+/// Who led to a monitored contract without being told of it, and accounts in whose storage its address was written; each with
+/// the monitored contract. Of those that called one another it is the nearest: whoever is called by everybody to call anybody
+/// (a router, a multicall, an entry point) has nothing to do with whom its caller names, and all its traffic would be of
+/// interest.
 pub fn of(execution: &Execution, monitored: &[Address]) -> Vec<(Address, Address)> {
     let mut leads = Vec::new();
     let mut add = |account: Address, contract: Address| {
@@ -25,7 +29,9 @@ pub fn of(execution: &Execution, monitored: &[Address]) -> Vec<(Address, Address
         Some((frame.parent, contract))
     });
     for (parent, contract) in called.take(CALLS) {
-        for account in ancestors(frames, parent).filter_map(|caller| caller.to) {
+        let mut callers = ancestors(frames, parent);
+        let untold = callers.find(|caller| !is_told(caller, contract));
+        if let Some(account) = untold.and_then(runs_as) {
             add(account, contract);
         }
     }
@@ -37,4 +43,17 @@ pub fn of(execution: &Execution, monitored: &[Address]) -> Vec<(Address, Address
         }
     }
     leads
+}
+
+/// Whether a call's data names a contract.
+fn is_told(call: &Frame, contract: Address) -> bool {
+    memmem::find(&call.input, contract.as_slice()).is_some()
+}
+
+/// In whose name its code runs.
+fn runs_as(call: &Frame) -> Option<Address> {
+    match call.kind {
+        CallKind::CallCode | CallKind::DelegateCall => Some(call.from),
+        _ => call.to,
+    }
 }

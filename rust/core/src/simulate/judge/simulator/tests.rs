@@ -194,6 +194,47 @@ fn who_has_to_do_with_a_monitored_contract_is_told() {
 }
 
 #[test]
+fn who_was_told_of_a_monitored_contract_has_nothing_to_do_with_it() {
+    let vault = ADMIN.create(0);
+    let hub = MALLORY.create(0);
+    // CALL(CALLDATALOAD(0)), and CALL(hub, the word) by who knows whom to name.
+    let calls = hex!("695f5f5f5f5f5f355af1005f52600a6016f3");
+    let calls = sends(MALLORY, 0, None, 0, calls.into());
+    let names = |of: Address| of.into_word().to_vec();
+    let direct = sends(ALICE, 0, Some(hub), 0, names(vault));
+    assert!(simulate(&[calls.clone(), direct]).leads.is_empty());
+    let code = [
+        &hex!("73")[..],
+        vault.as_slice(),
+        &hex!("5f525f5f60205f5f73"),
+        hub.as_slice(),
+        &hex!("5af100"),
+    ]
+    .concat();
+    // PUSH1 length, DUP1, PUSH1 10, PUSH0, CODECOPY, PUSH0, RETURN.
+    let init = [
+        &[
+            0x60,
+            code.len() as u8,
+            0x80,
+            0x60,
+            0x0a,
+            0x5f,
+            0x39,
+            0x5f,
+            0xf3,
+        ][..],
+        &[0],
+        &code,
+    ]
+    .concat();
+    let knows = sends(ALICE, 0, None, 0, init);
+    let fires = sends(ALICE, 1, Some(ALICE.create(0)), 0, Vec::new());
+    let leads = simulate(&[calls, knows, fires]).leads;
+    assert_eq!(leads, [(ALICE.create(0), vault)], "and not the hub");
+}
+
+#[test]
 fn what_is_read_and_written_is_told_with_the_contracts_that_were_called() {
     let attack = simulate(&story(false));
     let deposit = simulate(&story(false)[..2]);
