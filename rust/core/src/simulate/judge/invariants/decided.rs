@@ -10,9 +10,18 @@ use super::knowledge::names;
 use super::lanes;
 use super::roles::has_role;
 use crate::evidence::trace::CallKind;
-use alloy_primitives::{Address, U256, keccak256};
+use crate::simulate::evm::views::When;
+use alloy_primitives::{Address, Bytes, U256, hex, keccak256};
+use memchr::memmem;
 use std::collections::BTreeSet;
 
+/// `getMinDelay()` of timelocks, `delay()` of those before, `votingDelay()` and `votingPeriod()` of governors.
+const DELAYS: [[u8; 4]; 4] = [
+    hex!("f27a0c92"),
+    hex!("6a42b8f8"),
+    hex!("3932abb1"),
+    hex!("02a251a3"),
+];
 /// Calls of the contract's that are compared with its storage.
 const MAX_CALLS: usize = 64;
 /// Slots that are looked at.
@@ -29,7 +38,7 @@ const VOTES: std::ops::Range<usize> = 48..128;
 /// In words, that all of these calls do what was decided; `None` where one does anything else.
 pub(super) fn before(case: &Case, calls: &BTreeSet<u32>) -> Option<String> {
     let all = !calls.is_empty() && calls.iter().all(|entry| plain(case, *entry));
-    let agreed = |entry: &u32| hashed(case, *entry) || written(case, *entry);
+    let agreed = |entry: &u32| hashed(case, *entry) && waits(case) || written(case, *entry);
     (all && calls.iter().all(agreed)).then(|| "it had been decided before".to_owned())
 }
 
@@ -41,6 +50,17 @@ fn plain(case: &Case, entry: u32) -> bool {
     let governs = |caller: Address| names(case, caller) || has_role(case, entry, caller);
     let first = frames.first().and_then(|root| root.to);
     frame.depth == 0 || frame.depth == 1 && Some(frame.from) == first && governs(frame.from)
+}
+
+/// Whether the contract says that what is decided has to wait: only then could anybody object to what was left there. Where
+/// nothing waits, who commits may carry it out right after.
+fn waits(case: &Case) -> bool {
+    let views = case.effects.views;
+    DELAYS.iter().any(|question| {
+        let call = Bytes::from_static(question);
+        let delay = views.number(When::Before, case.contract.address, &call);
+        delay.is_some_and(|delay| !delay.is_zero())
+    })
 }
 
 /// Whether what the call was given is what a slot was keyed by that held something before: proposals and delayed operations
@@ -116,11 +136,14 @@ fn stood(case: &Case, entry: u32, calldata: &[u8], to: Option<Address>) -> bool 
         .take(MAX_SLOTS)
         .collect();
     let mut places = read.into_iter();
-    places.any(|slot| (is(slot, calldata) || is(slot, &calldata[4..])) && voted(case, slot, to))
+    places.any(|slot| {
+        (is(slot, calldata) || is(slot, &calldata[4..])) && voted(case, slot, calldata, to)
+    })
 }
 
-/// Whether the structure that text belongs to held votes, which nobody changed, and names whom it calls.
-fn voted(case: &Case, text: U256, to: Option<Address>) -> bool {
+/// Whether the structure that text belongs to held votes, which nobody changed, and names whom it calls. What the call says,
+/// an amount, is no vote for it.
+fn voted(case: &Case, text: U256, calldata: &[u8], to: Option<Address>) -> bool {
     let (Some(own), Some(to)) = (case.own(), to) else {
         return false;
     };
@@ -134,7 +157,8 @@ fn voted(case: &Case, text: U256, to: Option<Address>) -> bool {
             .storage
             .range(place.saturating_sub(reach)..place.saturating_add(reach));
         for (_, (before, after)) in near {
-            votes |= before == after && VOTES.contains(&before.bit_len());
+            let said = || memmem::find(calldata, &before.to_be_bytes::<32>()).is_some();
+            votes |= before == after && VOTES.contains(&before.bit_len()) && !said();
             target |= lanes::holds(*before, to) && before == after;
         }
     }

@@ -28,10 +28,18 @@ fn severe(world: &World, contract: Address, from: Address, to: Address, data: By
     outflow.severe
 }
 
-/// Operations by the hash of what they do; four ether of ten go to the first argument.
+/// Operations by the hash of what they do, after two days; four ether of ten go to the first argument.
 fn delayed(functions: &[(&str, Asm)]) -> World {
+    after(172_800, functions)
+}
+
+fn after(delay: u64, functions: &[(&str, Asm)]) -> World {
     let mut world = World::new();
-    world.place(SAFE, contract(functions, nothing()));
+    let waits = ("getMinDelay()", assembler::returns(word(delay)));
+    world.place(
+        SAFE,
+        contract(&[&[waits][..], functions].concat(), nothing()),
+    );
     world.fund(SAFE, 10 * ETHER);
     world
 }
@@ -69,6 +77,13 @@ fn an_operation_that_was_kept_by_its_hash_before_may_be_carried_out_by_anybody()
     assert!(!severe(&world, SAFE, ADMIN, SAFE, execute(ALICE)));
     // Nobody decided this one.
     assert!(severe(&world, SAFE, MALLORY, SAFE, execute(MALLORY)));
+    // Where nothing has to wait, it may have been left there a moment ago.
+    let at_once = look(load(operation()))
+        .then(store(operation(), word(0)))
+        .then(pays());
+    let mut hasty = after(0, &[(EXECUTE, at_once)]);
+    hasty.store(SAFE, slot_of(&four(ALICE)), U256::from(1_720_000_000));
+    assert!(severe(&hasty, SAFE, ADMIN, SAFE, execute(ALICE)));
     // By a contract that may have prepared something.
     let by_another = call(account(SAFE), EXECUTE, &[arg(0), arg(1)]);
     world.place(HELPER, contract(&[(EXECUTE, by_another)], nothing()));
