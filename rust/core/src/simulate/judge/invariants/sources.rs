@@ -139,7 +139,10 @@ impl<'c, 'e> Sources<'c, 'e> {
             .take(MAX_SIGNATURES);
         let signed = source.is_some_and(|source| {
             all.any(|one| {
-                for_account(effects, source, one.frame, self.strangers)
+                // What one lets oneself do, as whoever may name relayers of one's own, is no word of another's.
+                let another = one.signer != effects.sender && !self.strangers.contains(&one.signer);
+                another
+                    && for_account(effects, source, one.frame, self.strangers)
                     && self.knows(one.by, one.signer)
             })
         });
@@ -149,7 +152,7 @@ impl<'c, 'e> Sources<'c, 'e> {
         }
     }
 
-    /// Whether an account knew a signer before: a variable, a list or its code names them, or it keeps a yes for them.
+    /// Whether an account knew a signer before: a variable, a list or its code names them, or it keeps a yes for them alone.
     fn knows(&self, account: Address, signer: Address) -> bool {
         let effects = self.case.effects;
         let own = effects.execution.diff.0.get(&account);
@@ -161,7 +164,7 @@ impl<'c, 'e> Sources<'c, 'e> {
                 before == after
                     && !before.is_zero()
                     && *before <= SMALL
-                    && keys.names(*slot, signer)
+                    && keys.accounts(*slot).eq([signer])
             })
     }
 }
