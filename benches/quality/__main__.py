@@ -91,6 +91,12 @@ def _head(digests: dict[str, str], attacks: Sequence[Outcome], found: dict[str, 
             ]
         ),
         "",
+        (
+            "Which attacks the verdict model misses by itself, and why, stands in models/MODEL_CARD.md: calls of one "
+            "function that should have been protected, and what an earlier transaction prepared. Cost is measured by "
+            "`make bench-paired` beside a checkout of before."
+        ),
+        "",
     ]
 
 
