@@ -280,6 +280,7 @@ mod tests {
         // Exoneration takes more.
         let mut burns = Simulation {
             probability: None,
+            exhausted: true,
             ..simulation(severe())
         };
         burns.variations.push(Variation {

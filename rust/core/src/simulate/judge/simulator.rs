@@ -202,8 +202,8 @@ impl Simulator {
         simulation.before_hashes = before_hashes;
         simulation.complete = sequence
             .last()
-            .is_some_and(|suspect| self.complete(suspect.tx, &run.execution))
-            && !run.exhausted;
+            .is_some_and(|suspect| self.complete(suspect.tx, &run.execution));
+        simulation.exhausted = run.exhausted;
         if let (Some(model), Some(features)) = (&mut self.model, &run.features)
             && run.probability.is_some_and(|p| p >= EXPLAINED)
         {
