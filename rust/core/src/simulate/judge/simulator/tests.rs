@@ -163,6 +163,33 @@ fn an_attack_on_what_the_transactions_before_it_made_is_judged_by_what_it_takes(
 }
 
 #[test]
+fn after_others_who_pay_less_for_their_place_nothing_is_proved() {
+    // Two others are before it; of what is paid, eight is the base fee.
+    for (others, own, grade) in [
+        ((100, 3), (100, 2), Grade::Proved),
+        ((100, 2), (100, 2), Grade::Proved),
+        // An honest exit that is in no hurry, with a high fee and no tip, is made to come first.
+        ((1_000, 0), (100, 2), Grade::Likely),
+        ((9, 5), (100, 2), Grade::Likely),
+        ((100, 2), (9, 5), Grade::Proved),
+    ] {
+        let mut story = story(false);
+        let by_mallory = |tx: &PendingTransaction| tx.from == MALLORY;
+        for tx in &mut story {
+            let (fee, tip) = if by_mallory(tx) { own } else { others };
+            (tx.max_fee_per_gas, tx.max_priority_fee_per_gas) = (fee, tip);
+        }
+        assert_eq!(simulate(&story).grade(), grade, "{others:?} {own:?}");
+        // Of its own sender's the order is given; and what others pay less for, and changes nothing, is noise.
+        story[2].max_priority_fee_per_gas = 0;
+        let noise = Address::repeat_byte(0xee);
+        story.insert(2, sends(noise, 0, Some(MALLORY), 0, Vec::new()));
+        let noisy = simulate(&story);
+        assert_eq!((noisy.before.len(), noisy.grade()), (4, grade));
+    }
+}
+
+#[test]
 fn what_others_burn_before_a_suspect_is_a_small_part_of_its_budget() {
     // PUSH3 2 MiB MLOAD STOP: memory of eight million gas.
     let burner = sends(ALICE, 0, None, 0, hex!("6462200000515f526005601bf3").into());
