@@ -55,7 +55,8 @@ class Accomplices:
     second: str
 
     async def arms(self) -> str:
-        return await self.sleeper.send(self.rpc, self.first, "arm()", gas=GAS)
+        # Builders are to take it in before what fires.
+        return await self.sleeper.send(self.rpc, self.first, "arm()", gas=GAS, tip=2 * 10**9)
 
     async def fires(self) -> str:
         call = "fireAt(address)"

@@ -89,6 +89,11 @@ pub struct Simulation {
     /// It was executed on what it will find as far as can be told: its sender's nonce was its own, no call went to where no
     /// code is yet, and its gas was not lowered.
     pub complete: bool,
+    /// Its severe harm hangs on what others have before it here, and pay less for their place: the block may have it first.
+    pub outbids: bool,
+    /// A contract that was asked about what it did had no answer, because all together took too much: an invariant may be
+    /// silent for that, and what breaks is broken all the same.
+    pub exhausted: bool,
     /// Its storage and all accounts were watched, so that invariants could tell.
     pub watched: bool,
     /// Who has to do with a monitored contract by what it shows: who called one, or has its address in storage since; each with

@@ -40,7 +40,8 @@ impl Simulation {
 
     /// Whether it was executed, seen whole, and came to nothing; no surroundings are known in which it does harm.
     fn fails(&self) -> bool {
-        let seen = self.complete && self.watched && !self.cut && self.gas_used > 0;
+        let seen = self.complete && !self.exhausted && self.watched && !self.cut;
+        let seen = seen && self.gas_used > 0;
         let harmless = |variation: &Variation| variation.harm == 0.0 && variation.finished;
         seen && !self.succeeded && self.variations.iter().all(harmless)
     }
@@ -57,10 +58,10 @@ impl Simulation {
     }
 
     /// Whether it is known what the transaction does: it [shows](Self::shows) it, in all surroundings it came to its end, and
-    /// the model had an answer.
+    /// the model and all contracts that were asked had an answer.
     pub fn decides(&self) -> bool {
         let answered = self.probability.is_some_and(f32::is_finite);
-        self.shows() && self.finished() && answered
+        self.shows() && !self.exhausted && self.finished() && answered
     }
 
     fn evidence(&self, stage_one: f32) -> f32 {
@@ -124,7 +125,8 @@ mod tests {
         };
         assert_eq!(cut.verdict(0.6), 0.6);
         type Change = fn(&mut Simulation);
-        let changes: [Change; 5] = [
+        let changes: [Change; 6] = [
+            |simulation| simulation.exhausted = true,
             |simulation| simulation.watched = false,
             |simulation| simulation.complete = false,
             |simulation| simulation.probability = None,
@@ -155,7 +157,8 @@ mod tests {
         assert!((fails.verdict(0.8) - 2.0 / 3.0).abs() < 1e-6);
         assert_eq!(fails.verdict(1.0), 1.0);
         type Change = fn(&mut Simulation);
-        let changes: [Change; 5] = [
+        let changes: [Change; 6] = [
+            |simulation| simulation.exhausted = true,
             |simulation| simulation.gas_used = 0,
             |simulation| simulation.watched = false,
             |simulation| simulation.complete = false,

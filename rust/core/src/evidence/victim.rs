@@ -47,10 +47,11 @@ impl Victim {
 #[serde(rename_all = "lowercase")]
 #[schemars(rename = "grade")]
 pub enum Grade {
-    /// A simulation that [shows](Simulation::shows) all that it does breaks an invariant of the victim itself, severely.
+    /// A simulation that [shows](Simulation::shows) all that it does breaks an invariant of the victim itself, severely, and not
+    /// only after others who pay less for their place.
     Proved,
-    /// It breaks one that is not severe, or in a simulation that does not show all, or in other surroundings than the likely
-    /// ones alone.
+    /// It breaks one that is not severe, or in a simulation that does not show all, or after others who pay less for their
+    /// place, or in other surroundings than the likely ones alone.
     Likely,
     /// By a model, by rules, or because a simulation failed: no invariant is known to break.
     Suspected,
@@ -69,7 +70,8 @@ impl Simulation {
     /// See [`Grade`].
     pub fn grade(&self) -> Grade {
         let severe = self.violations.iter().any(|violation| violation.severe);
-        match (self.victims.is_empty(), severe && self.shows()) {
+        let shows = self.shows() && !self.outbids;
+        match (self.victims.is_empty(), severe && shows) {
             (true, _) => Grade::Suspected,
             (false, true) => Grade::Proved,
             (false, false) => Grade::Likely,
@@ -280,6 +282,7 @@ mod tests {
         // Exoneration takes more.
         let mut burns = Simulation {
             probability: None,
+            exhausted: true,
             ..simulation(severe())
         };
         burns.variations.push(Variation {
@@ -294,6 +297,11 @@ mod tests {
             ..simulation(severe())
         };
         assert_eq!(undecided.grade(), Grade::Likely);
+        let before_others = Simulation {
+            outbids: true,
+            ..simulation(severe())
+        };
+        assert_eq!(before_others.grade(), Grade::Likely);
         let mild = simulation(vec![broken("Vault", "outflow", false, &[])]);
         assert_eq!(mild.grade(), Grade::Likely);
         // In other surroundings alone.

@@ -199,7 +199,7 @@ fn add(sums: &mut Vec<Taken>, took: &Unaccounted) {
 }
 
 impl Triage {
-    /// Remembers what a suspect takes. Answers whether that is too much together with what others take, of which its
+    /// Remembers what a suspect takes. Answers whether that may be too much together with what others take, of which its
     /// simulation did not know.
     pub(super) fn takes(&mut self, suspicion: &mut Suspicion, mut took: Vec<Unaccounted>) -> bool {
         took.truncate(ASSETS);
@@ -208,7 +208,7 @@ impl Triage {
         let others = self.takings.of_others(suspicion);
         let unheard = |others: &&Taken| !suspicion.heard.contains(others);
         let mut unheard = others.iter().filter(unheard);
-        unheard.any(|others| suspicion.took.iter().any(|own| own.exceeds(others)))
+        unheard.any(|others| suspicion.took.iter().any(|own| own.may_exceed(others)))
     }
 }
 

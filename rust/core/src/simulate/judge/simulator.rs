@@ -107,6 +107,13 @@ struct Run {
     read: Read,
 }
 
+impl Run {
+    /// Whether it breaks an invariant severely.
+    fn is_severe(&self) -> bool {
+        self.violations.iter().any(|violation| violation.severe)
+    }
+}
+
 impl Simulator {
     /// # Errors
     /// [`Error::Config`](crate::error::Error::Config), [`Error::Abi`](crate::error::Error::Abi): what a contract's entry
@@ -191,6 +198,8 @@ impl Simulator {
                 reason,
             )));
         }
+        let severe = run.is_severe();
+        let outbids = severe && self.outbids(backend, environment, sequence, bounds)?;
         let others = others(sequence);
         let before_hashes = match others.is_empty() {
             true => Vec::new(),
@@ -202,8 +211,9 @@ impl Simulator {
         simulation.before_hashes = before_hashes;
         simulation.complete = sequence
             .last()
-            .is_some_and(|suspect| self.complete(suspect.tx, &run.execution))
-            && !run.exhausted;
+            .is_some_and(|suspect| self.complete(suspect.tx, &run.execution));
+        simulation.exhausted = run.exhausted;
+        simulation.outbids = outbids;
         if let (Some(model), Some(features)) = (&mut self.model, &run.features)
             && run.probability.is_some_and(|p| p >= EXPLAINED)
         {
@@ -224,7 +234,6 @@ impl Simulator {
             simulation.victims = self.victims(&run);
             simulation.response = self.respond(&scene, &simulation, stage_one);
         }
-        let severe = run.violations.iter().any(|violation| violation.severe);
         let mut hidden: Option<(Environment, Run)> = None;
         if self.limits.vary && backend.varies() {
             for (of, varied) in variations(environment, &self.chain, run.execution.surroundings) {
@@ -274,6 +283,34 @@ impl Simulator {
         }
         simulation.trace = self.keeps.then(|| Arc::new(run.execution.trace));
         Ok(simulation)
+    }
+
+    /// Whether severe harm hangs on what others send before the suspect and pay less for their place than it does: builders
+    /// order by that. Who pays less and has no part in it, a thief's own noise, say, takes nothing from the proof.
+    fn outbids(
+        &mut self,
+        backend: &dyn Backend,
+        environment: &Environment,
+        sequence: &[Step],
+        bounds: Bounds,
+    ) -> std::result::Result<bool, Unfinished> {
+        let Some(suspect) = sequence.last() else {
+            return Ok(false);
+        };
+        let tip = |step: &Step| step.tx.effective_tip(environment.block.basefee.into());
+        let stays = |step: &&Step| step.tx.from == suspect.tx.from || tip(step) >= tip(suspect);
+        let kept: Vec<Step> = sequence.iter().filter(stays).copied().collect();
+        if kept.len() == sequence.len() {
+            return Ok(false);
+        }
+        let transactions = self.transactions(&kept);
+        match self.run(backend, environment, &transactions, bounds) {
+            Ok((run, _)) => Ok(!run.is_severe() || !self.complete(suspect.tx, &run.execution)),
+            // That is asked for, and it is looked at once more.
+            Err(Unfinished::State(error @ StateError::Unknown)) => Err(Unfinished::State(error)),
+            // What is known is not thrown away.
+            Err(_) => Ok(true),
+        }
     }
 
     /// See [`Simulation::complete`].

@@ -69,10 +69,14 @@ fn names(effects: &Effects, call: u32, named: Address) -> bool {
 }
 
 /// Whether the code that who made a call runs names an account.
-pub(super) fn in_code(effects: &Effects, call: u32, named: Address) -> bool {
+fn in_code(effects: &Effects, call: u32, named: Address) -> bool {
+    codes_of(effects, call).any(|code| codes::name(effects, code, named))
+}
+
+/// The code that who made a call runs.
+pub(super) fn codes_of(effects: &Effects, call: u32) -> impl Iterator<Item = Address> {
     let frames = &effects.execution.trace.frames;
     let (caller, parent) = (frames[call as usize].from, frames[call as usize].parent);
-    let own = ancestors(frames, parent).take_while(|frame| account(frame) == Some(caller));
+    let own = ancestors(frames, parent).take_while(move |frame| account(frame) == Some(caller));
     own.filter_map(|frame| frame.to)
-        .any(|code| codes::name(effects, code, named))
 }

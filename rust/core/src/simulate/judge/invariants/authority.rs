@@ -210,20 +210,3 @@ fn returned(case: &Case, loss: &Shortfall) -> Option<String> {
     let receiver = loss.receiver;
     all.then(|| format!("it is none of its own, and goes to {receiver}, whom it names"))
 }
-
-/// Whether somebody whom the contract names was asked about both, and did not fail: a market asks its overseer before it
-/// takes what a borrower has.
-pub(super) fn consulted(case: &Case, entry: u32, owner: Address, caller: Address) -> bool {
-    let contract = case.contract.address;
-    let mut asked = case.frames().filter(|(index, frame)| {
-        frame.from == contract
-            && matches!(frame.kind, CallKind::Call | CallKind::StaticCall)
-            && frame.error.is_none()
-            && case.entries.inside(*index) == Some(entry)
-    });
-    asked.any(|(_, frame)| {
-        says(&frame.input, owner)
-            && says(&frame.input, caller)
-            && frame.to.is_some_and(|to| names(case, to))
-    })
-}

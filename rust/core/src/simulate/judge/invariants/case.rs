@@ -12,7 +12,7 @@ use crate::simulate::evm::diff::AccountDiff;
 use crate::simulate::evm::views::When;
 use alloy_primitives::{Address, Bytes, U256};
 use std::cell::{OnceCell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 pub(super) struct Case<'a> {
     pub effects: &'a Effects<'a>,
@@ -30,6 +30,7 @@ pub(super) struct Case<'a> {
     /// Of the accounts that were asked about so far.
     names: RefCell<BTreeMap<Address, bool>>,
     looked_up: OnceCell<BTreeSet<U256>>,
+    touched: OnceCell<HashMap<u32, Vec<U256>>>,
 }
 
 impl<'a> Case<'a> {
@@ -57,6 +58,7 @@ impl<'a> Case<'a> {
             moves: OnceCell::new(),
             names: RefCell::default(),
             looked_up: OnceCell::new(),
+            touched: OnceCell::new(),
         }
     }
 
@@ -100,6 +102,23 @@ impl<'a> Case<'a> {
             .looked_up
             .get_or_init(|| provenance::looked_up(self.effects, &self.entries));
         !self.effects.execution.watched || slots.contains(&slot)
+    }
+
+    /// The contract's slots that a call into it touched, each once and in their order.
+    pub fn touched(&self, entry: u32) -> &[U256] {
+        let touched = self.touched.get_or_init(|| {
+            let (mut touched, mut seen) = (HashMap::<_, Vec<U256>>::new(), HashSet::new());
+            let accesses = self.effects.execution.accesses.iter();
+            for access in accesses.filter(|one| one.contract == self.contract.address) {
+                if let Some(entry) = self.entries.inside(access.frame)
+                    && seen.insert((entry, access.slot))
+                {
+                    touched.entry(entry).or_default().push(access.slot);
+                }
+            }
+            touched
+        });
+        touched.get(&entry).map_or(&[], Vec::as_slice)
     }
 
     /// What the execution read and wrote of the contract.

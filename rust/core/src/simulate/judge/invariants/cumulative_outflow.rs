@@ -31,7 +31,7 @@ fn finding(
     case: &Case,
     (loss, own, others, share): (&&Shortfall, &Unaccounted, &Taken, f64),
 ) -> Finding {
-    let sum = own.amount.saturating_add(others.amount);
+    let sum = own.amount.saturating_add(own.missing(others));
     let count = match others.count {
         1 => "another transaction".to_owned(),
         count => format!("{count} other transactions"),

@@ -13,12 +13,17 @@ pub(super) fn account(frame: &Frame) -> Option<Address> {
 
 /// A frame and those it is inside of, from the inside.
 pub fn ancestors(frames: &[Frame], frame: u32) -> impl Iterator<Item = &Frame> {
+    indices(frames, frame).filter_map(|index| frames.get(index as usize))
+}
+
+/// Where these are.
+pub(super) fn indices(frames: &[Frame], frame: u32) -> impl Iterator<Item = u32> {
     let mut next = Some(frame);
     std::iter::from_fn(move || {
         let index = next?;
         let frame = frames.get(index as usize)?;
         next = (index > 0).then_some(frame.parent);
-        Some(frame)
+        Some(index)
     })
 }
 

@@ -4,7 +4,7 @@ use super::Finding;
 use super::case::Case;
 use super::cluster::cluster;
 use super::entries::{Entries, account};
-use super::reentrancy::{reentries, relied_on};
+use super::reentrancy::{Reliance, reentries};
 use crate::evidence::Class;
 use crate::evidence::trace::Trace;
 use alloy_primitives::Address;
@@ -20,14 +20,14 @@ pub(super) fn check(case: &Case) -> Option<Finding> {
         return None;
     }
     let strangers = cluster(case);
+    let reliance = Reliance::new(case, &strangers);
     let asked = asked.into_iter();
     let (pool, reentry) = asked.take(MAX_ASKED).find_map(|pool| {
         let entries = Entries::new(trace, pool, |account| case.trusts(account));
         let reentries = reentries(case, pool, &entries).into_iter();
         let mut believed = reentries.filter(|reentry| {
             let entry = case.entries.inside(reentry.inner);
-            entry.is_some_and(|entry| entry > reentry.outer)
-                && !relied_on(case, pool, *reentry, &strangers)
+            entry.is_some_and(|entry| entry > reentry.outer) && !reliance.excuses(pool, *reentry)
         });
         Some((pool, believed.next()?))
     })?;

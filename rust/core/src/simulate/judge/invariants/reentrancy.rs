@@ -1,15 +1,19 @@
 //! `reentrancy`: called back before the books are written.
 
-use super::asking::{in_code, passed_on};
+use super::asking::{codes_of, passed_on};
 use super::case::Case;
 use super::cluster::cluster;
 use super::entries::{Entries, account};
-use super::{Finding, lanes, words};
+use super::{Finding, codes, lanes, words};
 use crate::evidence::Class;
 use crate::evidence::trace::CallKind;
 use crate::evidence::transfers::Asset;
 use alloy_primitives::{Address, U256};
-use std::collections::{BTreeSet, HashMap};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// Of accounts, where it is looked for whether one names the other.
+const MAX_PAIRS: usize = 256;
 
 /// A call into a contract made while another was not over, that read what the other wrote only afterwards.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -54,13 +58,11 @@ pub(super) fn check(case: &Case) -> Option<Finding> {
     let contract = case.contract.address;
     let (strangers, moving) = (cluster(case), moving(case));
     // Who only looks, even at what is out of date, takes nothing here: that is `read_only_reentrancy`.
-    let acting = acting(case);
+    let (acting, reliance) = (acting(case), Reliance::new(case, &strangers));
     let reentries: Vec<_> = reentries
         .into_iter()
         .filter(|reentry| acting.contains(&reentry.inner))
-        .filter(|reentry| {
-            moving.contains(&reentry.inner) || !relied_on(case, contract, *reentry, &strangers)
-        })
+        .filter(|reentry| moving.contains(&reentry.inner) || !reliance.excuses(contract, *reentry))
         .collect();
     let first = reentries.first()?;
     let frame = &trace.frames[first.inner as usize];
@@ -116,24 +118,65 @@ fn moving(case: &Case) -> BTreeSet<u32> {
         .collect()
 }
 
-/// Whether each who stands between a call into a contract and the call around it is one whom the one before relies on: a
-/// market calls its comptroller, and that its distributor of rewards, who asks the market. A variable or the code named them
+/// Who may stand between a call into a contract and the call around it: each must be one whom the one before relies on. A market
+/// calls its comptroller, and that its distributor of rewards, who asks the market. A variable or the code named them
 /// before; a mapping or a list may name anybody, and who is paid comes for himself.
-/// `strangers`: who acts with the sender.
-pub(super) fn relied_on(
-    case: &Case,
-    contract: Address,
-    reentry: Reentry,
-    strangers: &BTreeSet<Address>,
-) -> bool {
-    let effects = case.effects;
-    passed_on(effects, contract, reentry.inner, |call, called| {
-        let frame = &effects.execution.trace.frames[call as usize];
-        let paid = frame.input.is_empty() || frame.value.is_some_and(|value| !value.is_zero());
-        let own = effects.execution.diff.0.get(&frame.from);
-        let mut slots = lanes::kept(own, called);
-        !paid
-            && !strangers.contains(&called)
-            && (slots.any(|slot| !case.keys().keyed(slot)) || in_code(effects, call, called))
+pub(super) struct Reliance<'c, 'e> {
+    case: &'c Case<'e>,
+    /// Who acts with the sender.
+    strangers: &'c BTreeSet<Address>,
+    /// Whether an account's storage, or code, names another: a trace may ask the same thousands of times.
+    kept: Known,
+    coded: Known,
+}
+
+type Known = RefCell<BTreeMap<(Address, Address), bool>>;
+
+impl<'c, 'e> Reliance<'c, 'e> {
+    pub fn new(case: &'c Case<'e>, strangers: &'c BTreeSet<Address>) -> Self {
+        Self {
+            case,
+            strangers,
+            kept: Known::default(),
+            coded: Known::default(),
+        }
+    }
+
+    /// Whether a call into a contract came to be so.
+    pub fn excuses(&self, contract: Address, reentry: Reentry) -> bool {
+        let effects = self.case.effects;
+        passed_on(effects, contract, reentry.inner, |call, called| {
+            let frame = &effects.execution.trace.frames[call as usize];
+            let paid = frame.input.is_empty() || frame.value.is_some_and(|value| !value.is_zero());
+            !paid
+                && !self.strangers.contains(&called)
+                && (self.keeps(frame.from, called) || self.in_code(call, called))
+        })
+    }
+
+    fn keeps(&self, account: Address, called: Address) -> bool {
+        once(&self.kept, (account, called), || {
+            let own = self.case.effects.execution.diff.0.get(&account);
+            let mut slots = lanes::kept(own, called);
+            slots.any(|slot| !self.case.keys().keyed(slot))
+        })
+    }
+
+    fn in_code(&self, call: u32, called: Address) -> bool {
+        let effects = self.case.effects;
+        let name = |code| codes::name(effects, code, called);
+        codes_of(effects, call).any(|code| once(&self.coded, (code, called), || name(code)))
+    }
+}
+
+/// Too much to look at is no excuse.
+fn once(known: &Known, pair: (Address, Address), look: impl FnOnce() -> bool) -> bool {
+    let (found, count) = (known.borrow().get(&pair).copied(), known.borrow().len());
+    found.unwrap_or_else(|| {
+        let found = count < MAX_PAIRS && look();
+        if count < MAX_PAIRS {
+            known.borrow_mut().insert(pair, found);
+        }
+        found
     })
 }

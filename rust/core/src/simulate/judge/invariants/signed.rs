@@ -15,8 +15,15 @@ const ECRECOVER: Address = address!("0000000000000000000000000000000000000001");
 /// `isValidSignature(bytes32,bytes)`, and the same word as its answer.
 const VALID: [u8; 4] = hex!("1626ba7e");
 /// `permit(address,address,uint256,uint256,uint8,bytes32,bytes32)` of EIP-2612, and DAI's
-/// `permit(address,address,uint256,uint256,bool,uint8,bytes32,bytes32)`.
-const PERMITS: [[u8; 4]; 2] = [hex!("d505accf"), hex!("8fcbaf0c")];
+/// `permit(address,address,uint256,uint256,bool,uint8,bytes32,bytes32)`; Permit2's of one token and of several; and
+/// `permit(address,address,uint256,uint256,bytes)` of ERC-7597.
+const PERMITS: [[u8; 4]; 5] = [
+    hex!("d505accf"),
+    hex!("8fcbaf0c"),
+    hex!("2b67b570"),
+    hex!("2a2d80d1"),
+    hex!("9fd5a6cf"),
+];
 /// Frames that are looked at for signatures.
 const MAX_FRAMES: usize = 4_096;
 

@@ -6,7 +6,7 @@ use super::signed::{Signature, signatures};
 use super::{codes, keys, lanes};
 use crate::evidence::transfers::Asset;
 use alloy_primitives::{Address, U256};
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Frames of one answer that are looked at.
@@ -34,10 +34,16 @@ pub(super) struct Sources<'c, 'e> {
     strangers: &'c BTreeSet<Address>,
     /// By account, the calls that wrote its storage and when they did first, in the order of that.
     writes: BTreeMap<Address, Vec<(usize, u32)>>,
+    /// Of these, who is the least innocent up to each, as far as that was asked for.
+    worst: BTreeMap<Address, Vec<Mover>>,
+    /// By account, the first frame in which ether came or went, but for the contract's.
+    paid: BTreeMap<Address, u32>,
     /// Of each access, the last frame that was entered by then and touched storage.
     entered: Vec<u32>,
     movers: BTreeMap<u32, Mover>,
     signatures: OnceCell<Vec<Signature>>,
+    /// Whether an account knew a signer.
+    known: RefCell<BTreeMap<(Address, Address), bool>>,
 }
 
 impl<'c, 'e> Sources<'c, 'e> {
@@ -61,13 +67,28 @@ impl<'c, 'e> Sources<'c, 'e> {
                     .push((time, call));
             }
         }
+        let contract = case.contract.address;
+        let mut paid = BTreeMap::new();
+        let ether =
+            case.effects.transfers.iter().filter(|one| {
+                one.asset == Asset::Native && ![one.from, one.to].contains(&contract)
+            });
+        for one in ether {
+            for end in [one.from, one.to] {
+                let first = paid.entry(end).or_insert(one.frame);
+                *first = one.frame.min(*first);
+            }
+        }
         Self {
             case,
             strangers,
             writes,
+            worst: BTreeMap::new(),
+            paid,
             entered: accesses.map(|access| access.frame).scan(0, last).collect(),
             movers: BTreeMap::new(),
             signatures: OnceCell::new(),
+            known: RefCell::default(),
         }
     }
 
@@ -84,22 +105,17 @@ impl<'c, 'e> Sources<'c, 'e> {
         let mut read: BTreeSet<Address> = read.filter_map(super::entries::account).collect();
         read.remove(&contract);
         let begun = self.entered.partition_point(|frame| *frame < question);
-        let paid = self.case.effects.transfers.iter().any(|one| {
-            one.asset == Asset::Native
-                && one.frame < question
-                && (read.contains(&one.from) || read.contains(&one.to))
-                && ![one.from, one.to].contains(&contract)
-        });
+        let ether = |account| {
+            self.paid
+                .get(account)
+                .is_some_and(|first| *first < question)
+        };
+        let paid = read.iter().any(ether);
         let mut mover = Mover::Nobody;
         for account in &read {
-            let calls = self.writes.get(account).into_iter().flatten();
-            let calls = calls.take_while(|(time, _)| *time < begun);
-            let calls: Vec<u32> = calls.map(|(_, call)| *call).collect();
-            for call in calls {
-                mover = mover.max(self.mover_of(call));
-                if mover == Mover::Stranger {
-                    return mover;
-                }
+            mover = mover.max(self.mover_by(*account, begun));
+            if mover == Mover::Stranger {
+                return mover;
             }
         }
         // Ether alone moves the price of who is priced by it; a fee that comes with a report does not.
@@ -107,6 +123,26 @@ impl<'c, 'e> Sources<'c, 'e> {
             Mover::Nobody if paid => Mover::Stranger,
             mover => mover,
         }
+    }
+
+    /// Who moved an account until then: each call that did is looked at once, however many questions follow it.
+    fn mover_by(&mut self, account: Address, until: usize) -> Mover {
+        let calls = self.writes.get(&account).map_or(&[][..], Vec::as_slice);
+        let count = calls.partition_point(|(time, _)| *time < until);
+        let mut worst = self.worst.remove(&account).unwrap_or_default();
+        while worst.len() < count {
+            let last = worst.last().copied().unwrap_or(Mover::Nobody);
+            let next = match last {
+                Mover::Stranger => last,
+                _ => last.max(self.mover_of(self.writes[&account][worst.len()].1)),
+            };
+            worst.push(next);
+        }
+        let mover = count
+            .checked_sub(1)
+            .map_or(Mover::Nobody, |last| worst[last]);
+        self.worst.insert(account, worst);
+        mover
     }
 
     fn mover_of(&mut self, call: u32) -> Mover {
@@ -143,13 +179,26 @@ impl<'c, 'e> Sources<'c, 'e> {
                 let another = one.signer != effects.sender && !self.strangers.contains(&one.signer);
                 another
                     && for_account(effects, source, one.frame, self.strangers)
-                    && self.knows(one.by, one.signer)
+                    && self.knew(one.by, one.signer)
             })
         });
         match signed {
             true => Mover::Signer,
             false => Mover::Stranger,
         }
+    }
+
+    /// The same, each looked for once; too much to look at is no excuse.
+    fn knew(&self, account: Address, signer: Address) -> bool {
+        let found = self.known.borrow().get(&(account, signer)).copied();
+        found.unwrap_or_else(|| {
+            let room = self.known.borrow().len() < MAX_CALLS;
+            let found = room && self.knows(account, signer);
+            if room {
+                self.known.borrow_mut().insert((account, signer), found);
+            }
+            found
+        })
     }
 
     /// Whether an account knew a signer before: a variable, a list or its code names them, or it keeps a yes for them alone.

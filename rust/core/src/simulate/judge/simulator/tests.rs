@@ -3,11 +3,12 @@
 mod asking;
 
 use super::*;
-use crate::evidence::Answer;
+use crate::evidence::{Answer, Grade};
 use crate::simulate::evm::backend::Local;
 use crate::simulate::evm::views::NoViews;
 use crate::simulate::state::RecordedState;
 use alloy_primitives::{B256, U256, hex, keccak256};
+use revm::bytecode::Bytecode;
 use revm::context::BlockEnv;
 use revm::primitives::hardfork::SpecId;
 use std::time::Duration;
@@ -125,15 +126,18 @@ fn soon() -> Instant {
 }
 
 fn simulate(sequence: &[PendingTransaction]) -> Simulation {
+    simulate_on(&rich(), sequence)
+}
+
+fn simulate_on(state: &RecordedState, sequence: &[PendingTransaction]) -> Simulation {
     let extras = Extras::default();
     let step = |tx| Step {
         tx,
         extras: &extras,
     };
     let steps: Vec<_> = sequence.iter().map(step).collect();
-    let state = rich();
     simulator()
-        .simulate(&Local(&state), &environment(), &steps, 0.0, soon())
+        .simulate(&Local(state), &environment(), &steps, 0.0, soon())
         .expect("comes to its end")
 }
 
@@ -159,6 +163,33 @@ fn an_attack_on_what_the_transactions_before_it_made_is_judged_by_what_it_takes(
 }
 
 #[test]
+fn after_others_who_pay_less_for_their_place_nothing_is_proved() {
+    // Two others are before it; of what is paid, eight is the base fee.
+    for (others, own, grade) in [
+        ((100, 3), (100, 2), Grade::Proved),
+        ((100, 2), (100, 2), Grade::Proved),
+        // An honest exit that is in no hurry, with a high fee and no tip, is made to come first.
+        ((1_000, 0), (100, 2), Grade::Likely),
+        ((9, 5), (100, 2), Grade::Likely),
+        ((100, 2), (9, 5), Grade::Proved),
+    ] {
+        let mut story = story(false);
+        let by_mallory = |tx: &PendingTransaction| tx.from == MALLORY;
+        for tx in &mut story {
+            let (fee, tip) = if by_mallory(tx) { own } else { others };
+            (tx.max_fee_per_gas, tx.max_priority_fee_per_gas) = (fee, tip);
+        }
+        assert_eq!(simulate(&story).grade(), grade, "{others:?} {own:?}");
+        // Of its own sender's the order is given; and what others pay less for, and changes nothing, is noise.
+        story[2].max_priority_fee_per_gas = 0;
+        let noise = Address::repeat_byte(0xee);
+        story.insert(2, sends(noise, 0, Some(MALLORY), 0, Vec::new()));
+        let noisy = simulate(&story);
+        assert_eq!((noisy.before.len(), noisy.grade()), (4, grade));
+    }
+}
+
+#[test]
 fn what_others_burn_before_a_suspect_is_a_small_part_of_its_budget() {
     // PUSH3 2 MiB MLOAD STOP: memory of eight million gas.
     let burner = sends(ALICE, 0, None, 0, hex!("6462200000515f526005601bf3").into());
@@ -169,6 +200,38 @@ fn what_others_burn_before_a_suspect_is_a_small_part_of_its_budget() {
     assert_eq!((done.before.len(), done.succeeded), (2, true));
     assert!(done.before[1].starts_with("halted"), "{:?}", done.before);
     assert!(simulate(&[burner, burns]).succeeded, "its own may");
+}
+
+/// A token that says of whoever calls it that it paid Mallory, and answers no question: it makes calls for ever.
+fn crowding() -> Vec<u8> {
+    let event = keccak256("Transfer(address,address,uint256)");
+    let (to, event) = (hex::encode(MALLORY), hex::encode(event));
+    let says = format!("60055f5273{to}337f{event}60205fa300");
+    hex::decode(format!("36604457{says}5b5f5f5f5f5f60045af150604456")).expect("hex")
+}
+
+#[test]
+fn what_a_thief_leaves_unanswered_makes_nothing_harmless_and_no_proof_less() {
+    let (store, token) = (ADMIN.create(0), Address::repeat_byte(0x70));
+    // It calls a token that it is told, and then pays its caller the half of what it has, or nothing.
+    let calls = hex!("5f5f5f5f5f5f355af150");
+    let pays = hex!("5f5f5f5f60024704335af100");
+    for (pays, harms) in [(&pays[..], true), (&[], false)] {
+        let mut state = rich();
+        for (address, code) in [(store, [&calls, pays].concat()), (token, crowding())] {
+            let info = &mut state.accounts.entry(address).or_default().info;
+            info.balance = U256::from(10 * ETHER);
+            (info.code, info.code_hash) = (None, keccak256(&code));
+            let code = Bytecode::new_raw(code.into());
+            state.codes.insert(info.code_hash, code);
+        }
+        let told = token.into_word().to_vec();
+        let done = simulate_on(&state, &[sends(MALLORY, 0, Some(store), 0, told)]);
+        assert!(done.exhausted && !done.decides(), "{done:?}");
+        let severe = done.violations.iter().any(|broken| broken.severe);
+        assert_eq!((severe, done.grade() == Grade::Proved), (harms, harms));
+        assert!(harms || done.verdict(0.9) == 0.9);
+    }
 }
 
 #[test]

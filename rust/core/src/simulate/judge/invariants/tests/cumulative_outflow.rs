@@ -177,3 +177,13 @@ fn fees_and_dust_are_not_summed_up() {
     poor.fund(STORE, ETHER / 10_000);
     assert!(poor.takes(MALLORY, STORE, Bytes::new(), store()).is_empty());
 }
+
+#[test]
+fn what_others_did_not_get_or_brought_back_is_no_sum() {
+    let mut world = leaking(28);
+    for (has, fires) in [(72, true), (99, false), (100, false), (140, false)] {
+        world.fund(STORE, has * (ETHER / 10));
+        let found = leak(&world, store());
+        assert_eq!(named(&found, NAME).is_some(), fires, "{has}");
+    }
+}

@@ -3,6 +3,10 @@ use super::assembler::{
 };
 use super::*;
 use crate::config::MonitoredContract;
+use crate::simulate::judge::invariants::case::Case;
+use crate::simulate::judge::invariants::reentrancy::{Reentry, Reliance};
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 /// The demo's vault with ten ether of others, and its ABI.
 fn vault(world: &mut World) -> MonitoredContract {
@@ -153,4 +157,54 @@ fn a_named_token_that_calls_whom_it_pays_lends_them_no_trust() {
     let hooked = U256::from_be_slice(DISTRIBUTOR.as_slice());
     world.store(COMPTROLLER, registered.into(), hooked);
     assert!(reentered(&world, MARKET));
+}
+
+/// How long it takes to look at so many calls back by one who has as many slots; all of them are excused.
+fn crowded(count: u32) -> Duration {
+    let mut world = market(asks(), distributes(), accrues());
+    for slot in 0..u64::from(count) {
+        world.store(COMPTROLLER, U256::from(1_000 + slot), U256::from(slot));
+    }
+    let reads = (0..u64::from(count)).fold(nothing(), |all, slot| {
+        all.then(look(load(word(1_000 + slot))))
+    });
+    let passes_on = distributes().then(reads);
+    world.place(
+        COMPTROLLER,
+        contract(&[("allowed()", passes_on)], nothing()),
+    );
+    let monitored = MonitoredContract {
+        name: "Market".into(),
+        address: MARKET,
+        ..MonitoredContract::default()
+    };
+    let data = encode("borrow(address)", &[U256::ZERO]);
+    world.look(MALLORY, MARKET, 0, data, monitored, |effects| {
+        let case = Case::new(effects);
+        let strangers = BTreeSet::new();
+        let frames = &effects.execution.trace.frames;
+        let back = frames
+            .iter()
+            .position(|one| one.depth > 0 && one.to == Some(MARKET));
+        let inner = back.expect("it comes back") as u32;
+        let times = (0..5).map(|_| {
+            let reliance = Reliance::new(&case, &strangers);
+            let begun = Instant::now();
+            for _ in 0..count {
+                assert!(reliance.excuses(MARKET, Reentry { inner, outer: 0 }));
+            }
+            begun.elapsed()
+        });
+        times.min().unwrap()
+    })
+}
+
+#[test]
+fn who_comes_back_a_thousand_times_is_looked_for_once() {
+    // If each scanned all slots anew, 16 times.
+    let (few, many) = (crowded(150), crowded(600));
+    assert!(
+        many < 10 * few.max(Duration::from_millis(1)),
+        "{few:?} {many:?}"
+    );
 }

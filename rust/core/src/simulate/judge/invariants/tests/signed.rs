@@ -182,26 +182,72 @@ fn a_signature_counts_where_the_contract_or_whom_it_relies_on_asked() {
 
 #[test]
 fn a_permit_that_a_named_token_checks_covers_nothing() {
-    const PERMIT: &str = "permit(address,address,uint256,uint256,uint8,bytes32,bytes32)";
     let order = order(7);
     let robbed = |checks: &'static str| {
-        let mut world = world(look(load(word(3))).then(to_caller()));
         let words = [4, 4, 0, 0, 1, 2, 3].map(arg);
-        let fills: Vec<_> = (0..6).map(arg).collect();
-        let robs = call(account(HELPER), checks, &words).then(call(account(ROUTER), FILL, &fills));
+        let asks = call(load(word(3)), checks, &words);
+        let mut world = world(asks.then(to_caller()));
         let recovers = look(signer(arg(2), arg(4), arg(5), arg(6)));
         world.place(HELPER, contract(&[(checks, recovers)], nothing()));
-        let thief = Address::repeat_byte(0x3c);
-        world.place(thief, contract(&[(FILL, robs)], nothing()));
         let helper = U256::from_be_slice(HELPER.as_slice());
         world.store(ROUTER, U256::from(3), helper);
-        taken(&world, thief, fill(&order, order.owner, TOKEN))
+        taken(&world, ROUTER, fill(&order, order.owner, TOKEN))
     };
-    assert!(robbed(PERMIT));
+    for permit in [
+        "permit(address,address,uint256,uint256,uint8,bytes32,bytes32)",
+        "permit(address,address,uint256,uint256,bool,uint8,bytes32,bytes32)",
+        "permit(address,((address,uint160,uint48,uint48),address,uint256),bytes)",
+        "permit(address,((address,uint160,uint48,uint48)[],address,uint256),bytes)",
+        "permit(address,address,uint256,uint256,bytes)",
+    ] {
+        assert!(robbed(permit), "{permit}");
+    }
     // What moves by a signature that it checks is another matter.
     assert!(!robbed(
         "order(address,address,uint256,uint256,uint8,bytes32,bytes32)"
     ));
+}
+
+#[test]
+fn an_old_signature_that_anybody_has_checked_elsewhere_covers_nothing() {
+    const CHECKS: &str = "check(bytes32,uint256,bytes32,bytes32)";
+    let order = order(7);
+    let thief = Address::repeat_byte(0x3c);
+    let checked = |by: Address, before: bool, within: Asm| {
+        let mut world = world(look(load(word(3))).then(within).then(to_caller()));
+        let fills = contract(
+            &[
+                (CHECKS, recover()),
+                (FILL, look(load(word(3))).then(to_caller())),
+            ],
+            nothing(),
+        );
+        world.place(HELPER, contract(&[(CHECKS, recover())], nothing()));
+        if by == ROUTER {
+            world.place(ROUTER, fills);
+        }
+        let helper = U256::from_be_slice(HELPER.as_slice());
+        world.store(ROUTER, U256::from(3), helper);
+        let words: Vec<_> = (0..6).map(arg).collect();
+        let check = call(account(by), CHECKS, &words[..4]);
+        let robs = call(account(ROUTER), FILL, &words);
+        let both = match before {
+            true => check.then(robs),
+            false => robs.then(check),
+        };
+        world.place(thief, contract(&[(FILL, both)], nothing()));
+        taken(&world, thief, fill(&order, order.owner, TOKEN))
+    };
+    for before in [true, false] {
+        assert!(checked(ROUTER, before, nothing()), "by the contract");
+        assert!(checked(HELPER, before, nothing()), "by whom it relies on");
+    }
+    // Where the contract has it checked on its way to what moves, it is an order.
+    let words: Vec<_> = (0..4).map(arg).collect();
+    let checks = call(account(HELPER), CHECKS, &words);
+    assert!(!checked(HELPER, false, checks.clone()));
+    let late = world(to_caller().then(recover()));
+    assert!(taken(&late, ROUTER, fill(&order, order.owner, TOKEN)));
 }
 
 /// What comes of a fill where these contracts take part, each judged as if it were monitored.

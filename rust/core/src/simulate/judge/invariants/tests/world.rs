@@ -148,7 +148,7 @@ impl World {
         self.look(from, to, 0, data, contract, unaccounted)
     }
 
-    fn look<R>(
+    pub fn look<R>(
         &self,
         from: Address,
         to: Address,
