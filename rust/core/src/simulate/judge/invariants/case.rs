@@ -30,6 +30,7 @@ pub(super) struct Case<'a> {
     /// Of the accounts that were asked about so far.
     names: RefCell<BTreeMap<Address, bool>>,
     looked_up: OnceCell<BTreeSet<U256>>,
+    gains: OnceCell<Vec<(Asset, U256)>>,
 }
 
 impl<'a> Case<'a> {
@@ -57,6 +58,7 @@ impl<'a> Case<'a> {
             moves: OnceCell::new(),
             names: RefCell::default(),
             looked_up: OnceCell::new(),
+            gains: OnceCell::new(),
         }
     }
 
@@ -171,8 +173,9 @@ impl<'a> Case<'a> {
     }
 
     /// What came in of watched assets beyond what went out.
-    pub fn gains(&self) -> Vec<(Asset, U256)> {
-        shortfalls::gains(self.effects, &self.called)
+    pub fn gains(&self) -> &[(Asset, U256)] {
+        let gains = || shortfalls::gains(self.effects, &self.called);
+        self.gains.get_or_init(gains)
     }
 }
 

@@ -59,9 +59,9 @@ fn wrapped(case: &Case, loss: &Shortfall) -> bool {
         Asset::Native => Asset::Token(token),
         _ => Asset::Native,
     };
-    let kept = case.gains().into_iter().find(|(asset, _)| *asset == gained);
+    let kept = case.gains().iter().find(|(asset, _)| *asset == gained);
     let trusted = || case.contract.assets.contains(&Asset::Token(token)) || names(case, token);
-    came >= loss.amount && kept.is_some_and(|(_, gain)| gain >= loss.amount) && trusted()
+    came >= loss.amount && kept.is_some_and(|(_, gain)| *gain >= loss.amount) && trusted()
 }
 
 /// What came in with the call that pays makes up for what left, by the measure of a constant product. A gift beside it is
@@ -82,7 +82,7 @@ fn constant_product(case: &Case, loss: &Shortfall) -> bool {
         });
         came.fold(U256::ZERO, |sum, one| sum.saturating_add(one.amount))
     };
-    let grown = case.gains().into_iter().take(MAX_ASSETS);
+    let grown = case.gains().iter().copied().take(MAX_ASSETS);
     let grown = grown.map(|(asset, gain)| (asset, gain.min(with_it(asset))));
     let grown: f64 = grown
         .map(|(asset, gain)| {
@@ -133,7 +133,7 @@ fn reserves_kept(case: &Case) -> bool {
 /// A pool of concentrated liquidity trades between the price before and the price after, whatever it holds.
 fn concentrated(case: &Case) -> bool {
     let gains = case.gains();
-    let ([loss], [(bought, gain)]) = (case.shortfalls.as_slice(), gains.as_slice()) else {
+    let ([loss], [(bought, gain)]) = (case.shortfalls.as_slice(), gains) else {
         return false;
     };
     let (Asset::Token(sold), Asset::Token(bought)) = (loss.asset, *bought) else {
@@ -162,7 +162,7 @@ fn concentrated(case: &Case) -> bool {
 fn traded(case: &Case, loss: &Shortfall) -> bool {
     let gains = case.gains();
     let ([_], [(Asset::Token(bought), gain)], Asset::Token(sold)) =
-        (case.shortfalls.as_slice(), gains.as_slice(), loss.asset)
+        (case.shortfalls.as_slice(), gains, loss.asset)
     else {
         return false;
     };
