@@ -2,9 +2,9 @@
 
 use super::case::Case;
 use super::entries::{account, ancestors};
-use super::knowledge::names;
+use super::knowledge::{is_known, names};
 use super::shortfalls::{MAX_ASSETS, Shortfall, held_before};
-use super::{dust, words};
+use super::{dust, orders, words};
 use crate::evidence::transfers::{Asset, Transfer};
 use crate::simulate::evm::views::When;
 use alloy_primitives::{Address, Bytes, U256, hex};
@@ -82,8 +82,10 @@ fn constant_product(case: &Case, loss: &Shortfall) -> bool {
         });
         came.fold(U256::ZERO, |sum, one| sum.saturating_add(one.amount))
     };
-    let grown = case.gains().iter().copied().take(MAX_ASSETS);
-    let grown = grown.map(|(asset, gain)| (asset, gain.min(with_it(asset))));
+    // Who is paid may be a token, too, and say that he brings of it.
+    let known = case.gains().iter().take(MAX_ASSETS);
+    let known = known.filter(|(asset, _)| is_known(case, *asset));
+    let grown = known.map(|(asset, gain)| (*asset, *gain.min(&with_it(*asset))));
     let grown: f64 = grown
         .map(|(asset, gain)| {
             let before = held_before(case.effects, asset);
@@ -95,7 +97,8 @@ fn constant_product(case: &Case, loss: &Shortfall) -> bool {
     kept * grown >= FAIR
 }
 
-/// Whether the contract was sent it with a call, or moves it itself: what whoever is paid adds of himself is no price.
+/// Whether the contract was sent it with a call, or moves it itself: what whoever is paid adds of himself is no price. A token
+/// that the contract names may be minted to it by what it calls.
 pub(super) fn brought(case: &Case, moved: &Transfer) -> bool {
     let contract = case.contract.address;
     let frames = &case.effects.execution.trace.frames;
@@ -107,7 +110,11 @@ pub(super) fn brought(case: &Case, moved: &Transfer) -> bool {
         Asset::Token(token) | Asset::Unique(token, _) => {
             let mut of_token = ancestors(frames, moved.frame);
             let asked = of_token.find(|frame| frame.from != token);
-            asked.is_some_and(|frame| frame.from == contract && account(frame) == Some(token))
+            let asked = asked.filter(|frame| frame.from == contract);
+            let asked = asked.filter(|frame| account(frame) == Some(token));
+            asked.is_some_and(|frame| {
+                orders::moves(frame, moved) || moved.from.is_zero() && names(case, token)
+            })
         }
     }
 }

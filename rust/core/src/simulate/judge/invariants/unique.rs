@@ -3,7 +3,7 @@
 use super::case::Case;
 use super::exchange::brought;
 use super::keys::Keys;
-use super::knowledge::mentions;
+use super::knowledge::is_known;
 use super::parties::parties;
 use super::shortfalls::Shortfall;
 use super::{dust, lanes};
@@ -182,15 +182,4 @@ fn is_paid(case: &Case, loss: &Shortfall, sellers: &BTreeSet<Address>) -> bool {
     sums.into_iter().any(|(asset, sum)| {
         is_known(case, asset) && kept(&asset) && !dust::is_dust(case, asset, sum)
     })
-}
-
-/// Whether the contract named an asset before; a mapping that has nothing for it may be asked for any.
-fn is_known(case: &Case, asset: Asset) -> bool {
-    let (Asset::Token(token) | Asset::Unique(token, _)) = asset else {
-        return true;
-    };
-    let mut slots = case.own().into_iter().flat_map(|own| &own.storage);
-    case.contract.assets.contains(&asset)
-        || mentions(case, token)
-        || slots.any(|(slot, (before, _))| !before.is_zero() && case.keys().names(*slot, token))
 }

@@ -394,3 +394,27 @@ fn what_who_is_paid_adds_of_himself_is_no_price() {
         Some(true)
     );
 }
+
+#[test]
+fn a_thief_that_is_a_token_brings_nothing_of_it() {
+    let world = |take: Asm| {
+        let mut world = treasury(&[("take(uint256)", take)]);
+        let robs = call(account(TREASURY), "take(uint256)", &[word(9 * ETHER)]);
+        let says = || assembler::transferred(account(ALICE), account(TREASURY), word(ETHER));
+        let functions = [
+            ("rob()", robs),
+            ("transferFrom(address,address,uint256)", says()),
+            ("balanceOf(address)", returns(word(1_000))),
+        ];
+        world.place(HELPER, contract(&functions, says()));
+        world
+    };
+    let rob = |world: &World| outflow(world, TREASURY, MALLORY, HELPER, encode("rob()", &[]));
+    let pays = || pay(caller(), arg(0));
+    assert_eq!(rob(&world(pays())), Some(true));
+    // Nor where it is asked for it.
+    let moves = "transferFrom(address,address,uint256)";
+    let asks = call(caller(), moves, &[account(ALICE), myself(), word(ETHER)]);
+    let asked = world(asks.then(pays()));
+    assert_eq!(rob(&asked), Some(true));
+}
