@@ -10,7 +10,7 @@ use super::knowledge::{book_keepers, mentions};
 use super::lanes;
 use super::parties::parties;
 use super::shortfalls::Shortfall;
-use super::unique;
+use super::unique::{self, Told};
 use crate::evidence::transfers::Asset;
 use crate::simulate::evm::diff::{AccountDiff, StateDiff};
 use crate::simulate::evm::views::When;
@@ -43,9 +43,13 @@ pub(super) fn accounts_for(case: &Case, loss: &Shortfall) -> bool {
         return false;
     }
     if !loss.numbers.is_empty() && case.effects.execution.watched {
-        let told = unique::accounts_for(case, loss);
-        let counted = || claimed(case, loss) || burned(case, loss) || supply_fell(case, loss);
-        return told.unwrap_or_else(counted);
+        return match unique::told(case, loss) {
+            Told::Theirs => true,
+            Told::Others => false,
+            Told::Silent | Told::Bought | Told::Beyond => {
+                claimed(case, loss) || burned(case, loss) || supply_fell(case, loss)
+            }
+        };
     }
     let booked = match case.effects.execution.watched {
         true => claimed(case, loss) || owed(case, loss) || settled(case, loss),
