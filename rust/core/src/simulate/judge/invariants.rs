@@ -26,6 +26,7 @@ mod judgement;
 mod keys;
 mod knowledge;
 mod lanes;
+mod orders;
 mod outflow;
 mod parties;
 mod price_manipulation;

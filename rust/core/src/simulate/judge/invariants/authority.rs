@@ -21,8 +21,9 @@ const QUESTIONS: [[u8; 4]; 2] = [hex!("2f54bf6e"), hex!("2d9ad53d")];
 const HOLDINGS: [[u8; 4]; 2] = [hex!("70a08231"), hex!("dd62ed3e")];
 /// A weight or a yes; what is larger is a balance.
 const SMALL: U256 = U256::from_limbs([u32::MAX as u64, 0, 0, 0]);
-/// Hashes from a root down to what it proves.
+/// Hashes from a root down to what it proves, and such that are looked at for all roots together.
 const MAX_DEPTH: usize = 64;
+const MAX_HASHES: usize = 4_096;
 
 /// In words, by what authority a call changed something; `None` where the contract saw none. A caller that is named
 /// answers for whoever called it.
@@ -177,25 +178,34 @@ fn proven(case: &Case, loss: &Shortfall) -> Option<String> {
         .flat_map(|(slot, _)| keys.numbers(*slot))
         .filter_map(U256::try_from_be_slice);
     let mut roots = as_value.chain(as_key);
-    let root = roots.find(|root| proves(case, *root, loss.receiver))?;
+    let mut left = MAX_HASHES;
+    let root = roots.find(|root| proves(case, *root, loss.receiver, &mut left))?;
     Some(format!("the root {root:#x}, which it held, proves it"))
 }
 
-fn proves(case: &Case, root: U256, account: Address) -> bool {
+/// `left`: hashes that may still be looked at.
+fn proves(case: &Case, root: U256, account: Address, left: &mut usize) -> bool {
     let keys = case.keys();
     let mut open = vec![(root, 0)];
+    // Of a hash of one thing twice there are as many ways down as anybody likes.
+    let mut visited = BTreeSet::from([root]);
     while let Some((hash, depth)) = open.pop() {
         // Its own proof: who is in a tree may well be a thief, and hash there what he likes.
         let Some(input) = keys.preimage(hash, case.contract.address) else {
             continue;
         };
+        let Some(fewer) = left.checked_sub(1) else {
+            return false;
+        };
+        *left = fewer;
         // A tree has a node above its leaf: a hash of one's own address alone is a key.
         if depth > 0 && says(input, account) {
             return true;
         }
         if depth < MAX_DEPTH && open.len() < MAX_DEPTH {
             let children = input.chunks_exact(32).map(U256::from_be_slice);
-            open.extend(children.map(|child| (child, depth + 1)));
+            let new = children.filter(|child| visited.insert(*child));
+            open.extend(new.map(|child| (child, depth + 1)));
         }
     }
     false

@@ -10,7 +10,7 @@ use super::knowledge::{book_keepers, mentions};
 use super::lanes;
 use super::parties::parties;
 use super::shortfalls::Shortfall;
-use super::unique;
+use super::unique::{self, Told};
 use crate::evidence::transfers::Asset;
 use crate::simulate::evm::diff::{AccountDiff, StateDiff};
 use crate::simulate::evm::views::When;
@@ -31,6 +31,8 @@ const SCALES: [u64; 4] = [
     0,
 ];
 const EXACT: f64 = 0.01;
+/// What an index may be: it grows from one, and a coin's price in its share seldom leaves this.
+const INDEX: std::ops::RangeInclusive<f64> = 0.1..=10.0;
 /// Of a claim that another takes, the part of the debt that is paid for it at the least.
 const SETTLED: f64 = 0.5;
 /// Slots that are looked at for a part of a claim, or for an index.
@@ -43,9 +45,13 @@ pub(super) fn accounts_for(case: &Case, loss: &Shortfall) -> bool {
         return false;
     }
     if !loss.numbers.is_empty() && case.effects.execution.watched {
-        let told = unique::accounts_for(case, loss);
-        let counted = || claimed(case, loss) || burned(case, loss) || supply_fell(case, loss);
-        return told.unwrap_or_else(counted);
+        return match unique::told(case, loss) {
+            Told::Theirs => true,
+            Told::Others => false,
+            Told::Silent | Told::Bought | Told::Beyond => {
+                claimed(case, loss) || burned(case, loss) || supply_fell(case, loss)
+            }
+        };
     }
     let booked = match case.effects.execution.watched {
         true => claimed(case, loss) || owed(case, loss) || settled(case, loss),
@@ -79,7 +85,7 @@ fn claimed(case: &Case, loss: &Shortfall) -> bool {
     let parties = parties(case, loss);
     let paying = loss.paying(case.effects, &case.entries);
     let contract = case.contract.address;
-    let mut indices = Indices::default();
+    let mut indices = Indices::new(&paying);
     book_keepers(case, loss.asset).into_iter().any(|keeper| {
         let Some(books) = case.effects.execution.diff.0.get(&keeper) else {
             return false;
@@ -139,7 +145,7 @@ fn owed(case: &Case, loss: &Shortfall) -> bool {
         };
         *sum = sum.saturating_add(rise);
     }
-    let mut indices = Indices::default();
+    let mut indices = Indices::new(&paying);
     // An allowance names two.
     let debts = slots
         .into_iter()
@@ -256,15 +262,34 @@ impl<'k> Kept<'k> {
 }
 
 /// Numbers by which claims may be scaled: an index of interest, the price of a share.
-#[derive(Default)]
-struct Indices(Option<Vec<U256>>);
+struct Indices<'p> {
+    /// The calls that pay.
+    paying: &'p BTreeSet<u32>,
+    numbers: Option<Vec<U256>>,
+}
 
-impl Indices {
-    /// Read once, of the contract's variables that are nobody's.
+impl<'p> Indices<'p> {
+    fn new(paying: &'p BTreeSet<u32>) -> Self {
+        Self {
+            paying,
+            numbers: None,
+        }
+    }
+
+    /// Read once, of the contract's variables that are nobody's and that a call that pays looked at.
     fn of(&mut self, case: &Case) -> &Self {
-        let _ = self.0.get_or_insert_with(|| {
+        let _ = self.numbers.get_or_insert_with(|| {
+            let execution = case.effects.execution;
+            let touched = execution.accesses.iter().filter(|access| {
+                let entry = case.entries.inside(access.frame);
+                access.contract == case.contract.address
+                    && access.writes.is_none()
+                    && entry.is_some_and(|entry| self.paying.contains(&entry))
+            });
+            let read: BTreeSet<U256> = touched.map(|access| access.slot).collect();
             let slots = case.own().into_iter().flat_map(|own| &own.storage);
-            let variables = slots.filter(|(slot, _)| !case.keys().keyed(**slot));
+            let variables =
+                slots.filter(|(slot, _)| read.contains(*slot) && !case.keys().keyed(**slot));
             let values = variables.take(MAX_SLOTS).flat_map(|(_, (before, after))| {
                 lanes::numbers(*before).chain(lanes::numbers(*after))
             });
@@ -279,7 +304,7 @@ impl Indices {
         if wanted == 0.0 {
             return false;
         }
-        let indices = self.0.iter().flatten().map(|index| f64::from(*index));
+        let indices = self.numbers.iter().flatten().map(|index| f64::from(*index));
         let scales = || {
             let scale = |one: &u64| match one {
                 0 => 1e27,
@@ -289,7 +314,7 @@ impl Indices {
         };
         indices
             .flat_map(|index| scales().map(move |scale| index / scale))
-            .any(|index| (index / wanted - 1.0).abs() <= EXACT)
+            .any(|index| INDEX.contains(&index) && (index / wanted - 1.0).abs() <= EXACT)
     }
 }
 

@@ -31,6 +31,7 @@ pub(super) struct Case<'a> {
     names: RefCell<BTreeMap<Address, bool>>,
     looked_up: OnceCell<BTreeSet<U256>>,
     touched: OnceCell<HashMap<u32, Vec<U256>>>,
+    gains: OnceCell<Vec<(Asset, U256)>>,
 }
 
 impl<'a> Case<'a> {
@@ -59,6 +60,7 @@ impl<'a> Case<'a> {
             names: RefCell::default(),
             looked_up: OnceCell::new(),
             touched: OnceCell::new(),
+            gains: OnceCell::new(),
         }
     }
 
@@ -190,8 +192,9 @@ impl<'a> Case<'a> {
     }
 
     /// What came in of watched assets beyond what went out.
-    pub fn gains(&self) -> Vec<(Asset, U256)> {
-        shortfalls::gains(self.effects, &self.called)
+    pub fn gains(&self) -> &[(Asset, U256)] {
+        let gains = || shortfalls::gains(self.effects, &self.called);
+        self.gains.get_or_init(gains)
     }
 }
 

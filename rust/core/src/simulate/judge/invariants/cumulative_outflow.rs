@@ -2,7 +2,7 @@
 
 use super::case::Case;
 use super::shortfalls::Shortfall;
-use super::{Effects, Finding, authority, booking, outflow, words};
+use super::{Effects, Finding, authority, booking, outflow, unique, words};
 use crate::evidence::{Class, Taken, Unaccounted};
 use alloy_primitives::U256;
 
@@ -75,6 +75,7 @@ fn of<'a>(case: &'a Case) -> Vec<(&'a Shortfall, Unaccounted)> {
             && !outflow::is_dust(case, loss)
             && !booking::accounts_for(case, loss)
             && authority::over(case, loss).is_none()
+            && !unique::is_bought(case, loss)
     };
     let losses = case.shortfalls.iter().filter(|_| !case.authorised);
     let losses = losses.filter(counts).map(|loss| {

@@ -2,12 +2,12 @@
 
 use super::case::Case;
 use super::entries::{account, ancestors};
-use super::knowledge::names;
+use super::knowledge::{is_known, names};
 use super::shortfalls::{MAX_ASSETS, Shortfall, held_before};
-use super::{dust, words};
+use super::{dust, orders, words};
 use crate::evidence::transfers::{Asset, Transfer};
 use crate::simulate::evm::views::When;
-use alloy_primitives::{Address, Bytes, U256, hex};
+use alloy_primitives::{Address, Bytes, U256, address, hex};
 
 /// What a trade may cost the pool: the product of its balances' changes, as a constant product has it.
 const FAIR: f64 = 0.99;
@@ -17,6 +17,17 @@ const SPREAD: f64 = 0.02;
 const GET_RESERVES: [u8; 4] = hex!("0902f1ac");
 const SLOT0: [u8; 4] = hex!("3850c7bd");
 const VIRTUAL_PRICE: [u8; 4] = hex!("bb7b8b80");
+/// Which coins a pool of coins of one value has, and how much of each it believes to have, by number: `coins(uint256)` and
+/// `balances(uint256)`, the same of `int128`, `getToken(uint8)` and `getTokenBalance(uint8)`.
+const COINS: [[[u8; 4]; 2]; 3] = [
+    [hex!("c6610657"), hex!("4903b0d1")],
+    [hex!("23746eb8"), hex!("065a80d8")],
+    [hex!("82b86600"), hex!("91ceb3eb")],
+];
+/// Such a pool has no more.
+const MAX_COINS: u64 = 8;
+/// What stands for ether among its coins.
+const ETHER: Address = address!("eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee");
 /// `token0()`, `token1()`
 const TOKEN0: [u8; 4] = hex!("0dfe1681");
 const TOKEN1: [u8; 4] = hex!("d21220a7");
@@ -30,9 +41,9 @@ const Q96: f64 = 79_228_162_514_264_337_593_543_950_336.0;
 pub(super) fn fair(case: &Case, loss: &Shortfall) -> bool {
     wrapped(case, loss)
         || constant_product(case, loss)
-        || reserves_kept(case)
+        || reserves_kept(case, loss)
         || concentrated(case)
-        || stable(case)
+        || stable(case, loss)
         || traded(case, loss)
 }
 
@@ -59,9 +70,9 @@ fn wrapped(case: &Case, loss: &Shortfall) -> bool {
         Asset::Native => Asset::Token(token),
         _ => Asset::Native,
     };
-    let kept = case.gains().into_iter().find(|(asset, _)| *asset == gained);
+    let kept = case.gains().iter().find(|(asset, _)| *asset == gained);
     let trusted = || case.contract.assets.contains(&Asset::Token(token)) || names(case, token);
-    came >= loss.amount && kept.is_some_and(|(_, gain)| gain >= loss.amount) && trusted()
+    came >= loss.amount && kept.is_some_and(|(_, gain)| *gain >= loss.amount) && trusted()
 }
 
 /// What came in with the call that pays makes up for what left, by the measure of a constant product. A gift beside it is
@@ -82,8 +93,10 @@ fn constant_product(case: &Case, loss: &Shortfall) -> bool {
         });
         came.fold(U256::ZERO, |sum, one| sum.saturating_add(one.amount))
     };
-    let grown = case.gains().into_iter().take(MAX_ASSETS);
-    let grown = grown.map(|(asset, gain)| (asset, gain.min(with_it(asset))));
+    // Who is paid may be a token, too, and say that he brings of it.
+    let known = case.gains().iter().take(MAX_ASSETS);
+    let known = known.filter(|(asset, _)| is_known(case, *asset));
+    let grown = known.map(|(asset, gain)| (*asset, *gain.min(&with_it(*asset))));
     let grown: f64 = grown
         .map(|(asset, gain)| {
             let before = held_before(case.effects, asset);
@@ -95,7 +108,8 @@ fn constant_product(case: &Case, loss: &Shortfall) -> bool {
     kept * grown >= FAIR
 }
 
-/// Whether the contract was sent it with a call, or moves it itself: what whoever is paid adds of himself is no price.
+/// Whether the contract was sent it with a call, or moves it itself: what whoever is paid adds of himself is no price. A token
+/// that the contract names may be minted to it by what it calls.
 pub(super) fn brought(case: &Case, moved: &Transfer) -> bool {
     let contract = case.contract.address;
     let frames = &case.effects.execution.trace.frames;
@@ -107,33 +121,58 @@ pub(super) fn brought(case: &Case, moved: &Transfer) -> bool {
         Asset::Token(token) | Asset::Unique(token, _) => {
             let mut of_token = ancestors(frames, moved.frame);
             let asked = of_token.find(|frame| frame.from != token);
-            asked.is_some_and(|frame| frame.from == contract && account(frame) == Some(token))
+            let asked = asked.filter(|frame| frame.from == contract);
+            let asked = asked.filter(|frame| account(frame) == Some(token));
+            asked.is_some_and(|frame| {
+                orders::moves(frame, moved) || moved.from.is_zero() && names(case, token)
+            })
         }
     }
 }
 
-/// A pool that is paid beforehand goes by the reserves that it wrote down.
-fn reserves_kept(case: &Case) -> bool {
-    let product = |when| {
+/// A pool that is paid beforehand goes by the reserves that it wrote down, and has them: what is drained past its books
+/// leaves these as they were.
+fn reserves_kept(case: &Case, loss: &Shortfall) -> bool {
+    let contract = case.contract.address;
+    let reserves = |when| {
         let call = Bytes::from_static(&GET_RESERVES);
-        let answer = case.effects.views.ask(when, case.contract.address, &call)?;
-        let word = |n: usize| {
-            Some(f64::from(U256::from_be_slice(
-                answer.get(32 * n..32 * n + 32)?,
-            )))
-        };
-        Some(word(0)? * word(1)?)
+        let answer = case.effects.views.ask(when, contract, &call)?;
+        let word = |n: usize| Some(U256::from_be_slice(answer.get(32 * n..32 * n + 32)?));
+        Some([word(0)?, word(1)?])
     };
-    let (Some(before), Some(after)) = (product(When::Before), product(When::After)) else {
+    let (Some(before), Some(after)) = (reserves(When::Before), reserves(When::After)) else {
         return false;
     };
-    before > 0.0 && after >= FAIR * before && !case.gains().is_empty()
+    let product = |[first, second]: [U256; 2]| f64::from(first) * f64::from(second);
+    let token = |selector| {
+        let token = case.ask(When::After, selector)?;
+        Some(Address::from_word(token.into()))
+    };
+    let (Some(first), Some(second)) = (token(&TOKEN0), token(&TOKEN1)) else {
+        return false;
+    };
+    product(before) > 0.0
+        && product(after) >= FAIR * product(before)
+        && !case.gains().is_empty()
+        && [first, second].map(Asset::Token).contains(&loss.asset)
+        && has_after(case, first, after[0])
+        && has_after(case, second, after[1])
+}
+
+/// Whether the contract has about as much of a token afterwards as it believes.
+fn has_after(case: &Case, token: Address, believed: U256) -> bool {
+    let contract = case.contract.address;
+    let has = match token {
+        ETHER => case.own().map(|own| own.balance_after()),
+        _ => case.effects.views.balance(When::After, token, contract),
+    };
+    has.is_some_and(|has| f64::from(has) >= FAIR * f64::from(believed))
 }
 
 /// A pool of concentrated liquidity trades between the price before and the price after, whatever it holds.
 fn concentrated(case: &Case) -> bool {
     let gains = case.gains();
-    let ([loss], [(bought, gain)]) = (case.shortfalls.as_slice(), gains.as_slice()) else {
+    let ([loss], [(bought, gain)]) = (case.shortfalls.as_slice(), gains) else {
         return false;
     };
     let (Asset::Token(sold), Asset::Token(bought)) = (loss.asset, *bought) else {
@@ -162,7 +201,7 @@ fn concentrated(case: &Case) -> bool {
 fn traded(case: &Case, loss: &Shortfall) -> bool {
     let gains = case.gains();
     let ([_], [(Asset::Token(bought), gain)], Asset::Token(sold)) =
-        (case.shortfalls.as_slice(), gains.as_slice(), loss.asset)
+        (case.shortfalls.as_slice(), gains, loss.asset)
     else {
         return false;
     };
@@ -200,13 +239,42 @@ fn traded(case: &Case, loss: &Shortfall) -> bool {
     only(loss.asset, false) && only(Asset::Token(*bought), true) && f64::from(*gain) >= TRADED * due
 }
 
-/// A pool of coins of one value: what stands behind a share did not fall.
-fn stable(case: &Case) -> bool {
+/// A pool of coins of one value: what stands behind a share did not fall, and is there.
+fn stable(case: &Case, loss: &Shortfall) -> bool {
     let price = |when| case.ask(when, &VIRTUAL_PRICE);
-    match (price(When::Before), price(When::After)) {
-        (Some(before), Some(after)) => {
-            !before.is_zero() && after >= before && !case.gains().is_empty()
+    let (Some(before), Some(after)) = (price(When::Before), price(When::After)) else {
+        return false;
+    };
+    !before.is_zero() && after >= before && !case.gains().is_empty() && has_its_coins(case, loss)
+}
+
+/// Of each coin that a pool tells, it has as much afterwards as it says; and what left is one of them.
+fn has_its_coins(case: &Case, loss: &Shortfall) -> bool {
+    let contract = case.contract.address;
+    let ask = |selector: [u8; 4], n: u64| {
+        let call = [&selector[..], &U256::from(n).to_be_bytes::<32>()].concat();
+        let views = case.effects.views;
+        views.number(When::After, contract, &call.into())
+    };
+    let kind = COINS
+        .iter()
+        .find(|[coin, balance]| ask(*coin, 0).is_some() && ask(*balance, 0).is_some());
+    let Some([coin, balance]) = kind else {
+        return false;
+    };
+    let mut is_coin = false;
+    for n in 0..MAX_COINS {
+        let Some(token) = ask(*coin, n).filter(|token| !token.is_zero()) else {
+            break;
+        };
+        let token = Address::from_word(token.into());
+        if !ask(*balance, n).is_some_and(|believed| has_after(case, token, believed)) {
+            return false;
         }
-        _ => false,
+        is_coin |= match token {
+            ETHER => loss.asset == Asset::Native,
+            _ => loss.asset == Asset::Token(token),
+        };
     }
+    is_coin
 }

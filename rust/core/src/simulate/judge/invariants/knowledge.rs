@@ -53,6 +53,17 @@ pub(super) fn owns(case: &Case, asset: Asset) -> bool {
         || slots.any(|slot| case.keys().names(*slot, token))
 }
 
+/// Whether the contract named an asset before; a mapping that has nothing for it may be asked for any.
+pub(super) fn is_known(case: &Case, asset: Asset) -> bool {
+    let (Asset::Token(token) | Asset::Unique(token, _)) = asset else {
+        return true;
+    };
+    let mut slots = case.own().into_iter().flat_map(|own| &own.storage);
+    case.contract.assets.contains(&asset)
+        || mentions(case, token)
+        || slots.any(|(slot, (before, _))| !before.is_zero() && case.keys().names(*slot, token))
+}
+
 /// Whose storage may say what the contract owes: its own, and that of those it names, who call it or are called. Not the
 /// asset's: there everybody has what they have.
 pub(super) fn book_keepers(case: &Case, asset: Asset) -> BTreeSet<Address> {

@@ -2,6 +2,7 @@
 
 use super::case::Case;
 use super::shortfalls::{Shortfall, watched};
+use super::unique::{self, Told};
 use super::{Finding, authority, booking, dust, words};
 use crate::evidence::Class;
 use crate::evidence::transfers::Asset;
@@ -42,8 +43,20 @@ fn judge(case: &Case, loss: &Shortfall) -> Option<Finding> {
         let why = format!("which nothing accounts for; but {authority}");
         return Some(finding(case, loss, EXCUSED, &why));
     }
-    let severe = unique || share.is_some_and(|share| share >= limits.severe_share);
     let why = "and neither a claim on it falls by as much nor does it get as much";
+    if unique {
+        let (weight, why) = match unique::told(case, loss) {
+            Told::Bought => (
+                EXCUSED,
+                "which nothing accounts for; but it is paid for each",
+            ),
+            // By their number alone it was not taken.
+            Told::Beyond => (LOSS, "more than were looked up, and no count of them falls"),
+            Told::Theirs | Told::Others | Told::Silent => (SEVERE, why),
+        };
+        return Some(finding(case, loss, weight, why));
+    }
+    let severe = share.is_some_and(|share| share >= limits.severe_share);
     Some(finding(case, loss, if severe { SEVERE } else { LOSS }, why))
 }
 

@@ -1,9 +1,9 @@
 //! What the contract has less of afterwards.
 
-use super::entries::Entries;
-use super::{Effects, lanes};
+use super::entries::{Entries, account, ancestors};
+use super::{Effects, codes, lanes, orders};
 use crate::config::WatchedAsset;
-use crate::evidence::transfers::Asset;
+use crate::evidence::transfers::{Asset, Transfer};
 use crate::simulate::evm::views::When;
 use alloy_primitives::{Address, U256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -119,13 +119,24 @@ pub(super) fn gains(effects: &Effects, called: &BTreeSet<Address>) -> Vec<(Asset
 
 fn flows(effects: &Effects, called: &BTreeSet<Address>) -> BTreeMap<Asset, Traffic> {
     let contract = effects.contract;
+    let mut ordered = BTreeSet::new();
+    let mut in_code: BTreeMap<Address, bool> = BTreeMap::new();
     let own = effects.execution.diff.0.get(&contract.address);
-    let counts = |asset: &Asset| match asset {
+    // Who is merely called, or paid, may be a token, too, and say what it likes: of what the contract does not know it lost
+    // only what it asked for itself.
+    let mut counts = |asset: &Asset, moved: &Transfer| match asset {
         _ if named(effects, asset) => true,
         Asset::Native => true,
-        // A token that the contract does not know can say of it what it likes.
+        Asset::Token(token) | Asset::Unique(token, _) if !called.contains(token) => {
+            lanes::keeps(own, *token)
+        }
         Asset::Token(token) | Asset::Unique(token, _) => {
-            called.contains(token) || lanes::keeps(own, *token)
+            moved.to == contract.address
+                || lanes::keeps(own, *token)
+                || *in_code
+                    .entry(*token)
+                    .or_insert_with(|| code_names(effects, *token))
+                || order(effects, *token, moved).is_some_and(|order| ordered.insert(order))
         }
     };
     let mut flows: BTreeMap<Asset, Traffic> = BTreeMap::new();
@@ -137,7 +148,7 @@ fn flows(effects: &Effects, called: &BTreeSet<Address>) -> BTreeMap<Asset, Traff
         let leaves = from == contract.address;
         let other = if leaves { to } else { from };
         let asset = collection(transfer.asset);
-        if contract.receivers.contains(&other) || !counts(&asset) {
+        if contract.receivers.contains(&other) || !counts(&asset, transfer) {
             continue;
         }
         let flow = flows.entry(asset).or_default();
@@ -153,6 +164,31 @@ fn flows(effects: &Effects, called: &BTreeSet<Address>) -> BTreeMap<Asset, Traff
         }
     }
     flows
+}
+
+/// The call by which the contract itself had a token move this.
+fn order(effects: &Effects, token: Address, moved: &Transfer) -> Option<u32> {
+    let frames = &effects.execution.trace.frames;
+    let contract = effects.contract.address;
+    let asked = ancestors(frames, moved.frame).position(|frame| {
+        frame.from == contract && account(frame) == Some(token) && orders::moves(frame, moved)
+    })?;
+    let up = |frame: &u32| Some(frames.get(*frame as usize)?.parent);
+    std::iter::successors(Some(moved.frame), up).nth(asked)
+}
+
+/// Whether the contract's code names a token, or code that runs as it and that its storage or its code names.
+fn code_names(effects: &Effects, token: Address) -> bool {
+    let contract = effects.contract.address;
+    let own = effects.execution.diff.0.get(&contract);
+    let frames = effects.execution.trace.frames.iter();
+    let run = frames.filter(|frame| account(frame) == Some(contract));
+    let run: BTreeSet<Address> = run.filter_map(|frame| frame.to).collect();
+    let is_own = |code: Address| {
+        code == contract || lanes::keeps(own, code) || codes::name(effects, contract, code)
+    };
+    let mut codes = run.into_iter();
+    codes.any(|code| codes::name(effects, code, token) && is_own(code))
 }
 
 /// Whether the owner says that it is the contract's, as an asset or by a limit of its own.
@@ -175,7 +211,7 @@ pub(super) fn watched(asset: Asset) -> WatchedAsset {
 }
 
 /// Unique tokens are counted by their collection.
-fn collection(asset: Asset) -> Asset {
+pub(super) fn collection(asset: Asset) -> Asset {
     match asset {
         Asset::Unique(token, _) => Asset::Token(token),
         other => other,

@@ -3,15 +3,15 @@
 use super::case::Case;
 use super::exchange::brought;
 use super::keys::Keys;
-use super::knowledge::mentions;
+use super::knowledge::is_known;
 use super::parties::parties;
-use super::shortfalls::Shortfall;
+use super::shortfalls::{Shortfall, collection};
 use super::{dust, lanes};
 use crate::evidence::transfers::Asset;
 use alloy_primitives::{Address, U256};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Tokens that are looked up; of more of them nothing is known.
+/// Tokens that are looked up.
 const MAX_NUMBERS: usize = 64;
 /// Slots that are looked at.
 const MAX_SLOTS: usize = 1_024;
@@ -31,31 +31,51 @@ enum Register {
     Silent,
 }
 
-/// Whether what left was kept for who got it, or was paid for; `None` where its register is silent and nothing was paid: a
-/// count of tokens may still account for it.
-pub(super) fn accounts_for(case: &Case, loss: &Shortfall) -> Option<bool> {
-    if loss.numbers.len() > MAX_NUMBERS {
-        return Some(false);
-    }
+/// What the contract and the call say of all that left of a collection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    /// It was kept for who got it, or whom it was kept for was paid.
+    Theirs,
+    /// Some of it was kept for others, who got nothing.
+    Others,
+    /// Some is kept for nobody that is known. A count of tokens may still account for it, or somebody's authority.
+    Silent,
+    /// So it is, but the contract was paid for each. What it is worth nobody knows.
+    Bought,
+    /// As far as it was looked up it was kept for who got it.
+    Beyond,
+}
+
+pub(super) fn told(case: &Case, loss: &Shortfall) -> Told {
     let parties = parties(case, loss);
-    let mut silent = false;
-    for number in &loss.numbers {
+    let mut silent = 0;
+    let mut sold: BTreeMap<BTreeSet<Address>, usize> = BTreeMap::new();
+    for number in loss.numbers.iter().take(MAX_NUMBERS) {
         match register(case, loss, *number, &parties) {
             Register::Theirs => {}
-            found => {
-                let sellers = match found {
-                    Register::Others(sellers) => sellers,
-                    _ => BTreeSet::new(),
-                };
-                match (is_paid(case, loss, &sellers), sellers.is_empty()) {
-                    (true, _) => {}
-                    (false, true) => silent = true,
-                    (false, false) => return Some(false),
-                }
-            }
+            Register::Others(sellers) => *sold.entry(sellers).or_default() += 1,
+            Register::Silent => silent += 1,
         }
     }
-    (!silent).then_some(true)
+    let paid = |sellers: &BTreeSet<Address>| {
+        let of_theirs = sold.iter().filter(|(of, _)| !of.is_disjoint(sellers));
+        is_paid(case, loss, sellers, of_theirs.map(|(_, times)| times).sum())
+    };
+    let beyond = loss.numbers.len().saturating_sub(MAX_NUMBERS);
+    let shop = BTreeSet::from([case.contract.address]);
+    match (sold.keys().all(paid), silent, beyond) {
+        (false, _, _) => Told::Others,
+        (true, 0, 0) => Told::Theirs,
+        (true, 0, _) => Told::Beyond,
+        _ if is_paid(case, loss, &shop, silent + beyond) => Told::Bought,
+        _ => Told::Silent,
+    }
+}
+
+/// Whether the contract was paid for all of it, whatever it is worth.
+pub(super) fn is_bought(case: &Case, loss: &Shortfall) -> bool {
+    let unique = !loss.numbers.is_empty() && case.effects.execution.watched;
+    unique && told(case, loss) == Told::Bought
 }
 
 fn register(case: &Case, loss: &Shortfall, number: U256, parties: &BTreeSet<Address>) -> Register {
@@ -67,7 +87,7 @@ fn register(case: &Case, loss: &Shortfall, number: U256, parties: &BTreeSet<Addr
     let mut entries: BTreeMap<U256, Entry> = BTreeMap::new();
     for (slot, (before, after)) in own.storage.iter().take(MAX_SLOTS) {
         let by_number = keyed_by(keys, *slot, number);
-        if before.is_zero() || !by_number && !beside(case, *slot, number, token) {
+        if !by_number && !beside(case, *slot, number, token) {
             continue;
         }
         let start = keys
@@ -75,6 +95,9 @@ fn register(case: &Case, loss: &Shortfall, number: U256, parties: &BTreeSet<Addr
             .map_or(U256::ZERO, |structure| structure.start);
         let entry = entries.entry(start).or_default();
         entry.changed |= before != after;
+        if before.is_zero() {
+            continue;
+        }
         entry.theirs |= parties
             .iter()
             .any(|party| lanes::holds(*before, *party) || by_number && keys.names(*slot, *party));
@@ -86,7 +109,8 @@ fn register(case: &Case, loss: &Shortfall, number: U256, parties: &BTreeSet<Addr
                 && !has_code(case, *other)
         }));
     }
-    let theirs = entries.values().any(|entry| entry.theirs);
+    // A bid of one's own names him under the number as well, and stays where it is.
+    let theirs = entries.values().any(|entry| entry.theirs && entry.changed);
     // Beside its owner others may be named, who keep what they are; where that changes too, it was theirs to give.
     let of_others = entries
         .into_values()
@@ -153,19 +177,14 @@ fn has_code(case: &Case, account: Address) -> bool {
     before.is_some_and(|info| !info.is_empty_code_hash())
 }
 
-/// Whether the contract, or whoever the token was kept for, is paid in the call in which it leaves, and by the contract's own
-/// doing: what the buyer adds of himself is no price. What it is worth nobody knows; dust and what the contract does not
-/// know is nothing.
-fn is_paid(case: &Case, loss: &Shortfall, sellers: &BTreeSet<Address>) -> bool {
-    let contract = case.contract.address;
+/// Whether the contract, or whoever some tokens were kept for, is paid so many times in the call in which they leave, and by
+/// the contract's own doing: what the buyer adds of himself is no price. What they are worth nobody knows; dust and what the
+/// contract does not know is nothing.
+fn is_paid(case: &Case, loss: &Shortfall, sellers: &BTreeSet<Address>, times: usize) -> bool {
     let paying = loss.paying(case.effects, &case.entries);
-    let receives = |account: Address| match sellers.is_empty() {
-        true => account == contract,
-        false => sellers.contains(&account),
-    };
     let paid = case.effects.transfers.iter().filter(|moved| {
         let entry = case.entries.inside(moved.frame);
-        receives(moved.to)
+        sellers.contains(&moved.to)
             && moved.from != moved.to
             && !loss.is_of(moved.asset)
             && entry.is_some_and(|entry| paying.contains(&entry))
@@ -173,24 +192,16 @@ fn is_paid(case: &Case, loss: &Shortfall, sellers: &BTreeSet<Address>) -> bool {
     });
     let mut sums: BTreeMap<Asset, U256> = BTreeMap::new();
     for moved in paid {
-        let sum = sums.entry(moved.asset).or_default();
+        let sum = sums.entry(collection(moved.asset)).or_default();
         *sum = sum.saturating_add(moved.amount);
     }
-    let kept = |asset: &Asset| {
-        !sellers.is_empty() || case.gains().iter().any(|(gained, _)| gained == asset)
-    };
+    let is_shop = sellers.contains(&case.contract.address);
+    let kept = |asset: &Asset| !is_shop || case.gains().iter().any(|(gained, _)| gained == asset);
     sums.into_iter().any(|(asset, sum)| {
-        is_known(case, asset) && kept(&asset) && !dust::is_dust(case, asset, sum)
+        let each = sum.checked_div(U256::from(times)).unwrap_or_default();
+        !each.is_zero()
+            && is_known(case, asset)
+            && kept(&asset)
+            && !dust::is_dust(case, asset, each)
     })
-}
-
-/// Whether the contract named an asset before; a mapping that has nothing for it may be asked for any.
-fn is_known(case: &Case, asset: Asset) -> bool {
-    let (Asset::Token(token) | Asset::Unique(token, _)) = asset else {
-        return true;
-    };
-    let mut slots = case.own().into_iter().flat_map(|own| &own.storage);
-    case.contract.assets.contains(&asset)
-        || mentions(case, token)
-        || slots.any(|(slot, (before, _))| !before.is_zero() && case.keys().names(*slot, token))
 }

@@ -512,3 +512,21 @@ fn a_settlement_pays_from_its_buffer_for_a_solver_whom_its_list_vouches_for() {
     let careless = encode("careless(address,uint256)", &words);
     assert!(severe(&world, ADMIN, SAFE, careless));
 }
+
+#[test]
+fn hashes_of_one_thing_twice_are_gone_down_once() {
+    let last = || load(word(7));
+    let hashes = (0..64).fold(look(load(word(2))), |hashed, _| {
+        hashed.then(store(word(7), entry(last(), last())))
+    });
+    let mut world = safe(&[("claim(uint256)", hashes.then(pay(caller(), arg(0))))]);
+    let pair = |hash: B256| keccak256([hash.0, hash.0].concat());
+    let leaf = B256::repeat_byte(0x77);
+    let root = (0..64).fold(leaf, |hash, _| pair(hash));
+    world.store(SAFE, U256::from(7), leaf.into());
+    world.store(SAFE, U256::from(2), root.into());
+    let claim = encode("claim(uint256)", &[U256::from(9 * ETHER)]);
+    let begun = std::time::Instant::now();
+    assert!(severe(&world, MALLORY, SAFE, claim));
+    assert!(begun.elapsed() < std::time::Duration::from_secs(20));
+}

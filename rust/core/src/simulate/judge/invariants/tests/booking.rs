@@ -322,3 +322,31 @@ fn a_claim_that_was_made_up_for_it_is_none() {
     world.place(HELPER, contract(&[("rob()", robs)], nothing()));
     severe(outflow(&world, MALLORY, HELPER, encode("rob()", &[])));
 }
+
+#[test]
+fn a_number_is_no_index_where_nobody_looked_or_out_of_scale() {
+    const INDEX: u64 = 1_300_000_000_000_000_000;
+    // A debt of as little as some variable makes of it.
+    let scaled = |by: U256| div(mul(arg(0), word(ETHER)), wide(by));
+    let borrows = |by: U256| raises(own, scaled(by)).then(pay(caller(), arg(0)));
+    let peeks = || look(load(word(5)));
+    let check = |index: U256, looks: bool| {
+        let borrow = match looks {
+            true => peeks().then(borrows(index)),
+            false => borrows(index),
+        };
+        let mut world = bank(&[("borrow(uint256)", borrow), ("peek()", peeks())]);
+        world.store(BANK, U256::from(5), index);
+        let robs = call(account(BANK), "peek()", &[]).then(call(
+            account(BANK),
+            "borrow(uint256)",
+            &[word(8 * ETHER)],
+        ));
+        world.place(HELPER, contract(&[("rob()", robs)], nothing()));
+        let found = outflow(&world, MALLORY, HELPER, encode("rob()", &[]));
+        found.is_some_and(|outflow| outflow.severe)
+    };
+    assert!(!check(U256::from(INDEX), true));
+    assert!(check(U256::from(INDEX), false));
+    assert!(check(U256::from(INDEX) * U256::from(100), true));
+}

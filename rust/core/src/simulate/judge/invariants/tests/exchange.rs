@@ -136,7 +136,16 @@ fn pool(world: &mut World, functions: &[(&str, Asm)]) {
 }
 
 fn held(coin: Address) -> Asm {
-    ask(account(coin), "balanceOf(address)", &[myself()]).then(assembler::answer())
+    held_of(account(coin))
+}
+
+fn held_of(coin: Asm) -> Asm {
+    ask(coin, "balanceOf(address)", &[myself()]).then(assembler::answer())
+}
+
+/// Tells the coin that lies at a number.
+fn coins() -> Asm {
+    returns(load(arg(0)))
 }
 
 fn sends(coin: Address, to: Asm, amount: Asm) -> Asm {
@@ -156,7 +165,12 @@ fn a_pair_that_is_paid_beforehand_keeps_its_product() {
     let reserves = returns_both(load(word(1)), load(word(2)));
     pool(
         &mut world,
-        &[("swap(uint256)", swap), ("getReserves()", reserves)],
+        &[
+            ("swap(uint256)", swap),
+            ("getReserves()", reserves),
+            ("token0()", returns(account(COIN))),
+            ("token1()", returns(account(DUST))),
+        ],
     );
     for place in [1, 2] {
         world.store(POOL, U256::from(place), U256::from(1_000));
@@ -191,8 +205,13 @@ fn a_pool_of_coins_of_one_value_keeps_what_stands_behind_a_share() {
     let functions = [
         ("swap(uint256,uint256,uint256)", swap),
         ("get_virtual_price()", returns(load(word(7)))),
+        ("coins(uint256)", coins()),
+        ("balances(uint256)", returns(held_of(load(arg(0))))),
     ];
     pool(&mut world, &functions);
+    for (n, coin) in (0_u64..).zip([COIN, DUST]) {
+        world.store(POOL, U256::from(n), of(coin));
+    }
     world.store(POOL, U256::from(7), U256::from(1_000));
     // There is less of what leaves than a constant product would have.
     let check = |out: u64, paid: u64, price: u64| {
@@ -393,4 +412,52 @@ fn what_who_is_paid_adds_of_himself_is_no_price() {
         outflow(&world, TREASURY, MALLORY, TREASURY, buy()),
         Some(true)
     );
+}
+
+#[test]
+fn a_thief_that_is_a_token_brings_nothing_of_it() {
+    let world = |take: Asm| {
+        let mut world = treasury(&[("take(uint256)", take)]);
+        let robs = call(account(TREASURY), "take(uint256)", &[word(9 * ETHER)]);
+        let says = || assembler::transferred(account(ALICE), account(TREASURY), word(ETHER));
+        let functions = [
+            ("rob()", robs),
+            ("transferFrom(address,address,uint256)", says()),
+            ("balanceOf(address)", returns(word(1_000))),
+        ];
+        world.place(HELPER, contract(&functions, says()));
+        world
+    };
+    let rob = |world: &World| outflow(world, TREASURY, MALLORY, HELPER, encode("rob()", &[]));
+    let pays = || pay(caller(), arg(0));
+    assert_eq!(rob(&world(pays())), Some(true));
+    // Nor where it is asked for it.
+    let moves = "transferFrom(address,address,uint256)";
+    let asks = call(caller(), moves, &[account(ALICE), myself(), word(ETHER)]);
+    let asked = world(asks.then(pays()));
+    assert_eq!(rob(&asked), Some(true));
+}
+
+#[test]
+fn reserves_that_are_only_written_down_keep_no_product() {
+    // It gives what it has, takes one unit, and leaves its books as they are.
+    let drains = || sends(COIN, caller(), arg(0)).then(pulls(DUST, word(1)));
+    let mut world = treasury(&[]);
+    pool(
+        &mut world,
+        &[
+            ("drain(uint256)", drains()),
+            ("getReserves()", returns_both(word(1_000), word(1_000))),
+            ("token0()", returns(account(COIN))),
+            ("token1()", returns(account(DUST))),
+            ("get_virtual_price()", returns(word(1_000))),
+            ("coins(uint256)", coins()),
+            ("balances(uint256)", returns(word(1_000))),
+        ],
+    );
+    for (n, coin) in (0_u64..).zip([COIN, DUST]) {
+        world.store(POOL, U256::from(n), of(coin));
+    }
+    let drain = encode("drain(uint256)", &[U256::from(900)]);
+    assert_eq!(outflow(&world, POOL, MALLORY, POOL, drain), Some(true));
 }

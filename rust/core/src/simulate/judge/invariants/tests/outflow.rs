@@ -1,9 +1,10 @@
 use super::assembler::{
-    self, Asm, account, arg, call, caller, contract, load, nothing, pay, returns,
-    token as token_code, transferred, wide, word,
+    self, Asm, account, arg, call, caller, contract, entry, handed_over, load, nothing, pay,
+    returns, store as set, sub, token as token_code, transferred, wide, word,
 };
 use super::*;
 use crate::config::{MonitoredContract, OutflowLimits, WatchedAsset};
+use alloy_primitives::B256;
 
 const STORE: Address = Address::repeat_byte(0x50);
 
@@ -250,4 +251,54 @@ fn what_is_disabled_is_silent_and_a_wrong_name_is_an_error() {
     contract.invariants.disabled = vec!["outflows".into()];
     let error = Protected::new(&contract).expect_err("no such check");
     assert!(error.to_string().contains("outflows"), "{error}");
+}
+
+#[test]
+fn who_is_paid_makes_up_no_loss_by_being_a_token_and_what_it_asked_an_unknown_one_for_is_one() {
+    let helper = Address::repeat_byte(0x4e);
+    let dead = || account(Address::repeat_byte(0xde));
+    let claim = || entry(caller(), word(1));
+    let withdraws = set(claim(), sub(load(claim()), arg(0))).then(pay(caller(), arg(0)));
+    let gives = call(arg(0), "transfer(address,uint256)", &[caller(), arg(1)]);
+    let mut world = World::new();
+    let functions = [
+        ("withdraw(uint256)", withdraws),
+        ("give(address,uint256)", gives),
+    ];
+    world.place(STORE, contract(&functions, nothing()));
+    world.fund(STORE, 10 * ETHER);
+    let slot = [helper.into_word().0, B256::from(U256::from(1)).0].concat();
+    world.store(STORE, keccak256(slot).into(), U256::from(ETHER));
+    let own = call(account(STORE), "withdraw(uint256)", &[word(ETHER / 100)]);
+    let told = ("balanceOf(address)", returns(word(7)));
+    for said in [
+        transferred(account(STORE), dead(), word(7)),
+        handed_over(account(STORE), dead(), word(7)),
+    ] {
+        let made_up = contract(&[("go()", own.clone()), told.clone()], said);
+        world.place(helper, made_up);
+        let found = world.judge(MALLORY, helper, 0, encode("go()", &[]), store());
+        assert_eq!(found, []);
+    }
+    // Named by the call alone; it answers for what was asked of it, and for nothing beside.
+    let token = U256::from_be_slice(helper.as_slice());
+    let severe = |world: &World| {
+        let data = encode("give(address,uint256)", &[token, U256::from(900)]);
+        let found = world.judge(MALLORY, STORE, 0, data, store());
+        named(&found, "outflow").is_some_and(|outflow| outflow.severe)
+    };
+    world.place(helper, token_code());
+    world.store(
+        helper,
+        U256::from_be_slice(STORE.as_slice()),
+        U256::from(1_000),
+    );
+    assert!(severe(&world));
+    let other = transferred(account(STORE), dead(), word(900));
+    let says = [
+        ("transfer(address,uint256)", other),
+        ("balanceOf(address)", returns(word(1_000))),
+    ];
+    world.place(helper, contract(&says, nothing()));
+    assert!(!severe(&world));
 }

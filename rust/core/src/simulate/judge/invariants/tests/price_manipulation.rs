@@ -322,3 +322,19 @@ fn an_oracle_that_the_contract_names_asks_for_it_and_whom_the_caller_names_does_
         assert_eq!(fires, named, "{found:?}");
     }
 }
+
+#[test]
+fn who_gives_a_token_of_his_own_away_gains_no_less() {
+    let fires = |token: Address| {
+        let gives = call(account(token), "give()", &[]);
+        let asked = buy(50_000).then(borrow()).then(sell(50_000));
+        let mut world = world(asked.then(gives));
+        let says = transferred(caller(), word(0xdead), word(1));
+        world.place(token, contract(&[("give()", says)], nothing()));
+        let found = world.judge(MALLORY, ATTACK, 0, encode("attack()", &[]), lender());
+        named(&found, "price_manipulation").is_some()
+    };
+    // Of the contract it calls or of its sender, who made it before; not what he traded in.
+    assert!(fires(ATTACK.create(0)) && fires(MALLORY.create(0)));
+    assert!(!fires(ORACLE));
+}

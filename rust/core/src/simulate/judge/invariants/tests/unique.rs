@@ -223,3 +223,81 @@ fn an_auction_is_settled_for_its_winner_by_anybody() {
     // What the winner of one may have is that one.
     assert!(severe(&world, ALICE, KEEPER, 0, data("other(uint256)")));
 }
+
+/// Owner by number, cleared as it leaves, of the first so many numbers.
+fn exits(count: u64) -> World {
+    let own = |n| entry(word(n), word(1));
+    let each = (1..=count).map(|n| {
+        look(load(own(n)))
+            .then(store(own(n), word(0)))
+            .then(hands(word(n)))
+    });
+    let exit = each.fold(nothing(), Asm::then);
+    let mut world = keeper(&[("exit()", exit)]);
+    world.store(ART, word_of(KEEPER), U256::from(100));
+    for n in 1..=count {
+        world.store(KEEPER, slot(U256::from(n), 1), word_of(ALICE));
+    }
+    world
+}
+
+#[test]
+fn who_takes_more_of_his_own_than_are_looked_up_is_no_thief() {
+    let exit = || encode("exit()", &[]);
+    for count in [64, 65] {
+        let world = exits(count);
+        assert!(!severe(&world, ALICE, KEEPER, 0, exit()));
+        assert!(severe(&world, MALLORY, KEEPER, 0, exit()));
+    }
+}
+
+#[test]
+fn one_payment_buys_one_and_silence_is_bought_of_the_owner_alone() {
+    let all = (1..=12).map(|n| hands(word(n))).fold(nothing(), Asm::then);
+    let world = keeper(&[("sell(uint256)", hands(arg(0))), ("all()", all)]);
+    let check = |wei: u64, data: Bytes| {
+        let contract = MonitoredContract {
+            name: "Keeper".into(),
+            address: KEEPER,
+            ..MonitoredContract::default()
+        };
+        let found = world.judge(MALLORY, KEEPER, wei, data, contract);
+        let outflow = named(&found, "outflow").expect("fires");
+        (outflow.severe, outflow.weight)
+    };
+    let all = || encode("all()", &[]);
+    let little = ETHER / 5_000;
+    assert_eq!(check(little, all()), (true, 0.85));
+    assert_eq!(check(12 * little, all()), (false, 0.3));
+    assert_eq!(
+        check(little, encode("sell(uint256)", &[U256::from(1)])),
+        (false, 0.3)
+    );
+    // Whose they were is paid once for two.
+    let own = |n| entry(word(n), word(1));
+    let each = [1, 2].map(|n| {
+        look(load(own(n)))
+            .then(store(own(n), word(0)))
+            .then(hands(word(n)))
+    });
+    let both = each
+        .into_iter()
+        .fold(pay(account(ALICE), paid()), Asm::then);
+    let mut world = keeper(&[("both()", both)]);
+    for n in [1, 2] {
+        world.store(KEEPER, slot(U256::from(n), 1), word_of(ALICE));
+    }
+    let both = || encode("both()", &[]);
+    assert!(severe(&world, MALLORY, KEEPER, ETHER / 6_000, both()));
+    assert!(!severe(&world, MALLORY, KEEPER, ETHER / 4_000, both()));
+}
+
+#[test]
+fn a_bid_of_ones_own_under_the_number_makes_it_nobodys() {
+    let bid = || entry(caller(), entry(arg(0), word(2)));
+    let mut world = keeper(&[("take(uint256)", look(load(bid())).then(hands(arg(0))))]);
+    let bids: B256 = slot(U256::from(NUMBER), 2).into();
+    let of = |bidder: Address| keccak256([bidder.into_word().0, bids.0].concat());
+    world.store(KEEPER, of(MALLORY).into(), U256::from(5));
+    assert!(severe(&world, MALLORY, KEEPER, 0, data("take(uint256)")));
+}
