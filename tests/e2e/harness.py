@@ -124,6 +124,18 @@ class SensorProcess:
         figures = self.figures()
         return int(figures.get("simulated", 0) - figures.get("simulated_again", 0))
 
+    def under_way(self) -> int:
+        """Simulations that were asked for and are not done."""
+        figures = self.figures()
+        asked = [figures.get(f"triaged_{why}", 0) for why in ("contact", "score", "young")]
+        failed = sum(figures.get("simulation_failures", {}).values())
+        return int(sum(asked) + figures.get("simulated_again", 0) - figures.get("simulated", 0) - failed)
+
+    async def settle(self, count: int) -> None:
+        """Waits until so many transactions are judged and nothing is looked at any more: then no alert follows."""
+        await self.until(lambda: self.judged() >= count, f"{count} to be judged")
+        await self.until(lambda: self.under_way() == 0, "all to be done")
+
     def alerted(self) -> list[str]:
         """Hashes of the transactions alerted, in order, duplicates included."""
         return [event["tx"]["hash"] for event in alerts(self.events())]

@@ -117,7 +117,7 @@ async def test_what_is_never_armed_is_no_alert_however_many_call_it(
         call = "fireAt(address)"
         await accomplices.sleeper.send(accomplices.rpc, account, call, vault, value=ETHER, gas=GAS)
     await sensor.until(lambda: sensor.figures()["simulated_after_others"] >= 3, "all after the others")
-    await sensor.until(lambda: sensor.judged() == 4, "four to be judged")
+    await sensor.settle(4)
     assert await sensor.terminate() == 0
     assert sensor.alerted() == []
 
@@ -134,7 +134,7 @@ async def test_honest_users_of_one_vault_are_no_accomplices(
         user = protocol.accounts[account]
         await protocol.vault.send(protocol.rpc, user, "withdraw(uint256)", 3 * ETHER, gas=95_000)
         await protocol.deposit(ETHER, account=account)
-    await sensor.until(lambda: sensor.judged() == 16, "all to be judged")
+    await sensor.settle(16)
     assert sensor.figures()["simulated_after_others"] > 0
     assert await sensor.terminate() == 0
     assert sensor.alerted() == []

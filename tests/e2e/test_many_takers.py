@@ -65,7 +65,7 @@ async def test_honest_withdrawals_of_most_of_it_are_no_alert(
     for user in accounts[1:9]:
         for _ in range(2):
             await vault.send(rpc, user, "withdraw(uint256)", 3 * ETHER, gas=GAS)
-    await sensor.until(lambda: sensor.judged() == 16, "all to be judged")
+    await sensor.settle(16)
     await rpc.mine()
     assert await rpc.balance(vault.address) == 32 * ETHER
     assert await sensor.terminate() == 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,23 @@ from mempool_ids.demo.rpc import Rpc
 from mempool_ids.demo.scene import ETHER, Scene
 from mempool_ids.records.schema import event_schema
 from tests.e2e.conftest import CHAIN_ID, Protocol, Sensors
-from tests.e2e.harness import Event, alerts, parse, read_events, run
+from tests.e2e.harness import Event, SensorProcess, alerts, parse, read_events, run
 from tests.e2e.test_accomplices import GAS, place, watching
 
 VALIDATOR = Draft202012Validator(event_schema())
 _VOLATILE = ("timestamp", "latency_us", "watched_ms")
+
+
+#: Statistics, to wait by.
+OFTEN = "--set=alerts.stats_interval_s=0.05"
+
+
+async def mined(rpc: Rpc, sensor: SensorProcess) -> None:
+    """A block, until the sensor knows it and is done with what it looks at."""
+    await rpc.mine()
+    number = await rpc.block_number()
+    await sensor.until(lambda: sensor.figures().get("head_number", 0) >= number, "the block")
+    await sensor.until(lambda: sensor.under_way() == 0, "all to be done")
 
 
 def simulated(events: list[Event]) -> list[Event]:
@@ -42,13 +53,12 @@ async def test_a_capture_replayed_gives_the_same_detections(
         # What touches the vault alerts, whatever its simulation says: there is something to compare.
         detect = 'classification_threshold = 0.0\nmonitored_only = true\nrules = ["builtin", '
         config.write_text(config.read_text().replace("rules = [", detect))
-        sensor = sensors.start(config)
+        sensor = sensors.start(config, OFTEN)
         await sensor.wait_ready()
         for _ in range(3):
             for _ in range(10):
                 await scene.act()
-            await rpc.mine()
-            await asyncio.sleep(0.1)
+            await mined(rpc, sensor)
         code = artifact("Attacker").creation(scene.vault.address)
         created = await rpc.send(scene.cast.attacker, None, code, gas=700_000)
         await rpc.mine()
@@ -61,8 +71,7 @@ async def test_a_capture_replayed_gives_the_same_detections(
             gas=1_500_000,
         )
         await sensor.wait_alerted([attack])
-        await rpc.mine()
-        await asyncio.sleep(0.5)
+        await mined(rpc, sensor)
     assert await sensor.terminate() == 0
 
     events = read_events(sensor.log)
@@ -90,10 +99,10 @@ async def test_what_was_captured_is_what_was_sent(node: Anvil, sensors: Sensors,
     async with Rpc(node.http_url) as rpc:
         scene = await Scene.build(rpc, seed=8, history_blocks=20)
         config = sensors.configure(scene.vault, node.websocket_url, more='[capture]\ndir = "capture"')
-        sensor = sensors.start(config)
+        sensor = sensors.start(config, OFTEN)
         await sensor.wait_ready()
         sent = [(await scene.act()).tx_hash for _ in range(40)]
-        await asyncio.sleep(1.0)
+        await sensor.until(lambda: sensor.figures().get("received", 0) >= len(sent), "all to be received")
     assert await sensor.terminate() == 0
     done = run("replay", "capture", "--emit", "all", "--set", f"chain.id={CHAIN_ID}", cwd=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -45,7 +45,8 @@ const CREATED: usize = 16;
 /// What made the model think so is told from this probability on: it costs a run for each feature.
 const EXPLAINED: f32 = 0.3;
 const FACTORS: usize = 10;
-/// Of one transaction of others that is executed before a suspect: a few of them must not use up its time.
+/// Of one transaction of others that is executed before a suspect: a few of them must not use up its time. Those that
+/// have more share the whole budget in a second try: a thief's preparation may burn gas, or ask for it, on purpose.
 const OTHERS_GAS: u64 = 5_000_000;
 
 /// Why there is no simulation.
@@ -186,8 +187,35 @@ impl Simulator {
             accesses: self.limits.accesses,
         };
         let (bounds, answered) = (until(deadlines.verdict), until(deadlines.answer));
-        let transactions = self.transactions(sequence);
-        let (mut run, before) = self.run(backend, environment, &transactions, bounds)?;
+        let mut transactions = self.transactions(sequence);
+        let (mut run, mut before) = self.run(backend, environment, &transactions, bounds)?;
+        let lowered = |(step, transaction): &(&Step, &TxEnv)| {
+            transaction.gas_limit < step.tx.gas.min(self.limits.gas)
+        };
+        let steps = sequence.iter().zip(&transactions).enumerate();
+        let short = steps.filter(|(_, both)| lowered(both));
+        let short: Vec<usize> = short.map(|(index, _)| index).collect();
+        if !run.is_severe() && !short.is_empty() {
+            let most = self.limits.gas / short.len() as u64;
+            let mut more = transactions.clone();
+            for index in short {
+                let limit = &mut more[index].gas_limit;
+                *limit = sequence[index].tx.gas.min(most).max(*limit);
+            }
+            let left = bounds.deadline.saturating_duration_since(Instant::now());
+            // What it takes is no reason to lose what is known.
+            let bounds = Bounds {
+                deadline: Instant::now() + left / 2,
+                ..bounds
+            };
+            match self.run(backend, environment, &more, bounds) {
+                Ok(again) => ((run, before), transactions) = (again, more),
+                Err(Unfinished::State(error @ StateError::Unknown)) => {
+                    return Err(Unfinished::State(error));
+                }
+                Err(_) => {}
+            }
+        }
         if let Some(suspect) = sequence.last()
             && suspect.tx.gas > self.limits.gas
             && matches!(run.execution.exit, Exit::Halted(_))
@@ -199,7 +227,8 @@ impl Simulator {
             )));
         }
         let severe = run.is_severe();
-        let outbids = severe && self.outbids(backend, environment, sequence, bounds)?;
+        let steps = sequence.iter().zip(&transactions);
+        let outbids = severe && self.outbids(backend, environment, steps, bounds)?;
         let others = others(sequence);
         let before_hashes = match others.is_empty() {
             true => Vec::new(),
@@ -287,24 +316,24 @@ impl Simulator {
 
     /// Whether severe harm hangs on what others send before the suspect and pay less for their place than it does: builders
     /// order by that. Who pays less and has no part in it, a thief's own noise, say, takes nothing from the proof.
-    fn outbids(
+    fn outbids<'s>(
         &mut self,
         backend: &dyn Backend,
         environment: &Environment,
-        sequence: &[Step],
+        steps: impl DoubleEndedIterator<Item = (&'s Step<'s>, &'s TxEnv)> + Clone,
         bounds: Bounds,
     ) -> std::result::Result<bool, Unfinished> {
-        let Some(suspect) = sequence.last() else {
+        let Some((suspect, _)) = steps.clone().next_back() else {
             return Ok(false);
         };
         let tip = |step: &Step| step.tx.effective_tip(environment.block.basefee.into());
-        let stays = |step: &&Step| step.tx.from == suspect.tx.from || tip(step) >= tip(suspect);
-        let kept: Vec<Step> = sequence.iter().filter(stays).copied().collect();
-        if kept.len() == sequence.len() {
+        let stays = |step: &Step| step.tx.from == suspect.tx.from || tip(step) >= tip(suspect);
+        let kept = steps.clone().filter(|(step, _)| stays(step));
+        let kept: Vec<TxEnv> = kept.map(|(_, transaction)| transaction.clone()).collect();
+        if kept.len() == steps.count() {
             return Ok(false);
         }
-        let transactions = self.transactions(&kept);
-        match self.run(backend, environment, &transactions, bounds) {
+        match self.run(backend, environment, &kept, bounds) {
             Ok((run, _)) => Ok(!run.is_severe() || !self.complete(suspect.tx, &run.execution)),
             // That is asked for, and it is looked at once more.
             Err(Unfinished::State(error @ StateError::Unknown)) => Err(Unfinished::State(error)),

@@ -189,17 +189,49 @@ fn after_others_who_pay_less_for_their_place_nothing_is_proved() {
     }
 }
 
+/// A contract whose call takes memory of eight million gas, and keeps what comes with it; and that call.
+fn burns(nonce: u64) -> [PendingTransaction; 2] {
+    // PUSH3 2 MiB MLOAD STOP.
+    let code = hex!("6462200000515f526005601bf3").into();
+    let mut call = sends(ALICE, nonce + 1, Some(ALICE.create(nonce)), 1, Vec::new());
+    call.gas = 60_000_000;
+    [sends(ALICE, nonce, None, 0, code), call]
+}
+
 #[test]
-fn what_others_burn_before_a_suspect_is_a_small_part_of_its_budget() {
-    // PUSH3 2 MiB MLOAD STOP: memory of eight million gas.
-    let burner = sends(ALICE, 0, None, 0, hex!("6462200000515f526005601bf3").into());
-    let mut burns = sends(ALICE, 1, Some(ALICE.create(0)), 0, Vec::new());
-    burns.gas = 60_000_000;
+fn what_others_burn_before_a_suspect_is_bounded_by_one_budget_for_all() {
     let payment = sends(MALLORY, 0, Some(ADMIN), 1, Vec::new());
-    let done = simulate(&[burner.clone(), burns.clone(), payment]);
-    assert_eq!((done.before.len(), done.succeeded), (2, true));
-    assert!(done.before[1].starts_with("halted"), "{:?}", done.before);
-    assert!(simulate(&[burner, burns]).succeeded, "its own may");
+    let ended = |count: u64| {
+        let all = (0..count).flat_map(|n| burns(2 * n));
+        let all: Vec<_> = all.chain([payment.clone()]).collect();
+        let done = simulate(&all);
+        assert!(done.succeeded);
+        let calls = done.before.into_iter().skip(1).step_by(2);
+        calls.map(|ended| ended == "succeeded").collect::<Vec<_>>()
+    };
+    // A few have what they need; a crowd does not.
+    assert_eq!(ended(1), [true]);
+    assert_eq!(ended(2), [true; 2]);
+    assert_eq!(ended(16), [false; 16]);
+}
+
+#[test]
+fn a_preparation_that_burns_gas_on_purpose_hides_nothing() {
+    // BALANCE(what burns): it has what came with the call, if that came to its end.
+    let burner = hex::encode(ALICE.create(1));
+    let condition = hex::decode(format!("73{burner}31")).expect("hex");
+    let fires = sends(MALLORY, 0, None, 2 * ETHER, attacks_where(&condition));
+    let [creation, arms] = burns(1);
+    let mut story = story(false);
+    story.truncate(2);
+    story.extend([creation, arms, fires]);
+    let attack = simulate(&story);
+    assert!(attack.harm > 0.9, "{attack:?}");
+    assert_eq!(attack.grade(), Grade::Proved);
+    // Where it is not armed it takes nothing, however much was burned.
+    story[3].value = U256::ZERO;
+    let idle = simulate(&story);
+    assert_eq!((idle.harm, &*idle.before[3]), (0.0, "succeeded"));
 }
 
 /// A token that says of whoever calls it that it paid Mallory, and answers no question: it makes calls for ever.
