@@ -137,6 +137,8 @@ async def test_what_several_accounts_did_together_is_found_in_its_capture_too(
     sensor = await watching(sensors, protocol.vault, node, more=more)
     aim = int(protocol.vault.address, 16)
     await sleeper.send(rpc, accounts[5], "aim(address)", aim, gas=GAS)
+    # What fires names nobody: before it is known whom the sleeper aims at, it has no contact.
+    await sensor.until(lambda: sensor.judged() >= 1, "the aim to be judged")
     sent = [await sleeper.send(rpc, accounts[6], "fire()", value=10 * ETHER, gas=GAS)]
     for count, taker in enumerate(accounts[7:9], 3):
         sent.append(await leaking.send(rpc, taker, "claim(uint256)", 4 * ETHER, gas=GAS))
