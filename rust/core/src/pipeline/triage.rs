@@ -145,6 +145,8 @@ pub struct Triage {
     /// Features of those that were passed.
     passed: Dedup<FeatureVector, Key>,
     concluded: Dedup<(), Key>,
+    /// Had to do with no monitored contract when they were simulated: whether that is all that is known of them.
+    uninvolved: Dedup<bool, Key>,
     /// Whose contents are what their hash says, by fingerprint: others under that hash are a lie.
     proven: Dedup<u64>,
     predecessors: Predecessors,
@@ -170,6 +172,7 @@ impl Triage {
             seen: Dedup::new(TRIAGED),
             passed: Dedup::new(TRIAGED),
             concluded: Dedup::new(TRIAGED),
+            uninvolved: Dedup::new(TRIAGED),
             proven: Dedup::new(TRIAGED),
             predecessors: Predecessors::default(),
             waiting: Waiting::default(),
@@ -195,7 +198,11 @@ impl Triage {
     ) -> Course {
         let created = self.inherit(slot);
         let key = slot.key();
-        if self.concluded.get(&key).is_some() {
+        // What it has to do with a monitored contract came to be known since.
+        let turned = !slot.contacts.is_empty() && self.uninvolved.get(&key) == Some(true);
+        if turned {
+            self.uninvolved.replace(key, false);
+        } else if self.concluded.get(&key).is_some() {
             return Course::Held;
         }
         if let Some(suspicion) = self.suspects.all.get_mut(&key)
@@ -205,7 +212,7 @@ impl Triage {
             return Course::Held;
         }
         out.extend(self.news(slot).map(Action::JudgeCallers));
-        if !self.wants(slot, score, created) {
+        if !self.wants(slot, score, created, turned) {
             return Course::Passed;
         }
         let suspicion = Suspicion::new(std::mem::take(slot), probability, score);
@@ -228,12 +235,14 @@ impl Triage {
         }
     }
 
-    /// Who calls this account and was passed, to be judged anew; the newest.
+    /// Who calls this account and was passed, or had to do with nobody when it was simulated, to be judged anew; the newest.
     pub fn passed_callers(&self, callee: &Address) -> Vec<AwaitsCode> {
         let callers = self.predecessors.callers(callee);
         let passed = callers.filter_map(|one| {
             let row = self.passed.get(&one.key())?;
-            let untried = self.triaged.get(&one.key()).is_none();
+            let key = one.key();
+            let untried =
+                self.triaged.get(&key).is_none() || self.uninvolved.get(&key) == Some(true);
             untried.then(|| AwaitsCode {
                 tx: one.tx.as_ref().clone(),
                 row,
@@ -346,7 +355,7 @@ impl Triage {
     /// Whether a judged transaction is to be simulated: it touches a monitored contract, or calls what a pending creation
     /// with such a contact will create, or its score is suspicious, or the code that it runs is young. Answers no for what
     /// was simulated before.
-    fn wants(&mut self, slot: &Slot, score: f32, created: bool) -> bool {
+    fn wants(&mut self, slot: &Slot, score: f32, created: bool, turned: bool) -> bool {
         let Some(reason) = self.policy.reason(slot, score, created) else {
             if slot.tx.to.is_none() {
                 let tx = Arc::new(slot.tx.clone());
@@ -357,7 +366,7 @@ impl Triage {
             return false;
         };
         // What had no verdict has another chance now that its callee's code is there.
-        if self.triaged.insert(slot.key(), ()).is_some() && !slot.again {
+        if self.triaged.insert(slot.key(), ()).is_some() && !slot.again && !turned {
             return false;
         }
         self.seen.insert(slot.tx.hash, ());

@@ -116,6 +116,9 @@ impl Triage {
             self.stats.exonerated.add(1);
         }
         if !contact {
+            // Whom it calls may turn out to have to do with a monitored contract.
+            self.uninvolved.replace(suspicion.slot.key(), true);
+            self.passed.insert(suspicion.slot.key(), suspicion.slot.row);
             return;
         }
         // By itself it is too little for an alert.

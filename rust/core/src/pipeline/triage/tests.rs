@@ -284,6 +284,24 @@ fn contact_or_a_suspicious_score_is_simulated_once_and_counted() {
 }
 
 #[test]
+fn what_had_to_do_with_nobody_is_simulated_once_more_when_that_turns_out_otherwise() {
+    let mut rig = Rig::live();
+    assert_eq!(rig.judged(slot(2), 0.3), Course::Held);
+    rig.verdict(&slot(2), harmless());
+    assert_eq!(rig.judged(slot(2), 0.3), Course::Held, "nothing is new");
+    assert_eq!(rig.submitted().len(), 1);
+    let callers = |rig: &Rig| rig.triage.passed_callers(&slot(2).tx.to.unwrap()).len();
+    assert_eq!(callers(&rig), 1);
+    assert_eq!(rig.judged(touching(2), 0.0), Course::Held);
+    assert_eq!(rig.submitted_keys(), [slot(2).key()]);
+    rig.verdict(&touching(2), attack());
+    assert_eq!(rig.emitted().len(), 1);
+    assert_eq!(callers(&rig), 0, "and no more");
+    rig.judged(touching(2), 0.0);
+    assert_eq!(rig.submitted().len(), 0);
+}
+
+#[test]
 fn young_code_is_simulated_whatever_its_score_where_contracts_are_monitored() {
     let aged = |n: u8, age: f32| {
         let mut slot = slot(n);
