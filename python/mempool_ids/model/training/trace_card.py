@@ -1,5 +1,6 @@
 """The model card's part on the model over traces."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from mempool_ids.model.training.table import (
@@ -174,6 +175,16 @@ def _reproduce(model: dict[str, Any]) -> str:
 {probe["largest_difference"]:.1e}. `mempool-ids model eval --traces FILES` trains again on every split with seed
 {model["training"]["seed"]} and says whether the figures above came out; on other traces it measures the shipped
 model. `mainnet-blocks.jsonl` are blocks of 2019 to 2024, executed by the simulator: `MEMPOOL_IDS_TRACES=FILE cargo test
---release -p mempool-ids-core --test conformance traces -- --ignored` writes the same bytes anew.
+--release -p mempool-ids-core --test conformance traces -- --ignored` writes the same bytes anew.{_kept(model)}
 
 {files}"""
+
+
+def _kept(model: dict[str, Any]) -> str:
+    since = model["training"].get("newest_from")
+    if since is None:
+        return ""
+    day = f"{datetime.fromtimestamp(since, UTC):%Y-%m-%d}"
+    return (
+        f" What is of {day} or later\nwas not learned from (`mempool-ids model train --newest-from {day}`)."
+    )
