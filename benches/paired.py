@@ -33,7 +33,7 @@ def main() -> None:
     given = parser.parse_args()
     works = [work for work in WORKS if given.only in (None, work.__name__)]
     checkouts = {"before": given.other.resolve(), "now": cargo.ROOT}
-    benches = {name: built(name, root) for name, root in checkouts.items()}
+    benches = {name: built(name, root, [BENCHES[work] for work in works]) for name, root in checkouts.items()}
     measured: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for number in range(given.rounds):
         for work in works:
@@ -55,11 +55,11 @@ def commit(root: Path) -> str:
     return subprocess.run(shown, capture_output=True, text=True, check=True).stdout.strip()
 
 
-def built(name: str, root: Path) -> dict[str, str]:
+def built(name: str, root: Path, benches: Iterable[str]) -> dict[str, str]:
     """Paths of the benches' programs, as cargo built them last."""
     step(f"building {name}")
     programs = {}
-    for bench in ("latency", "stages", "simulate"):
+    for bench in benches:
         command = ["cargo", "bench", "--locked", "--profile", "release", "-p", "mempool-ids-core"]
         command += ["--bench", bench, "--no-run", "--message-format", "json"]
         done = subprocess.run(command, cwd=root, stdout=subprocess.PIPE, check=True, text=True)
@@ -114,7 +114,8 @@ def simulation(root: Path, programs: dict[str, str]) -> Figures:
     return {f"simulation with warm state, {quantile}, µs": every[quantile] for quantile in ("p50", "p99")}
 
 
-WORKS = (latency, stages, simulation)
+BENCHES = {latency: "latency", stages: "stages", simulation: "simulate"}
+WORKS = tuple(BENCHES)
 
 
 def markdown(measured: dict[str, dict[str, list[float]]], commits: dict[str, str], rounds: int) -> str:

@@ -245,20 +245,19 @@ fn crowding() -> Vec<u8> {
 #[test]
 fn what_a_thief_leaves_unanswered_makes_nothing_harmless_and_no_proof_less() {
     let (store, token) = (ADMIN.create(0), Address::repeat_byte(0x70));
-    // It calls a token that it is told, and then pays its caller the half of what it has, or nothing.
-    let calls = hex!("5f5f5f5f5f5f355af150");
+    // It calls a token that it has in its code, and then pays its caller the half of what it has, or nothing.
+    let calls = [&hex!("5f5f5f5f5f73")[..], token.as_slice(), &hex!("5af150")].concat();
     let pays = hex!("5f5f5f5f60024704335af100");
     for (pays, harms) in [(&pays[..], true), (&[], false)] {
         let mut state = rich();
-        for (address, code) in [(store, [&calls, pays].concat()), (token, crowding())] {
+        for (address, code) in [(store, [&calls[..], pays].concat()), (token, crowding())] {
             let info = &mut state.accounts.entry(address).or_default().info;
             info.balance = U256::from(10 * ETHER);
             (info.code, info.code_hash) = (None, keccak256(&code));
             let code = Bytecode::new_raw(code.into());
             state.codes.insert(info.code_hash, code);
         }
-        let told = token.into_word().to_vec();
-        let done = simulate_on(&state, &[sends(MALLORY, 0, Some(store), 0, told)]);
+        let done = simulate_on(&state, &[sends(MALLORY, 0, Some(store), 0, Vec::new())]);
         assert!(done.exhausted && !done.decides(), "{done:?}");
         let severe = done.violations.iter().any(|broken| broken.severe);
         assert_eq!((severe, done.grade() == Grade::Proved), (harms, harms));
