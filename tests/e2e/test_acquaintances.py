@@ -12,14 +12,12 @@ from mempool_ids.demo.contracts import Deployed
 from mempool_ids.demo.rpc import Rpc
 from tests.e2e.conftest import Protocol, Sensors
 from tests.e2e.harness import SensorProcess
-from tests.e2e.test_accomplices import GAS, alert_of, place, watching
+from tests.e2e.scene import ALL_OF_IT, ETHER, GAS, alert_of, fill, place, watching
 
-ETHER = 10**18
 #: Blocks: an age at which a contract is not simulated for its age alone.
 YOUNG, OLD = 16, 64
 #: `deposit()`: nothing that is simulated for its calldata alone.
 DEPOSIT = "0xd0e30db0"
-ALL_OF_IT = [{"contract": "Vault", "asset": "native", "amount": str(30 * ETHER)}]
 
 
 async def grow_old(rpc: Rpc) -> None:
@@ -30,18 +28,12 @@ async def watching_old(sensors: Sensors, protocol: Protocol, node: Anvil) -> Sen
     return await watching(sensors, protocol.vault, node, **{"simulation.young_blocks": str(YOUNG)})
 
 
-async def filled(protocol: Protocol) -> None:
-    for account in (2, 3, 4):
-        await protocol.deposit(10 * ETHER, account=account)
-    await protocol.rpc.mine()
-
-
 @pytest.mark.parametrize("aimed", ["before", "after"])
 async def test_an_old_contract_that_keeps_its_victim_in_storage_is_seen(
     aimed: Literal["before", "after"], node: Anvil, protocol: Protocol, sensors: Sensors
 ) -> None:
     rpc, accounts = protocol.rpc, protocol.accounts
-    await filled(protocol)
+    await fill(protocol)
     sleeper = await place(rpc, "Sleeper", accounts[9])
     vault = int(protocol.vault.address, 16)
 
@@ -74,7 +66,7 @@ async def test_what_one_account_aims_and_another_fires_is_seen_while_both_are_pe
     aimed_first: bool, node: Anvil, protocol: Protocol, sensors: Sensors
 ) -> None:
     rpc, accounts = protocol.rpc, protocol.accounts
-    await filled(protocol)
+    await fill(protocol)
     sleeper = await place(rpc, "Sleeper", accounts[9])
     await grow_old(rpc)
     sensor = await watching_old(sensors, protocol, node)
@@ -130,7 +122,7 @@ async def test_an_honest_router_that_keeps_the_vault_in_storage_is_simulated_and
     node: Anvil, protocol: Protocol, sensors: Sensors
 ) -> None:
     rpc, accounts = protocol.rpc, protocol.accounts
-    await filled(protocol)
+    await fill(protocol)
     router = await place(rpc, "StoredRouter", accounts[9])
     await router.send(rpc, accounts[9], "set(address)", int(protocol.vault.address, 16), gas=GAS)
     await grow_old(rpc)

@@ -9,9 +9,8 @@ from mempool_ids.demo.contracts import Deployed
 from mempool_ids.demo.rpc import Rpc
 from tests.e2e.conftest import Protocol, Sensors
 from tests.e2e.harness import alerts
-from tests.e2e.test_accomplices import GAS, alert_of, place, watching
+from tests.e2e.scene import ETHER, GAS, alert_of, place, watching
 
-ETHER = 10**18
 #: Of 100 ether: less by itself than the twentieth that alarms.
 A_LITTLE = 4 * ETHER
 

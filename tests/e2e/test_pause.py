@@ -16,6 +16,7 @@ from mempool_ids.config.models import Capture
 from mempool_ids.demo.anvil import Anvil
 from mempool_ids.demo.contracts import artifact
 from tests.e2e.conftest import CHAIN_ID, Protocol
+from tests.e2e.scene import fill
 
 ETHER = 10**18
 GUARDIAN = 1
@@ -38,12 +39,6 @@ def pauses(protocol: Protocol) -> dict[str, dict[str, Any]]:
     check = {"to": vault, "input": calldata("paused()")}
     guardian = protocol.accounts[GUARDIAN]
     return {"Vault": {"from": guardian, "to": vault, "input": calldata("pause()"), "check": check}}
-
-
-async def fill(protocol: Protocol) -> None:
-    for account in (2, 3, 4):
-        await protocol.deposit(10 * ETHER, account=account)
-    await protocol.rpc.mine()
 
 
 async def set_up(protocol: Protocol) -> str:

@@ -14,7 +14,7 @@ from mempool_ids.demo.scene import ETHER, Scene
 from mempool_ids.records.schema import event_schema
 from tests.e2e.conftest import CHAIN_ID, Protocol, Sensors
 from tests.e2e.harness import Event, SensorProcess, alerts, parse, read_events, run
-from tests.e2e.test_accomplices import GAS, place, watching
+from tests.e2e.scene import GAS, fill, place, watching
 
 VALIDATOR = Draft202012Validator(event_schema())
 _VOLATILE = ("timestamp", "latency_us", "watched_ms")
@@ -127,8 +127,7 @@ async def test_what_several_accounts_did_together_is_found_in_its_capture_too(
     node: Anvil, protocol: Protocol, sensors: Sensors, tmp_path: Path
 ) -> None:
     rpc, accounts = protocol.rpc, protocol.accounts
-    for account in (2, 3, 4):
-        await protocol.deposit(10 * ETHER, account=account)
+    await fill(protocol)
     sleeper = await place(rpc, "Sleeper", accounts[9])
     leaking = await place(rpc, "LeakingVault", accounts[9])
     await leaking.send(rpc, accounts[1], "deposit()", value=100 * ETHER, gas=GAS)

@@ -22,6 +22,7 @@ from mempool_ids.demo.contracts import Deployed, artifact
 from mempool_ids.demo.rpc import Rpc
 from tests.e2e.conftest import CHAIN_ID, Protocol
 from tests.e2e.harness import run
+from tests.e2e.scene import fill
 
 ETHER = 10**18
 GAS = 1_000_000
@@ -84,9 +85,7 @@ class Attack:
 
 async def attack(protocol: Protocol) -> Attack:
     rpc, vault = protocol.rpc, protocol.vault
-    for account in (2, 3, 4):
-        await protocol.deposit(10 * ETHER, account=account)
-    await rpc.mine()
+    await fill(protocol)
     sender = protocol.accounts[5]
     created = await rpc.send(sender, None, artifact("Attacker").creation(vault.address), gas=GAS)
     await rpc.mine()

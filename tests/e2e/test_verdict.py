@@ -10,6 +10,7 @@ from mempool_ids.demo.anvil import Anvil
 from mempool_ids.demo.contracts import artifact
 from tests.e2e.conftest import EVERY_DEPOSIT, Protocol, Sensors
 from tests.e2e.harness import Event, SensorProcess, alerts
+from tests.e2e.scene import fill
 
 ETHER = 10**18
 
@@ -81,9 +82,7 @@ async def test_an_attack_is_seen_before_the_contract_that_carries_it_out_is_ther
     node: Anvil, protocol: Protocol, sensors: Sensors
 ) -> None:
     rpc, robber = protocol.rpc, protocol.accounts[5]
-    for account in (2, 3, 4):
-        await protocol.deposit(10 * ETHER, account=account)
-    await rpc.mine()
+    await fill(protocol)
     sensor = await watching(sensors, protocol, node, weight=0.1)
     code = artifact("Attacker").creation(protocol.vault.address)
     created = await rpc.send(robber, None, code, gas=1_000_000)

@@ -25,9 +25,10 @@ async def _held(rpc: Rpc, token: Contract, *holders: Actor | Contract) -> int:
     return sum([await token.number(rpc, "balanceOf(address)", holder.address) for holder in holders])
 
 
-async def flash_vote(rpc: Rpc) -> Stage:
-    """A majority of the votes is borrowed, and a proposal made, voted for and executed before it is given back."""
-    stage, governor, votes, treasury = await _governor(rpc)
+async def _vote_borrower(
+    stage: Stage, governor: Contract, votes: Contract, treasury: Contract
+) -> tuple[Actor, Contract]:
+    """An attacker and its contract, and a lender of a majority of the votes."""
     attacker, *_ = stage.people
     lender = await stage.deploy("FlashLender")
     await stage.give(votes, lender, _VOTES * 6 // 10)
@@ -36,6 +37,13 @@ async def flash_vote(rpc: Rpc) -> Stage:
     )
     # The lender's fee is in votes.
     await stage.give(votes, contract, _VOTES // 1_000)
+    return attacker, contract
+
+
+async def flash_vote(rpc: Rpc) -> Stage:
+    """A majority of the votes is borrowed, and a proposal made, voted for and executed before it is given back."""
+    stage, governor, votes, treasury = await _governor(rpc)
+    attacker, contract = await _vote_borrower(stage, governor, votes, treasury)
     return await stage.ready(
         Transaction(attacker, contract.address, contract.data("attack(uint256)", _VOTES * 55 // 100)),
         others=lambda: _held(rpc, treasury, governor),
@@ -66,14 +74,7 @@ async def grant(rpc: Rpc) -> Stage:
 async def moment_vote(rpc: Rpc) -> Stage:
     """What was proposed in a block before is voted for and executed in one transaction, with votes borrowed for it."""
     stage, governor, votes, treasury = await _governor(rpc)
-    attacker, *_ = stage.people
-    lender = await stage.deploy("FlashLender")
-    await stage.give(votes, lender, _VOTES * 6 // 10)
-    contract = await stage.deploy(
-        "VoteBorrower", lender.address, governor.address, treasury.address, by=attacker
-    )
-    # The lender's fee is in votes.
-    await stage.give(votes, contract, _VOTES // 1_000)
+    attacker, contract = await _vote_borrower(stage, governor, votes, treasury)
     pay = treasury.data("transfer(address,uint256)", attacker.address, _TREASURY)
     await stage.settle()
     await stage.send(attacker, governor, "propose(address,bytes)", treasury.address, pay)

@@ -100,7 +100,7 @@ fn judged(text: &str) -> BTreeSet<&'static str> {
             views: &views,
             taken: &[],
         };
-        let violations = check_all(&effects, &[]);
+        let violations = check_all(&effects, &[]).violations;
         for name in names() {
             if violations
                 .iter()

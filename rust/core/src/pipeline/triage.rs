@@ -239,8 +239,8 @@ impl Triage {
     pub fn passed_callers(&self, callee: &Address) -> Vec<AwaitsCode> {
         let callers = self.predecessors.callers(callee);
         let passed = callers.filter_map(|one| {
-            let row = self.passed.get(&one.key())?;
             let key = one.key();
+            let row = self.passed.get(&key)?;
             let untried =
                 self.triaged.get(&key).is_none() || self.uninvolved.get(&key) == Some(true);
             untried.then(|| AwaitsCode {

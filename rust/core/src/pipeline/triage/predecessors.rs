@@ -236,7 +236,8 @@ pub fn unite(known: &mut Vec<u16>, contacts: &[u16]) {
     }
 }
 
-fn bytes(earlier: &Earlier) -> usize {
+/// Of its contents, as it came and as it was read.
+pub fn bytes(earlier: &Earlier) -> usize {
     held(&earlier.tx, earlier.original.as_ref())
 }
 

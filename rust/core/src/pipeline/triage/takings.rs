@@ -5,10 +5,10 @@
 //! have pending, and only these and what a block has are summed up with what it takes then.
 
 use super::Triage;
+use super::predecessors::bytes;
 use super::suspicion::Suspicion;
 use crate::chain::MinedTransaction;
 use crate::evidence::{Taken, Unaccounted};
-use crate::pipeline::slot::held;
 use crate::simulate::pool::suspect::{Earlier, Key};
 use crate::tx::PendingTransaction;
 use alloy_primitives::B256;
@@ -158,7 +158,7 @@ impl Takings {
 
 impl Taking {
     fn bytes(&self) -> usize {
-        held(&self.tx.tx, self.tx.original.as_ref())
+        bytes(&self.tx)
     }
 
     fn takes_of(&self, suspect: &Suspicion) -> bool {

@@ -50,13 +50,13 @@ mod unique;
 mod words;
 mod written;
 
-pub use cumulative_outflow::unaccounted;
-pub use entries::ancestors;
+pub use entries::{account as runs_as, ancestors};
 pub use judgement::{Judgement, judge};
+pub use lanes::says;
 pub use protected::Protected;
 
 use crate::evidence::transfers::{Asset, Transfer};
-use crate::evidence::{Class, Taken, Violation};
+use crate::evidence::{Class, Taken, Unaccounted, Violation};
 use crate::signatures::Invariant;
 use crate::simulate::evm::execute::{Execution, Exit};
 use crate::simulate::evm::views::Views;
@@ -105,7 +105,7 @@ struct Finding {
 
 const CHECKS: &[Check] = &[
     ("outflow", outflow::check),
-    ("cumulative_outflow", cumulative_outflow::check),
+    (cumulative_outflow::NAME, cumulative_outflow::check),
     ("solvency", solvency::check),
     ("reentrancy", reentrancy::check),
     ("read_only_reentrancy", read_only_reentrancy::check),
@@ -127,11 +127,20 @@ pub fn names() -> impl Iterator<Item = &'static str> {
     CHECKS.iter().map(|(name, _)| *name)
 }
 
-/// Every invariant of the contract that the execution breaks; `written`: those of the user's rules. Empty where it did not succeed: what is undone
-/// broke nothing.
-pub fn check_all(effects: &Effects, written: &[Invariant]) -> Vec<Violation> {
+/// What an execution did to one contract, or to several.
+#[derive(Debug, Default)]
+pub struct Found {
+    /// Every invariant that it breaks.
+    pub violations: Vec<Violation>,
+    /// What leaves and nothing accounts for, as much as there is of it.
+    pub unaccounted: Vec<Unaccounted>,
+}
+
+/// Makes all checks of the contract; `written`: those of the user's rules. Nothing is found where it did not succeed: what is
+/// undone broke nothing.
+pub fn check_all(effects: &Effects, written: &[Invariant]) -> Found {
     if effects.execution.exit != Exit::Succeeded {
-        return Vec::new();
+        return Found::default();
     }
     let case = Case::new(effects);
     let contract = effects.contract;
@@ -160,7 +169,14 @@ pub fn check_all(effects: &Effects, written: &[Invariant]) -> Vec<Violation> {
             &case.shortfalls,
         ))
     }));
-    violations
+    let unaccounted = match contract.checks(cumulative_outflow::NAME) {
+        true => cumulative_outflow::of(&case),
+        false => Vec::new(),
+    };
+    Found {
+        violations,
+        unaccounted: unaccounted.into_iter().map(|(_, own)| own).collect(),
+    }
 }
 
 fn violation(

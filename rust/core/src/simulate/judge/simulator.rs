@@ -8,7 +8,7 @@ mod tests;
 
 use super::behaviour::{TraceFeatures, extract};
 use super::copy::Read;
-use super::invariants::{Effects, MAX_EXPLANATION, Protected, check_all, judge, unaccounted};
+use super::invariants::{Effects, Found, MAX_EXPLANATION, Protected, check_all, judge};
 use super::model::TraceModel;
 use super::variations::variations;
 use crate::chain::ChainSpec;
@@ -440,18 +440,16 @@ impl Simulator {
     ) -> Run {
         let transfers = execution.trace.movements();
         let stands = execution.trace.stands();
-        let violations = self.violations(&execution, &transfers, &stands, sender, views, deadline);
+        let found = self.check(&execution, &transfers, &stands, sender, views, deadline);
         // Judged by some of the contracts alone it would look more harmless than it is.
-        let violations = violations.unwrap_or_else(|| {
+        let Found {
+            violations,
+            unaccounted,
+        } = found.unwrap_or_else(|| {
             execution.exit = Exit::Stopped(Stop::Deadline);
-            Vec::new()
+            Found::default()
         });
         let succeeded = execution.exit == Exit::Succeeded;
-        let contracts = self.contracts.iter().filter(|_| succeeded);
-        let unaccounted = contracts.flat_map(|contract| {
-            unaccounted(&self.effects(contract, &execution, &transfers, &stands, sender, views))
-        });
-        let unaccounted = unaccounted.collect();
         let features = succeeded.then(|| extract(&execution.trace));
         let model = self.model.as_mut().zip(features.as_ref());
         // Without its calls it looks like nothing.
@@ -473,9 +471,9 @@ impl Simulator {
         }
     }
 
-    /// Of every monitored contract that the execution had to do with; nothing where the deadline does not allow for all.
+    /// Checks every monitored contract that the execution had to do with; nothing where the deadline does not allow for all.
     #[allow(clippy::too_many_arguments)] // What the effects are of, and until when.
-    fn violations(
+    fn check(
         &self,
         execution: &Execution,
         transfers: &[Transfer],
@@ -483,7 +481,7 @@ impl Simulator {
         sender: Address,
         views: &dyn Views,
         deadline: Instant,
-    ) -> Option<Vec<Violation>> {
+    ) -> Option<Found> {
         let written = self.rules.load().invariants();
         let moved = |address: &Address| {
             let mut ends = transfers.iter().flat_map(|moved| [moved.from, moved.to]);
@@ -494,40 +492,29 @@ impl Simulator {
             execution.diff.0.contains_key(address) || moved(address)
         };
         // What is severe is not made harmless by what is not known.
-        let severe = |violation: &Violation| violation.severe;
-        let mut violations: Vec<Violation> = Vec::new();
+        let is_severe = |found: &Found| found.violations.iter().any(|broken| broken.severe);
+        let mut all = Found::default();
         for contract in self.contracts.iter().filter(concerned) {
-            if Instant::now() >= deadline && !violations.iter().any(severe) {
+            if Instant::now() >= deadline && !is_severe(&all) {
                 return None;
             }
-            let effects = self.effects(contract, execution, transfers, stands, sender, views);
-            violations.extend(check_all(&effects, &written));
+            let effects = Effects {
+                execution,
+                transfers,
+                stands,
+                sender,
+                contract,
+                native: &self.chain.native,
+                monitored: &self.monitored,
+                views,
+                taken: &self.taken,
+            };
+            let found = check_all(&effects, &written);
+            all.violations.extend(found.violations);
+            all.unaccounted.extend(found.unaccounted);
         }
         // Out of time, views have no answers.
-        (Instant::now() < deadline || violations.iter().any(severe)).then_some(violations)
-    }
-
-    #[allow(clippy::too_many_arguments)] // What the effects are of.
-    fn effects<'a>(
-        &'a self,
-        contract: &'a Protected,
-        execution: &'a Execution,
-        transfers: &'a [Transfer],
-        stands: &'a [bool],
-        sender: Address,
-        views: &'a dyn Views,
-    ) -> Effects<'a> {
-        Effects {
-            execution,
-            transfers,
-            stands,
-            sender,
-            contract,
-            native: &self.chain.native,
-            monitored: &self.monitored,
-            views,
-            taken: &self.taken,
-        }
+        (Instant::now() < deadline || is_severe(&all)).then_some(all)
     }
 
     fn evidence(&self, environment: &Environment, sender: Address, run: &Run) -> Simulation {

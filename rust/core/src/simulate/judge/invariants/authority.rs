@@ -8,7 +8,7 @@ use super::knowledge::{names, owns};
 use super::lanes::says;
 use super::roles::{has, has_role, keeps_roles_alone, listed};
 use super::shortfalls::Shortfall;
-use super::signed::{by_call, paid_once};
+use super::signed::{Signed, by_call, paid_once};
 use super::{decided, keys};
 use crate::evidence::trace::CallKind;
 use crate::simulate::evm::views::When;
@@ -42,7 +42,9 @@ pub(super) fn by_name(case: &Case, entry: u32) -> Option<String> {
         || names(case, case.effects.sender)
         || admits(case, caller);
     let called = || format!("{caller}, whom it names, called for it");
-    signed(case, &BTreeSet::from([entry])).or_else(|| named.then(called))
+    let calls = BTreeSet::from([entry]);
+    let signed = by_call(case, &calls).and_then(|signed| by_signer(case, &calls, &signed));
+    signed.or_else(|| named.then(called))
 }
 
 /// In words, by what authority it left; `None` where the contract saw none.
@@ -52,8 +54,10 @@ pub(super) fn over(case: &Case, loss: &Shortfall) -> Option<String> {
         return None;
     }
     let paying = loss.paying(case.effects, &case.entries);
-    signed(case, &paying)
-        .filter(|_| paid_once(case, loss, &paying))
+    by_call(case, &paying)
+        .and_then(|signed| {
+            by_signer(case, &paying, &signed).filter(|_| paid_once(case, loss, &paying, &signed))
+        })
         .or_else(|| asked_for(case, loss))
         .or_else(|| decided::before(case, &paying))
         .or_else(|| proven(case, loss))
@@ -80,9 +84,8 @@ fn registered(case: &Case, account: Address) -> bool {
     })
 }
 
-/// In each of these calls the contract recovered the signature of somebody it knew, and nothing was signed for twice.
-fn signed(case: &Case, calls: &BTreeSet<u32>) -> Option<String> {
-    let signed = by_call(case, calls)?;
+/// In words, whose signature the contract knew in each of these calls.
+fn by_signer(case: &Case, calls: &BTreeSet<u32>, signed: &Signed) -> Option<String> {
     let known = |signer: &Address| {
         names(case, *signer) || admits(case, *signer) || registered(case, *signer)
     };

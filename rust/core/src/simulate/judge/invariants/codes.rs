@@ -1,14 +1,23 @@
 //! Accounts that code names.
 
 use super::Effects;
+use super::entries::account;
 use super::lanes::says;
 use alloy_primitives::Address;
 use memchr::memmem;
+use std::collections::BTreeSet;
 
 /// The instruction that the pushes of more bytes follow.
 const PUSH0: u8 = 0x5f;
 /// Bytes behind an account's leading zeros: with fewer it is a number.
 const LEAST: usize = 12;
+
+/// Whose code ran as an account: its own, and what it delegated to.
+pub(super) fn run_as(effects: &Effects, contract: Address) -> BTreeSet<Address> {
+    let frames = effects.execution.trace.frames.iter();
+    let run = frames.filter(|frame| account(frame) == Some(contract));
+    run.filter_map(|frame| frame.to).collect()
+}
 
 /// Whether the code of an account, as it was before, names another.
 pub(super) fn name(effects: &Effects, code: Address, named: Address) -> bool {

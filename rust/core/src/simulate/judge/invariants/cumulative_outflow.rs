@@ -2,10 +2,10 @@
 
 use super::case::Case;
 use super::shortfalls::Shortfall;
-use super::{Effects, Finding, authority, booking, outflow, unique, words};
+use super::{Finding, authority, booking, outflow, unique, words};
 use crate::evidence::{Class, Taken, Unaccounted};
-use alloy_primitives::U256;
 
+pub(super) const NAME: &str = "cumulative_outflow";
 /// What is less than this part of the share that is too much by itself is not summed up: it would take fifty of them.
 const PARTS: f64 = 50.0;
 
@@ -21,7 +21,7 @@ pub(super) fn check(case: &Case) -> Option<Finding> {
             .taken
             .iter()
             .find(|others| own.exceeds(others))?;
-        Some((loss, own, others, own.share(others)))
+        Some((*loss, own, others, own.share(others)))
     });
     let worst = found.max_by(|a, b| a.3.total_cmp(&b.3))?;
     Some(finding(case, worst))
@@ -29,7 +29,7 @@ pub(super) fn check(case: &Case) -> Option<Finding> {
 
 fn finding(
     case: &Case,
-    (loss, own, others, share): (&&Shortfall, &Unaccounted, &Taken, f64),
+    (loss, own, others, share): (&Shortfall, &Unaccounted, &Taken, f64),
 ) -> Finding {
     let sum = own.amount.saturating_add(own.missing(others));
     let count = match others.count {
@@ -53,20 +53,7 @@ fn finding(
 }
 
 /// What leaves the contract and nothing accounts for, as much as there is of it.
-pub fn unaccounted(effects: &Effects) -> Vec<Unaccounted> {
-    let contract = effects.contract;
-    let mut moved = effects.transfers.iter();
-    if !contract.checks("cumulative_outflow")
-        || !moved.any(|one| one.from == contract.address && one.amount > U256::ZERO)
-    {
-        return Vec::new();
-    }
-    let case = Case::new(effects);
-    let own = of(&case);
-    own.into_iter().map(|(_, own)| own).collect()
-}
-
-fn of<'a>(case: &'a Case) -> Vec<(&'a Shortfall, Unaccounted)> {
+pub(super) fn of<'a>(case: &'a Case) -> Vec<(&'a Shortfall, Unaccounted)> {
     let limits = &case.contract.limits.outflow;
     let counts = |loss: &&Shortfall| {
         let share = loss.share();

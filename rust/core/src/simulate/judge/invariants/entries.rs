@@ -4,7 +4,7 @@ use crate::evidence::trace::{CallKind, Frame, Trace};
 use alloy_primitives::Address;
 
 /// The account whose storage and balance a frame works on.
-pub(super) fn account(frame: &Frame) -> Option<Address> {
+pub fn account(frame: &Frame) -> Option<Address> {
     match frame.kind {
         CallKind::CallCode | CallKind::DelegateCall => Some(frame.from),
         _ => frame.to,

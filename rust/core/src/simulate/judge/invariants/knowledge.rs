@@ -1,7 +1,6 @@
 //! Whom and what the contract knew before the transaction, by its storage and its code.
 
 use super::case::Case;
-use super::entries::account;
 use super::{codes, lanes};
 use crate::evidence::transfers::Asset;
 use alloy_primitives::Address;
@@ -22,15 +21,13 @@ fn in_variable(case: &Case, account: Address) -> bool {
 /// whom they like.
 fn in_code(case: &Case, named: Address) -> bool {
     let contract = case.contract.address;
-    let frames = case.effects.execution.trace.frames.iter();
-    let run = frames.filter(|frame| account(frame) == Some(contract));
-    let run: BTreeSet<Address> = run.filter_map(|frame| frame.to).collect();
     let own = |code: &Address| {
         *code == contract
             || lanes::kept(case.own(), *code).any(|slot| case.looked_up(slot))
             || codes::name(case.effects, contract, *code)
     };
-    run.into_iter()
+    codes::run_as(case.effects, contract)
+        .into_iter()
         .filter(own)
         .any(|code| codes::name(case.effects, code, named))
 }

@@ -43,7 +43,7 @@ pub(super) fn pairs(before: U256, after: U256) -> impl Iterator<Item = (U256, U2
 }
 
 /// Whether an account is anywhere in calldata, code, or what was hashed.
-pub(super) fn says(bytes: &[u8], account: Address) -> bool {
+pub fn says(bytes: &[u8], account: Address) -> bool {
     memmem::find(bytes, account.as_slice()).is_some()
 }
 

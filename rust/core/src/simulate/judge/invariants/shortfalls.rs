@@ -181,14 +181,11 @@ fn order(effects: &Effects, token: Address, moved: &Transfer) -> Option<u32> {
 fn code_names(effects: &Effects, token: Address) -> bool {
     let contract = effects.contract.address;
     let own = effects.execution.diff.0.get(&contract);
-    let frames = effects.execution.trace.frames.iter();
-    let run = frames.filter(|frame| account(frame) == Some(contract));
-    let run: BTreeSet<Address> = run.filter_map(|frame| frame.to).collect();
     let is_own = |code: Address| {
         code == contract || lanes::keeps(own, code) || codes::name(effects, contract, code)
     };
-    let mut codes = run.into_iter();
-    codes.any(|code| codes::name(effects, code, token) && is_own(code))
+    let mut run = codes::run_as(effects, contract).into_iter();
+    run.any(|code| codes::name(effects, code, token) && is_own(code))
 }
 
 /// Whether the owner says that it is the contract's, as an asset or by a limit of its own.

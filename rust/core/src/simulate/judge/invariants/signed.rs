@@ -112,10 +112,12 @@ fn believes_nobody(case: &Case, calls: &BTreeSet<u32>) -> bool {
 
 /// Whether each payment was signed for: one signature pays an asset to one receiver once, and a fee beside it. Code that the
 /// call named, and the contract does not, runs since the signer wants it to, and pays as often as that says.
-pub(super) fn paid_once(case: &Case, loss: &Shortfall, calls: &BTreeSet<u32>) -> bool {
-    let Some(signed) = by_call(case, calls) else {
-        return false;
-    };
+pub(super) fn paid_once(
+    case: &Case,
+    loss: &Shortfall,
+    calls: &BTreeSet<u32>,
+    signed: &Signed,
+) -> bool {
     let contract = case.contract.address;
     let frames = &case.effects.execution.trace.frames;
     let mut paid: BTreeMap<(u32, Asset, Address), BTreeMap<U256, usize>> = BTreeMap::new();

@@ -91,7 +91,8 @@ impl Simulator {
         let deadline = question.bounds.deadline;
         let judge = |execution: &Execution, views: &dyn Views| {
             let (transfers, stands) = (execution.trace.movements(), execution.trace.stands());
-            self.violations(execution, &transfers, &stands, run.sender, views, deadline)
+            self.check(execution, &transfers, &stands, run.sender, views, deadline)
+                .map(|found| found.violations)
         };
         let paused = ask(question, &judge)?;
         let targets = || {

@@ -1,11 +1,9 @@
 //! Who turned out to have to do with a monitored contract: calls of them are of interest from now on.
 
-use crate::evidence::trace::{CallKind, Frame};
 use crate::simulate::evm::execute::Execution;
 use crate::simulate::evm::told::named_in;
-use crate::simulate::judge::invariants::ancestors;
+use crate::simulate::judge::invariants::{ancestors, runs_as, says};
 use alloy_primitives::Address;
-use memchr::memmem;
 
 /// Of one execution, and calls of monitored contracts that are looked at.
 const MOST: usize = 32;
@@ -30,7 +28,7 @@ pub fn of(execution: &Execution, monitored: &[Address]) -> Vec<(Address, Address
     });
     for (parent, contract) in called.take(CALLS) {
         let mut callers = ancestors(frames, parent);
-        let untold = callers.find(|caller| !is_told(caller, contract));
+        let untold = callers.find(|caller| !says(&caller.input, contract));
         if let Some(account) = untold.and_then(runs_as) {
             add(account, contract);
         }
@@ -43,17 +41,4 @@ pub fn of(execution: &Execution, monitored: &[Address]) -> Vec<(Address, Address
         }
     }
     leads
-}
-
-/// Whether a call's data names a contract.
-fn is_told(call: &Frame, contract: Address) -> bool {
-    memmem::find(&call.input, contract.as_slice()).is_some()
-}
-
-/// In whose name its code runs.
-fn runs_as(call: &Frame) -> Option<Address> {
-    match call.kind {
-        CallKind::CallCode | CallKind::DelegateCall => Some(call.from),
-        _ => call.to,
-    }
 }

@@ -392,7 +392,9 @@ fn what_is_not_judged_in_time_has_no_verdict_instead_of_half_a_one() {
     let execution = executed(&story(false));
     let (transfers, stands) = (execution.trace.movements(), execution.trace.stands());
     let judged = |deadline| {
-        simulator().violations(&execution, &transfers, &stands, MALLORY, &NoViews, deadline)
+        simulator()
+            .check(&execution, &transfers, &stands, MALLORY, &NoViews, deadline)
+            .map(|found| found.violations)
     };
     assert!(!judged(soon()).expect("in time").is_empty());
     assert_eq!(judged(Instant::now()), None);

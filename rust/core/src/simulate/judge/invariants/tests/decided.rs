@@ -147,15 +147,20 @@ fn a_grant_that_was_proposed_and_voted_for_before_is_carried_out() {
     assert!(!severe(&world, governor, ADMIN, governor, execute));
 }
 
-#[test]
-fn votes_of_the_moment_decide_nothing() {
-    let (mut world, governor) = governor(MALLORY, false);
+/// Votes for the first proposal and has it executed.
+fn place_robber(world: &mut World, governor: Address) {
     let robs = call(account(governor), "vote(uint256)", &[word(0)]).then(call(
         account(governor),
         "execute(uint256)",
         &[word(0)],
     ));
     world.place(HELPER, contract(&[("rob()", robs)], nothing()));
+}
+
+#[test]
+fn votes_of_the_moment_decide_nothing() {
+    let (mut world, governor) = governor(MALLORY, false);
+    place_robber(&mut world, governor);
     assert!(severe(
         &world,
         governor,
@@ -168,12 +173,7 @@ fn votes_of_the_moment_decide_nothing() {
 #[test]
 fn votes_of_the_moment_decide_nothing_by_code_of_whoever_signs_either() {
     let (mut world, governor) = governor(MALLORY, false);
-    let robs = call(account(governor), "vote(uint256)", &[word(0)]).then(call(
-        account(governor),
-        "execute(uint256)",
-        &[word(0)],
-    ));
-    world.place(HELPER, contract(&[("rob()", robs)], nothing()));
+    place_robber(&mut world, governor);
     world.store(VOTES, of(MALLORY), U256::from(ETHER / 10 * 6));
     // Set by EIP-7702.
     world.place(MALLORY, [&[0xef, 0x01, 0x00], HELPER.as_slice()].concat());

@@ -196,14 +196,18 @@ fn a_pair_that_is_paid_beforehand_keeps_its_product() {
     assert_eq!(check(400, 0), Some(true));
 }
 
+/// Sends the first amount, takes the second, and writes the third down as its price.
+fn swap_at_a_price() -> Asm {
+    sends(COIN, caller(), arg(0))
+        .then(pulls(DUST, arg(1)))
+        .then(store(word(7), arg(2)))
+}
+
 #[test]
 fn a_pool_of_coins_of_one_value_keeps_what_stands_behind_a_share() {
-    let swap = sends(COIN, caller(), arg(0))
-        .then(pulls(DUST, arg(1)))
-        .then(store(word(7), arg(2)));
     let mut world = treasury(&[]);
     let functions = [
-        ("swap(uint256,uint256,uint256)", swap),
+        ("swap(uint256,uint256,uint256)", swap_at_a_price()),
         ("get_virtual_price()", returns(load(word(7)))),
         ("coins(uint256)", coins()),
         ("balances(uint256)", returns(held_of(load(arg(0))))),
@@ -228,12 +232,9 @@ fn a_pool_of_coins_of_one_value_keeps_what_stands_behind_a_share() {
 #[test]
 fn a_pool_of_concentrated_liquidity_trades_between_the_prices_before_and_after() {
     const Q96: U256 = U256::from_limbs([0, 1 << 32, 0, 0]);
-    let swap = sends(COIN, caller(), arg(0))
-        .then(pulls(DUST, arg(1)))
-        .then(store(word(7), arg(2)));
     let mut world = treasury(&[]);
     let functions = [
-        ("swap(uint256,uint256,uint256)", swap),
+        ("swap(uint256,uint256,uint256)", swap_at_a_price()),
         ("slot0()", returns(load(word(7)))),
     ];
     pool(&mut world, &functions);

@@ -194,7 +194,7 @@ proptest! {
 monitored: &[contract.address],
             views: &views,
             taken: &[],
-        }, &[]);
+        }, &[]).violations;
         let names: Vec<_> = names().collect();
         for violation in &found {
             prop_assert!(names.contains(&violation.invariant.as_ref()));

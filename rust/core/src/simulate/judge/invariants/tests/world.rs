@@ -133,7 +133,7 @@ impl World {
         data: Bytes,
         contract: MonitoredContract,
     ) -> Vec<Violation> {
-        let check = |effects: &Effects| check_all(effects, &self.written);
+        let check = |effects: &Effects| check_all(effects, &self.written).violations;
         self.look(from, to, wei, data, contract, check)
     }
 
@@ -145,7 +145,8 @@ impl World {
         data: Bytes,
         contract: MonitoredContract,
     ) -> Vec<Unaccounted> {
-        self.look(from, to, 0, data, contract, unaccounted)
+        let check = |effects: &Effects| check_all(effects, &self.written).unaccounted;
+        self.look(from, to, 0, data, contract, check)
     }
 
     pub fn look<R>(
