@@ -7,9 +7,7 @@ import signal
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,44 +25,9 @@ from mempool_ids.node import traces
 from mempool_ids.node.blocks import Blocks
 from tests.e2e.harness import COMMAND
 from tests.geth import Geth
+from tests.through import KEY, through, without_debug
 
 BLOCKS, A_BLOCK = 12, 3
-KEY = "0123456789abcdef"
-
-Change = Callable[[dict[str, Any]], dict[str, Any] | int | None]
-
-
-@contextmanager
-def through(node: Node, change: Change) -> Iterator[str]:
-    """A node's URL, with a key, where `change` may answer a request instead: fields of an answer, or a status."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            request = json.loads(body)
-            instead = change(request)
-            if isinstance(instead, dict):
-                answer = json.dumps({"jsonrpc": "2.0", "id": request["id"], **instead}).encode()
-            elif instead is None:
-                json_type = {"Content-Type": "application/json"}
-                answer = httpx2.post(node.http_url, content=body, headers=json_type).content
-            else:
-                answer = b""
-            self.send_response(instead if isinstance(instead, int) else 200)
-            self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
-
-        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        server.daemon_threads = True
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}/v3/{KEY}"
-        finally:
-            server.shutdown()
 
 
 async def fill(node: Node) -> None:
@@ -262,11 +225,7 @@ def test_a_trace_that_could_not_be_read_is_left_out_and_counted(tmp_path: Path) 
 def test_a_node_without_debug_is_an_error_that_says_what_it_needs(
     chain: Node, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def without(request: dict[str, Any]) -> dict[str, Any] | None:
-        error = {"code": -32601, "message": "the method does not exist/is not available"}
-        return {"error": error} if request["method"].startswith("debug_") else None
-
-    with through(chain, without) as url:
+    with through(chain, without_debug) as url:
         assert record(url, "1..2", tmp_path / "mine.jsonl") == 1
     said = capsys.readouterr().err
     assert "debug_traceBlockByNumber: the method does not exist" in said

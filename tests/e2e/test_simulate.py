@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import json
 import subprocess
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 from eth_account import Account
 from eth_utils.address import to_checksum_address
@@ -23,36 +18,10 @@ from mempool_ids.demo.rpc import Rpc
 from tests.e2e.conftest import CHAIN_ID, Protocol
 from tests.e2e.harness import run
 from tests.e2e.scene import fill
+from tests.through import through, without_debug
 
 ETHER = 10**18
 GAS = 1_000_000
-
-
-@contextmanager
-def without_debug(url: str) -> Iterator[str]:
-    """The URL of the same node without its debug_ methods, as most hosted ones are."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            request = json.loads(body)
-            if request["method"].startswith("debug_"):
-                error = {"code": -32601, "message": "method not found"}
-                answer = json.dumps({"jsonrpc": "2.0", "id": request["id"], "error": error}).encode()
-            else:
-                answer = httpx2.post(url, content=body, headers={"Content-Type": "application/json"}).content
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(answer)))
-            self.end_headers()
-            self.wfile.write(answer)
-
-        def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
 
 
 def simulate(
@@ -151,7 +120,7 @@ async def test_where_no_node_tells_what_the_block_was_before_it_this_is_said(
     await protocol.deposit(ETHER)
     withdrawal = await vault.send(rpc, sender, "withdraw(uint256)", ETHER, gas=95_000)
     await mined(rpc, withdrawal)
-    with without_debug(node.http_url) as url:
+    with through(node, without_debug) as url:
         reported = report(node, protocol, withdrawal, "--set", f"chain.rpc_urls={url}")
         said = simulate(node, protocol, withdrawal, "--set", f"chain.rpc_urls={url}").stdout
     assert reported["without_earlier"]

@@ -275,14 +275,16 @@ pub fn contract(functions: &[(&str, Asm)], fallback: Asm) -> Vec<u8> {
     code
 }
 
+/// Moves a token whose balances are by address in storage.
+pub fn moved(from: fn() -> Asm, to: fn() -> Asm, amount: fn() -> Asm) -> Asm {
+    store(from(), sub(load(from()), amount()))
+        .then(store(to(), add(load(to()), amount())))
+        .then(transferred(from(), to(), amount()))
+        .then(returns(word(1)))
+}
+
 /// An ERC-20 without allowances: balances by address in storage.
 pub fn token() -> Vec<u8> {
-    let moved = |from: fn() -> Asm, to: fn() -> Asm, amount: fn() -> Asm| {
-        store(from(), sub(load(from()), amount()))
-            .then(store(to(), add(load(to()), amount())))
-            .then(transferred(from(), to(), amount()))
-            .then(returns(word(1)))
-    };
     contract(
         &[
             (
@@ -328,9 +330,7 @@ pub fn wrapper() -> Vec<u8> {
             ("balanceOf(address)", returns(load(arg(0)))),
             (
                 "transfer(address,uint256)",
-                store(caller(), sub(load(caller()), arg(1)))
-                    .then(store(arg(0), add(load(arg(0)), arg(1))))
-                    .then(transferred(caller(), arg(0), arg(1))),
+                moved(caller, || arg(0), || arg(1)),
             ),
         ],
         nothing(),

@@ -139,9 +139,7 @@ fn few_shares_may_become_dear_where_each_is_worth_dust_all_the_same() {
             ("balanceOf(address)", returns(load(arg(0)))),
             (
                 "transfer(address,uint256)",
-                store(caller(), sub(load(caller()), arg(1)))
-                    .then(store(arg(0), add(load(arg(0)), arg(1))))
-                    .then(transferred(caller(), arg(0), arg(1))),
+                moved(caller, || arg(0), || arg(1)),
             ),
         ],
         nothing(),
