@@ -1,6 +1,9 @@
 //! What the code of a contract tells before it runs.
 
+pub mod disassembly;
 mod facts;
+mod metadata;
+pub mod op;
 pub mod roles;
 
 pub use facts::CodeFacts;

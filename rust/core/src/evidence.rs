@@ -4,6 +4,7 @@ mod accesses;
 mod anomaly;
 mod authenticity;
 mod breakdown;
+pub mod deployment;
 pub mod detection;
 mod failure;
 mod footprint;
@@ -24,6 +25,10 @@ pub use accesses::{Accesses, Part};
 pub use anomaly::{Anomaly, AnomalyKind};
 pub use authenticity::{Authenticity, Identity};
 pub use breakdown::Breakdown;
+pub use deployment::{
+    ContractScore, Deployment, Detonation, EarlyThresholds, Funding, FundingGrade, Guard,
+    Implementation, Proof, Sighting, Trial,
+};
 pub use detection::{
     Classification, DoneSimulation, FEATURES, Factor, FeatureVector, LatencyUs, SignatureMatch,
     SimulationStatus, ThreatDetection, ThreatLevel, alert_id,

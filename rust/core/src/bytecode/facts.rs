@@ -1,5 +1,7 @@
 //! What one linear pass over a contract's code tells.
 
+use super::disassembly::{Instruction, disassemble};
+use super::op;
 use super::roles::{Roles, is_flash_provider};
 use crate::decode::words::{Limbs, address_of};
 use alloy_primitives::{Address, B256, U256, keccak256};
@@ -51,7 +53,7 @@ impl CodeFacts {
             facts.addresses.push(delegate);
         } else {
             let mut scan = Scan::new(&mut facts);
-            scan.run(without_metadata(&code[..code.len().min(MAX_CODE)]));
+            scan.run(&code[..code.len().min(MAX_CODE)]);
             facts.known_proxy |= is_minimal_proxy(code);
         }
         facts.selectors.sort_unstable();
@@ -106,71 +108,6 @@ static PROXY_CONSTANTS: LazyLock<[B256; 7]> = LazyLock::new(|| {
     ]
 });
 
-/// solc ends the code with CBOR metadata and its length in two bytes.
-fn without_metadata(code: &[u8]) -> &[u8] {
-    let Some((body, length)) = code.split_last_chunk::<2>() else {
-        return code;
-    };
-    let length = usize::from(u16::from_be_bytes(*length));
-    let Some(start) = body.len().checked_sub(length) else {
-        return code;
-    };
-    if metadata_starts(&code[start..]) {
-        &code[..start]
-    } else {
-        code
-    }
-}
-
-/// A CBOR map whose first key is one that solc writes.
-fn metadata_starts(bytes: &[u8]) -> bool {
-    const KEYS: [&[u8]; 5] = [
-        b"\x64ipfs",
-        b"\x65bzzr0",
-        b"\x65bzzr1",
-        b"\x64solc",
-        b"\x6cexperimental",
-    ];
-    bytes.split_first().is_some_and(|(map, rest)| {
-        (0xa1..=0xa4).contains(map) && KEYS.iter().any(|k| rest.starts_with(k))
-    })
-}
-
-/// Metadata inside the code (of a contract that it creates): its length, the two bytes of the length included.
-fn metadata_inside(bytes: &[u8]) -> Option<usize> {
-    if !metadata_starts(bytes) {
-        return None;
-    }
-    let longest = bytes.len().min(128).saturating_sub(1);
-    (6..longest)
-        .find(|end| usize::from(u16::from_be_bytes([bytes[*end], bytes[end + 1]])) == *end)
-        .map(|end| end + 2)
-}
-
-mod op {
-    pub const STOP: u8 = 0x00;
-    pub const EQ: u8 = 0x14;
-    pub const SLOAD: u8 = 0x54;
-    pub const SSTORE: u8 = 0x55;
-    pub const JUMP: u8 = 0x56;
-    pub const JUMPI: u8 = 0x57;
-    pub const JUMPDEST: u8 = 0x5b;
-    pub const PUSH0: u8 = 0x5f;
-    pub const PUSH32: u8 = 0x7f;
-    pub const DUP1: u8 = 0x80;
-    pub const DUP2: u8 = 0x81;
-    pub const DUP16: u8 = 0x8f;
-    pub const SWAP1: u8 = 0x90;
-    pub const SWAP16: u8 = 0x9f;
-    pub const CALL: u8 = 0xf1;
-    pub const RETURN: u8 = 0xf3;
-    pub const DELEGATECALL: u8 = 0xf4;
-    pub const STATICCALL: u8 = 0xfa;
-    pub const REVERT: u8 = 0xfd;
-    pub const INVALID: u8 = 0xfe;
-    pub const SELFDESTRUCT: u8 = 0xff;
-}
-
 /// Stack items an opcode takes and gives; pushes, dups and swaps are handled apart.
 const fn arity(opcode: u8) -> (u32, u32) {
     match opcode {
@@ -223,25 +160,12 @@ impl<'a> Scan<'a> {
     }
 
     fn run(&mut self, code: &[u8]) {
-        let mut at = 0;
-        while let Some(opcode) = code.get(at).copied() {
-            if let Some(length) = (0xa1..=0xa4)
-                .contains(&opcode)
-                .then(|| metadata_inside(&code[at..]))
-                .flatten()
-            {
-                at += length;
-                continue;
-            }
-            at += 1;
+        for Instruction { opcode, immediate, next } in disassemble(code) {
             self.span = self.span.saturating_sub(1);
             if (op::PUSH0..=op::PUSH32).contains(&opcode) {
-                let end = (at + usize::from(opcode - op::PUSH0)).min(code.len());
-                let data = &code[at..end];
-                self.zeros = self.zeros << 1 | u64::from(data.iter().all(|b| *b == 0));
-                self.constant(data, &code[end..]);
+                self.zeros = self.zeros << 1 | u64::from(immediate.iter().all(|b| *b == 0));
+                self.constant(immediate, &code[next..]);
                 self.after_push = true;
-                at = end;
             } else {
                 self.step(opcode);
                 self.after_push = false;
