@@ -3,7 +3,7 @@
 pub mod json;
 
 use crate::chain::Reorg;
-use crate::evidence::{Anomaly, Breakdown, FeatureVector, Outcome, ThreatDetection};
+use crate::evidence::{Anomaly, Assessment, Breakdown, FeatureVector, Outcome, ThreatDetection};
 use crate::tx::PendingTransaction;
 use std::time::Instant;
 
@@ -16,6 +16,8 @@ pub enum Event {
     /// a hint, and none where nobody answers.
     Stir,
     Detection(Box<ThreatDetection>),
+    /// A contract that is new, with what is known of it so far.
+    Deployment(Box<Deployed>),
     Anomaly(Anomaly),
     Reorg(Reorg),
     /// A detected transaction reached its end.
@@ -26,6 +28,14 @@ pub enum Event {
     Broken(Breakdown),
     /// The source ended (replay) or stopped; nothing follows.
     End,
+}
+
+/// A new contract as it was assessed.
+#[derive(Debug, Clone)]
+pub struct Deployed {
+    pub assessment: Assessment,
+    /// Unix milliseconds.
+    pub at_ms: u64,
 }
 
 /// One transaction as it was judged.

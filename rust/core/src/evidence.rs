@@ -6,8 +6,10 @@ mod authenticity;
 mod breakdown;
 pub mod deployment;
 pub mod detection;
+pub mod early;
 mod failure;
 mod footprint;
+mod label;
 mod outcome;
 mod response;
 #[cfg(test)]
@@ -33,7 +35,9 @@ pub use detection::{
     Classification, DoneSimulation, FEATURES, Factor, FeatureVector, LatencyUs, SignatureMatch,
     SimulationStatus, ThreatDetection, ThreatLevel, alert_id,
 };
+pub use early::{Assessment, Contained, EarlyName, EarlyReason, EarlyWarning, PastAttacker, Place};
 pub use failure::{Failure, FailureKind};
+pub use label::Label;
 pub use outcome::{Fate, Outcome};
 pub use response::{Answer, Bid, Response, TriedPause, Unasked, nonce_used};
 pub use simulation::{Flow, Loss, Simulation, SimulationResult, Variation};

@@ -2,6 +2,7 @@
 //! alert's `response`, which is last, as readers have always had them: serde writes fields as they are declared.
 
 mod alert;
+mod deploy;
 mod fields;
 mod happened;
 mod response;
@@ -11,6 +12,7 @@ mod tests;
 mod transaction;
 
 pub use alert::Alert;
+pub use deploy::Deploy;
 pub use fields::{ChainId, Sensor, Text, Timestamp, Version};
 pub use happened::{Anomaly, Breakdown, Outcome, Reorg};
 pub use response::{Response, Victim};
@@ -48,6 +50,10 @@ impl Origin {
             Event::Detection(d) => {
                 let detected = micros(d.detected);
                 ("alert", write(&Alert::new(self, detected, d)))
+            }
+            Event::Deployment(d) => {
+                let at_us = d.at_ms.saturating_mul(1000);
+                ("deploy", write(&Deploy::new(self, at_us, &d.assessment)))
             }
             Event::Anomaly(a) => ("anomaly", write(&Anomaly::new(self, a))),
             Event::Reorg(r) => ("reorg", write(&Reorg::new(self, r))),

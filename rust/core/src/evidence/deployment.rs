@@ -82,6 +82,18 @@ pub struct ContractScore {
     pub factors: Vec<Factor>,
 }
 
+impl ContractScore {
+    /// Its score alone is enough for an alert.
+    pub fn is_precise(&self) -> bool {
+        self.score >= self.thresholds.high_precision
+    }
+
+    /// Its score is enough for one where something else speaks for it, too.
+    pub fn is_suspicious(&self) -> bool {
+        self.score >= self.thresholds.high_recall
+    }
+}
+
 /// How much it says that an account's money comes from a service: mixers much, exchanges little.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,

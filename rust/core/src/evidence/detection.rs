@@ -1,6 +1,6 @@
 //! The final record of the core: a transaction with all evidence.
 
-use super::{Authenticity, Failure, Grade, Response, Simulation, Victim};
+use super::{Authenticity, EarlyWarning, Failure, Grade, Response, Simulation, Victim};
 use crate::tx::PendingTransaction;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -150,6 +150,8 @@ pub struct ThreatDetection {
     /// How sure it is that a monitored contract is harmed, and which.
     pub grade: Grade,
     pub victims: Vec<Victim>,
+    /// It is about a new contract: `tx` creates it, and the simulation is of a call of it.
+    pub early: Option<Box<EarlyWarning>>,
     pub latency_us: LatencyUs,
     /// When it was known to be one, by the host's clock.
     pub detected: SystemTime,

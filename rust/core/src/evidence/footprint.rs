@@ -4,8 +4,8 @@
 //! each: it may be the last one to hold it.
 
 use super::{
-    Anomaly, DoneSimulation, Failure, RecordedSimulation, Simulation, SimulationResult,
-    SimulationStatus, ThreatDetection, Witness,
+    Anomaly, Assessment, Contained, Deployment, Detonation, DoneSimulation, Failure, Funding,
+    RecordedSimulation, Simulation, SimulationResult, SimulationStatus, ThreatDetection, Witness,
 };
 use super::{
     Answer, Flow, Loss, Response, SignatureMatch, TriedPause, Unasked, Variation, Victim,
@@ -156,6 +156,43 @@ impl SimulationResult {
     }
 }
 
+impl Deployment {
+    pub fn footprint(&self) -> usize {
+        self.init_code.len()
+            + self.code.len()
+            + self.runs.as_ref().map_or(0, |runs| runs.code.len())
+            + vec(&self.called)
+            + vec(&self.stored)
+            + vec(&self.twins)
+    }
+}
+
+impl Detonation {
+    pub fn footprint(&self) -> usize {
+        let proof = self.proof.as_ref().map_or(0, |proof| {
+            let inputs = proof.calls.iter().map(|call| call.input.len());
+            size_of_val(&**proof)
+                + vec(&proof.calls)
+                + inputs.sum::<usize>()
+                + proof.simulation.footprint()
+        });
+        vec(&self.guards) + proof
+    }
+}
+
+impl Assessment {
+    pub fn footprint(&self) -> usize {
+        let score = self.score.as_ref().map_or(0, |score| {
+            vec(&score.selectors) + vec(&score.addresses) + vec(&score.factors)
+        });
+        self.deployment.footprint()
+            + score
+            + vec::<Contained>(&self.contained)
+            + vec::<Funding>(&self.funding)
+            + self.detonation.as_ref().map_or(0, Detonation::footprint)
+    }
+}
+
 impl ThreatDetection {
     pub fn footprint(&self) -> usize {
         let arguments = self.arguments.iter();
@@ -177,6 +214,9 @@ impl ThreatDetection {
             + vec(&self.classification.factors)
             + vec::<SignatureMatch>(&self.signatures)
             + harmed(&self.victims)
+            + self.early.as_ref().map_or(0, |early| {
+                size_of_val(&**early) + early.assessment.footprint()
+            })
             + simulation
     }
 }

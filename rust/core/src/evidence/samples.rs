@@ -82,6 +82,7 @@ pub(crate) fn detection(bytes: usize) -> Box<ThreatDetection> {
         simulation: SimulationStatus::NotRun,
         grade: Grade::Suspected,
         victims: Vec::new(),
+        early: None,
         latency_us: LatencyUs::default(),
     })
 }

@@ -222,6 +222,7 @@ impl Stages {
                 SimulationStatus::Done(done) => done.simulation.victims.clone(),
                 _ => Vec::new(),
             },
+            early: None,
             simulation,
             detected,
             watched_ms,

@@ -5,8 +5,8 @@
 mod tests;
 
 use crate::event::json::{
-    Alert, Anomaly, Breakdown, ChainId, Outcome, Reorg, Sensor, Text, Timestamp, Transaction,
-    Version,
+    Alert, Anomaly, Breakdown, ChainId, Deploy, Outcome, Reorg, Sensor, Text, Timestamp,
+    Transaction, Version,
 };
 use crate::evidence::Grade;
 use crate::pipeline::latency::LatencySnapshot;
@@ -26,6 +26,7 @@ use std::collections::BTreeMap;
 enum Event {
     Alert(Alert<'static>),
     Tx(Transaction<'static>),
+    Deploy(Deploy<'static>),
     Outcome(Outcome<'static>),
     Anomaly(Anomaly<'static>),
     Breakdown(Breakdown<'static>),

@@ -1,6 +1,7 @@
 //! `alert`: a detection.
 
 use super::Origin;
+use super::deploy::Early;
 use super::fields::{ChainId, Sensor, Text, Timestamp, Version};
 use super::response::{Response, Victim};
 use super::simulation::Status;
@@ -24,6 +25,10 @@ pub struct Alert<'a> {
     classification: &'a Classification,
     /// Names of the monitored contracts it touches.
     contracts: &'a [Arc<str>],
+    /// What it says of a new contract; only where it is about one, whose creation `tx` then is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Early")]
+    early: Option<Box<Early<'a>>>,
     #[schemars(extend("const" = "alert"))]
     event_type: &'static str,
     /// The 22 features in schema order; -1 is unknown.
@@ -102,6 +107,7 @@ impl<'a> Alert<'a> {
             chain_id: ChainId(origin.chain_id),
             classification: &detection.classification,
             contracts: &detection.contracts,
+            early: detection.early.as_ref().map(|one| Box::new(Early::of(one))),
             event_type: "alert",
             features: &detection.features,
             grade: detection.grade,

@@ -140,6 +140,7 @@ fn detection(simulation: SimulationStatus) -> ThreatDetection {
         notify: true,
         grade: Grade::of(&simulation),
         victims: Vec::new(),
+        early: None,
         simulation,
         latency_us: LatencyUs {
             decode: 1.0,

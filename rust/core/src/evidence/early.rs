@@ -1,0 +1,98 @@
+//! What all evidence on a new contract amounts to.
+
+use super::{ContractScore, Deployment, Detonation, Funding};
+use alloy_primitives::Address;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// Where a new contract holds the address of a monitored one.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "place")]
+pub enum Place {
+    Code,
+    /// Of its constructor.
+    Arguments,
+    /// Its constructor wrote it.
+    Storage,
+    /// Its constructor called it.
+    Called,
+}
+
+/// A monitored contract that a new one holds: it says what to pause.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contained {
+    pub contract: Arc<str>,
+    pub address: Address,
+    pub place: Place,
+}
+
+/// A reported attacker.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PastAttacker {
+    pub address: Address,
+    /// Of what it is known.
+    pub incident: Arc<str>,
+}
+
+/// All that is known of a new contract.
+#[derive(Debug, Clone)]
+pub struct Assessment {
+    pub deployment: Deployment,
+    /// Nothing where there is no code, or no model.
+    pub score: Option<ContractScore>,
+    /// Monitored contracts, each by where it shows most.
+    pub contained: Vec<Contained>,
+    /// Of its deployer, the gravest first.
+    pub funding: Vec<Funding>,
+    /// Its deployer, or its creator.
+    pub past_attacker: Option<PastAttacker>,
+    /// Nothing where it was not called.
+    pub detonation: Option<Detonation>,
+}
+
+/// Why a new contract is worth an alert; the first that holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+#[schemars(rename = "early_reason")]
+pub enum EarlyReason {
+    /// Calling it harms a monitored contract.
+    Proof,
+    /// Its score reaches the threshold of high precision.
+    HighPrecision,
+    /// Its deployer is a reported attacker.
+    PastAttacker,
+    /// Its score reaches the threshold of high recall, and its deployer's money comes from a service that asks little.
+    Funded,
+    /// Its score alone, too low for more than a hint.
+    Info,
+}
+
+/// What an alert of a new contract is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "early_alert_name")]
+pub enum EarlyName {
+    #[serde(rename = "EARLY-ATTACK-DETECTOR-1")]
+    Attack,
+    #[serde(rename = "EARLY-AD-INFO")]
+    Info,
+}
+
+impl EarlyReason {
+    pub fn name(self) -> EarlyName {
+        match self {
+            Self::Info => EarlyName::Info,
+            _ => EarlyName::Attack,
+        }
+    }
+}
+
+/// A new contract that is worth an alert.
+#[derive(Debug, Clone)]
+pub struct EarlyWarning {
+    pub reason: EarlyReason,
+    pub assessment: Assessment,
+}
