@@ -19,12 +19,13 @@ from mempool_ids.config import IDSConfig, IDSMode, sensor_config
 from mempool_ids.config.models import Webhook
 from mempool_ids.config.speaking import silent, speaking
 from mempool_ids.exceptions import ConfigError, MempoolIdsError
+from mempool_ids.records.deployment import Deployment
 from mempool_ids.records.detection import ThreatDetection
 from mempool_ids.records.events import ALARM, Event, anomaly_event, stats_event
 from mempool_ids.records.response import Response
 from mempool_ids.records.statistics import IDSStatistics, from_core
 from mempool_ids.runtime.background import settled
-from mempool_ids.runtime.callbacks import Callback, Callbacks, ResponseCallback
+from mempool_ids.runtime.callbacks import Callback, Callbacks, DeploymentCallback, ResponseCallback
 from mempool_ids.runtime.receiver import Batch, Receiver, unasked_end
 from mempool_ids.runtime.recorder import Recorder
 from mempool_ids.sinks.export import export
@@ -89,6 +90,7 @@ class IDSEngine:
         self._transport = transport
         self._callbacks: Callbacks[ThreatDetection] = Callbacks()
         self._response_callbacks: Callbacks[Response] = Callbacks()
+        self._deployment_callbacks: Callbacks[Deployment] = Callbacks()
         self._defense: DefenseExecutor | None = None
         # What the defense tells, on its way to storage and log.
         self._told: deque[Event] = deque()
@@ -119,6 +121,11 @@ class IDSEngine:
         one at a time, and waits for no other; what it raises is logged and counted. It may call `stop`.
         """
         self._callbacks.add(callback)
+        return callback
+
+    def on_deployment(self, callback: DeploymentCallback) -> DeploymentCallback:
+        """As `on_detection`, for every new contract: `callback(deployment)`, once more when it has been called."""
+        self._deployment_callbacks.add(callback)
         return callback
 
     def on_response(self, callback: ResponseCallback) -> ResponseCallback:
@@ -192,6 +199,7 @@ class IDSEngine:
         self._consumer = asyncio.create_task(self._consume(self._receiver, recorder))
         self._callbacks.start()
         self._response_callbacks.start()
+        self._deployment_callbacks.start()
         if defense is not None:
             self._in_background("responses", self._record_responses)
         self._in_background("statistics", self._log_statistics)
@@ -244,6 +252,8 @@ class IDSEngine:
             if not alert["notify"]:
                 continue
             self._callbacks.put(ThreatDetection.from_event(alert))
+        for deploy, _ in recorded.deployments:
+            self._deployment_callbacks.put(Deployment.from_event(deploy["contract"]))
         for outbox in self._outboxes if recorded.alerts else ():
             for key, raw in recorded.unstored():
                 outbox.send_unstored(key, raw)
@@ -363,6 +373,7 @@ class IDSEngine:
             return
         self._callbacks.leave_out_caller()
         self._response_callbacks.leave_out_caller()
+        self._deployment_callbacks.leave_out_caller()
         await asyncio.shield(self._stopping)
 
     async def _stop(self, sensor: _core.Sensor, consumer: asyncio.Task[None], recorder: Recorder) -> None:
@@ -374,11 +385,13 @@ class IDSEngine:
                 await self._defense.stop()
             await self._record_told()
             with contextlib.suppress(TimeoutError):
-                idle = [self._callbacks.idle(), self._response_callbacks.idle()]
+                every = (self._callbacks, self._response_callbacks, self._deployment_callbacks)
+                idle = [callbacks.idle() for callbacks in every]
                 idle += [outbox.idle() for outbox in self._outboxes]
                 await asyncio.wait_for(asyncio.gather(*idle), FAREWELL_S)
             await self._callbacks.close()
             await self._response_callbacks.close()
+            await self._deployment_callbacks.close()
             for task in self._background:
                 task.cancel()
             await asyncio.gather(*self._background, return_exceptions=True)

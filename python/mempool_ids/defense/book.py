@@ -36,7 +36,7 @@ class Cause:
     """Why something is to be paused: the threat, and what is known of its price."""
 
     tx_hash: str | None
-    """None where a human asked for it."""
+    """None where a human asked for it, and where it is no transaction: a contract that could attack."""
     sender: str
     priced: Priced
     max_fee: int

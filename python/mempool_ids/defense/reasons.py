@@ -52,6 +52,8 @@ def _contradicted(case: Case) -> str | None:
 
 def _score(case: Case) -> str | None:
     case.score = number(case.alert, "score")
+    if case.alert.get("early"):
+        return None  # judged by its proof, or by its model's own threshold
     threshold = case.terms.threshold
     if threshold is None:
         # The model's own, by which it became an alert.
@@ -98,6 +100,17 @@ def _untested(case: Case, why: str) -> str | None:
     if not case.terms.acts_unsimulated:
         return f"{why}: people are to decide"
     case.because = f"it has score {case.score:.3g} and on_failed_simulation is act; {why}"
+    return None
+
+
+def _by_score(case: Case) -> str | None:
+    early = section(case.alert, "early")
+    why = f"nothing but the code of the new contract {text(section(early, 'contract'), 'address')} speaks for it"
+    if text(early, "reason") != "high_precision":
+        return f"{why}, and its score is not above the threshold of high precision"
+    if not case.terms.acts_on_score:
+        return f"{why}: people are to decide (defense.act_on_early_score)"
+    case.because = f"it has score {case.score:.3g} and act_on_early_score is true; {why}"
     return None
 
 
@@ -215,6 +228,8 @@ def _is_critical(case: Case) -> bool:
 
 def _then(case: Case) -> tuple[tuple[Rule, bool], ...]:
     """The rules that follow the first ones."""
+    if case.alert.get("early") and text(section(case.alert, "simulation"), "status") == "not_run":
+        return _WITHOUT_PROOF
     if text(section(case.alert, "simulation"), "status") == "failed":
         return _WITHOUT_SIMULATION
     response = section(case.alert, "response")
@@ -244,5 +259,7 @@ _WITH_ANSWER: tuple[tuple[Rule, bool], ...] = (
     (_worth, False),
 )
 _WITHOUT_ANSWER: tuple[tuple[Rule, bool], ...] = ((_grade, False), (_unanswered, True), (_victims, True))
+# A new contract that nobody has called, or that did nothing: what it holds is what is paused.
+_WITHOUT_PROOF: tuple[tuple[Rule, bool], ...] = ((_by_score, False), (_victims, True))
 # Without a simulation every grade is `suspected`: what is asked is what to do then.
 _WITHOUT_SIMULATION: tuple[tuple[Rule, bool], ...] = ((_failed, True), (_victims, True))

@@ -23,6 +23,7 @@ class Terms:
         self.act_on = defense.act_on
         self.harm_left = defense.harm_left
         self.acts_unsimulated = defense.on_failed_simulation == "act"
+        self.acts_on_score = defense.act_on_early_score
         self.false_pause_cost = wei(defense.false_pause_cost_eth, ETHER)
         self.min_tip = max(1, wei(defense.gas.min_tip_gwei, GWEI))
         self.budget = wei(defense.gas.daily_budget_eth, ETHER)

@@ -303,7 +303,8 @@ def _cause(alert: Mapping[str, Any], decision: Decision, name: str) -> Cause:
     tx = alert["tx"]
     gas = {one["contract"]: one["gas"] for one in alert["response"].get("pauses") or ()}.get(name)
     return Cause(
-        tx_hash=tx["hash"],
+        # The creation of a contract is not its attack: there is nothing that lands, or is withdrawn.
+        tx_hash=None if alert.get("early") else tx["hash"],
         sender=tx["from"],
         priced=price(alert, decision.loss_wei),
         max_fee=int(alert["response"].get("attack_max_fee") or 0),

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from mempool_ids.records.classification import ClassificationResult, DecisionFactor, ThreatLevel
+from mempool_ids.records.deployment import Deployment
 from mempool_ids.records.transaction import PendingTransaction
 
 
@@ -70,6 +71,8 @@ class ThreatDetection:
     """How sure it is that a monitored contract is harmed: `proved`, `likely` or `suspected` (docs/simulation.md)."""
     victims: tuple[Victim, ...] = ()
     """Whom it harms, apart from whom it touches."""
+    deployment: Deployment | None = None
+    """The new contract that it is about, whose creation `tx` then is; None where it is about a transaction."""
 
     @property
     def response(self) -> Mapping[str, Any]:
@@ -104,6 +107,7 @@ class ThreatDetection:
             event=event,
             grade=event.get("grade", "suspected"),
             victims=tuple(_victim(victim) for victim in event.get("victims", ())),
+            deployment=Deployment.from_event(early["contract"]) if (early := event.get("early")) else None,
         )
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from mempool_ids.records.deployment import Deployment
 from mempool_ids.records.detection import ThreatDetection
 from mempool_ids.records.response import Response
 
@@ -75,6 +76,8 @@ def read_event(kind: str, raw: bytes) -> Event:
     elif kind == "response":
         _check(event, _RESPONSE)
         _read_whole(event, Response.from_event)
+    elif kind == "deploy":
+        _read_whole(event, lambda deploy: Deployment.from_event(deploy["contract"]))
     elif kind == "alert":
         _check(event, _ALERT)
         _read_whole(event, _read_alert)

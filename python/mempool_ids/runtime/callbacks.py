@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar, copy_context
 from typing import Any, Generic, Protocol, TypeVar
 
+from mempool_ids.records.deployment import Deployment
 from mempool_ids.records.detection import ThreatDetection
 from mempool_ids.records.response import Response
 from mempool_ids.runtime.background import settled
@@ -17,6 +18,7 @@ log = logging.getLogger(__name__)
 Answer = Awaitable[None] | None
 Callback = Callable[[ThreatDetection], Answer]
 ResponseCallback = Callable[[Response], Answer]
+DeploymentCallback = Callable[[Deployment], Answer]
 
 # Records that wait for each callback. What finds no room is counted; the storage has it all the same.
 WAITING = 1 << 14

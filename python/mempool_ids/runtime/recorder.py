@@ -23,7 +23,7 @@ T = TypeVar("T")
 # out unstored, because a full disk or a locked database must not silence the sensor.
 _PATIENCE_S = 0.75
 _PAUSE_S = 0.05
-_RECORDED = frozenset({"alert", "outcome", "anomaly", "breakdown", "reorg"})
+_RECORDED = frozenset({"alert", "deploy", "outcome", "anomaly", "breakdown", "reorg"})
 # Of an event that cannot be used, so much is logged.
 _SHOWN_BYTES = 2000
 
@@ -33,6 +33,7 @@ class Recorded:
     """What became of a batch: what is new of it, in its order."""
 
     alerts: list[Event] = field(default_factory=list)
+    deployments: list[Event] = field(default_factory=list)
     stored: bool = True
     responses: list[Event] = field(default_factory=list)
     """Responses, and alarms of the defense."""
@@ -90,7 +91,8 @@ class Recorder:
         self.muted += sum(not alert["notify"] for alert, _ in new)
         if fresh is not None:
             self.stored += len(new)
-        return Recorded(new, fresh is not None)
+        deployments = [event for event in events if event[0]["event_type"] == "deploy"]
+        return Recorded(new, deployments, fresh is not None)
 
     def record_responses(self, events: Sequence[Event]) -> Recorded:
         """Commits responses and alarms of the defense, then writes them to the logs.

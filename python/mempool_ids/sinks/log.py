@@ -24,6 +24,11 @@ class LogSink:
             kind = event["event_type"]
             if kind == "alert":
                 log.log(_LEVEL.get(event["severity"], logging.WARNING), "%s", describe(event))
+            elif kind == "deploy":
+                contract = event["contract"]
+                # Thousands a day say nothing to anybody.
+                is_news = contract["contained"] or (contract["score"] or {}).get("high_recall")
+                log.log(logging.INFO if is_news else logging.DEBUG, "%s", describe_deployment(contract))
             elif kind == "reorg":
                 log.warning(
                     "reorg: %s blocks left the chain, head is now %s", event.get("depth"), event.get("number")
@@ -47,8 +52,71 @@ class LogSink:
         pass
 
 
+def describe_deployment(contract: Mapping[str, Any]) -> str:
+    """A new contract in one line: what it is, how suspicious, and what it has to do with whom."""
+    score, detonation = contract["score"], contract["detonation"]
+    where = f"block {contract['block']}" if contract["block"] is not None else contract["seen"]
+    parts = [
+        f"new contract {contract['address']} of {contract['deployer']} ({where})",
+        f"score {score['score']:.3f}" if score else "not scored",
+        f"holds {', '.join(held['contract'] for held in contract['contained'])}" if contract["contained"] else "",
+        f"funded by {contract['funding'][0]['service']}" if contract["funding"] else "",
+        f"{len(contract['twins']) + contract['twins_more']} more like it" if contract["twins"] else "",
+        f"called {detonation['calls']} times, {detonation['entered']} did something" if detonation else "",
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+_EARLY = {
+    "proof": "proved by calling it",
+    "high_precision": "its code looks like an attacker's",
+    "past_attacker": "its deployer has attacked before",
+    "funded": "its code is suspicious, and its deployer's money comes from {service}",
+    "info": "its code is somewhat suspicious",
+}
+
+
+def _describe_early(alert: Mapping[str, Any]) -> str:
+    """An alert about a new contract in one line: how sure, what is proved, whose it is, why."""
+    early = alert["early"]
+    contract = early["contract"]
+    service = contract["funding"][0]["service"] if contract["funding"] else ""
+    why = _EARLY[early["reason"]].format(service=service)
+    parts = [
+        f"{early['name']}, {alert['grade']}, {alert['threat_level']} {alert['score']:.3f}",
+        f"new contract {contract['address']} of {contract['deployer']}",
+        f"[{', '.join(alert['contracts'])}]" if alert["contracts"] else "",
+        f"({'; '.join([why, *_proved(alert)])})",
+    ]
+    return " ".join(part for part in parts if part)
+
+
+def _proved(alert: Mapping[str, Any]) -> list[str]:
+    """`calling 0x9e5faafc() as its deployer takes 90 ETH out of Vault`"""
+    contract = alert["early"]["contract"]
+    proof = (contract["detonation"] or {}).get("proof")
+    if proof is None or alert["early"]["reason"] != "proof":
+        return []
+    call = proof["calls"][-1]
+    caller = "its deployer" if call["from"] == contract["deployer"] else call["from"]
+    what = f"{call['input'][:10]}()" if len(call["input"]) >= 10 else "it"
+    return [f"calling {what} as {caller} {_harm(victim)}" for victim in alert["victims"]]
+
+
+def _harm(victim: Mapping[str, Any]) -> str:
+    name = victim["contract"]
+    if victim["amount"] is None:
+        return f"breaks {', '.join(victim['invariants'])} of {name}"
+    share = "" if victim["share"] is None else f", {victim['share']:.0%} of it"
+    if victim["asset"] == "native":
+        return f"takes {_in(18, victim['amount'])} ether out of {name}{share}"
+    return f"takes {victim['amount']} of {victim['asset']} out of {name}{share}"
+
+
 def describe(alert: Mapping[str, Any]) -> str:
     """An alert in one line: how sure, what, where, why."""
+    if alert.get("early"):
+        return _describe_early(alert)
     tx = alert["tx"]
     simulation = alert["simulation"]
     why = [match["name"] for match in alert["signatures"]]

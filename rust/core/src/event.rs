@@ -17,7 +17,7 @@ pub enum Event {
     Stir,
     Detection(Box<ThreatDetection>),
     /// A contract that is new, with what is known of it so far.
-    Deployment(Box<Deployed>),
+    Deployment(Box<Assessment>),
     Anomaly(Anomaly),
     Reorg(Reorg),
     /// A detected transaction reached its end.
@@ -28,14 +28,6 @@ pub enum Event {
     Broken(Breakdown),
     /// The source ended (replay) or stopped; nothing follows.
     End,
-}
-
-/// A new contract as it was assessed.
-#[derive(Debug, Clone)]
-pub struct Deployed {
-    pub assessment: Assessment,
-    /// Unix milliseconds.
-    pub at_ms: u64,
 }
 
 /// One transaction as it was judged.

@@ -5,9 +5,12 @@
 pub mod queue;
 
 use crate::chain::{BlockChanges, BlockContents, CodeAnswer, Head, Reorg};
-use crate::evidence::{Anomaly, Breakdown, RecordedSimulation, SimulationResult};
+use crate::evidence::{
+    Anomaly, Breakdown, ContractScore, Detonation, FoundContract, RecordedDetonation, RecordedSimulation,
+    SimulationResult,
+};
 use crate::tx::PendingTransaction;
-use alloy_primitives::B256;
+use alloy_primitives::{Address, B256};
 use bytes::Bytes;
 use std::time::Instant;
 
@@ -55,6 +58,12 @@ pub enum Item {
     Simulated(Box<SimulationResult>),
     /// The same, as a capture has it.
     Recorded(Box<RecordedSimulation>),
+    /// A contract that is new, with its score; without one as a capture has it.
+    Deployed(Box<FoundContract>, Option<Box<ContractScore>>),
+    /// What calling one showed, with what a capture wants of it.
+    Detonated(Box<Detonated>),
+    /// The same, as a capture has it.
+    DetonatedThen(Box<RecordedDetonation>),
     Anomaly(Anomaly),
     /// The source failed in our own code: nothing follows.
     Broken(Breakdown),
@@ -62,6 +71,14 @@ pub enum Item {
     Ready,
     /// Nothing follows.
     End,
+}
+
+/// What calling a new contract showed.
+#[derive(Debug, Clone)]
+pub struct Detonated {
+    pub address: Address,
+    pub detonation: Detonation,
+    pub record: Option<RecordedDetonation>,
 }
 
 impl Item {
@@ -75,6 +92,16 @@ impl Item {
             Self::Code(answer) => answer.code.len() + answer.inside.len(),
             Self::Simulated(simulated) => size_of_val(&**simulated) + simulated.footprint(),
             Self::Recorded(record) => size_of_val(&**record) + record.footprint(),
+            Self::Deployed(found, score) => {
+                let score = score.as_ref();
+                let score = score.map_or(0, |score| size_of_val(&**score) + score.footprint());
+                size_of_val(&**found) + found.footprint() + score
+            }
+            Self::Detonated(done) => {
+                let record = done.record.as_ref().map_or(0, RecordedDetonation::footprint);
+                size_of_val(&**done) + done.detonation.footprint() + record
+            }
+            Self::DetonatedThen(record) => size_of_val(&**record) + record.footprint(),
             Self::Anomaly(anomaly) => anomaly.footprint(),
             Self::Broken(broken) => broken.reason.len(),
             Self::Announced { .. } | Self::Head(_) | Self::Reorg(_) => 0,

@@ -26,7 +26,6 @@ pub mod wire;
 pub mod bytecode;
 pub mod classify;
 pub mod decode;
-pub mod early;
 pub mod features;
 pub mod signatures;
 pub mod simulate;

@@ -2,12 +2,12 @@
 //! hands the pipeline the same items in the same order.
 
 use crate::chain::{BlockChanges, BlockContents, CodeAnswer, Head, Reorg};
-use crate::evidence::RecordedSimulation;
+use crate::evidence::{FoundContract, RecordedDetonation, RecordedSimulation};
 use crate::inbox::Item;
 use serde::de::DeserializeOwned;
 
 /// An item that is no transaction and has an effect.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub enum ContextEntry {
     Head(Head),
     Block(BlockContents),
@@ -15,6 +15,8 @@ pub enum ContextEntry {
     Reorg(Reorg),
     Code(CodeAnswer),
     Simulation(Box<RecordedSimulation>),
+    Deployment(Box<FoundContract>),
+    Detonation(Box<RecordedDetonation>),
 }
 
 impl ContextEntry {
@@ -28,6 +30,9 @@ impl ContextEntry {
             Item::Code(code) => Self::Code(code.clone()),
             Item::Simulated(simulated) => Self::Simulation(simulated.record.clone()?),
             Item::Recorded(record) => Self::Simulation(record.clone()),
+            Item::Deployed(found, _) => Self::Deployment(found.clone()),
+            Item::Detonated(done) => Self::Detonation(Box::new(done.record.clone()?)),
+            Item::DetonatedThen(record) => Self::Detonation(record.clone()),
             Item::Notification(_) | Item::Object(_) | Item::Fetched(_) => return None,
             Item::Transaction { .. } | Item::Announced { .. } => return None,
             Item::Broken(_) | Item::State | Item::Anomaly(_) | Item::Ready | Item::End => {
@@ -44,6 +49,8 @@ impl ContextEntry {
             Self::Changes(changes) => size_of_val(&**changes) + changes.footprint(),
             Self::Code(answer) => answer.code.len() + answer.inside.len(),
             Self::Simulation(record) => size_of_val(&**record) + record.footprint(),
+            Self::Deployment(found) => size_of_val(&**found) + found.footprint(),
+            Self::Detonation(record) => size_of_val(&**record) + record.footprint(),
         }
     }
 
@@ -56,6 +63,8 @@ impl ContextEntry {
             Self::Reorg(_) => "reorg",
             Self::Code(_) => "code",
             Self::Simulation(_) => "simulation",
+            Self::Deployment(_) => "deployment",
+            Self::Detonation(_) => "detonation",
         }
     }
 
@@ -68,6 +77,8 @@ impl ContextEntry {
             Self::Reorg(reorg) => serde_json::to_string(reorg),
             Self::Code(code) => serde_json::to_string(code),
             Self::Simulation(record) => serde_json::to_string(record),
+            Self::Deployment(found) => serde_json::to_string(found),
+            Self::Detonation(record) => serde_json::to_string(record),
         };
         json.expect("plain structs always serialize")
     }
@@ -98,6 +109,8 @@ impl From<ContextEntry> for Item {
             ContextEntry::Reorg(reorg) => Item::Reorg(reorg),
             ContextEntry::Code(code) => Item::Code(code),
             ContextEntry::Simulation(record) => Item::Recorded(record),
+            ContextEntry::Deployment(found) => Item::Deployed(found, None),
+            ContextEntry::Detonation(record) => Item::DetonatedThen(record),
         }
     }
 }

@@ -52,8 +52,7 @@ impl Origin {
                 ("alert", write(&Alert::new(self, detected, d)))
             }
             Event::Deployment(d) => {
-                let at_us = d.at_ms.saturating_mul(1000);
-                ("deploy", write(&Deploy::new(self, at_us, &d.assessment)))
+                ("deploy", write(&Deploy::new(self, d)))
             }
             Event::Anomaly(a) => ("anomaly", write(&Anomaly::new(self, a))),
             Event::Reorg(r) => ("reorg", write(&Reorg::new(self, r))),

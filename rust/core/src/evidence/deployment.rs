@@ -37,8 +37,14 @@ pub struct Deployment {
     /// Whose code created it: the deployer's own transaction, or a factory.
     pub creator: Address,
     pub tx: B256,
+    /// Whom the transaction calls; nothing where it is a creation itself.
+    #[serde(default)]
+    pub to: Option<Address>,
     /// Of the deployer.
     pub nonce: u64,
+    /// Wei that come with the transaction.
+    #[serde(default)]
+    pub value: U256,
     pub seen: Sighting,
     /// With its arguments; empty where it is not known (a delegation, a node without traces).
     pub init_code: Bytes,
@@ -151,7 +157,7 @@ pub enum Guard {
 }
 
 /// What calling a new contract showed.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Detonation {
     /// Number of the block that it was executed in.
     pub block: u64,
@@ -169,11 +175,12 @@ pub struct Detonation {
     /// There was more to try than the budget allows.
     pub cut: bool,
     /// The calls that break an invariant of a monitored contract, and what comes of the last.
+    #[serde(skip)]
     pub proof: Option<Box<Proof>>,
 }
 
 /// Calls that harm a monitored contract.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Proof {
     /// In order; the last one does the harm.
     pub calls: Vec<Trial>,

@@ -1,6 +1,6 @@
 //! What all evidence on a new contract amounts to.
 
-use super::{ContractScore, Deployment, Detonation, Funding};
+use super::{ContractScore, Deployment, Detonation, Funding, Trial, Witness};
 use alloy_primitives::Address;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -38,18 +38,38 @@ pub struct PastAttacker {
     pub incident: Arc<str>,
 }
 
-/// All that is known of a new contract.
-#[derive(Debug, Clone)]
-pub struct Assessment {
+/// A new contract as it was found, with all that cannot be found out again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FoundContract {
     pub deployment: Deployment,
-    /// Nothing where there is no code, or no model.
-    pub score: Option<ContractScore>,
-    /// Monitored contracts, each by where it shows most.
-    pub contained: Vec<Contained>,
     /// Of its deployer, the gravest first.
     pub funding: Vec<Funding>,
     /// Its deployer, or its creator.
     pub past_attacker: Option<PastAttacker>,
+    /// Unix milliseconds.
+    pub at_ms: u64,
+}
+
+/// What calling a new contract showed, and what it takes to show the proof again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RecordedDetonation {
+    pub address: Address,
+    /// Without its proof.
+    pub detonation: Detonation,
+    /// Of the proof; none where there is none.
+    pub calls: Vec<Trial>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub executed: Option<Witness>,
+}
+
+/// All that is known of a new contract.
+#[derive(Debug, Clone)]
+pub struct Assessment {
+    pub found: FoundContract,
+    /// Nothing where there is no code, or no model.
+    pub score: Option<ContractScore>,
+    /// Monitored contracts, each by where it shows most.
+    pub contained: Vec<Contained>,
     /// Nothing where it was not called.
     pub detonation: Option<Detonation>,
 }

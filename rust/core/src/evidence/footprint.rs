@@ -4,7 +4,7 @@
 //! each: it may be the last one to hold it.
 
 use super::{
-    Anomaly, Assessment, Contained, Deployment, Detonation, DoneSimulation, Failure, Funding,
+    Anomaly, Assessment, Contained, ContractScore, Deployment, Detonation, DoneSimulation, Failure, Funding,
     RecordedSimulation, Simulation, SimulationResult, SimulationStatus, ThreatDetection, Witness,
 };
 use super::{
@@ -167,6 +167,22 @@ impl Deployment {
     }
 }
 
+impl FoundContract {
+    pub fn footprint(&self) -> usize {
+        self.deployment.footprint() + vec::<Funding>(&self.funding)
+    }
+}
+
+impl RecordedDetonation {
+    pub fn footprint(&self) -> usize {
+        let inputs = self.calls.iter().map(|call| call.input.len());
+        self.detonation.footprint()
+            + vec(&self.calls)
+            + inputs.sum::<usize>()
+            + self.executed.as_ref().map_or(0, Witness::footprint)
+    }
+}
+
 impl Detonation {
     pub fn footprint(&self) -> usize {
         let proof = self.proof.as_ref().map_or(0, |proof| {
@@ -180,15 +196,17 @@ impl Detonation {
     }
 }
 
+impl ContractScore {
+    pub fn footprint(&self) -> usize {
+        vec(&self.selectors) + vec(&self.addresses) + vec(&self.factors)
+    }
+}
+
 impl Assessment {
     pub fn footprint(&self) -> usize {
-        let score = self.score.as_ref().map_or(0, |score| {
-            vec(&score.selectors) + vec(&score.addresses) + vec(&score.factors)
-        });
-        self.deployment.footprint()
-            + score
+        self.found.footprint()
+            + self.score.as_ref().map_or(0, ContractScore::footprint)
             + vec::<Contained>(&self.contained)
-            + vec::<Funding>(&self.funding)
             + self.detonation.as_ref().map_or(0, Detonation::footprint)
     }
 }

@@ -33,7 +33,7 @@ pub struct Label {
 impl EarlyWarning {
     /// Of the contract and of who made it: an attacker, where more than a score and its money speaks for that.
     pub fn labels(&self) -> Vec<Label> {
-        let deployment = &self.assessment.deployment;
+        let deployment = &self.assessment.found.deployment;
         let confidence = self.confidence();
         let mut labels = vec![
             label(deployment.address, "contract", confidence, self.metadata()),
@@ -60,7 +60,7 @@ impl EarlyWarning {
     /// By the names that the field's readers know.
     pub fn metadata(&self) -> Map<String, Value> {
         let assessment = &self.assessment;
-        let address = assessment.deployment.address;
+        let address = assessment.found.deployment.address;
         let mut metadata = Map::new();
         let mut put = |name: &str, value: Value| _ = metadata.insert(name.to_owned(), value);
         if let Some(score) = &assessment.score {
@@ -74,11 +74,11 @@ impl EarlyWarning {
             };
             put("model_threshold", number(threshold));
         }
-        let funding = &assessment.funding;
+        let funding = &assessment.found.funding;
         put("funding_alerts", funding.iter().map(told).collect());
         let services = funding.iter().map(|one| Value::from(&*one.service));
         put("funding_labels", services.collect());
-        let attacker = assessment.past_attacker.as_ref();
+        let attacker = assessment.found.past_attacker.as_ref();
         let incident = attacker.map(|attacker| Value::from(&*attacker.incident));
         put("known_past_attacker", incident.unwrap_or_default());
         put("oko_contract_explorer", format!("{OKO}{address}").into());

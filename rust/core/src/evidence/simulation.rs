@@ -48,7 +48,7 @@ pub struct Variation {
 }
 
 /// One simulation.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Simulation {
     /// Number of the block that it was executed in.
     pub block: u64,

@@ -26,8 +26,8 @@ pub struct Deploy<'a> {
 }
 
 impl<'a> Deploy<'a> {
-    /// `at_us`: Unix microseconds.
-    pub fn new(origin: &'a Origin, at_us: u64, assessment: &'a Assessment) -> Self {
+    pub fn new(origin: &'a Origin, assessment: &'a Assessment) -> Self {
+        let at_us = assessment.found.at_ms.saturating_mul(1000);
         Self {
             chain_id: ChainId(origin.chain_id),
             contract: Contract::of(assessment),
@@ -183,7 +183,7 @@ struct Call<'a> {
 
 impl<'a> Contract<'a> {
     fn of(assessment: &'a Assessment) -> Self {
-        let deployment = &assessment.deployment;
+        let deployment = &assessment.found.deployment;
         let (seen, block) = match deployment.seen {
             Sighting::Pending => ("pending", None),
             Sighting::Simulated => ("simulated", None),
@@ -198,9 +198,9 @@ impl<'a> Contract<'a> {
             creator: Text(deployment.creator),
             deployer: Text(deployment.deployer),
             detonation: assessment.detonation.as_ref().map(Detonated::of),
-            funding: assessment.funding.iter().map(Funded::of).collect(),
+            funding: assessment.found.funding.iter().map(Funded::of).collect(),
             implementation: implementation.map(|one| Text(one.address)),
-            past_attacker: assessment.past_attacker.as_ref().map(Attacker::of),
+            past_attacker: assessment.found.past_attacker.as_ref().map(Attacker::of),
             score: assessment.score.as_ref().map(Score::of),
             seen,
             twins: deployment.twins.iter().copied().map(Text).collect(),

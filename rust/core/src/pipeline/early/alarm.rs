@@ -7,25 +7,25 @@ pub const INFO: f32 = 0.5;
 
 /// Why a contract is worth an alert, where it is. `beta`: hints are wanted.
 pub fn alarm(assessment: &Assessment, beta: bool) -> Option<EarlyReason> {
-    let detonation = assessment.detonation.as_ref();
-    let score = assessment.score.as_ref();
-    let suspicious = score.is_some_and(ContractScore::is_suspicious);
+    let Assessment {
+        found,
+        score,
+        detonation,
+        ..
+    } = assessment;
+    let proof = detonation.as_ref().and_then(|done| done.proof.as_ref());
+    let score = score.as_ref();
+    let funded = !found.funding.is_empty();
     let reasons = [
-        (
-            EarlyReason::Proof,
-            detonation.is_some_and(|done| done.proof.is_some()),
-        ),
+        (EarlyReason::Proof, proof.is_some()),
         (
             EarlyReason::HighPrecision,
             score.is_some_and(ContractScore::is_precise),
         ),
-        (
-            EarlyReason::PastAttacker,
-            assessment.past_attacker.is_some(),
-        ),
+        (EarlyReason::PastAttacker, found.past_attacker.is_some()),
         (
             EarlyReason::Funded,
-            suspicious && !assessment.funding.is_empty(),
+            funded && score.is_some_and(ContractScore::is_suspicious),
         ),
         (
             EarlyReason::Info,

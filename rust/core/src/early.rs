@@ -1,3 +1,0 @@
-//! New contracts: whether one is worth an alert before its first call.
-
-pub mod alarm;

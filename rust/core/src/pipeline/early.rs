@@ -1,0 +1,100 @@
+//! New contracts on the pipeline's thread: assessed, told of, and remembered until it is known what calling them does.
+
+mod alarm;
+mod alert;
+mod contained;
+mod known;
+mod scorer;
+mod scout;
+mod suspect;
+#[cfg(test)]
+mod tests;
+
+pub use alarm::alarm;
+pub use alert::{Surroundings, alert};
+
+use super::contact::Contacts;
+use crate::classify::contract::ContractModel;
+use crate::evidence::{Assessment, ContractScore, Detonation, EarlyReason, FoundContract};
+use alloy_primitives::Address;
+use std::collections::VecDeque;
+
+/// Contracts that are remembered until they have been called: some are called again with each new head.
+const REMEMBERED: usize = 4_096;
+
+/// What is known of the newest contracts.
+pub struct Desk {
+    /// Where nobody has scored what is told of: in a replay.
+    model: Option<ContractModel>,
+    /// Hints are wanted, too.
+    beta: bool,
+    /// Newest last, with why there was an alert.
+    known: VecDeque<(Assessment, Option<EarlyReason>)>,
+}
+
+/// What there is to say of a contract.
+pub struct News<'a> {
+    pub assessment: &'a Assessment,
+    /// It is worth an alert that was not made yet.
+    pub alert: Option<EarlyReason>,
+}
+
+impl Desk {
+    pub fn new(model: Option<ContractModel>, beta: bool) -> Self {
+        Self {
+            model,
+            beta,
+            known: VecDeque::new(),
+        }
+    }
+
+    /// A contract was found. Nothing where it is known already.
+    pub fn deployed(
+        &mut self,
+        found: FoundContract,
+        score: Option<ContractScore>,
+        contacts: &Contacts,
+    ) -> Option<News<'_>> {
+        let address = found.deployment.address;
+        if self.place(&address).is_some() {
+            return None;
+        }
+        let score = score.or_else(|| {
+            let model = self.model.as_mut()?;
+            model.score(&found.deployment)
+        });
+        let assessment = Assessment {
+            contained: contained::of(&found.deployment, contacts),
+            found,
+            score,
+            detonation: None,
+        };
+        let alert = alarm(&assessment, self.beta);
+        if self.known.len() >= REMEMBERED {
+            self.known.pop_front();
+        }
+        self.known.push_back((assessment, alert));
+        let (assessment, _) = self.known.back()?;
+        Some(News { assessment, alert })
+    }
+
+    /// It was called. Nothing where it is not known any more.
+    pub fn detonated(&mut self, address: &Address, detonation: Detonation) -> Option<News<'_>> {
+        let place = self.place(address)?;
+        let (assessment, told) = self.known.get_mut(place)?;
+        let is_proof = |told: &EarlyReason| *told == EarlyReason::Proof;
+        // What was proved once stays so, whatever a later state allows.
+        if !told.as_ref().is_some_and(is_proof) || detonation.proof.is_some() {
+            assessment.detonation = Some(detonation);
+        }
+        let alert = alarm(assessment, self.beta).filter(|reason| Some(*reason) != *told);
+        *told = alert.or(*told);
+        Some(News { assessment, alert })
+    }
+
+    /// Newest first: that is who is asked for.
+    fn place(&self, address: &Address) -> Option<usize> {
+        let same = |(one, _): &(Assessment, _)| one.found.deployment.address == *address;
+        self.known.iter().rposition(same)
+    }
+}

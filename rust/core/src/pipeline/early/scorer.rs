@@ -1,0 +1,49 @@
+//! A new contract's score; the same code is scored once.
+
+use crate::classify::contract::ContractModel;
+use crate::evidence::{ContractScore, Deployment};
+use alloy_primitives::{B256, Bytes, keccak256};
+use hashbrown::HashMap;
+
+/// Codes remembered.
+const SCORED: usize = 4_096;
+
+pub struct Scorer {
+    model: ContractModel,
+    scored: HashMap<B256, ContractScore>,
+}
+
+impl Scorer {
+    pub fn new(model: ContractModel) -> Self {
+        Self {
+            model,
+            scored: HashMap::new(),
+        }
+    }
+
+    /// Nothing where there is no code at all, or the model fails.
+    pub fn score(&mut self, deployment: &Deployment) -> Option<ContractScore> {
+        let code = code(deployment);
+        if code.is_empty() {
+            return None;
+        }
+        let hash = keccak256(code);
+        if let Some(score) = self.scored.get(&hash) {
+            return Some(score.clone());
+        }
+        let score = self.model.score(code).ok()?;
+        if self.scored.len() >= SCORED {
+            self.scored.clear();
+        }
+        self.scored.insert(hash, score.clone());
+        Some(score)
+    }
+}
+
+/// What it runs, or what stands for that: of what leaves no code, its constructor.
+fn code(deployment: &Deployment) -> &Bytes {
+    let runs = deployment.runs.as_ref().map(|runs| &runs.code);
+    let codes = [runs, Some(&deployment.code), Some(&deployment.init_code)];
+    let mut there = codes.into_iter().flatten().filter(|code| !code.is_empty());
+    there.next().unwrap_or(&deployment.code)
+}
