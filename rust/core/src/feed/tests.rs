@@ -1,6 +1,6 @@
 //! The source against real sockets: a node that misbehaves on demand, and a real one.
 
-mod anvil;
+pub(crate) mod anvil;
 mod ask;
 mod chain;
 pub(crate) mod node;

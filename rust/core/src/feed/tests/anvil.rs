@@ -10,12 +10,12 @@ use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-struct Anvil {
+pub struct Anvil {
     child: Child,
-    port: u16,
+    pub port: u16,
 }
 
-fn binary() -> Option<PathBuf> {
+pub fn binary() -> Option<PathBuf> {
     let named = std::env::var_os("ANVIL").map(PathBuf::from);
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = named.or_else(|| {
@@ -34,7 +34,7 @@ fn binary() -> Option<PathBuf> {
 impl Anvil {
     /// Listens once this returns, by its own word: a port that answers may be another's. Port 0 lets the kernel choose.
     /// Blocks are mined on `evm_mine` only.
-    fn start(binary: &PathBuf, port: u16) -> Self {
+    pub fn start(binary: &PathBuf, port: u16) -> Self {
         let mut child = Command::new(binary)
             .args(["--port", &port.to_string(), "--chain-id", "1"])
             .arg("--no-mining")
@@ -56,7 +56,7 @@ impl Anvil {
         Self { child, port }
     }
 
-    fn rpc(&self, method: &str, params: Value) -> Value {
+    pub fn rpc(&self, method: &str, params: Value) -> Value {
         let url = format!("http://127.0.0.1:{}", self.port);
         let body =
             json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string();
@@ -81,7 +81,7 @@ impl Anvil {
         answer["result"].clone()
     }
 
-    fn send(&self, transaction: Value) -> String {
+    pub fn send(&self, transaction: Value) -> String {
         let sender = self.rpc("eth_accounts", json!([]))[0].clone();
         let mut transaction = transaction;
         transaction["from"] = sender;
