@@ -1,20 +1,23 @@
 //! What a block did before anything can be an attack: the contracts it created, and who paid whom.
 //!
-//! [`traced`], [`receipts`] and [`wrapped`] read what nodes answer, [`creations`] makes [`Deployment`]s of it, and [`resolve`] leads
-//! clones to whose code they run; none of these asks. [`surveyor`] asks, by the [`method`] that the node has. [`simulated`] tells the
-//! same of a transaction that was executed here.
+//! `block`, `traced`, `receipts` and `wrapped` read what nodes answer, [`creations`] makes [`Deployment`]s of it, and [`resolve`]
+//! leads clones to whose code they run; none of these asks. The [`surveyor`] does, by the best [`Method`] that the node has.
+//! [`simulated`] tells the same of a transaction that was executed here.
 //!
 //! [`Deployment`]: crate::evidence::Deployment
 
 mod block;
 pub mod creations;
 mod method;
+mod questions;
+mod reading;
 mod receipts;
 pub mod resolve;
 pub mod simulated;
 pub mod stored;
 pub mod surveyor;
 mod traced;
+mod untraced;
 mod wrapped;
 
 pub use method::Method;
@@ -44,7 +47,7 @@ pub struct Survey {
     pub timestamp: u64,
     /// What the block, or the part of it that was hardest to be told of, was read from; nothing where no node told of it.
     pub method: Option<Method>,
-    /// In the block's order, those made by [`Method::Receipts`] last.
+    /// In the block's order, those that no trace told of after the others, and delegations last.
     pub deployments: Vec<Deployment>,
     /// Native ones, internal ones too where there are traces, then wrapped ones; each in the block's order. What wrapping and
     /// unwrapping moves between an account and the token is there as the native payment that it is.

@@ -1,9 +1,10 @@
 //! The source against real sockets: a node that misbehaves on demand, and a real one.
 
-pub(crate) mod anvil;
+mod anvil;
 mod ask;
 mod chain;
 pub(crate) mod node;
+pub(crate) mod real;
 mod speed;
 mod subscribe;
 mod trouble;

@@ -7,16 +7,21 @@ pub enum Method {
     CallTracer,
     /// `trace_block`: Erigon, Nethermind, reth, anvil.
     TraceBlock,
-    /// `eth_getBlockReceipts`, or `eth_getTransactionReceipt` one by one, and `eth_getCode`: any node. What a factory creates is not
-    /// seen when it is created, but when a transaction calls it for the first time, or one of its logs is seen, as long as it is
-    /// young; who made it is not known then, and whoever called stands for that. Of payments, transactions' own alone are seen, and
-    /// those of the wrapped asset. There is no init code.
+    /// Receipts, and `debug_traceBlockByHash` with the `prestateTracer`: where a trace is too large to be answered, for one call
+    /// with a megabyte of input is cheap and a block of them is not. What factories create is seen, with its storage; who made it is
+    /// not known, and whoever signed stands for that. Of payments, transactions' own alone are seen, and those of the wrapped asset.
+    /// There is no init code.
+    Diffs,
+    /// `eth_getBlockReceipts`, or `eth_getTransactionReceipt` one by one, and `eth_getCode`: any node. As before, but what a factory
+    /// creates is not seen when it is created: when a transaction calls it for the first time, or one of its logs is seen, as long as
+    /// it is young.
     Receipts,
 }
 
-/// Blocks over which a method that does not work is not tried.
+/// Blocks over which a method that does not work is not tried: as many at the most.
 const PAUSE: u32 = 64;
-/// Failures in a row after which one does not work: a node that is overloaded fails now and then.
+/// Failures in a row after which one does not work: a node that is overloaded fails now and then, and blocks can be made that
+/// cannot be traced. The pause is short at first, and twice as long each time.
 const FAILURES: u32 = 3;
 /// JSON-RPC 2.0: the method does not exist; EIP-1474: it is not supported.
 const NOT_THERE: [i64; 2] = [-32_601, -32_004];
@@ -39,13 +44,19 @@ impl Failed {
 }
 
 impl Method {
-    pub const ALL: [Self; 3] = [Self::CallTracer, Self::TraceBlock, Self::Receipts];
+    pub const ALL: [Self; 4] = [
+        Self::CallTracer,
+        Self::TraceBlock,
+        Self::Diffs,
+        Self::Receipts,
+    ];
 
     /// As statistics name it.
     pub fn name(self) -> &'static str {
         match self {
             Self::CallTracer => "call_tracer",
             Self::TraceBlock => "trace_block",
+            Self::Diffs => "diffs",
             Self::Receipts => "receipts",
         }
     }
@@ -85,9 +96,11 @@ impl Methods {
     pub fn failed(&mut self, method: Method, failed: Failed) {
         let record = &mut self.0[method as usize];
         record.failures = record.failures.saturating_add(1);
-        if failed == Failed::NotThere || record.failures >= FAILURES {
-            record.pause = PAUSE;
-        }
+        record.pause = match failed {
+            Failed::NotThere => PAUSE,
+            Failed::Otherwise if record.failures < FAILURES => 0,
+            Failed::Otherwise => PAUSE.min(1 << (record.failures - 1).min(PAUSE.ilog2())),
+        };
     }
 }
 
@@ -102,7 +115,7 @@ mod tests {
         assert_eq!(methods.next(), Method::ALL);
         methods.failed(Method::CallTracer, Failed::of(Some(-32_601)));
         for _ in 0..PAUSE {
-            assert_eq!(methods.next(), [Method::TraceBlock, Method::Receipts]);
+            assert_eq!(methods.next(), Method::ALL[1..]);
         }
         assert_eq!(methods.next(), Method::ALL);
         methods.worked(Method::CallTracer);
@@ -118,13 +131,18 @@ mod tests {
             assert_eq!(methods.next(), Method::ALL);
             methods.worked(Method::CallTracer);
         }
-        (0..FAILURES).for_each(|_| methods.failed(Method::CallTracer, hiccup));
-        assert_eq!(methods.next()[0], Method::TraceBlock);
+        (1..FAILURES).for_each(|_| methods.failed(Method::CallTracer, hiccup));
+        for pause in [4, 8, 16, 32, 64, 64] {
+            assert_eq!(methods.next()[0], Method::CallTracer);
+            methods.failed(Method::CallTracer, hiccup);
+            let left_out = (0..pause).all(|_| methods.next()[0] == Method::TraceBlock);
+            assert!(left_out, "{pause}");
+        }
     }
 
     proptest! {
         #[test]
-        fn there_is_always_one_to_try(failures in prop::collection::vec((0..3_usize, any::<bool>()), 0..200)) {
+        fn there_is_always_one_to_try(failures in prop::collection::vec((0..4_usize, any::<bool>()), 0..200)) {
             let mut methods = Methods::default();
             for (method, there) in failures {
                 let failed = if there { Failed::Otherwise } else { Failed::NotThere };
