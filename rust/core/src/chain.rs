@@ -4,7 +4,9 @@
 mod fees;
 pub mod forks;
 mod head;
+mod implementation;
 mod spec;
 
 pub use head::{BlockChanges, BlockContents, CodeAnswer, Head, MinedTransaction, Reorg};
+pub use implementation::implementation;
 pub use spec::ChainSpec;

@@ -29,6 +29,7 @@ pub mod decode;
 pub mod features;
 pub mod signatures;
 pub mod simulate;
+pub mod survey;
 // All together, and what people look into it with.
 pub mod pipeline;
 pub mod tools;

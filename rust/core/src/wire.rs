@@ -12,12 +12,14 @@ pub mod json;
 mod key;
 pub(crate) mod nesting;
 mod original;
+pub mod parity;
 pub mod signed;
 pub mod signing;
 pub(crate) mod skip;
 #[cfg(test)]
 mod tests;
 mod trace;
+pub mod traced;
 
 pub use trace::TraceError;
 

@@ -4,6 +4,7 @@ mod anvil;
 mod ask;
 mod chain;
 pub(crate) mod node;
+pub(crate) mod real;
 mod speed;
 mod subscribe;
 mod trouble;

@@ -30,7 +30,7 @@ const THREAD: &str = "mempool-ids-ask";
 const WAITING: usize = 1_024;
 /// Questions under way.
 const CONCURRENT: usize = 32;
-/// The parser goes as deep as the answer.
+/// Parsers go deep into an answer.
 const STACK: usize = 16 << 20;
 
 /// A raw result, or why there is none.

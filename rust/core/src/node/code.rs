@@ -4,13 +4,13 @@ use super::guard::guarded;
 use super::message::RpcError;
 use super::report::{Reporter, emit};
 use super::routes::Routes;
-use crate::chain::CodeAnswer;
+use crate::chain::{CodeAnswer, implementation};
 use crate::evidence::AnomalyKind;
 use crate::inbox::Item;
 use crate::inbox::queue::ItemSender;
 use crate::stats::Stats;
 use crate::wire::json;
-use alloy_primitives::{Address, B256, Bytes, U256, b256, hex};
+use alloy_primitives::{Address, B256, Bytes, U256, b256};
 use std::cell::Cell;
 use std::collections::HashSet;
 use std::pin::pin;
@@ -36,8 +36,6 @@ const RECENT: u64 = 100;
 const FIRST_SLOTS: u8 = 8;
 const IMPLEMENTATION: B256 =
     b256!("360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc");
-/// EIP-7702, and EIP-1167: what comes before the address of the code that is run.
-const BEFORE_ADDRESS: [&[u8]; 2] = [&hex!("ef0100"), &hex!("363d3d373d3d3d363d73")];
 
 /// The pipeline's end: never blocks.
 pub struct CodeRequests {
@@ -223,16 +221,16 @@ impl CodeFetcher {
         if !self.looks_inside.load(Relaxed) || code.is_empty() {
             return inside.into();
         }
-        let mut implementation = implementation(code);
+        let mut runs = implementation(code);
         for (slot, value) in self.slots(address).await.unwrap_or_default() {
             match slot == U256::from_be_bytes(IMPLEMENTATION.0) {
-                true => implementation = Some(Address::from_word(value.into())),
+                true => runs = Some(Address::from_word(value.into())),
                 false => inside.extend(value.to_be_bytes::<32>()),
             }
         }
-        if let Some(implementation) = implementation.filter(|one| *one != address) {
-            inside.extend(implementation);
-            let code = self.code_at(implementation, "latest").await;
+        if let Some(runs) = runs.filter(|one| *one != address) {
+            inside.extend(runs);
+            let code = self.code_at(runs, "latest").await;
             inside.extend(code.unwrap_or_default());
         }
         inside.into()
@@ -293,32 +291,9 @@ impl CodeFetcher {
     }
 }
 
-/// Whose code an account runs in place of its own.
-fn implementation(code: &[u8]) -> Option<Address> {
-    let mut rest = BEFORE_ADDRESS
-        .iter()
-        .filter_map(|before| code.strip_prefix(*before));
-    rest.next()?
-        .first_chunk()
-        .map(|address| Address::new(*address))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn whose_code_a_clone_or_a_delegation_runs_is_in_its_own() {
-        let clone = hex!(
-            "363d3d373d3d3d363d73bebebebebebebebebebebebebebebebebebebebe5af43d82803e903d91602b57fd5bf3"
-        );
-        let delegation = hex!("ef0100bebebebebebebebebebebebebebebebebebebebe");
-        let other = Address::repeat_byte(0xbe);
-        assert_eq!(implementation(&clone), Some(other));
-        assert_eq!(implementation(&delegation), Some(other));
-        assert_eq!(implementation(&delegation[..20]), None);
-        assert_eq!(implementation(&[0x60, 0x80]), None);
-    }
 
     #[test]
     fn requests_are_bounded_and_asked_once() {

@@ -5,7 +5,7 @@ use super::redact::printable;
 use super::transport::Arrival;
 use crate::wire::json;
 use crate::wire::json::Envelope;
-use crate::wire::nesting::nests_within;
+use crate::wire::nesting::{MAX_NESTING, nests_within};
 use bytes::Bytes;
 use std::time::Duration;
 
@@ -119,6 +119,9 @@ pub fn parse(frame: &Bytes, arrival: Arrival, max_nesting: usize) -> Result<Mess
     if !nests_within(frame, max_nesting) {
         return Err(format!("nested deeper than {max_nesting}"));
     }
+    if max_nesting > MAX_NESTING && !nests_within(frame, MAX_NESTING) {
+        return deep(frame, text, arrival);
+    }
     if text.trim_start().starts_with('[') {
         return Ok(Message::Answers(batch(frame, text, arrival)));
     }
@@ -127,6 +130,15 @@ pub fn parse(frame: &Bytes, arrival: Arrival, max_nesting: usize) -> Result<Mess
         Some(_) => notification(frame, &envelope),
         None => Ok(Message::Answers(vec![reply(frame, &envelope, arrival)])),
     }
+}
+
+/// Of what is deeper than a stack can be relied on for: a single result.
+fn deep(frame: &Bytes, text: &str, arrival: Arrival) -> Result<Message, String> {
+    let envelope = Envelope::parse_deep(text).ok_or("not a JSON-RPC message")?;
+    if envelope.method.is_some() || envelope.error.is_some() {
+        return Err(format!("no result, and nested deeper than {MAX_NESTING}"));
+    }
+    Ok(Message::Answers(vec![reply(frame, &envelope, arrival)]))
 }
 
 fn batch(frame: &Bytes, text: &str, arrival: Arrival) -> Vec<Result<Reply, String>> {
@@ -229,6 +241,32 @@ mod tests {
         ));
         assert_eq!(long.len(), MAX_ANSWERS + 1);
         assert!(long[MAX_ANSWERS].is_err());
+    }
+
+    #[test]
+    fn a_result_is_read_in_a_small_stack_however_deep_it_is() {
+        const LEVELS: usize = 100_000;
+        let read = |message: &str| {
+            let value = format!("{}{}", "[".repeat(LEVELS), "]".repeat(LEVELS));
+            let frame = Bytes::from(message.replace('#', &value));
+            parse(&frame, Arrival::now(), LEVELS + 2)
+        };
+        let Ok(Message::Answers(replies)) = read(r#"{"id":7,"result":#}"#) else {
+            panic!("an answer")
+        };
+        let Ok(Reply { to, outcome }) = &replies[0] else {
+            panic!("one that can be read")
+        };
+        assert_eq!(*to, ReplyTo::Question(7));
+        assert_eq!(outcome.as_ref().unwrap().raw.len(), 2 * LEVELS);
+        for other in [
+            r#"{"id":7,"error":#}"#,
+            r#"{"method":"eth_subscription","params":#}"#,
+            r#"[{"id":7,"result":#}]"#,
+            r#"{"id":7,"result":#"#,
+        ] {
+            assert!(read(other).is_err(), "{other}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::chain::{BlockContents, Head, MinedTransaction};
 use alloy_primitives::{Address, B256, Bytes as Code, U256, hex};
 use bytes::Bytes;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use std::borrow::Cow;
 
 /// The members of a JSON-RPC message, each as raw JSON.
@@ -37,6 +38,28 @@ impl<'a> Envelope<'a> {
             *slot = Some(value);
         }
         Some(envelope)
+    }
+
+    /// The same for values of any depth: slower, without recursion, and no member may stand twice.
+    pub fn parse_deep(text: &'a str) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Deep<'a> {
+            #[serde(borrow)]
+            id: Option<&'a RawValue>,
+            method: Option<&'a RawValue>,
+            params: Option<&'a RawValue>,
+            result: Option<&'a RawValue>,
+            error: Option<&'a RawValue>,
+        }
+        let deep: Deep<'a> = serde_json::from_str(text).ok()?;
+        let raw = |member: Option<&'a RawValue>| member.map(RawValue::get);
+        Some(Self {
+            id: raw(deep.id),
+            method: raw(deep.method),
+            params: raw(deep.params),
+            result: raw(deep.result),
+            error: raw(deep.error),
+        })
     }
 }
 

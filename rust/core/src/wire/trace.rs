@@ -23,7 +23,7 @@ const STACK: usize = 16 << 20;
 /// Why a text is no trace.
 #[derive(Debug, thiserror::Error)]
 #[error("trace: {0}")]
-pub struct TraceError(String);
+pub struct TraceError(pub(crate) String);
 
 impl Trace {
     /// Reads a `callTracer` tree, with or without logs.

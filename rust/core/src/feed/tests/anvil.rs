@@ -1,107 +1,11 @@
-//! Against a real node. `ANVIL` names the binary, else it is looked for on the path; without one the tests say so.
+//! Against a real node.
 
 use super::node::{Rig, config, hash_of};
+use super::real::RealNode;
 use crate::config::Limits;
 use crate::inbox::Item;
-use serde_json::{Value, json};
-use std::io::{BufRead, BufReader};
+use serde_json::json;
 use std::net::TcpListener;
-use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-
-struct Anvil {
-    child: Child,
-    port: u16,
-}
-
-fn binary() -> Option<PathBuf> {
-    let named = std::env::var_os("ANVIL").map(PathBuf::from);
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let found = named.or_else(|| {
-        std::env::split_paths(&path)
-            .map(|dir| dir.join("anvil"))
-            .find(|file| file.is_file())
-    });
-    if found.is_none() {
-        eprintln!(
-            "SKIPPED: no anvil on PATH and ANVIL is not set; nothing was tested against a real node"
-        );
-    }
-    found
-}
-
-impl Anvil {
-    /// Listens once this returns, by its own word: a port that answers may be another's. Port 0 lets the kernel choose.
-    /// Blocks are mined on `evm_mine` only.
-    fn start(binary: &PathBuf, port: u16) -> Self {
-        let mut child = Command::new(binary)
-            .args(["--port", &port.to_string(), "--chain-id", "1"])
-            .arg("--no-mining")
-            .stdout(Stdio::piped())
-            .process_group(0)
-            .spawn()
-            .expect("anvil starts");
-        let mut said = BufReader::new(child.stdout.take().unwrap()).lines();
-        let listening = said.find_map(|line| {
-            let line = line.unwrap();
-            Some(
-                line.strip_prefix("Listening on 127.0.0.1:")?
-                    .parse()
-                    .unwrap(),
-            )
-        });
-        let port = listening.expect("anvil says that it listens before it ends");
-        std::thread::spawn(move || said.for_each(drop));
-        Self { child, port }
-    }
-
-    fn rpc(&self, method: &str, params: Value) -> Value {
-        let url = format!("http://127.0.0.1:{}", self.port);
-        let body =
-            json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string();
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        let tls = crate::node::transport::tls_config_of(None).unwrap();
-        let client = reqwest::Client::builder()
-            .no_proxy()
-            .tls_backend_preconfigured((*tls).clone())
-            .build()
-            .unwrap();
-        let answer: Value = runtime.block_on(async {
-            let request = client
-                .post(url)
-                .header("content-type", "application/json")
-                .body(body);
-            request.send().await.unwrap().json().await.unwrap()
-        });
-        assert!(answer.get("error").is_none(), "{method}: {answer}");
-        answer["result"].clone()
-    }
-
-    fn send(&self, transaction: Value) -> String {
-        let sender = self.rpc("eth_accounts", json!([]))[0].clone();
-        let mut transaction = transaction;
-        transaction["from"] = sender;
-        self.rpc("eth_sendTransaction", json!([transaction]))
-            .as_str()
-            .unwrap()
-            .to_owned()
-    }
-}
-
-impl Drop for Anvil {
-    fn drop(&mut self) {
-        // The whole group: npm's anvil is a script that starts the node proper.
-        Command::new("kill")
-            .args(["-9", "--", &format!("-{}", self.child.id())])
-            .status()
-            .ok();
-        self.child.wait().ok();
-    }
-}
 
 /// A port that stays ours while its node is away, as long as what comes with it is kept: it is below those that the
 /// kernel gives to whoever asks for any, and who else looks for one here meets the listener beside it.
@@ -117,8 +21,9 @@ fn kept_port() -> (u16, TcpListener) {
 
 #[test]
 fn transactions_heads_blocks_and_code_of_a_real_node() {
-    let Some(binary) = binary() else { return };
-    let anvil = Anvil::start(&binary, 0);
+    let Some(anvil) = RealNode::anvil(0) else {
+        return;
+    };
     let mut rig = Rig::with(
         &config(&[format!("ws://127.0.0.1:{}", anvil.port)]),
         &Limits::default(),
@@ -158,9 +63,10 @@ fn transactions_heads_blocks_and_code_of_a_real_node() {
 
 #[test]
 fn what_was_pending_before_the_start_and_after_a_restart_is_seen() {
-    let Some(binary) = binary() else { return };
     let (port, _kept) = kept_port();
-    let anvil = Anvil::start(&binary, port);
+    let Some(anvil) = RealNode::anvil(port) else {
+        return;
+    };
     let before = anvil.send(json!({"to": format!("0x{:040x}", 5), "value": "0x1"}));
     let mut rig = Rig::with(
         &config(&[format!("ws://127.0.0.1:{port}")]),
@@ -170,7 +76,7 @@ fn what_was_pending_before_the_start_and_after_a_restart_is_seen() {
     assert_eq!(hash_of(&rig.transaction()), before);
     drop(anvil);
     rig.until("down", |rig| !rig.source.endpoints()[0].up);
-    let anvil = Anvil::start(&binary, port);
+    let anvil = RealNode::anvil(port).unwrap();
     let during = anvil.send(json!({"to": format!("0x{:040x}", 6), "value": "0x1"}));
     let first = hash_of(&rig.transaction());
     assert_eq!(first, during);

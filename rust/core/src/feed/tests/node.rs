@@ -26,6 +26,8 @@ pub const HEADS: &str = "0xb1";
 /// How the node answers one request.
 pub enum Reply {
     Result(Value),
+    /// The same, as JSON that no value holds.
+    Answer(String),
     Error(i64, &'static str),
     /// These bytes as a text message.
     Text(String),
@@ -280,6 +282,9 @@ fn answer_one(request: &Value, connection: usize, served: &Served) -> Answered {
         Reply::Result(result) => {
             Answered::Text(json!({"jsonrpc": "2.0", "id": id, "result": result}).to_string())
         }
+        Reply::Answer(result) => Answered::Text(format!(
+            r#"{{"jsonrpc":"2.0","id":{id},"result":{result}}}"#
+        )),
         Reply::Error(code, message) => {
             let error = json!({"code": code, "message": message});
             Answered::Text(json!({"jsonrpc": "2.0", "id": id, "error": error}).to_string())
