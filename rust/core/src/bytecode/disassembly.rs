@@ -104,7 +104,10 @@ mod tests {
         metadata.extend(length.to_be_bytes());
         let once = [&[0x00][..], &metadata].concat();
         assert_eq!(opcodes(&once), [0x00]);
-        assert_eq!(opcodes(&[&once[..], &[0x01], &once].concat()), [0x00, 0x01, 0x00]);
+        assert_eq!(
+            opcodes(&[&once[..], &[0x01], &once].concat()),
+            [0x00, 0x01, 0x00]
+        );
     }
 
     proptest! {
