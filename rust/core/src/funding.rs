@@ -42,7 +42,7 @@ pub struct Transfer {
     pub token: Option<Address>,
 }
 
-/// What moved in a block, in its order; a transaction's transfers are side by side.
+/// What moved in a block, in its order; that of a transaction's native and wrapped transfers to each other does not matter.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Block {

@@ -55,6 +55,11 @@ impl FundingIndex {
         Ok(PyBytes::new(py, &json(&done?)?))
     }
 
+    /// Undoes a block and what came after it: how many there were.
+    fn undo(&self, py: Python<'_>, number: u64) -> PyResult<u64> {
+        self.with(py, |index| index.undo(number))
+    }
+
     #[pyo3(signature = (address, at = None))]
     fn funding_of<'py>(
         &self,

@@ -63,16 +63,28 @@ impl<'a, E, F: FnMut(&Address) -> Result<Held, E>> Flow<'a, F> {
     /// # Errors
     /// What `held` says.
     pub(super) fn follow(mut self, block: &Block) -> Result<Vec<Receipt>, E> {
-        for transaction in block.transfers.chunk_by(|a, b| a.tx == b.tx) {
-            self.transaction(transaction)?;
+        let mut transactions: Vec<Vec<&Transfer>> = Vec::new();
+        let mut places = HashMap::new();
+        let counting = |one: &&Transfer| counts(self.sources, one);
+        for transfer in block.transfers.iter().filter(counting) {
+            let place = *places.entry(transfer.tx).or_insert(transactions.len());
+            if place == transactions.len() {
+                transactions.push(Vec::new());
+            }
+            transactions[place].push(transfer);
+        }
+        for mut transaction in transactions {
+            // Native and wrapped transfers may be told apart from each other: what a service pays is there to be passed on.
+            transaction.sort_by_key(|one| self.sources.get(&one.from).is_none());
+            self.transaction(&transaction)?;
         }
         Ok(self.found)
     }
 
-    fn transaction(&mut self, transfers: &[Transfer]) -> Result<(), E> {
+    fn transaction(&mut self, transfers: &[&Transfer]) -> Result<(), E> {
         let mut purses = Purses::default();
         let sources = self.sources;
-        for transfer in transfers.iter().filter(|one| counts(sources, one)) {
+        for transfer in transfers {
             let mut moved = purses.take(&transfer.from, transfer.value);
             if sources.get(&transfer.to).is_some() {
                 continue; // Back into a service: nobody's funding.

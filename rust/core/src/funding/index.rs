@@ -55,6 +55,8 @@ pub struct State {
     pub sources: usize,
     /// Seconds of the longest window.
     pub longest_window: u64,
+    /// The wrapped native asset, where it is known.
+    pub wrapped: Option<Address>,
     /// Records that went before their time: the index was full, or their account had too many.
     pub evicted: u64,
     pub crowded_out: u64,
@@ -247,6 +249,7 @@ impl Index {
             blocks: self.told(tables::spans(&self.db))?,
             sources: self.sources.len(),
             longest_window: self.sources.longest(),
+            wrapped: self.sources.wrapped,
             evicted: self.told(tables::fact(&self.db, tables::EVICTED))?,
             crowded_out: self.told(tables::fact(&self.db, tables::CROWDED_OUT))?,
             behind: self.behind,

@@ -119,9 +119,14 @@ fn a_contract_on_the_way_of_a_withdrawal_has_nothing_and_who_is_paid_has_it() {
         ],
     );
     moves[0].token = Some(WETH);
-    let (_folder, index) = fed(vec![vec![moves]]);
-    assert_eq!(told(&index, A), [("TornadoCash".into(), 1, 990)]);
-    assert_eq!(told(&index, CONTRACT), [("TornadoCash".into(), 1, 10)]);
+    // Some nodes' answers tell of wrapped ether apart.
+    let mut apart = moves.clone();
+    apart.rotate_left(1);
+    for moves in [moves, apart] {
+        let (_folder, index) = fed(vec![vec![moves]]);
+        assert_eq!(told(&index, A), [("TornadoCash".into(), 1, 990)]);
+        assert_eq!(told(&index, CONTRACT), [("TornadoCash".into(), 1, 10)]);
+    }
 }
 
 #[test]
