@@ -6,14 +6,31 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from mempool_ids import _core
 from mempool_ids.demo.node import Node
 from mempool_ids.demo.rpc import Rpc
 
 ETHER = 10**18
 # Pays all that it has to the address in the calldata: 0 0 0 0 SELFBALANCE CALLDATALOAD(0) GAS CALL STOP.
 _RUNTIME = "5f5f5f5f475f355af100"
-# Returns it.
-_INIT = f"0x69{_RUNTIME}5f52600a6016f3"
+# As a pool of Tornado Cash of one ether: answers denomination() (four bytes of calldata), else pays as above and logs
+# Withdrawal(to, 0, caller, 0).
+_WITHDRAWAL = _core.keccak256(b"Withdrawal(address,bytes32,address,uint256)").hex()
+_POOL = (
+    f"3660041460{60:02x}57"
+    "5f5f5f5f475f355af150"
+    f"5f355f52337f{_WITHDRAWAL}60605fa200"
+    "5b670de0b6b3a76400005f5260205ff3"
+)
+
+
+def creation(runtime: str) -> str:
+    """What deploys a contract of up to 255 bytes, and may bring it money."""
+    size = len(runtime) // 2
+    return f"0x60{size:02x}600a5f3960{size:02x}5ff3{runtime}"
+
+
+POOL = creation(_POOL)
 HEADER = "chain_id,address,service,grade,hours\n"
 
 
@@ -66,7 +83,7 @@ async def mix(node: Node) -> Mixed:
             assert receipt["status"] == "0x1", receipt
             return str(receipt["contractAddress"] or "").lower()
 
-        mixer = await mined(owner, None, _INIT, 5 * ETHER)
+        mixer = await mined(owner, None, creation(_RUNTIME), 5 * ETHER)
         await mined(relayer, mixer, pays(customer))
         await mined(swap, fresh(1), value=ETHER)
         await mined(customer, friend, value=2 * ETHER)

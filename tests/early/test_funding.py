@@ -24,7 +24,7 @@ from mempool_ids.early.backfill import without
 from mempool_ids.early.funding import Funding
 from mempool_ids.node import traces
 from tests.e2e.harness import COMMAND
-from tests.early.mixer import ETHER, HEADER, Mixed, fresh, mix, pays
+from tests.early.mixer import ETHER, HEADER, POOL, Mixed, creation, fresh, mix, pays
 from tests.geth import Geth
 from tests.through import KEY, through, without_debug
 
@@ -230,13 +230,11 @@ def test_wrapped_ether_that_is_only_logged_counts(anvil_binary: Path, tmp_path: 
     # Logs Transfer(caller, address in the calldata, 1 ether).
     topic = _core.keccak256(b"Transfer(address,address,uint256)").hex()
     runtime = f"670de0b6b3a76400005f525f35337f{topic}60205fa300"
-    size = len(runtime) // 2
-    init = f"0x60{size:02x}600a5f3960{size:02x}5ff3{runtime}"
 
     async def log(node: Node) -> tuple[str, str]:
         async with Rpc(node.http_url) as rpc:
             owner, swap, *_ = await rpc.accounts()
-            created = await rpc.send(owner, None, init)
+            created = await rpc.send(owner, None, creation(runtime))
             await rpc.mine()
             token = str((await rpc.receipt(created, 20))["contractAddress"]).lower()
             sent = await rpc.send(swap, token, pays(fresh(5)))
@@ -255,6 +253,32 @@ def test_wrapped_ether_that_is_only_logged_counts(anvil_binary: Path, tmp_path: 
     with FundingTracker(IDSConfig.from_toml(config)) as tracker:
         (one,) = tracker.funding_of(fresh(5))
     assert (one.amount, str(one.token).lower()) == (ETHER, token)
+
+
+@pytest.mark.parametrize("traced", [True, False])
+def test_a_withdrawal_from_tornado_cash_is_seen_with_traces_and_without(
+    anvil_binary: Path, tmp_path: Path, traced: bool
+) -> None:
+    async def withdraw(node: Node) -> str:
+        async with Rpc(node.http_url) as rpc:
+            owner, relayer, *_ = await rpc.accounts()
+            created = await rpc.send(owner, None, POOL, value=ETHER)
+            await rpc.mine()
+            pool = str((await rpc.receipt(created, 20))["contractAddress"]).lower()
+            sent = await rpc.send(relayer, pool, pays(fresh(6)))
+            await rpc.mine()
+            assert (await rpc.receipt(sent, 20))["status"] == "0x1"
+            return pool
+
+    with Anvil(anvil_binary, AnvilOptions()) as node:
+        pool = asyncio.run(withdraw(node))
+        rows = f"31337,{pool},TornadoCash,high,4320\n31337,{fresh(7)},Swap,medium,\n"
+        (tmp_path / "sources.csv").write_text(HEADER + rows)
+        config = tmp_path / "ids.toml"
+        config.write_text('[chain]\nid = 31337\n[early]\nsources = "sources.csv"\n')
+        with through(node, lambda request: None if traced else without_debug(request)) as url:
+            assert backfill(url, config) == 0
+    assert known(config, fresh(6)) == [("TornadoCash", 1, "high", ETHER)]
 
 
 def test_geth_tells_the_same_way(geth: Geth, tmp_path: Path) -> None:

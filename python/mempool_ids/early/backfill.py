@@ -16,7 +16,7 @@ from mempool_ids.node.blocks import Blocks
 from mempool_ids.node.client import Client
 from mempool_ids.node.jsonrpc import Refused, RpcError
 from mempool_ids.node.traces import TracedBlock, chain_and_head, client, each_block, has_traces, traced
-from mempool_ids.node.transfers import PlainBlock, plain
+from mempool_ids.node.transfers import PlainBlock, denominations, plain
 
 Say = Callable[[str], None]
 _Read = Callable[[Client, int], Awaitable[TracedBlock | PlainBlock]]
@@ -141,16 +141,17 @@ class Backfill:
 
     async def _read(self, numbers: range) -> AsyncGenerator[int, None]:
         begin = await self._first_traced(numbers)
+        parts: list[tuple[range, _Read]] = [(range(begin, numbers.stop), traced)]
         if begin > numbers.start:
             self._say(
                 f"the node has no traces before block {begin:,}: of those blocks only what transactions send "
-                "themselves and what the wrapped asset logs is known, not what contracts pay (mixers do)"
+                "themselves, the wrapped asset logs, and Tornado Cash's pools log is known, not what contracts pay"
             )
-        wrapped = self._state()["wrapped"]
-        parts: tuple[tuple[range, _Read], ...] = (
-            (range(numbers.start, begin), partial(plain, token=wrapped)),
-            (range(begin, numbers.stop), traced),
-        )
+            state = self._state()
+            async with client(self._url) as node:
+                pools = await denominations(node, state["sources"])
+            plainly = partial(plain, token=state["wrapped"], pools=pools)
+            parts.insert(0, (range(numbers.start, begin), plainly))
         for part, read in parts:
             async with aclosing(each_block(self._url, part, read, self._say)) as found:
                 async for block in found:

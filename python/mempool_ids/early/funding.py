@@ -67,7 +67,7 @@ class FundingState:
             records=told["records"],
             blocks=tuple((span["first"], span["last"]) for span in spans),
             until=datetime.fromtimestamp(spans[-1]["until"], UTC) if spans else None,
-            sources=told["sources"],
+            sources=len(told["sources"]),
             longest_window_s=told["longest_window"],
             evicted=told["evicted"],
             crowded_out=told["crowded_out"],

@@ -52,7 +52,7 @@ pub struct State {
     /// Ascending.
     pub blocks: Vec<Span>,
     /// Addresses of services.
-    pub sources: usize,
+    pub sources: Vec<Address>,
     /// Seconds of the longest window.
     pub longest_window: u64,
     /// The wrapped native asset, where it is known.
@@ -84,8 +84,8 @@ impl Index {
     /// with `.damaged` after it) and begun anew: [`State::rebuilt`] says why.
     ///
     /// # Errors
-    /// [`Error::Funding`](crate::error::Error::Funding) where another process writes it or the disk fails; [`Error::Config`](crate::error::Error::Config) where it is another chain's, or
-    /// another program's database, or the services cannot be read.
+    /// `Error::Funding` where another process writes it, or the disk fails; `Error::Config` where it is another chain's, or another
+    /// program's database, or the services cannot be read.
     pub fn open(config: FundingConfig) -> Result<Self> {
         let sources = Sources::load(&config)?;
         let lock = file::lock(&config.path)?;
@@ -134,7 +134,7 @@ impl Index {
     /// aside, and begun anew with this block.
     ///
     /// # Errors
-    /// [`Error::Funding`](crate::error::Error::Funding): it was opened to read, or the disk fails; the block is not in.
+    /// `Error::Funding`: it was opened to read, or the disk fails; the block is not in.
     pub fn feed(&mut self, block: &Block) -> Result<Fed> {
         let fed = match self.try_feed(block) {
             Err(Wrong::Damaged(why)) if self.lock.is_some() => {
@@ -203,7 +203,7 @@ impl Index {
     /// Undoes this block and what came after it; how many there were.
     ///
     /// # Errors
-    /// [`Error::Funding`](crate::error::Error::Funding).
+    /// `Error::Funding`.
     pub fn undo(&mut self, from: u64) -> Result<u64> {
         let undone = self.try_undo(from);
         let undone = self.told(undone)?;
@@ -223,7 +223,7 @@ impl Index {
     /// The money that an account had of services, as of `at` (Unix seconds; else of the last block): what says most first.
     ///
     /// # Errors
-    /// [`Error::Funding`](crate::error::Error::Funding): the disk fails, or the index is damaged; [`Index::feed`] begins it anew.
+    /// `Error::Funding`: the disk fails, or the index is damaged; [`Index::feed`] begins it anew.
     pub fn funding_of(&self, account: &Address, at: Option<u64>) -> Result<Vec<Funding>> {
         let rows = tables::rows(&self.db, account);
         let at = match at {
@@ -241,13 +241,18 @@ impl Index {
     /// What is in it.
     ///
     /// # Errors
-    /// [`Error::Funding`](crate::error::Error::Funding).
+    /// `Error::Funding`.
     pub fn state(&self) -> Result<State> {
+        // A reader has not heard of what was written since.
+        let records = match self.lock {
+            Some(_) => self.records,
+            None => self.told(tables::count(&self.db))?,
+        };
         Ok(State {
             chain_id: self.config.chain_id,
-            records: self.records,
+            records,
             blocks: self.told(tables::spans(&self.db))?,
-            sources: self.sources.len(),
+            sources: self.sources.addresses().collect(),
             longest_window: self.sources.longest(),
             wrapped: self.sources.wrapped,
             evicted: self.told(tables::fact(&self.db, tables::EVICTED))?,
@@ -261,7 +266,7 @@ impl Index {
     /// Forgets everything, to be fed from the beginning.
     ///
     /// # Errors
-    /// [`Error::Funding`](crate::error::Error::Funding).
+    /// `Error::Funding`.
     pub fn clear(&mut self) -> Result<()> {
         let cleared = begin(&mut self.db).and_then(|db| {
             tables::clear(&db)?;

@@ -131,6 +131,10 @@ impl Sources {
         self.by_address.get(address)
     }
 
+    pub fn addresses(&self) -> impl Iterator<Item = Address> {
+        self.by_address.keys().copied()
+    }
+
     pub fn len(&self) -> usize {
         self.by_address.len()
     }

@@ -32,6 +32,7 @@ fn one_writes_and_others_read_what_it_wrote() {
     let mut reader = Index::read(config(folder.path())).unwrap();
     index.feed(&paid(1)).unwrap();
     assert_eq!(funding_of(&reader, A).len(), 1);
+    assert_eq!(reader.state().unwrap().records, 1);
     assert!(matches!(reader.feed(&paid(2)), Err(Error::Funding { .. })));
     assert_eq!(
         index.feed(&paid(2)).unwrap(),
