@@ -152,7 +152,10 @@ def test_earlier_blocks_than_the_last_are_read_anew_or_not_at_all(
     assert known(config, mixed.friend) == [("Mixer", 2, "medium", 2 * ETHER)]
 
 
-def test_an_interrupted_run_goes_on_where_it_ended(chain: Node, mixed: Mixed, tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_run_goes_on_where_it_ended(
+    chain: Node, mixed: Mixed, tmp_path: Path, how: signal.Signals
+) -> None:
     config = mixed.config(tmp_path)
     reached, go_on = threading.Event(), threading.Event()
 
@@ -165,11 +168,12 @@ def test_an_interrupted_run_goes_on_where_it_ended(chain: Node, mixed: Mixed, tm
         command = [COMMAND, "funding", "backfill", "--node", url, "-c", config, "--blocks", "0..latest"]
         process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         assert reached.wait(30)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(how)
         go_on.set()
         _, said = process.communicate(timeout=30)
-    assert process.returncode == 1
-    assert "goes on where this ended" in said
+    killed = how is signal.SIGKILL
+    assert process.returncode == (-signal.SIGKILL if killed else 1)
+    assert killed or "goes on where this ended" in said
     with FundingTracker(IDSConfig.from_toml(config)) as tracker:
         assert tracker.state().blocks == ((0, 2),)
     assert backfill(chain.http_url, config) == 0
