@@ -13,6 +13,7 @@ def test_public_names_are_exactly_these() -> None:
         "DefenseExecutor",
         "ExploitClassifier",
         "ExploitPattern",
+        "FundingTracker",
         "GasStrategy",
         "IDSConfig",
         "IDSEngine",

@@ -14,6 +14,7 @@ ORDER = (
     "http",
     "node",
     "defense",
+    "early",
     "storage",
     "sinks",
     "runtime",

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mempool_ids.defense.action import DefenseAction
     from mempool_ids.defense.executor import DefenseExecutor
     from mempool_ids.defense.gas import GasStrategy
+    from mempool_ids.early.funding import FundingTracker
     from mempool_ids.engine import IDSEngine
     from mempool_ids.exceptions import (
         CaptureError,
@@ -37,6 +38,7 @@ __all__ = [
     "DefenseExecutor",
     "ExploitClassifier",
     "ExploitPattern",
+    "FundingTracker",
     "GasStrategy",
     "IDSConfig",
     "IDSEngine",
@@ -65,6 +67,7 @@ _HOME = {
     "DefenseExecutor": "defense.executor",
     "ExploitClassifier": "classifier",
     "ExploitPattern": "analyzer",
+    "FundingTracker": "early.funding",
     "GasStrategy": "defense.gas",
     "IDSConfig": "config",
     "IDSEngine": "engine",

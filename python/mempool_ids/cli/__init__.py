@@ -13,6 +13,8 @@ from mempool_ids.cli import (
     demo,
     docs,
     drill,
+    funding,
+    labels,
     model,
     replay,
     rules,
@@ -66,6 +68,8 @@ app.command("docs")(docs.docs)
 app.add_typer(defend.app, name="defend")
 app.add_typer(rules.app, name="rules")
 app.add_typer(model.app, name="model")
+app.add_typer(funding.app, name="funding")
+app.add_typer(labels.app, name="labels")
 
 
 def main(arguments: list[str] | None = None) -> None:

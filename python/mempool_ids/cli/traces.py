@@ -2,26 +2,18 @@
 
 import asyncio
 import enum
-import time
 from contextlib import aclosing
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from mempool_ids.cli.options import ConfigFile, Overrides, configuration
-from mempool_ids.cli.terminal import say, talk
+from mempool_ids.cli.options import ConfigFile, Overrides, blocks_of, configuration, first_node, url_of
+from mempool_ids.cli.progress import Progress
+from mempool_ids.cli.terminal import say
 from mempool_ids.config import Url
 from mempool_ids.exceptions import ConfigError, NodeError
 from mempool_ids.node.blocks import Blocks
-
-if TYPE_CHECKING:
-    from mempool_ids.model.training.trace_file import TraceFile
-
-# Where nobody watches, a line so often; on a terminal the last line tells at every block.
-_TOLD_EVERY_S = 30.0
-# Of what is left out, so many are named.
-_NAMED = 5
 
 
 class Label(enum.StrEnum):
@@ -29,26 +21,12 @@ class Label(enum.StrEnum):
     exploit = "exploit"
 
 
-def _blocks(text: str) -> Blocks:
-    try:
-        return Blocks.parse(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
-
-
-def _url(text: str) -> Url:
-    try:
-        return Url(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None  # the error has no URL, which may hold a key
-
-
 def traces(
     blocks: Annotated[
         Blocks,
         typer.Option(
             metavar="A..B",
-            parser=_blocks,
+            parser=blocks_of,
             help="Blocks, both included: numbers, 'latest', 'latest-100'; or one alone.",
             show_default=False,
         ),
@@ -63,7 +41,7 @@ def traces(
         Url | None,
         typer.Option(
             metavar="URL",
-            parser=_url,
+            parser=url_of,
             help="HTTP or WebSocket, with the debug namespace.",
             show_default="chain.rpc_urls of the configuration, else chain.websocket_urls",
         ),
@@ -86,7 +64,7 @@ def traces(
     """
     if not output.absolute().parent.is_dir():
         raise typer.BadParameter(f"there is no folder {output.parent}", param_hint="--output")
-    url = node or _configured(config, overrides)
+    url = node or first_node(configuration(config, overrides))
     try:
         asyncio.run(_record(url, blocks, output, label, force))
     except NodeError as error:
@@ -94,14 +72,6 @@ def traces(
     except KeyboardInterrupt:
         say(f"interrupted: the same command goes on where this ended ({output}.part)")
         raise typer.Exit(1) from None
-
-
-def _configured(file: Path | None, overrides: list[str] | None) -> Url:
-    chain = configuration(file, overrides).chain
-    urls: tuple[Url, ...] = (*chain.rpc_urls, *chain.websocket_urls)
-    if not urls:
-        raise ConfigError("there is no node to ask: give --node URL, or set chain.rpc_urls")
-    return urls[0]
 
 
 async def _record(url: Url, blocks: Blocks, output: Path, label: Label, force: bool) -> None:
@@ -114,56 +84,14 @@ async def _record(url: Url, blocks: Blocks, output: Path, label: Label, force: b
         numbers = blocks.at(head)
     except ValueError as error:
         raise ConfigError(str(error)) from None
-    with TraceFile(output, asked, numbers, force=force) as file, _Telling(file) as telling:
+    with TraceFile(output, asked, numbers, force=force) as file, Progress(file.missing) as progress:
         if file.resumed:
             say(f"{output}.part has {file.traces:,} traces; going on at block {file.missing.start:,}")
         async with aclosing(traced_blocks(url, file.missing, say)) as found:
             async for block in found:
                 unreadable = file.append(block.number, block.timestamp, block.traces, len(block.untraced))
-                telling.left_out({**block.untraced, **unreadable})
-                telling.block(block.number)
+                progress.left_out({**block.untraced, **unreadable})
+                progress.block(block.number, f"{file.traces:,} traces")
         file.finish()
     left_out = f", {file.left_out:,} transactions left out" if file.left_out else ""
     say(f"wrote {output}: {file.traces:,} traces of blocks {file.blocks[0]} to {file.blocks[-1]}{left_out}")
-
-
-class _Telling:
-    """How far it is, on stderr: a line that changes on a terminal, one now and then elsewhere."""
-
-    def __init__(self, file: "TraceFile") -> None:
-        self._file = file
-        self._begun = self._told = time.monotonic()
-        self._begun_at = file.missing.start
-        self._status = talk.status("") if talk.is_terminal else None
-        self._named = 0
-
-    def __enter__(self) -> "_Telling":
-        if self._status:
-            self._status.start()
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        if self._status:
-            self._status.stop()
-
-    def left_out(self, transactions: dict[str, str]) -> None:
-        """Names the first few."""
-        for key, why in transactions.items():
-            self._named += 1
-            if self._named <= _NAMED:
-                say(f"{key} left out: {why}")
-
-    def block(self, number: int) -> None:
-        """One is done."""
-        now, missing = time.monotonic(), self._file.missing
-        done = number + 1 - self._begun_at
-        left = (now - self._begun) / done * len(missing)
-        text = (
-            f"block {number:,} of {self._file.blocks[-1]:,}, {self._file.traces:,} traces, "
-            f"{done / max(now - self._begun, 1e-9):.3g} blocks/s, {left:,.0f} s left"
-        )
-        if self._status:
-            self._status.update(text)
-        elif now - self._told >= _TOLD_EVERY_S and missing:
-            self._told = now
-            say(text)

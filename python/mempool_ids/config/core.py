@@ -53,6 +53,20 @@ def threshold(config: IDSConfig) -> float:
     return chosen
 
 
+def funding_config(config: IDSConfig) -> str:
+    """`FundingConfig` (rust/core/src/config/funding.rs) as JSON."""
+    early = config.early
+    core = {
+        "chain_id": config.chain.id,
+        "path": str(early.funding),
+        "sources": None if early.sources is None else str(early.sources),
+        "windows": early.windows,
+        "wrapped": early.wrapped_native,
+        "least": None if early.least_units is None else hex(early.least_units),
+    }
+    return orjson.dumps(core).decode()
+
+
 def _given(section: Any, *without: str) -> dict[str, Any]:
     return dict(section.model_dump(mode="json", exclude_none=True, exclude=set(without)))
 

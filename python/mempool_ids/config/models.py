@@ -11,6 +11,7 @@ from pydantic import BeforeValidator, Field, field_validator, model_validator
 
 from mempool_ids.config.contracts import Contract
 from mempool_ids.config.defense import Defense
+from mempool_ids.config.early import Early
 from mempool_ids.config.section import NonNegative, Positive, Probability, Section
 from mempool_ids.config.values import (
     ConfigPath,
@@ -201,6 +202,7 @@ class IDSConfig(Section):
     simulation: Simulation = Simulation()
     defense: Defense = Field(default_factory=Defense)
     alerts: Alerts = Alerts()
+    early: Early = Field(default_factory=Early)
     storage: Storage = Field(default_factory=Storage)
     server: Server = Server()
     capture: Capture | None = None

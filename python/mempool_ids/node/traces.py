@@ -2,9 +2,9 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from mempool_ids.config import Url
 from mempool_ids.exceptions import ConfigError, NodeError
@@ -29,12 +29,16 @@ _NEEDED = (
     " and have the state before the block: full nodes keep that of the last 128, archive nodes all"
 )
 
+T = TypeVar("T")
+
 
 @dataclass(frozen=True)
 class TracedBlock:
     """A block's transactions."""
 
     number: int
+    hash: str
+    parent: str
     timestamp: int
     """Unix seconds."""
     traces: dict[str, Any]
@@ -58,13 +62,18 @@ async def chain_and_head(url: Url) -> tuple[int, int]:
         return int(await node.call("eth_chainId"), 16), int(await node.call("eth_blockNumber"), 16)
 
 
-async def traced_blocks(
-    url: Url, numbers: range, say: Callable[[str], None]
-) -> AsyncGenerator[TracedBlock, None]:
-    """Those blocks, one after the other. A node that is busy or away is asked again; `say` is told.
+def traced_blocks(url: Url, numbers: range, say: Callable[[str], None]) -> AsyncGenerator[TracedBlock, None]:
+    """Those blocks, one after the other, as `each_block` reads them."""
+    return each_block(url, numbers, traced, say)
+
+
+async def each_block(
+    url: Url, numbers: range, read: Callable[[Client, int], Awaitable[T]], say: Callable[[str], None]
+) -> AsyncGenerator[T, None]:
+    """What `read` makes of those blocks, in their order. A node that is busy or away is asked again; `say` is told.
 
     Raises:
-        NodeError: it does not come back, or has no traces; says what it would need.
+        NodeError: it does not come back, or has not what is read; says what it would need.
         ConfigError: the URL cannot be used.
     """
     done = failures = 0
@@ -73,7 +82,7 @@ async def traced_blocks(
             # A connection that was lost is opened anew.
             async with client(url) as node:
                 while done < len(numbers):
-                    block = await traced(node, numbers[done])
+                    block = await read(node, numbers[done])
                     done += 1
                     failures = 0
                     yield block
@@ -83,6 +92,20 @@ async def traced_blocks(
             say(f"block {numbers[done]:,}: {error}; asking again in {PAUSES_S[failures]:g} s")
             await asyncio.sleep(PAUSES_S[failures])
             failures += 1
+
+
+async def has_traces(node: Client, number: int) -> bool:
+    """Whether the node executes that block anew. Raises `RpcError` where it cannot be asked."""
+    try:
+        await node.call(_BLOCK, hex(number), _TRACER)
+    except Refused as error:
+        if _passes(error):
+            raise
+        # A block that is too much for one answer has traces all the same.
+        return "MiB" in error.reason
+    except Unanswered:
+        return True
+    return True
 
 
 async def traced(node: Client, number: int) -> TracedBlock:
@@ -98,12 +121,13 @@ async def traced(node: Client, number: int) -> TracedBlock:
         raise RpcError(f"no block {number}", "eth_getBlockByNumber")
     try:
         hashes, timestamp = [str(key) for key in block["transactions"]], int(block["timestamp"], 16)
+        own, parent = str(block["hash"]), str(block["parentHash"])
     except (KeyError, TypeError, ValueError):
         raise Refused("answers with something else than a block", "eth_getBlockByNumber") from None
     told = await _traces(node, number, hashes) if hashes else {}
     traces = {key: told[key] for key in hashes if isinstance(told.get(key), dict)}
     untraced = {key: str(told.get(key) or "the node left it out") for key in hashes if key not in traces}
-    return TracedBlock(number, timestamp, traces, untraced)
+    return TracedBlock(number, own, parent, timestamp, traces, untraced)
 
 
 async def _traces(node: Client, number: int, hashes: list[str]) -> dict[str, Any]:

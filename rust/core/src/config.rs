@@ -1,8 +1,10 @@
 //! What one sensor is told at start, once. Python validates the user's TOML and hands this over as JSON.
 
 mod contract;
+mod funding;
 
 pub use contract::*;
+pub use funding::*;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

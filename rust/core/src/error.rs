@@ -23,6 +23,9 @@ pub enum Error {
     /// A capture cannot be read or written.
     #[error("{path}: {reason}", path = path.display())]
     Capture { path: PathBuf, reason: String },
+    /// The funding index, or the list of known attackers, cannot be read or written.
+    #[error("{path}: {reason}", path = path.display())]
+    Funding { path: PathBuf, reason: String },
     /// A node did not answer, or answered with an error. URLs are redacted before they get here.
     #[error("{endpoint}: {reason}")]
     Node {

@@ -50,7 +50,7 @@ pub fn to_py(error: Error) -> PyErr {
         Error::Model(_) => ModelError::new_err(text),
         Error::Capture { .. } => CaptureError::new_err(text),
         Error::Node { .. } => NodeError::new_err(text),
-        Error::Io { .. } => MempoolIdsError::new_err(text),
+        Error::Io { .. } | Error::Funding { .. } => MempoolIdsError::new_err(text),
     }
 }
 

@@ -4,6 +4,7 @@ mod analyzer;
 mod chain;
 mod convert;
 mod error;
+mod funding;
 mod inspect;
 mod model;
 mod rehearse;
@@ -34,6 +35,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_class::<sensor::Sensor>()?;
     module.add_class::<analyzer::Analyzer>()?;
     module.add_class::<model::Model>()?;
+    module.add_class::<funding::FundingIndex>()?;
     module.add_function(wrap_pyfunction!(chain::chain_spec, module)?)?;
     module.add_function(wrap_pyfunction!(inspect::inspect_transaction, module)?)?;
     module.add_function(wrap_pyfunction!(rehearse::rehearse, module)?)?;

@@ -7,6 +7,7 @@ mod classify;
 mod decode;
 mod features;
 mod frame;
+mod funding;
 mod replay;
 mod signatures;
 
@@ -19,6 +20,7 @@ criterion_group!(
     features::bench,
     signatures::bench,
     classify::bench,
-    replay::bench
+    replay::bench,
+    funding::bench
 );
 criterion_main!(stages);
