@@ -18,7 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ORDER = (
     *("error", "tx", "chain", "config", "evidence", "thread", "stats", "event"),
     *("wire", "inbox", "node", "feed", "capture"),
-    *("decode", "bytecode", "features", "signatures", "classify", "simulate"),
+    *("decode", "bytecode", "features", "signatures", "classify", "simulate", "detonate"),
     *("pipeline", "tools"),
 )
 

@@ -1,7 +1,7 @@
 //! The per-transaction core of mempool-ids.
 //!
 //! Data flows one way: [`feed`] or [`capture`] ► [`inbox`] ► [`decode`] ► [`features`] ► [`signatures`] ► [`classify`] ►
-//! [`simulate`] ► [`event`]; what a detection is made of is [`evidence`]. No stage imports a later one (`ORDER` in
+//! [`simulate`] ► [`detonate`] ► [`event`]; what a detection is made of is [`evidence`]. No stage imports a later one (`ORDER` in
 //! `tools/check_layers.py` is the list that `make lint` goes by), and [`pipeline`] alone knows them all.
 
 #[cfg(test)]
@@ -26,6 +26,7 @@ pub mod wire;
 pub mod bytecode;
 pub mod classify;
 pub mod decode;
+pub mod detonate;
 pub mod features;
 pub mod signatures;
 pub mod simulate;

@@ -116,7 +116,7 @@ pub struct Funding {
 }
 
 /// One call that a detonation makes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Trial {
     pub from: Address,
     pub to: Address,
@@ -150,6 +150,8 @@ pub struct Detonation {
     pub entered: usize,
     pub guarded: usize,
     pub touched: usize,
+    /// Calls that asked for a part of the state that could not be had.
+    pub missing: usize,
     /// What its guards looked at, the most frequent first.
     pub guards: Vec<Guard>,
     pub gas: u64,
