@@ -37,7 +37,7 @@ pub struct Entry {
 pub struct Dispatcher {
     /// In the order in which they are compared; the first [`MAX_ENTRIES`].
     pub entries: Vec<Entry>,
-    /// Calldata whose selector is none of these is not simply refused.
+    /// Calldata whose selector is none of these is not simply refused, as far as could be followed.
     pub fallback: bool,
     /// Nor is empty calldata.
     pub receive: bool,
@@ -52,6 +52,7 @@ impl Dispatcher {
         walk.run();
         let mut found = walk.found;
         if walk.lost {
+            (found.fallback, found.receive) = (true, true);
             found.cut |= found.entries.len() == MAX_ENTRIES;
             let known: HashSet<_> = found.entries.iter().map(|entry| entry.selector).collect();
             let more = compared(&walk.code).filter(|entry| !known.contains(&entry.selector));

@@ -22,7 +22,7 @@ pub struct Budget {
 impl Default for Budget {
     fn default() -> Self {
         Self {
-            calls: 512,
+            calls: 2_048,
             gas: 200_000_000,
             call_gas: 2_000_000,
             most_gas: 16_000_000,

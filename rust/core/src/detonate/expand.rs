@@ -15,8 +15,9 @@ use revm::DatabaseRef;
 pub const STRANGER: Address = address!("5be5a6d8c2f1b9f3d2c1a4e6b7089af1c3d5e701");
 /// Words that are varied.
 const WORDS: usize = 6;
-/// Candidates of each.
+/// Candidates of each, and where nothing says yet that it has to do with a monitored contract.
 const CANDIDATES: usize = 24;
+const FEW: usize = 4;
 /// Accounts tried where a contract acts for some caller and does not show for whom.
 const CALLERS: usize = 6;
 
@@ -34,6 +35,15 @@ pub fn expand<S: DatabaseRef<Error = StateError>>(
             stage.push(tier, turn, solved);
         }
     }
+    if look.guard == Some(Guard::Caller) {
+        for (turn, from) in means.addresses.iter().take(CALLERS).enumerate() {
+            stage.push(Tier::Stranger, turn, Trial { from: *from, ..trial.clone() });
+        }
+    }
+    // Nothing else matters to it.
+    if matches!(look.guard, Some(Guard::Caller | Guard::Time)) {
+        return;
+    }
     let paid = !trial.value.is_zero();
     let refused = !look.succeeded && look.seen.last.has(Kinds::VALUE);
     let near = match look.concern {
@@ -50,11 +60,6 @@ pub fn expand<S: DatabaseRef<Error = StateError>>(
         }
     }
     vary_words(stage, trial, look, near, means, bounds);
-    if look.guard == Some(Guard::Caller) {
-        for (turn, from) in means.addresses.iter().take(CALLERS).enumerate() {
-            stage.push(Tier::Stranger, turn, Trial { from: *from, ..trial.clone() });
-        }
-    }
     if look.concern > Concern::None && !paid {
         stage.push(Tier::Stranger, CALLERS, Trial { from: STRANGER, ..trial.clone() });
     }
@@ -77,7 +82,8 @@ fn vary_words<S: DatabaseRef<Error = StateError>>(
         true => means.numbers(&stage.sandbox, bounds).to_vec(),
         false => Vec::new(),
     };
-    for turn in 0..CANDIDATES {
+    let candidates = if tier == Tier::Near { CANDIDATES } else { FEW };
+    for turn in 0..candidates {
         for input in replaced(&trial.input, &words, turn, &means.addresses, &numbers) {
             stage.push(tier, turn, Trial { input, ..trial.clone() });
         }

@@ -9,7 +9,7 @@ use super::means::Means;
 use super::stage::{Gas, Stage, Tier};
 use super::subject::Subject;
 use super::verdict::Sequence;
-use crate::evidence::{Detonation, Grade, Guard, Proof, Trial, Witness};
+use crate::evidence::{Detonation, Grade, Guard, Proof, Simulation, Trial, Witness};
 use crate::simulate::evm::StateError;
 use crate::simulate::evm::environment::Environment;
 use crate::simulate::evm::execute::{Checks, Exit, Sandbox};
@@ -22,9 +22,13 @@ use std::time::Instant;
 
 /// Calls in a sequence, and with how many of each length it is gone on.
 const LONGEST: usize = 3;
-const BRANCHES: [usize; LONGEST] = [4, 2, 0];
+const BRANCHES: [usize; LONGEST] = [3, 1, 0];
+/// Calls repeated on each head, and after each call that left something changed.
+const REPEATED: usize = 32;
 /// Selectors guessed where code shows none and takes any: those that it compares them with then show.
 const GUESSED: usize = 8;
+/// Calls that are still made where harm is likely, to see whether others prove it.
+const MORE: usize = 128;
 /// What is recorded of one call.
 const FRAMES: usize = 4_096;
 const BYTES: usize = 1 << 20;
@@ -161,7 +165,7 @@ impl<'e, S: DatabaseRef<Error = StateError>> Explorer<'e, S> {
             for (at, mut stage) in stages.into_iter().enumerate() {
                 self.seed(&mut stage);
                 self.explore(&mut stage, count - at)?;
-                if self.detonation.proof.is_some() {
+                if self.is_proved() {
                     return Ok(());
                 }
                 for trial in stage.arming(branches) {
@@ -191,7 +195,7 @@ impl<'e, S: DatabaseRef<Error = StateError>> Explorer<'e, S> {
     /// What was worth something, and each function with zeros.
     fn seed(&self, stage: &mut Stage<S>) {
         let learnt = &self.subject.learnt;
-        for (turn, kept) in learnt.kept.iter().enumerate() {
+        for (turn, kept) in learnt.kept.iter().take(REPEATED).enumerate() {
             stage.push(Tier::Repeated, turn, kept.trial.clone());
         }
         let dispatcher = &learnt.dispatcher;
@@ -235,14 +239,14 @@ impl<'e, S: DatabaseRef<Error = StateError>> Explorer<'e, S> {
                 break;
             }
             self.attempt(stage, tier, trial, gas)?;
-            if self.detonation.proof.is_some() {
+            if self.is_proved() {
                 return Ok(());
             }
         }
         self.detonation.cut |= stage.dropped;
         for (effect, trial) in std::mem::take(&mut stage.doubtful) {
             self.judge(stage, effect, trial)?;
-            if self.detonation.proof.is_some() {
+            if self.is_proved() {
                 return Ok(());
             }
         }
@@ -301,6 +305,7 @@ impl<'e, S: DatabaseRef<Error = StateError>> Explorer<'e, S> {
         detonation.gas += look.gas;
         detonation.entered += usize::from(look.entered);
         detonation.guarded += usize::from(look.guard.is_some());
+        detonation.cut |= look.stopped;
         detonation.touched += usize::from(look.concern > Concern::None);
         if let Some(guard) = look.guard {
             self.guards[guard as usize] += 1;
@@ -325,7 +330,11 @@ impl<'e, S: DatabaseRef<Error = StateError>> Explorer<'e, S> {
         let deadline = Instant::now() + self.budget.judging;
         let done = sequence.judge(self.state, self.environment, self.simulator, deadline);
         match done {
-            Ok((simulation, witness)) if simulation.grade() == Grade::Proved => {
+            Ok((simulation, witness)) if self.is_proof(&simulation) => {
+                // On the next head it is judged again.
+                self.subject.learnt.judged.remove(&effect);
+                let most = self.detonation.calls + MORE;
+                self.budget.calls = self.budget.calls.min(most);
                 self.detonation.proof = Some(Box::new(Proof { calls, simulation }));
                 self.witness = Some(witness);
             }
@@ -340,6 +349,19 @@ impl<'e, S: DatabaseRef<Error = StateError>> Explorer<'e, S> {
             }
         }
         Ok(())
+    }
+
+    /// Whether it shows an alarming harm, and more surely than what is known of it so far.
+    fn is_proof(&self, simulation: &Simulation) -> bool {
+        let known = self.detonation.proof.as_ref().map(|proof| proof.simulation.grade());
+        let better = known.is_none_or(|known| simulation.grade() < known);
+        better && simulation.shows() && self.simulator.alarms(simulation)
+    }
+
+    /// It cannot be shown more surely.
+    fn is_proved(&self) -> bool {
+        let proof = self.detonation.proof.as_ref();
+        proof.is_some_and(|proof| proof.simulation.grade() == Grade::Proved)
     }
 
     fn looker(&self) -> Looker<'_> {

@@ -2,12 +2,12 @@
 
 use super::call::{gas_money, transaction};
 use super::probe::{Kinds, Probe, Seen};
-use crate::evidence::transfers::Transfer;
+use crate::evidence::transfers::{Asset, Transfer};
 use crate::evidence::{Guard, Trial};
 use crate::simulate::evm::StateError;
 use crate::simulate::evm::environment::Environment;
 use crate::simulate::evm::execute::{Checks, Execution, Exit, Sandbox};
-use crate::simulate::evm::tracer::{Bounds, Stop};
+use crate::simulate::evm::tracer::Bounds;
 use crate::simulate::evm::transaction::from_pending;
 use crate::tx::Extras;
 use alloy_primitives::Address;
@@ -43,6 +43,8 @@ pub struct Look {
     pub entered: bool,
     /// It, or what it called, lacked gas.
     pub ran_out: bool,
+    /// It was ended from outside.
+    pub stopped: bool,
     pub gas: u64,
     pub guard: Option<Guard>,
     pub concern: Concern,
@@ -94,16 +96,18 @@ impl Looker<'_> {
 
     fn told(&self, trial: &Trial, execution: &Execution, seen: Seen) -> Look {
         let succeeded = execution.exit == Exit::Succeeded;
-        let transfers = match succeeded {
+        let mut transfers = match succeeded {
             true => execution.trace.movements(),
             false => Vec::new(),
         };
+        // It may say of itself what it likes.
+        transfers.retain(|moved| moved.asset != Asset::Token(trial.to));
         let left = succeeded.then(|| self.left(trial, execution)).flatten();
         let frames = &execution.trace.frames;
         let lacks = |error: &str| error.starts_with("out of gas");
         let starved = frames.iter().filter(|frame| frame.gas > STIPEND);
         let mut starved = starved.filter_map(|frame| frame.error.as_deref());
-        let stopped = execution.exit == Exit::Stopped(Stop::Frames);
+        let stopped = matches!(execution.exit, Exit::Stopped(_));
         let entered = succeeded && (left.is_some() || frames.len() > 1);
         let mut called: Vec<Address> = Vec::new();
         for to in frames.iter().skip(1).filter_map(|frame| frame.to) {
@@ -117,6 +121,7 @@ impl Looker<'_> {
             effect: self.effect(execution, &transfers),
             gas: execution.gas_spent,
             ran_out: !stopped && starved.any(lacks),
+            stopped,
             succeeded,
             entered,
             left,

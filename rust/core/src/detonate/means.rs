@@ -24,8 +24,8 @@ const BALANCE_OF: [u8; 4] = [0x70, 0xa0, 0x82, 0x31];
 #[derive(Debug)]
 pub struct Means {
     pub addresses: Vec<Address>,
-    /// Once they have been asked for.
-    numbers: Option<Vec<U256>>,
+    /// Once they have been asked for; of how many addresses.
+    numbers: (usize, Vec<U256>),
     /// Monitored contracts, those first that it names.
     victims: Vec<Address>,
     own: Address,
@@ -45,7 +45,7 @@ impl Means {
         victims.extend(others);
         let mut means = Self {
             addresses: Vec::new(),
-            numbers: None,
+            numbers: (0, Vec::new()),
             victims: victims.clone(),
             own,
             deployer,
@@ -71,10 +71,11 @@ impl Means {
         sandbox: &Sandbox<S>,
         bounds: Bounds,
     ) -> &[U256] {
-        if self.numbers.is_none() {
-            self.numbers = Some(self.look_up(sandbox, bounds));
+        let known = self.addresses.len();
+        if self.numbers.0 != known {
+            self.numbers = (known, self.look_up(sandbox, bounds));
         }
-        self.numbers.as_deref().unwrap_or_default()
+        &self.numbers.1
     }
 
     /// Values that come with a call, of what its sender has.

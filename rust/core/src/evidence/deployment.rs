@@ -158,7 +158,8 @@ pub struct Detonation {
     pub took_us: f64,
     /// There was more to try than the budget allows.
     pub cut: bool,
-    /// The calls that break an invariant of a monitored contract, and what comes of the last.
+    /// The calls that break an invariant of a monitored contract alarmingly, and what comes of the last: its grade tells how
+    /// sure that is.
     pub proof: Option<Box<Proof>>,
 }
 

@@ -158,6 +158,11 @@ impl Simulator {
         tokens.collect()
     }
 
+    /// Whether what it breaks is an alarm, without any other sign.
+    pub fn alarms(&self, simulation: &Simulation) -> bool {
+        simulation.harm >= self.threshold
+    }
+
     pub fn monitors(&self, address: &Address) -> bool {
         self.monitored.contains(address)
     }
