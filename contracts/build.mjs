@@ -15,6 +15,7 @@ const artifactDirs = {
   defense: join(here, "..", "python", "mempool_ids", "defense", "artifacts"),
   "defense/stages": join(here, "..", "tests", "defense", "artifacts"),
   incidents: join(here, "..", "benches", "quality", "artifacts"),
+  early: join(here, "..", "tests", "early", "artifacts"),
 };
 // What runs on the state of old blocks runs by their rules.
 const evmVersions = { incidents: "london" };

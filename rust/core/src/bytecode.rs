@@ -1,6 +1,7 @@
 //! What the code of a contract tells before it runs.
 
 pub mod disassembly;
+pub mod dispatcher;
 mod facts;
 mod metadata;
 pub mod op;

@@ -1,7 +1,8 @@
 //! The per-transaction core of mempool-ids.
 //!
 //! Data flows one way: [`feed`] or [`capture`] ► [`inbox`] ► [`decode`] ► [`features`] ► [`signatures`] ► [`classify`] ►
-//! [`simulate`] ► [`event`], and beside them [`funding`] from blocks; what a detection is made of is [`evidence`]. No stage imports a later one (`ORDER` in
+//! [`simulate`] ► [`event`]. Of what is new, blocks and simulations tell by [`survey`]; it is called by [`detonate`], and whose money
+//! made it is known by [`funding`]. What a detection is made of is [`evidence`]. No stage imports a later one (`ORDER` in
 //! `tools/check_layers.py` is the list that `make lint` goes by), and [`pipeline`] alone knows them all.
 
 #[cfg(test)]
@@ -26,6 +27,7 @@ pub mod wire;
 pub mod bytecode;
 pub mod classify;
 pub mod decode;
+pub mod detonate;
 pub mod features;
 pub mod funding;
 pub mod signatures;

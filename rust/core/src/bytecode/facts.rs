@@ -109,7 +109,7 @@ static PROXY_CONSTANTS: LazyLock<[B256; 7]> = LazyLock::new(|| {
 });
 
 /// Stack items an opcode takes and gives; pushes, dups and swaps are handled apart.
-const fn arity(opcode: u8) -> (u32, u32) {
+pub(super) const fn arity(opcode: u8) -> (u32, u32) {
     match opcode {
         0x01..=0x07 | 0x0a..=0x0b | 0x10..=0x14 | 0x16..=0x18 | 0x1a..=0x1d | 0x20 => (2, 1),
         0x08 | 0x09 => (3, 1),

@@ -134,7 +134,7 @@ pub struct Funding {
 }
 
 /// One call that a detonation makes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Trial {
     pub from: Address,
     pub to: Address,
@@ -168,13 +168,16 @@ pub struct Detonation {
     pub entered: usize,
     pub guarded: usize,
     pub touched: usize,
+    /// Calls that asked for a part of the state that could not be had.
+    pub missing: usize,
     /// What its guards looked at, the most frequent first.
     pub guards: Vec<Guard>,
     pub gas: u64,
     pub took_us: f64,
     /// There was more to try than the budget allows.
     pub cut: bool,
-    /// The calls that break an invariant of a monitored contract, and what comes of the last.
+    /// The calls that break an invariant of a monitored contract alarmingly, and what comes of the last: its grade tells how
+    /// sure that is.
     #[serde(skip)]
     pub proof: Option<Box<Proof>>,
 }

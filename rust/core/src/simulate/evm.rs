@@ -11,5 +11,6 @@ pub mod told;
 pub mod tracer;
 pub mod transaction;
 pub mod views;
+pub mod watch;
 
 pub use error::StateError;

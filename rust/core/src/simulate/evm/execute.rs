@@ -7,6 +7,7 @@ use super::diff::{AccountDiff, StateDiff};
 use super::environment::Environment;
 use super::preimages::Preimages;
 use super::tracer::{Access, Bounds, Stop, Surroundings, Tracer};
+use super::watch::{Watch, Watched};
 use crate::evidence::trace::{CallKind, Frame, Trace};
 use crate::simulate::evm::error::StateError;
 use alloy_primitives::{Address, Bytes, TxKind, U256};
@@ -135,16 +136,30 @@ impl<'a, S: DatabaseRef<Error = StateError>> Sandbox<'a, S> {
     /// Executes a transaction on what the former ones left. One that is invalid, or not executed to its end, leaves
     /// nothing.
     pub fn execute(&mut self, transaction: TxEnv, checks: Checks, bounds: Bounds) -> Execution {
+        self.execute_watched(transaction, checks, bounds, ()).0
+    }
+
+    /// As [`execute`](Self::execute), while somebody watches.
+    pub fn execute_watched<W: Watch>(
+        &mut self,
+        transaction: TxEnv,
+        checks: Checks,
+        bounds: Bounds,
+        watch: W,
+    ) -> (Execution, W) {
         let early = match checks {
             Checks::Pending => self.catch_up(&transaction),
             Checks::Consensus | Checks::View => Ok(false),
         };
         match early {
-            Ok(early) => Execution {
-                early,
-                ..self.run(transaction, checks, bounds)
-            },
-            Err(error) => Execution::unfinished(Exit::NoState(error), Tracer::new(bounds)),
+            Ok(early) => {
+                let (execution, watch) = self.run(transaction, checks, bounds, watch);
+                (Execution { early, ..execution }, watch)
+            }
+            Err(error) => {
+                let nothing = Execution::unfinished(Exit::NoState(error), Tracer::new(bounds));
+                (nothing, watch)
+            }
         }
     }
 
@@ -180,31 +195,46 @@ impl<'a, S: DatabaseRef<Error = StateError>> Sandbox<'a, S> {
         Ok(early)
     }
 
-    fn run(&mut self, transaction: TxEnv, checks: Checks, bounds: Bounds) -> Execution {
+    fn run<W: Watch>(
+        &mut self,
+        transaction: TxEnv,
+        checks: Checks,
+        bounds: Bounds,
+        watch: W,
+    ) -> (Execution, W) {
         let Self { state, environment } = self;
+        let tracer = Tracer::new(bounds);
         let first = first_frame(&transaction);
         let mut evm = Context::mainnet()
             .with_db(&mut *state)
             .with_cfg(rules(environment, checks))
             .with_block(environment.block.clone())
-            .build_mainnet_with_inspector(Tracer::new(bounds));
+            .build_mainnet_with_inspector(Watched { tracer, watch });
         let done = evm.inspect_tx(transaction);
-        let tracer = evm.into_inspector().finish();
+        let Watched { tracer, watch } = evm.into_inspector();
+        let tracer = tracer.finish();
         let ResultAndState {
             result,
             state: changes,
         } = match done {
             Ok(done) => done,
-            Err(error) => return Execution::unfinished(unfinished(error, &tracer), tracer),
+            Err(error) => {
+                let exit = unfinished(error, &tracer);
+                return (Execution::unfinished(exit, tracer), watch);
+            }
         };
         let diff = match StateDiff::between(&*state, &changes) {
             Ok(diff) => diff,
-            Err(error) => return Execution::unfinished(Exit::NoState(error), tracer),
+            Err(error) => {
+                let exit = Exit::NoState(error);
+                return (Execution::unfinished(exit, tracer), watch);
+            }
         };
         let beneficiary = diff.0.get(&environment.block.beneficiary);
         let coinbase_payment = beneficiary.map_or(U256::ZERO, AccountDiff::gain);
         state.commit(changes);
-        finished(first, result, tracer, diff, coinbase_payment)
+        let execution = finished(first, result, tracer, diff, coinbase_payment);
+        (execution, watch)
     }
 
     /// What a call answers now: nobody pays for it, and it changes nothing.

@@ -16,7 +16,7 @@ use crate::chain::forks::is_precompile;
 use crate::config::{ModelConfig, MonitoredContract, SimulationConfig};
 use crate::error::Result;
 use crate::evidence::trace::CallKind;
-use crate::evidence::transfers::{Transfer, net};
+use crate::evidence::transfers::{Asset, Transfer, net};
 use crate::evidence::{
     Failure, FailureKind, Flow, Loss, Simulation, Taken, Unaccounted, Variation, Victim, Violation,
     victims,
@@ -141,6 +141,26 @@ impl Simulator {
             taken: Vec::new(),
             keeps: false,
         })
+    }
+
+    /// Addresses of the monitored contracts.
+    pub fn monitored(&self) -> &[Address] {
+        &self.monitored
+    }
+
+    /// Tokens that they are watched for by their configuration.
+    pub fn tokens(&self) -> Vec<Address> {
+        let assets = self.contracts.iter().flat_map(|contract| &contract.assets);
+        let tokens = assets.filter_map(|asset| match asset {
+            Asset::Native => None,
+            Asset::Token(token) | Asset::Unique(token, _) => Some(*token),
+        });
+        tokens.collect()
+    }
+
+    /// Whether what it breaks is an alarm, without any other sign.
+    pub fn alarms(&self, simulation: &Simulation) -> bool {
+        simulation.harm >= self.threshold
     }
 
     pub fn monitors(&self, address: &Address) -> bool {

@@ -1,0 +1,107 @@
+//! A contract that is detonated, and what is known of it from one head to the next.
+
+use crate::bytecode::dispatcher::Dispatcher;
+use crate::evidence::{Deployment, Trial};
+use crate::tx::{Extras, PendingTransaction};
+use alloy_primitives::B256;
+use hashbrown::HashSet;
+use std::sync::Arc;
+
+/// Calls kept of one contract.
+const KEPT: usize = 64;
+/// Effects remembered that were judged, and branches that were seen.
+const JUDGED: usize = 256;
+const EDGES: usize = 1 << 14;
+
+/// The transaction that creates a contract and that no block has yet.
+#[derive(Debug, Clone)]
+pub struct Creation {
+    pub tx: Arc<PendingTransaction>,
+    pub extras: Extras,
+}
+
+/// A contract that is detonated.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    pub deployment: Arc<Deployment>,
+    /// Executed before all else.
+    pub creation: Option<Creation>,
+    pub(super) learnt: Learnt,
+}
+
+impl Subject {
+    pub fn new(deployment: Arc<Deployment>, creation: Option<Creation>) -> Self {
+        Self {
+            deployment,
+            creation,
+            learnt: Learnt::default(),
+        }
+    }
+
+    /// A block has its creation: it is there without it.
+    pub fn was_mined(&mut self) {
+        self.creation = None;
+    }
+}
+
+/// What former detonations showed: the next is cheaper for it.
+#[derive(Debug, Clone, Default)]
+pub struct Learnt {
+    /// Of the code that this is of.
+    pub code: B256,
+    pub dispatcher: Dispatcher,
+    pub edges: HashSet<u64>,
+    /// Calls that went somewhere new, those first that had to do with a monitored contract.
+    pub kept: Vec<Kept>,
+    /// Effects on monitored contracts that were judged and are none of an attack.
+    pub judged: HashSet<u64>,
+}
+
+/// A call that is worth a repetition.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    pub trial: Trial,
+    /// The more the sooner.
+    pub worth: u8,
+}
+
+impl Learnt {
+    /// Forgets all where the code is another one.
+    pub fn of(&mut self, hash: B256, code: &[u8]) {
+        if self.code != hash {
+            *self = Self {
+                code: hash,
+                dispatcher: Dispatcher::of(code),
+                ..Self::default()
+            };
+        }
+    }
+
+    /// Whether any of these branches is a new one.
+    pub fn is_new(&mut self, edges: &HashSet<u64>) -> bool {
+        let room = EDGES.saturating_sub(self.edges.len());
+        let before = self.edges.len();
+        self.edges.extend(edges.iter().take(room));
+        self.edges.len() > before
+    }
+
+    pub fn keep(&mut self, trial: &Trial, worth: u8) {
+        if let Some(known) = self.kept.iter_mut().find(|known| known.trial == *trial) {
+            known.worth = known.worth.max(worth);
+        } else {
+            let trial = trial.clone();
+            self.kept.push(Kept { trial, worth });
+        }
+        // Stable: of equal worth the older ones stay.
+        self.kept.sort_by_key(|kept| std::cmp::Reverse(kept.worth));
+        self.kept.truncate(KEPT);
+    }
+
+    /// Whether an effect has not been judged yet; from now on it has.
+    pub fn judges(&mut self, effect: u64) -> bool {
+        if self.judged.len() >= JUDGED {
+            self.judged.clear();
+        }
+        self.judged.insert(effect)
+    }
+}
