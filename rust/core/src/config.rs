@@ -1,9 +1,11 @@
 //! What one sensor is told at start, once. Python validates the user's TOML and hands this over as JSON.
 
 mod contract;
+mod early;
 mod funding;
 
 pub use contract::*;
+pub use early::*;
 pub use funding::*;
 
 use schemars::JsonSchema;
@@ -30,6 +32,9 @@ pub struct SensorConfig {
     /// Absent: nothing is simulated.
     #[serde(default)]
     pub simulation: Option<SimulationConfig>,
+    /// Absent: nobody looks for new contracts. It needs simulation and a model.
+    #[serde(default)]
+    pub early: Option<EarlyConfig>,
     /// Absent: transactions are received and emitted, not judged (`MempoolMonitor`).
     #[serde(default)]
     pub model: Option<ModelConfig>,

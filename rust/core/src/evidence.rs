@@ -35,7 +35,10 @@ pub use detection::{
     Classification, DoneSimulation, FEATURES, Factor, FeatureVector, LatencyUs, SignatureMatch,
     SimulationStatus, ThreatDetection, ThreatLevel, alert_id,
 };
-pub use early::{Assessment, Contained, EarlyName, EarlyReason, EarlyWarning, PastAttacker, Place};
+pub use early::{
+    Assessment, Contained, EarlyName, EarlyReason, EarlyWarning, FoundContract, PastAttacker,
+    Place, RecordedDetonation,
+};
 pub use failure::{Failure, FailureKind};
 pub use label::Label;
 pub use outcome::{Fate, Outcome};

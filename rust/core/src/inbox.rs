@@ -6,8 +6,8 @@ pub mod queue;
 
 use crate::chain::{BlockChanges, BlockContents, CodeAnswer, Head, Reorg};
 use crate::evidence::{
-    Anomaly, Breakdown, ContractScore, Detonation, FoundContract, RecordedDetonation, RecordedSimulation,
-    SimulationResult,
+    Anomaly, Breakdown, ContractScore, Detonation, FoundContract, RecordedDetonation,
+    RecordedSimulation, SimulationResult,
 };
 use crate::tx::PendingTransaction;
 use alloy_primitives::{Address, B256};
@@ -98,7 +98,10 @@ impl Item {
                 size_of_val(&**found) + found.footprint() + score
             }
             Self::Detonated(done) => {
-                let record = done.record.as_ref().map_or(0, RecordedDetonation::footprint);
+                let record = done
+                    .record
+                    .as_ref()
+                    .map_or(0, RecordedDetonation::footprint);
                 size_of_val(&**done) + done.detonation.footprint() + record
             }
             Self::DetonatedThen(record) => size_of_val(&**record) + record.footprint(),

@@ -6,6 +6,7 @@ pub(crate) mod clock;
 pub(crate) mod codes;
 pub(crate) mod contact;
 mod dedup;
+mod early;
 mod follow;
 mod intake;
 pub(crate) mod judge;
@@ -35,6 +36,7 @@ use crate::stats::Stats;
 use alloy_primitives::B256;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use crossbeam_channel::{Receiver, RecvTimeoutError};
+use early::{Desk, Parts};
 use judge::Stages;
 use output::Output;
 use runner::Runner;
@@ -52,7 +54,7 @@ pub struct Sensor {
     chain: Arc<ChainSpec>,
     stats: Arc<Stats>,
     /// Loaded at construction, so that a bad file fails there and not in the run; taken by `start`.
-    prepared: Option<(Stages, Vec<Simulator>, Output)>,
+    prepared: Option<Prepared>,
     running: Option<Running>,
     events: Events,
     /// What simulations read of them.
@@ -61,6 +63,14 @@ pub struct Sensor {
     published: Arc<Mutex<Published>>,
     /// Of the configured pauses.
     rehearsals: Arc<Rehearsals>,
+}
+
+/// What is loaded before anything runs.
+struct Prepared {
+    stages: Stages,
+    simulators: Vec<Simulator>,
+    early: Option<Parts>,
+    output: Output,
 }
 
 struct Running {
@@ -91,6 +101,7 @@ impl Sensor {
             ));
         }
         let simulators = runner::simulators(&config, &chain, &rules)?;
+        let early = early::parts(&config, &chain, &rules)?;
         let (output, receiver, held) = Output::new(config.limits.events, lossless, stats.clone());
         Ok(Self {
             events: Events {
@@ -105,7 +116,12 @@ impl Sensor {
             config,
             chain,
             stats,
-            prepared: Some((stages, simulators, output)),
+            prepared: Some(Prepared {
+                stages,
+                simulators,
+                early,
+                output,
+            }),
             running: None,
             rules,
             reload: Arc::default(),
@@ -119,9 +135,22 @@ impl Sensor {
         if self.running.is_some() {
             return Ok(());
         }
-        let Some((stages, simulators, output)) = self.prepared.take() else {
+        let Some(prepared) = self.prepared.take() else {
             return Err(Error::Config("this sensor failed to start before".into()));
         };
+        let Prepared {
+            stages,
+            simulators,
+            early,
+            output,
+        } = prepared;
+        let beta = self.config.early.as_ref().is_some_and(|early| early.beta);
+        let is_live = matches!(self.config.source, SourceConfig::Live(_));
+        let (searching, scoring) = match is_live {
+            true => (early, None),
+            false => (None, early.map(Parts::into_scorer)),
+        };
+        let desk = Desk::new(scoring, beta);
         let capture = self
             .config
             .capture
@@ -143,6 +172,7 @@ impl Sensor {
                 &items,
                 &self.stats,
                 &self.rehearsals,
+                searching,
             ),
             SourceConfig::Replay(_) => Runner::replay(simulators),
         });
@@ -194,6 +224,7 @@ impl Sensor {
             self.chain.clone(),
             stages,
             simulating,
+            desk,
             live,
             capture.transpose()?,
             output,

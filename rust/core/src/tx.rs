@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 /// A transaction seen before inclusion, as every stage reads it.
 ///
 /// Fees are wei per gas. A legacy or EIP-2930 transaction has `max_fee_per_gas == max_priority_fee_per_gas == gasPrice`.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct PendingTransaction {
     pub hash: B256,
     pub from: Address,

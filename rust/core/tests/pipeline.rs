@@ -46,6 +46,7 @@ fn sensor_on(chain_spec: Option<PathBuf>, lines: &str) -> (Sensor, tempfile::Tem
             monitored_only: false,
         },
         simulation: None,
+        early: None,
         model: None,
         capture: None,
         emit: Emit::Alerts,

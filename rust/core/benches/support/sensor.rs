@@ -54,6 +54,7 @@ pub fn config(
             monitored_only: false,
         },
         simulation: None,
+        early: None,
         model: Some(model()),
         capture: None,
         emit,

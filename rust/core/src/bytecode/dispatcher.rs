@@ -75,9 +75,14 @@ enum Value {
     /// Length of the calldata.
     Size,
     /// Not zero where the selector is this one; with `not` where it is not.
-    Is { selector: [u8; 4], not: bool },
+    Is {
+        selector: [u8; 4],
+        not: bool,
+    },
     /// Not zero where the calldata has less than four bytes; with `not` where it has not.
-    Short { not: bool },
+    Short {
+        not: bool,
+    },
 }
 
 use Value::{Is, Known, Left, Selector, Short, Size, Unknown, Word};
@@ -372,7 +377,10 @@ fn step(way: &mut Way, one: Instruction) {
         },
         ISZERO => match way.pop() {
             Known(value) => Known(U256::from(value.is_zero())),
-            Is { selector, not } => Is { selector, not: !not },
+            Is { selector, not } => Is {
+                selector,
+                not: !not,
+            },
             Short { not } => Short { not: !not },
             Size => Short { not: false },
             _ => Unknown,
@@ -419,7 +427,10 @@ fn equal(both: (Value, Value), not: bool) -> Value {
         _ => return Unknown,
     };
     match u32::try_from(number) {
-        Ok(number) => Is { selector: number.to_be_bytes(), not },
+        Ok(number) => Is {
+            selector: number.to_be_bytes(),
+            not,
+        },
         // No selector is that.
         Err(_) => Known(U256::from(not)),
     }

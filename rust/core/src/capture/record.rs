@@ -13,7 +13,7 @@ use bytes::Bytes;
 use std::time::Instant;
 
 /// A captured transaction or context entry.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Record {
     Transaction(RecordedTransaction),
     Context(ContextEntry),
@@ -47,6 +47,8 @@ const REORG: u8 = 4;
 const CODE: u8 = 5;
 const SIMULATION: u8 = 6;
 const CHANGES: u8 = 7;
+const DEPLOYMENT: u8 = 8;
+const DETONATION: u8 = 9;
 
 impl RecordedTransaction {
     /// Rebuilds the signed bytes from JSON. `None` where the JSON gives no transaction at all.
@@ -125,6 +127,8 @@ impl Record {
                     ContextEntry::Code(_) => CODE,
                     ContextEntry::Simulation(_) => SIMULATION,
                     ContextEntry::Changes(_) => CHANGES,
+                    ContextEntry::Deployment(_) => DEPLOYMENT,
+                    ContextEntry::Detonation(_) => DETONATION,
                 });
                 out.extend(entry.body().as_bytes());
             }
@@ -143,6 +147,8 @@ impl Record {
             Some(&CODE) => "code",
             Some(&SIMULATION) => "simulation",
             Some(&CHANGES) => "changes",
+            Some(&DEPLOYMENT) => "deployment",
+            Some(&DETONATION) => "detonation",
             _ => return Err("record of an unknown kind".into()),
         };
         ContextEntry::from_parts(kind, &bytes[1..]).map(Self::Context)

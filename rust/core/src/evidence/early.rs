@@ -1,6 +1,7 @@
 //! What all evidence on a new contract amounts to.
 
 use super::{ContractScore, Deployment, Detonation, Funding, Trial, Witness};
+use crate::tx::PendingTransaction;
 use alloy_primitives::Address;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -56,6 +57,9 @@ pub struct RecordedDetonation {
     pub address: Address,
     /// Without its proof.
     pub detonation: Detonation,
+    /// The pending transaction that creates it, executed first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub creation: Option<PendingTransaction>,
     /// Of the proof; none where there is none.
     pub calls: Vec<Trial>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -65,13 +69,38 @@ pub struct RecordedDetonation {
 /// All that is known of a new contract.
 #[derive(Debug, Clone)]
 pub struct Assessment {
+    /// Without its code: that takes the most room, and is not needed any more.
     pub found: FoundContract,
     /// Nothing where there is no code, or no model.
     pub score: Option<ContractScore>,
     /// Monitored contracts, each by where it shows most.
     pub contained: Vec<Contained>,
+    /// Bytes of its code as it runs; 0 where that could not be had.
+    pub code_size: usize,
     /// Nothing where it was not called.
     pub detonation: Option<Detonation>,
+}
+
+impl Assessment {
+    pub fn new(
+        mut found: FoundContract,
+        score: Option<ContractScore>,
+        contained: Vec<Contained>,
+    ) -> Self {
+        let deployment = &mut found.deployment;
+        let code_size = deployment.code.len();
+        (deployment.code, deployment.init_code) = Default::default();
+        if let Some(runs) = &mut deployment.runs {
+            runs.code = Default::default();
+        }
+        Self {
+            found,
+            score,
+            contained,
+            code_size,
+            detonation: None,
+        }
+    }
 }
 
 /// Why a new contract is worth an alert; the first that holds.
@@ -79,10 +108,12 @@ pub struct Assessment {
 #[serde(rename_all = "snake_case")]
 #[schemars(rename = "early_reason")]
 pub enum EarlyReason {
-    /// Calling it harms a monitored contract.
+    /// Calling it harms a monitored contract, beyond doubt.
     Proof,
     /// Its score reaches the threshold of high precision.
     HighPrecision,
+    /// Calling it is likely to harm one.
+    LikelyHarm,
     /// Its deployer is a reported attacker.
     PastAttacker,
     /// Its score reaches the threshold of high recall, and its deployer's money comes from a service that asks little.

@@ -4,8 +4,9 @@
 //! each: it may be the last one to hold it.
 
 use super::{
-    Anomaly, Assessment, Contained, ContractScore, Deployment, Detonation, DoneSimulation, Failure, Funding,
-    RecordedSimulation, Simulation, SimulationResult, SimulationStatus, ThreatDetection, Witness,
+    Anomaly, Assessment, Contained, ContractScore, Deployment, Detonation, DoneSimulation, Failure,
+    FoundContract, Funding, RecordedDetonation, RecordedSimulation, Simulation, SimulationResult,
+    SimulationStatus, ThreatDetection, Witness,
 };
 use super::{
     Answer, Flow, Loss, Response, SignatureMatch, TriedPause, Unasked, Variation, Victim,
@@ -132,6 +133,12 @@ impl Simulation {
             + vec(&self.leads)
             + vec(&self.touched)
             + vec(&self.created)
+            + vec(&self.deployments)
+            + self
+                .deployments
+                .iter()
+                .map(Deployment::footprint)
+                .sum::<usize>()
             + vec::<Flow>(&self.flows)
             + vec(&self.violations)
             + violations.sum::<usize>()

@@ -2,6 +2,7 @@
 
 use super::accesses::Accesses;
 use super::authenticity::Identity;
+use super::deployment::Deployment;
 use super::failure::Failure;
 use super::trace::Trace;
 use super::transfers::Asset;
@@ -66,6 +67,10 @@ pub struct Simulation {
     /// Monitored contracts that it called, by name.
     pub touched: Vec<Arc<str>>,
     pub created: Vec<Address>,
+    /// The same with all that is known of them, where somebody looks for new contracts.
+    pub deployments: Vec<Deployment>,
+    /// How much the code of these looks like an attacker's, at the most.
+    pub code_score: Option<f32>,
     /// The largest movers first come the monitored contracts, then the sender; bounded in number.
     pub flows: Vec<Flow>,
     /// Wei.

@@ -24,10 +24,14 @@ impl Simulation {
     /// `1 − (1 − harm)(1 − probability)(1 − 0.2 · stage one)`, where the model's odds are an eighth, and the whole is 0.89 at most,
     /// if a monitored contract was called and keeps its invariants. Harm and probability are the worst of all surroundings.
     ///
+    /// The first stage knows nothing of code that is not there yet: that of contracts which the transaction creates counts as its
+    /// score, where it is higher.
+    ///
     /// Only what was seen whole ([`decides`](Self::decides)) lowers the first stage's score to a fifth; that it fails halves
     /// its odds. What does more than can be recorded and calls a monitored contract meanwhile is taken for an
     /// attack: honest transactions have nothing to hide.
     pub fn verdict(&self, stage_one: f32) -> f32 {
+        let stage_one = stage_one.max(self.code_score.unwrap_or(0.0));
         let verdict = self.evidence(stage_one);
         let hides = self.cut && !self.touched.is_empty();
         match (self.decides(), hides) {

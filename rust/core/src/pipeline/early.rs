@@ -3,20 +3,28 @@
 mod alarm;
 mod alert;
 mod contained;
+mod detonator;
 mod known;
+mod named;
+mod parts;
 mod scorer;
 mod scout;
-mod suspect;
+mod suspicion;
 #[cfg(test)]
 mod tests;
 
 pub use alarm::alarm;
 pub use alert::{Surroundings, alert};
+pub use detonator::Detonator;
+pub use known::Known;
+pub use parts::{Parts, Shared, parts, prove_again};
+pub use scorer::Scorer;
+pub use scout::{Scout, Search};
 
 use super::contact::Contacts;
-use crate::classify::contract::ContractModel;
 use crate::evidence::{Assessment, ContractScore, Detonation, EarlyReason, FoundContract};
 use alloy_primitives::Address;
+use named::Named;
 use std::collections::VecDeque;
 
 /// Contracts that are remembered until they have been called: some are called again with each new head.
@@ -25,9 +33,10 @@ const REMEMBERED: usize = 4_096;
 /// What is known of the newest contracts.
 pub struct Desk {
     /// Where nobody has scored what is told of: in a replay.
-    model: Option<ContractModel>,
+    scorer: Option<Scorer>,
     /// Hints are wanted, too.
     beta: bool,
+    named: Named,
     /// Newest last, with why there was an alert.
     known: VecDeque<(Assessment, Option<EarlyReason>)>,
 }
@@ -40,10 +49,11 @@ pub struct News<'a> {
 }
 
 impl Desk {
-    pub fn new(model: Option<ContractModel>, beta: bool) -> Self {
+    pub fn new(scorer: Option<Scorer>, beta: bool) -> Self {
         Self {
-            model,
+            scorer,
             beta,
+            named: Named::default(),
             known: VecDeque::new(),
         }
     }
@@ -59,16 +69,9 @@ impl Desk {
         if self.place(&address).is_some() {
             return None;
         }
-        let score = score.or_else(|| {
-            let model = self.model.as_mut()?;
-            model.score(&found.deployment)
-        });
-        let assessment = Assessment {
-            contained: contained::of(&found.deployment, contacts),
-            found,
-            score,
-            detonation: None,
-        };
+        let score = score.or_else(|| self.scorer.as_mut()?.score(&found.deployment));
+        let contained = contained::of(&found.deployment, contacts, &self.named);
+        let assessment = Assessment::new(found, score, contained);
         let alert = alarm(&assessment, self.beta);
         if self.known.len() >= REMEMBERED {
             self.known.pop_front();
@@ -76,6 +79,17 @@ impl Desk {
         self.known.push_back((assessment, alert));
         let (assessment, _) = self.known.back()?;
         Some(News { assessment, alert })
+    }
+
+    /// Accounts keep a monitored contract's address in storage since a block.
+    pub fn named(&mut self, named: &[(Address, Address)], contacts: &Contacts) {
+        self.named.add(named);
+        for (account, _) in named {
+            if let Some(place) = self.place(account) {
+                let contained = &mut self.known[place].0.contained;
+                contained::add_named(contained, account, contacts, &self.named);
+            }
+        }
     }
 
     /// It was called. Nothing where it is not known any more.

@@ -1,11 +1,13 @@
 //! Who simulates what triage submits: threads beside a live pipeline, or the recording.
 
+use super::early::{self, Parts, Scout};
 use super::triage::Awaited;
 use crate::chain::ChainSpec;
 use crate::config::{LiveConfig, SensorConfig, SimulationConfig, SourceConfig};
 use crate::error::Error;
 use crate::evidence::{
-    Failure, FailureKind, Identity, RecordedSimulation, Response, Simulation, Unasked, Witness,
+    Detonation, Failure, FailureKind, Identity, RecordedDetonation, RecordedSimulation, Response,
+    Simulation, Unasked, Witness,
 };
 use crate::inbox::queue::ItemSender;
 use crate::node::Asker;
@@ -29,7 +31,12 @@ use std::time::{Duration, Instant};
 const REPLAY: Duration = Duration::from_secs(60);
 
 pub enum Runner {
-    Live { pool: Pool, keeper: Keeper },
+    Live {
+        pool: Pool,
+        keeper: Keeper,
+        /// Absent where nobody looks for new contracts.
+        scout: Option<Scout>,
+    },
     Replay(Box<Simulator>),
 }
 
@@ -48,6 +55,7 @@ impl Runner {
         items: &ItemSender,
         stats: &Arc<Stats>,
         rehearsals: &Arc<Rehearsals>,
+        early: Option<Parts>,
     ) -> Result<Self, Error> {
         let no_thread = |source| Error::Io {
             path: "thread ids-simulate".into(),
@@ -77,6 +85,18 @@ impl Runner {
             rehearsals.clone(),
         );
         let stage = stage.start().map_err(no_thread)?;
+        let scout = early.map(|parts| {
+            let shared = early::Shared {
+                state: state.clone(),
+                asker: asker.clone(),
+                items: items.clone(),
+                stats: stats.clone(),
+                records: config.capture.is_some(),
+            };
+            parts.start(shared)
+        });
+        let (scout, states) = scout.transpose().map_err(no_thread)?.unzip();
+        let followed = [stage, states.flatten()].into_iter().flatten();
         let keeper = Keeper::start(
             state.clone(),
             neighbourhood.clone(),
@@ -85,7 +105,7 @@ impl Runner {
             items.clone(),
             stats.clone(),
             config.contracts.iter().map(|c| c.address).collect(),
-            stage,
+            followed.collect(),
         );
         let pool = Pool::start(
             simulation,
@@ -100,6 +120,7 @@ impl Runner {
         Ok(Self::Live {
             pool: pool.map_err(no_thread)?,
             keeper: keeper.map_err(no_thread)?,
+            scout,
         })
     }
 
@@ -113,8 +134,31 @@ impl Runner {
 
     /// A new canonical head: the state is to follow.
     pub fn head(&self, number: u64, hash: B256) {
-        if let Self::Live { keeper, .. } = self {
+        if let Self::Live { keeper, scout, .. } = self {
             keeper.head(number, hash);
+            if let Some(scout) = scout {
+                scout.head(hash);
+            }
+        }
+    }
+
+    /// Who looks for new contracts.
+    pub fn scout(&self) -> Option<&Scout> {
+        match self {
+            Self::Live { scout, .. } => scout.as_ref(),
+            Self::Replay(_) => None,
+        }
+    }
+
+    /// What a recorded detonation showed; its proof is made again.
+    pub fn detonate_again(&mut self, record: &RecordedDetonation) -> Detonation {
+        let proof = match self {
+            Self::Replay(simulator) => early::prove_again(record, simulator),
+            Self::Live { .. } => None,
+        };
+        Detonation {
+            proof: proof.map(Box::new),
+            ..record.detonation.clone()
         }
     }
 

@@ -1,5 +1,6 @@
 //! The pipeline thread: takes items in order, judges transactions in small batches, emits events.
 
+mod early;
 mod judging;
 mod simulating;
 #[cfg(test)]
@@ -8,6 +9,7 @@ mod tests;
 use super::changes::{Changed, Touch};
 use super::clock::Clock;
 use super::dedup::Dedup;
+use super::early::Desk;
 use super::follow::Tracker;
 use super::intake::{Admission, Form, Intake};
 use super::judge::Stages;
@@ -87,6 +89,8 @@ pub struct Worker {
     detected: Dedup<Told>,
     /// Absent where nothing is simulated.
     simulating: Option<Simulating>,
+    /// The newest contracts.
+    desk: Desk,
     tracker: Tracker,
     /// What the last blocks did to monitored contracts.
     changed: Changed,
@@ -118,6 +122,7 @@ impl Worker {
         chain: Arc<ChainSpec>,
         stages: Stages,
         simulating: Option<Simulating>,
+        desk: Desk,
         live: Option<Arc<LiveSource>>,
         capture: Option<CaptureWriter>,
         output: Output,
@@ -136,6 +141,7 @@ impl Worker {
         Self {
             stages,
             simulating,
+            desk,
             intake: Intake::new(
                 config,
                 chain.clone(),
@@ -258,6 +264,13 @@ impl Worker {
             Item::Simulated(done) => self.after_batch(|worker| worker.simulated(*done)),
             Item::State => self.after_batch(|worker| worker.triage(triage::Occurrence::State)),
             Item::Recorded(record) => self.after_batch(|worker| worker.replay(&record)),
+            Item::Deployed(found, score) => {
+                self.after_batch(|worker| worker.deployed(*found, score.map(|score| *score)));
+            }
+            Item::Detonated(done) => self.after_batch(|worker| worker.detonated(*done)),
+            Item::DetonatedThen(record) => {
+                self.after_batch(|worker| worker.detonate_again(&record))
+            }
             Item::Anomaly(anomaly) => self.output.anomaly(anomaly),
             Item::Broken(broken) => self.output.broken(broken),
             Item::Ready => {
@@ -310,6 +323,8 @@ impl Worker {
         self.watch.record(slot.tx.seen_ms);
         let now_ms = self.clock.elapsed_ms();
         self.tracker.pending(&slot.tx, now_ms, &mut self.outcomes);
+        self.scout_creation();
+        let slot = &mut self.slots[self.filled];
         if self.stages.judges() {
             self.stages.examine(slot);
             if let Some(reason) = slot.decoded.anomaly {
@@ -381,6 +396,7 @@ impl Worker {
 
     fn changes(&mut self, changes: &BlockChanges) {
         self.learn(&changes.named);
+        self.name(&changes.named);
         let touches = self.changed.changes(changes);
         self.touched(touches);
     }

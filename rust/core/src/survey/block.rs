@@ -1,7 +1,7 @@
 //! A block as `eth_getBlockByHash` answers it with its transactions, as far as what it created hangs on it.
 
-use super::creations::Origin;
 use crate::evidence::Sighting;
+use crate::simulate::creations::Origin;
 use crate::tx::Extras;
 use alloy_primitives::{Address, B256, U64, U256};
 use serde::Deserialize;
@@ -16,6 +16,7 @@ const SET_CODE: u64 = 4;
 pub struct Block {
     pub number: u64,
     pub hash: B256,
+    pub parent: B256,
     /// Unix seconds.
     pub timestamp: u64,
     /// In order; nothing where one cannot be read.
@@ -55,9 +56,12 @@ impl Block {
     /// In words, where it is no block, or another one.
     pub fn read(raw: &[u8], hash: &B256) -> Result<Self, String> {
         #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
         struct Json<'a> {
             number: U64,
             hash: B256,
+            #[serde(default)]
+            parent_hash: B256,
             timestamp: U64,
             #[serde(borrow)]
             transactions: Vec<&'a RawValue>,
@@ -70,6 +74,7 @@ impl Block {
         let mut block = Self {
             number: json.number.to(),
             hash: json.hash,
+            parent: json.parent_hash,
             timestamp: json.timestamp.to(),
             transactions: Vec::with_capacity(json.transactions.len()),
             delegations: Vec::new(),
@@ -113,7 +118,9 @@ impl Block {
         Origin {
             deployer: sent.from,
             tx: sent.hash,
+            to: sent.to,
             nonce: sent.nonce.to(),
+            value: sent.value,
             seen: Sighting::Mined {
                 block: self.number,
                 timestamp: self.timestamp,

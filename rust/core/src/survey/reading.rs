@@ -1,11 +1,12 @@
 //! What is known of a block so far, of which answer after answer tells more.
 
 use super::block::{Block, Sent};
-use super::creations::Creations;
 use super::receipts::Receipt;
-use super::{Counts, Method, Payment, Survey};
+use super::{Method, Payment, Survey};
 use crate::evidence::trace::Trace;
 use crate::evidence::transfers::Asset;
+use crate::simulate::creations::Counts;
+use crate::simulate::creations::Creations;
 
 /// Payments of one block.
 const PAYMENTS: usize = 1 << 16;
@@ -33,10 +34,7 @@ impl<'a> Reading<'a> {
         };
         Self {
             block,
-            creations: Creations {
-                counts,
-                ..Creations::default()
-            },
+            creations: Creations::new(counts),
             payments: Vec::new(),
             // What cannot be read cannot be told of either.
             told: sent.map(Option::is_none).collect(),
@@ -110,13 +108,16 @@ impl<'a> Reading<'a> {
         } = self.creations;
         counts.untold += untold;
         counts.untraced += self.untraced + counts.untold;
+        let sent = self.block.transactions.iter().flatten();
         Survey {
             number: self.block.number,
             hash: self.block.hash,
+            parent: self.block.parent,
             timestamp: self.block.timestamp,
             method: self.method,
             deployments,
             payments: self.payments,
+            signers: sent.map(|sent| (sent.hash, sent.from)).collect(),
             counts,
         }
     }

@@ -66,7 +66,7 @@ fn end(code: &Bytes, known: &HashMap<Address, Option<Bytes>>) -> Option<Address>
 mod tests {
     use super::*;
     use crate::evidence::Sighting;
-    use crate::survey::creations::Origin;
+    use crate::simulate::creations::Origin;
     use alloy_primitives::{B256, hex};
 
     fn clone_of(address: Address) -> Bytes {
@@ -81,6 +81,8 @@ mod tests {
         let origin = Origin {
             deployer: Address::ZERO,
             tx: B256::ZERO,
+            to: None,
+            value: alloy_primitives::U256::ZERO,
             nonce: 0,
             seen: Sighting::Pending,
         };

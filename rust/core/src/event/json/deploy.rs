@@ -193,7 +193,7 @@ impl<'a> Contract<'a> {
         Self {
             address: Text(deployment.address),
             block,
-            code_size: deployment.code.len(),
+            code_size: assessment.code_size,
             contained: assessment.contained.iter().map(Held::of).collect(),
             creator: Text(deployment.creator),
             deployer: Text(deployment.deployer),

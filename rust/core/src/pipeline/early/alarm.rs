@@ -1,6 +1,6 @@
 //! From what is known of a new contract to an alert, or none.
 
-use crate::evidence::{Assessment, ContractScore, EarlyReason};
+use crate::evidence::{Assessment, ContractScore, EarlyReason, Grade};
 
 /// Score from which a contract is worth a hint, and a look at what it does.
 pub const INFO: f32 = 0.5;
@@ -13,15 +13,17 @@ pub fn alarm(assessment: &Assessment, beta: bool) -> Option<EarlyReason> {
         detonation,
         ..
     } = assessment;
-    let proof = detonation.as_ref().and_then(|done| done.proof.as_ref());
+    let shown = detonation.as_ref().and_then(|done| done.proof.as_ref());
+    let grade = shown.map(|shown| shown.simulation.grade());
     let score = score.as_ref();
     let funded = !found.funding.is_empty();
     let reasons = [
-        (EarlyReason::Proof, proof.is_some()),
+        (EarlyReason::Proof, grade == Some(Grade::Proved)),
         (
             EarlyReason::HighPrecision,
             score.is_some_and(ContractScore::is_precise),
         ),
+        (EarlyReason::LikelyHarm, grade == Some(Grade::Likely)),
         (EarlyReason::PastAttacker, found.past_attacker.is_some()),
         (
             EarlyReason::Funded,

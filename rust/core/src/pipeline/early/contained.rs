@@ -1,24 +1,23 @@
 //! Which monitored contracts a new one holds, and where: they say what it may be aimed at, and what to pause.
 
+use super::named::Named;
 use crate::evidence::{Contained, Deployment, Place};
 use crate::pipeline::contact::Contacts;
+use alloy_primitives::Address;
 
 /// Each once, by the first of the places that it is in.
-pub fn of(deployment: &Deployment, contacts: &Contacts) -> Vec<Contained> {
+pub fn of(deployment: &Deployment, contacts: &Contacts, named: &Named) -> Vec<Contained> {
     let mut contained: Vec<Contained> = Vec::new();
-    let mut add = |place: Place, found: Vec<u16>| {
-        for index in found {
-            let address = contacts.addresses()[usize::from(index)];
-            // A contract of a monitored one's own is no threat to it by that.
-            let is_itself = deployment.address == address;
-            if !is_itself && contained.iter().all(|one| one.address != address) {
-                contained.push(Contained {
-                    contract: contacts.name(index),
-                    address,
-                    place,
-                });
-            }
-        }
+    let mut add = |place, found: Vec<u16>| {
+        let found = found.into_iter();
+        let addresses = found.map(|index| contacts.addresses()[usize::from(index)]);
+        put(
+            &mut contained,
+            &deployment.address,
+            contacts,
+            place,
+            addresses,
+        );
     };
     add(Place::Code, contacts.in_bytes(&deployment.code));
     if let Some(runs) = &deployment.runs {
@@ -31,8 +30,53 @@ pub fn of(deployment: &Deployment, contacts: &Contacts) -> Vec<Contained> {
         .flat_map(|(_, value)| value.to_be_bytes::<32>())
         .collect();
     add(Place::Storage, contacts.in_bytes(&stored));
-    let called = deployment.called.iter();
-    let called = called.filter_map(|called| contacts.index(called));
-    add(Place::Called, called.collect());
+    add_named(&mut contained, &deployment.address, contacts, named);
+    let called = deployment.called.iter().copied();
+    put(
+        &mut contained,
+        &deployment.address,
+        contacts,
+        Place::Called,
+        called,
+    );
     contained
+}
+
+/// What a block tells that it keeps in storage.
+pub fn add_named(
+    contained: &mut Vec<Contained>,
+    account: &Address,
+    contacts: &Contacts,
+    named: &Named,
+) {
+    put(
+        contained,
+        account,
+        contacts,
+        Place::Storage,
+        named.of(account),
+    );
+}
+
+/// Those that are monitored, and that `contained` has not yet.
+fn put(
+    contained: &mut Vec<Contained>,
+    account: &Address,
+    contacts: &Contacts,
+    place: Place,
+    addresses: impl Iterator<Item = Address>,
+) {
+    for address in addresses {
+        let Some(index) = contacts.index(&address) else {
+            continue;
+        };
+        // A monitored contract is no threat to itself by its address.
+        if address != *account && contained.iter().all(|one| one.address != address) {
+            contained.push(Contained {
+                contract: contacts.name(index),
+                address,
+                place,
+            });
+        }
+    }
 }

@@ -1,16 +1,21 @@
 //! Whose money made a contract, and whether its maker is known.
 
+use crate::config::{EarlyConfig, FundingConfig};
 use crate::error::Result;
 use crate::evidence::{Deployment, FoundContract, Funding, PastAttacker};
-use crate::funding::{Attackers, Block, Index, Transfer};
+use crate::funding::{Attackers, Block, Index, Sources, Transfer};
 use crate::survey::Survey;
 use alloy_primitives::Address;
+use hashbrown::HashMap;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
 /// The funding index and the list of reported attackers.
 #[derive(Default)]
 pub struct Known {
+    funding: Option<FundingConfig>,
+    wrapped: Option<Address>,
+    /// Nothing while another process writes it.
     index: Option<Index>,
     attackers: Attackers,
     /// Where the list is, and when it was written: it is read again when it changes.
@@ -18,26 +23,36 @@ pub struct Known {
 }
 
 impl Known {
-    pub fn new(index: Option<Index>, list: Option<PathBuf>) -> Result<Self> {
-        let mut known = Self {
-            index,
-            list: list.map(|path| (path, None)),
+    /// # Errors
+    /// [`Error::Config`](crate::error::Error::Config): the services cannot be read.
+    pub fn new(config: &EarlyConfig) -> Result<Self> {
+        let sources = config.funding.as_ref().map(Sources::load).transpose()?;
+        Ok(Self {
+            wrapped: sources.and_then(|sources| sources.wrapped),
+            funding: config.funding.clone(),
+            list: config.labels.clone().map(|path| (path, None)),
             ..Self::default()
-        };
-        known.read_list()?;
-        Ok(known)
+        })
     }
 
     /// Adds what a block moved, and reads the list again where it is another one.
     ///
     /// # Errors
-    /// What failed; all else goes on.
+    /// What failed; it is tried again with the next block.
     pub fn feed(&mut self, survey: &Survey) -> Result<()> {
         self.read_list()?;
-        let Some(index) = &mut self.index else {
-            return Ok(());
-        };
-        index.feed(&block(survey)).map(|_| ())
+        if let (None, Some(config)) = (&self.index, &self.funding) {
+            self.index = Some(Index::open(config.clone())?);
+        }
+        match &mut self.index {
+            Some(index) => index.feed(&block(survey)).map(|_| ()),
+            None => Ok(()),
+        }
+    }
+
+    /// The wrapped native asset, where its transfers are of interest.
+    pub fn wrapped(&self) -> Option<Address> {
+        self.wrapped
     }
 
     fn read_list(&mut self) -> Result<()> {
@@ -75,20 +90,32 @@ impl Known {
         let label = self.attackers.get(maker)?;
         Some(PastAttacker {
             address: *maker,
-            incident: label.incident.clone(),
+            incident: label.incident.clone().unwrap_or_else(|| "reported".into()),
         })
     }
 }
 
 fn block(survey: &Survey) -> Block {
-    let transfers = survey.payments.iter().map(|paid| Transfer {
-        tx: paid.tx,
-        signer: paid.signer,
-        from: paid.from,
-        to: paid.to,
-        value: paid.amount,
-        token: paid.token,
+    let signers = survey.signers.iter().enumerate();
+    let signers: HashMap<_, _> = signers
+        .map(|(place, (tx, signer))| (*tx, (place, *signer)))
+        .collect();
+    let transfers = survey.payments.iter().filter_map(|paid| {
+        let (place, signer) = *signers.get(&paid.tx)?;
+        let transfer = Transfer {
+            tx: paid.tx,
+            signer,
+            from: paid.from,
+            to: paid.to,
+            value: paid.amount,
+            token: paid.token,
+        };
+        Some((place, transfer))
     });
+    let mut transfers: Vec<_> = transfers.collect();
+    // Native ones come before wrapped ones: a transaction's are to be side by side.
+    transfers.sort_by_key(|(place, _)| *place);
+    let transfers = transfers.into_iter().map(|(_, transfer)| transfer);
     Block {
         number: survey.number,
         hash: survey.hash,

@@ -1,37 +1,36 @@
 //! Looks for new contracts, on a thread of its own: in each block, among pending creations, in simulations. What only a
 //! node or a disk can tell of one is added here, and its score; the pipeline hears of it as `Item::Deployed`.
 
+use super::Shared;
 use super::contained;
-use super::detonator::{Detonator, Task};
+use super::detonator::{self, Detonator};
 use super::known::Known;
+use super::named::Named;
 use super::scorer::Scorer;
-use super::suspect::is_suspect;
-use crate::chain::ChainSpec;
-use crate::config::EarlyConfig;
+use super::suspicion::suspicion;
 use crate::detonate::Creation;
 use crate::evidence::{
-    Anomaly, AnomalyKind, Assessment, ContractScore, Deployment, FoundContract, Sighting,
+    Anomaly, AnomalyKind, Assessment, ContractScore, Deployment, FoundContract, Identity, Sighting,
 };
 use crate::inbox::Item;
-use crate::inbox::queue::ItemSender;
-use crate::node::Asker;
 use crate::pipeline::contact::Contacts;
 use crate::pipeline::dedup::Dedup;
+use crate::simulate::creations::Origin;
+use crate::simulate::creations::in_execution;
 use crate::simulate::evm::execute::{Checks, Exit, Sandbox};
 use crate::simulate::evm::tracer::Bounds;
 use crate::simulate::evm::transaction::from_pending;
 use crate::simulate::state::Snapshot;
-use crate::simulate::state::head::HeadState;
 use crate::stats::Stats;
-use crate::survey::creations::Origin;
-use crate::survey::resolve::resolve;
-use crate::survey::simulated::in_execution;
 use crate::survey::Surveyor;
+use crate::survey::resolve::resolve;
 use crate::thread::give_way;
-use crate::tx::{Extras, PendingTransaction};
+use crate::tx::PendingTransaction;
+use crate::wire::Original;
 use alloy_primitives::{Address, B256, Bytes};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use revm::DatabaseRef;
+use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -44,6 +43,8 @@ const SURVEYED: Duration = Duration::from_secs(10);
 const CONSTRUCTED: Duration = Duration::from_millis(500);
 /// Contracts remembered, so that each is told of once.
 const MET: usize = 1 << 15;
+/// Contracts of which more may come to be known.
+const LATELY: usize = 1_024;
 /// What is recorded of a constructor.
 const FRAMES: usize = 4_096;
 const BYTES: usize = 1 << 20;
@@ -52,9 +53,11 @@ const ACCESSES: usize = 1 << 13;
 /// What there is to look at.
 enum Word {
     Head(B256),
-    Creation(Creation),
+    Creation(Arc<PendingTransaction>, Option<Original>),
     /// What pending transactions create when they are simulated.
     Simulated(Vec<Deployment>),
+    /// Accounts that keep a monitored contract's address in storage since a block.
+    Named(Vec<(Address, Address)>),
 }
 
 /// The pipeline's end: never waits. Its thread ends with it.
@@ -68,7 +71,7 @@ impl Scout {
     /// No thread can be had.
     pub fn start(search: Search) -> std::io::Result<Self> {
         let (words, told) = bounded(WAITING);
-        let stats = search.stats.clone();
+        let stats = search.shared.stats.clone();
         std::thread::Builder::new()
             .name("ids-scout".into())
             .spawn(move || search.run(&told))?;
@@ -81,8 +84,8 @@ impl Scout {
     }
 
     /// A pending creation.
-    pub fn creation(&self, tx: Arc<PendingTransaction>, extras: Extras) {
-        self.tell(Word::Creation(Creation { tx, extras }));
+    pub fn creation(&self, tx: Arc<PendingTransaction>, original: Option<Original>) {
+        self.tell(Word::Creation(tx, original));
     }
 
     /// What a pending transaction creates when it is simulated.
@@ -92,11 +95,20 @@ impl Scout {
         }
     }
 
+    /// Accounts keep a monitored contract's address in storage since a block.
+    pub fn named(&self, named: &[(Address, Address)]) {
+        if !named.is_empty() {
+            self.tell(Word::Named(named.to_vec()));
+        }
+    }
+
     fn tell(&self, word: Word) {
         if let Err(TrySendError::Full(word)) = self.words.try_send(word) {
             let counter = match word {
                 Word::Head(_) => &self.stats.blocks_unsurveyed,
-                Word::Creation(_) | Word::Simulated(_) => &self.stats.deployments_dropped,
+                Word::Creation(..) | Word::Simulated(_) | Word::Named(_) => {
+                    &self.stats.deployments_dropped
+                }
             };
             counter.add(1);
         }
@@ -108,15 +120,14 @@ pub struct Search {
     pub surveyor: Surveyor,
     pub known: Known,
     pub scorer: Scorer,
-    pub contacts: Arc<Contacts>,
-    pub state: Arc<HeadState>,
-    pub asker: Asker,
-    pub chain: Arc<ChainSpec>,
-    pub config: EarlyConfig,
-    pub items: ItemSender,
-    pub stats: Arc<Stats>,
+    pub contacts: Contacts,
+    /// Absent where nothing is called.
     pub detonator: Option<Detonator>,
     pub met: Dedup<(), Address>,
+    pub named: Named,
+    /// Newest last.
+    pub lately: VecDeque<Assessment>,
+    pub shared: Shared,
 }
 
 impl Search {
@@ -130,7 +141,7 @@ impl Search {
             // Our own mistake, which an attacker may have found: the next contract is looked at all the same.
             let look = AssertUnwindSafe(|| self.look(word));
             if std::panic::catch_unwind(look).is_err() {
-                self.stats.deployments_dropped.add(1);
+                self.shared.stats.deployments_dropped.add(1);
             }
         }
     }
@@ -138,7 +149,8 @@ impl Search {
     fn look(&mut self, word: Word) {
         match word {
             Word::Head(hash) => self.survey(hash),
-            Word::Creation(creation) => self.construct(creation),
+            Word::Creation(tx, original) => self.construct(tx, original.as_ref()),
+            Word::Named(named) => self.name(&named),
             Word::Simulated(mut deployments) => {
                 self.lead(&mut deployments);
                 self.found(deployments, None);
@@ -150,22 +162,33 @@ impl Search {
         let survey = match self.surveyor.survey(hash, Instant::now() + SURVEYED) {
             Ok(survey) => survey,
             Err(error) => {
-                self.stats.blocks_unsurveyed.add(1);
+                self.shared.stats.blocks_unsurveyed.add(1);
                 return self.anomaly(error.to_string());
             }
         };
-        self.stats.surveyed(&survey);
+        let (stats, counts) = (&self.shared.stats, &survey.counts);
+        stats.deployments_failed.add(counts.failed);
+        stats.deployments_small.add(counts.small);
+        stats.deployments_dropped.add(counts.left_out);
+        stats.blocks_untraced.add(u64::from(counts.untraced > 0));
         if let Err(error) = self.known.feed(&survey) {
             self.anomaly(error.to_string());
         }
         self.found(survey.deployments, None);
-        if let Some(detonator) = &self.detonator {
-            detonator.tell(Task::Head);
-        }
     }
 
     /// Executes a pending creation on the current state; where it cannot run, its code is what it has embedded.
-    fn construct(&mut self, creation: Creation) {
+    fn construct(&mut self, mut tx: Arc<PendingTransaction>, original: Option<&Original>) {
+        let identity = Identity::of(&tx, original);
+        // Who lies about the sender has it created elsewhere, by nobody who is known.
+        if let Some(signer) = identity.other_than(tx.from) {
+            Arc::make_mut(&mut tx).from = signer;
+        }
+        let extras = original.filter(|_| tx.tx_type > 0).map(Original::extras);
+        let creation = Creation {
+            tx,
+            extras: extras.transpose().unwrap_or_default().unwrap_or_default(),
+        };
         let tx = &creation.tx;
         let origin = Origin {
             deployer: tx.from,
@@ -189,7 +212,7 @@ impl Search {
     }
 
     fn constructed(&self, creation: &Creation, origin: &Origin) -> Vec<Deployment> {
-        let Some(block) = self.state.block() else {
+        let Some(block) = self.shared.state.block() else {
             return Vec::new();
         };
         let deadline = Instant::now() + CONSTRUCTED;
@@ -199,23 +222,31 @@ impl Search {
             bytes: BYTES,
             accesses: ACCESSES,
         };
-        let view = Snapshot::new(&self.state, &block, Some((&self.asker, deadline)));
+        let view = Snapshot::new(
+            &self.shared.state,
+            &block,
+            Some((&self.shared.asker, deadline)),
+        );
         let mut sandbox = Sandbox::new(&view, &block.next);
         let transaction = from_pending(&creation.tx, creation.extras.clone());
         let execution = sandbox.execute(transaction, Checks::Pending, bounds);
         if execution.exit != Exit::Succeeded {
-            self.stats.deployments_unexecuted.add(1);
+            self.shared.stats.deployments_unexecuted.add(1);
         }
         in_execution(&execution, origin).deployments
     }
 
     /// Clones and delegations to what they run.
     fn lead(&self, deployments: &mut [Deployment]) {
-        let Some(block) = self.state.block() else {
+        let Some(block) = self.shared.state.block() else {
             return;
         };
         let deadline = Instant::now() + CONSTRUCTED;
-        let view = Snapshot::new(&self.state, &block, Some((&self.asker, deadline)));
+        let view = Snapshot::new(
+            &self.shared.state,
+            &block,
+            Some((&self.shared.asker, deadline)),
+        );
         let code = |account: &Address| {
             let info = view.basic_ref(*account).ok()??;
             let code = view.code_by_hash_ref(info.code_hash).ok()?;
@@ -233,46 +264,73 @@ impl Search {
 
     fn one(&mut self, deployment: Deployment, creation: Option<&Creation>) {
         let address = deployment.address;
-        let mined = matches!(deployment.seen, Sighting::Mined { .. });
         if self.met.insert(address, ()).is_some() {
-            if let Some(detonator) = self.detonator.as_ref().filter(|_| mined) {
-                detonator.tell(Task::Mined(address));
+            if let (Some(detonator), Sighting::Mined { block, .. }) =
+                (&self.detonator, deployment.seen)
+            {
+                detonator.tell(detonator::Word::Mined(address, block));
             }
             return;
         }
-        self.stats.deployments.add(1);
+        self.shared.stats.deployments.add(1);
         let score = self.scorer.score(&deployment);
         let found = self.known.of(deployment, now_ms());
-        let assessment = Assessment {
-            contained: contained::of(&found.deployment, &self.contacts),
-            found,
-            score,
-            detonation: None,
-        };
-        let suspect = is_suspect(&assessment);
-        let Assessment { found, score, .. } = assessment;
         self.tell(&found, score.clone());
-        if let Some(detonator) = self.detonator.as_ref().filter(|_| suspect) {
-            let score = score.map_or(0.0, |score| score.score);
-            detonator.tell(Task::Suspect(found.deployment, creation.cloned(), score));
+        let contained = contained::of(&found.deployment, &self.contacts, &self.named);
+        let deployment = found.deployment.clone();
+        let assessment = Assessment::new(found, score, contained);
+        self.suspect(&assessment, deployment, creation);
+        if self.lately.len() >= LATELY {
+            self.lately.pop_front();
+        }
+        self.lately.push_back(assessment);
+    }
+
+    /// Has it called, where that is worth it.
+    fn suspect(
+        &self,
+        assessment: &Assessment,
+        deployment: Deployment,
+        creation: Option<&Creation>,
+    ) {
+        let suspicion = suspicion(assessment);
+        if let Some(detonator) = self.detonator.as_ref().filter(|_| suspicion > 0.0) {
+            let (deployment, creation) = (Box::new(deployment), creation.cloned());
+            detonator.tell(detonator::Word::Suspect(deployment, creation, suspicion));
+        }
+    }
+
+    /// That a contract keeps a monitored one is told after it was found, or before.
+    fn name(&mut self, named: &[(Address, Address)]) {
+        self.named.add(named);
+        for at in 0..self.lately.len() {
+            let Assessment {
+                found, contained, ..
+            } = &mut self.lately[at];
+            let address = found.deployment.address;
+            if named.iter().any(|(account, _)| *account == address) {
+                contained::add_named(contained, &address, &self.contacts, &self.named);
+                let deployment = found.deployment.clone();
+                self.suspect(&self.lately[at], deployment, None);
+            }
         }
     }
 
     fn tell(&self, found: &FoundContract, score: Option<ContractScore>) {
         let item = Item::Deployed(Box::new(found.clone()), score.map(Box::new));
         // A pipeline that is gone needs to know nothing.
-        self.items.send(item).ok();
+        self.shared.items.send(item).ok();
     }
 
     fn anomaly(&self, reason: String) {
-        self.stats.anomalies.add(AnomalyKind::NodeError);
+        self.shared.stats.anomalies.add(AnomalyKind::NodeError);
         let anomaly = Anomaly {
             at_ms: now_ms(),
             kind: AnomalyKind::NodeError,
             origin: "deployments".into(),
             reason,
         };
-        self.items.send(Item::Anomaly(anomaly)).ok();
+        self.shared.items.send(Item::Anomaly(anomaly)).ok();
     }
 }
 

@@ -102,10 +102,8 @@ fn reason(
         incident: "X".into(),
     });
     let assessment = Assessment {
-        found,
-        score: p.map(score),
-        contained: Vec::new(),
         detonation,
+        ..Assessment::new(found, p.map(score), Vec::new())
     };
     alarm(&assessment, beta)
 }
@@ -113,13 +111,22 @@ fn reason(
 #[test]
 fn an_alert_needs_a_precise_score_or_two_signs_or_a_proof() {
     use EarlyReason::*;
-    assert_eq!(reason(Some(0.9), false, false, None, false), Some(HighPrecision));
+    assert_eq!(
+        reason(Some(0.9), false, false, None, false),
+        Some(HighPrecision)
+    );
     assert_eq!(reason(Some(0.89), false, false, None, false), None);
     assert_eq!(reason(Some(0.6), true, false, None, false), Some(Funded));
     assert_eq!(reason(Some(0.59), true, false, None, false), None);
-    assert_eq!(reason(Some(0.0), false, true, None, false), Some(PastAttacker));
+    assert_eq!(
+        reason(Some(0.0), false, true, None, false),
+        Some(PastAttacker)
+    );
     assert_eq!(reason(None, true, false, None, true), None);
-    assert_eq!(reason(None, false, false, Some(proof()), false), Some(Proof));
+    assert_eq!(
+        reason(None, false, false, Some(proof()), false),
+        Some(Proof)
+    );
     let harmless = Some(Detonation::default());
     assert_eq!(reason(Some(0.2), true, false, harmless, true), None);
 }
@@ -137,9 +144,14 @@ fn hints_are_given_to_who_wants_them() {
 #[test]
 fn a_contract_is_told_of_once_and_alerted_again_where_it_is_proved() {
     let (contacts, mut desk) = (contacts(), Desk::new(None, false));
-    let first = desk.deployed(found(1), Some(score(0.95)), &contacts).unwrap();
+    let first = desk
+        .deployed(found(1), Some(score(0.95)), &contacts)
+        .unwrap();
     assert_eq!(first.alert, Some(EarlyReason::HighPrecision));
-    assert!(desk.deployed(found(1), Some(score(0.95)), &contacts).is_none());
+    assert!(
+        desk.deployed(found(1), Some(score(0.95)), &contacts)
+            .is_none()
+    );
     let address = Address::repeat_byte(1);
     let called = desk.detonated(&address, Detonation::default()).unwrap();
     assert_eq!(called.alert, None);
@@ -148,7 +160,15 @@ fn a_contract_is_told_of_once_and_alerted_again_where_it_is_proved() {
     // On the next head it does nothing: what it was proved to do stays.
     let later = desk.detonated(&address, Detonation::default()).unwrap();
     assert_eq!(later.alert, None);
-    assert!(later.assessment.detonation.as_ref().unwrap().proof.is_some());
+    assert!(
+        later
+            .assessment
+            .detonation
+            .as_ref()
+            .unwrap()
+            .proof
+            .is_some()
+    );
     assert!(desk.detonated(&Address::repeat_byte(9), proof()).is_none());
 }
 
@@ -171,8 +191,10 @@ fn what_it_holds_is_found_in_each_place_and_told_once() {
     let in_place = |change: &dyn Fn(&mut Deployment)| {
         let mut deployment = deployment(1);
         change(&mut deployment);
-        let held = contained::of(&deployment, &contacts);
-        held.iter().map(|one| (one.address, one.place)).collect::<Vec<_>>()
+        let held = contained::of(&deployment, &contacts, &Named::default());
+        held.iter()
+            .map(|one| (one.address, one.place))
+            .collect::<Vec<_>>()
     };
     let code = |one: &mut Deployment| one.code = [&[0x73][..], VAULT.as_slice()].concat().into();
     assert_eq!(in_place(&code), [(VAULT, Place::Code)]);
@@ -199,12 +221,7 @@ fn what_it_holds_is_found_in_each_place_and_told_once() {
 
 #[test]
 fn an_alert_says_what_is_known_by_the_names_that_the_field_has() {
-    let mut assessment = Assessment {
-        found: found(1),
-        score: Some(score(0.95)),
-        contained: contained::of(&deployment(1), &contacts()),
-        detonation: None,
-    };
+    let mut assessment = Assessment::new(found(1), Some(score(0.95)), Vec::new());
     assessment.found.funding.push(money());
     assessment.score.as_mut().unwrap().selectors = vec![[0x9e, 0x5f, 0xaa, 0xfc]];
     assessment.score.as_mut().unwrap().addresses = vec![OTHER, VAULT];
@@ -221,11 +238,17 @@ fn an_alert_says_what_is_known_by_the_names_that_the_field_has() {
     let alert = alert(&assessment, EarlyReason::HighPrecision, surroundings);
     let early = alert.early.unwrap();
     let metadata = serde_json::Value::from(early.metadata());
-    assert_eq!(metadata["function_signatures"], serde_json::json!(["0x9e5faafc"]));
+    assert_eq!(
+        metadata["function_signatures"],
+        serde_json::json!(["0x9e5faafc"])
+    );
     assert_eq!(metadata["high_precision_model"], true);
     assert_eq!(metadata["model_score"], 0.95);
     assert_eq!(metadata["model_threshold"], 0.9);
-    assert_eq!(metadata["funding_labels"], serde_json::json!(["TornadoCash"]));
+    assert_eq!(
+        metadata["funding_labels"],
+        serde_json::json!(["TornadoCash"])
+    );
     assert_eq!(metadata["known_past_attacker"], serde_json::Value::Null);
     // What is monitored is named first.
     let held = |n: u8| metadata[format!("address_contained_in_created_contract_{n}")].clone();
@@ -234,8 +257,18 @@ fn an_alert_says_what_is_known_by_the_names_that_the_field_has() {
     assert_eq!(held(3), serde_json::Value::Null);
     let labels = early.labels();
     let labels: Vec<_> = labels.iter().map(|one| (one.label, &*one.entity)).collect();
-    let (contract, deployer) = (format!("{:#x}", Address::repeat_byte(1)), format!("{:#x}", Address::repeat_byte(0xd0)));
-    assert_eq!(labels, [("contract", &*contract), ("eoa", &*deployer), ("attacker", &*deployer)]);
+    let (contract, deployer) = (
+        format!("{:#x}", Address::repeat_byte(1)),
+        format!("{:#x}", Address::repeat_byte(0xd0)),
+    );
+    assert_eq!(
+        labels,
+        [
+            ("contract", &*contract),
+            ("eoa", &*deployer),
+            ("attacker", &*deployer)
+        ]
+    );
     assert_eq!(alert.alert_id, format!("1-{}", &contract[2..]));
     assert_eq!(alert.threat_level, crate::evidence::ThreatLevel::Critical);
 }

@@ -1,27 +1,41 @@
-//! New contracts: to whom they are told, and what comes of it.
+//! New contracts: who looks for them, and what is told of them.
 
 use super::Worker;
 use crate::event::Event;
-use crate::evidence::{ContractScore, Detonation, EarlyReason, FoundContract, RecordedDetonation};
+use crate::evidence::{
+    ContractScore, Detonation, FoundContract, RecordedDetonation, ThreatDetection,
+};
 use crate::inbox::Detonated;
 use crate::pipeline::early::{News, Surroundings, alert};
 use alloy_primitives::Address;
 use std::sync::Arc;
+use std::time::Instant;
 
 impl Worker {
     /// A creation that is pending is looked at before a block has it.
-    pub(super) fn scout_creation(&mut self) {
+    pub(super) fn scout_creation(&self) {
         let slot = &self.slots[self.filled];
-        if let (Some(scout), None) = (&self.scout, slot.tx.to) {
+        let simulating = self.simulating.as_ref();
+        let scout = simulating.and_then(|simulating| simulating.runner.scout());
+        if let (Some(scout), None) = (scout, slot.tx.to) {
             scout.creation(Arc::new(slot.tx.clone()), slot.kept_original());
         }
     }
 
     pub(super) fn deployed(&mut self, found: FoundContract, score: Option<ContractScore>) {
-        let contacts = &self.stages.contacts;
-        let news = self.desk.deployed(found, score, contacts);
-        let told = news.map(News::into_events);
+        let surroundings = self.surroundings(found.at_ms);
+        let news = self.desk.deployed(found, score, &self.stages.contacts);
+        let told = news.map(|news| told(&news, surroundings));
         self.tell(told);
+    }
+
+    /// Accounts keep a monitored contract's address in storage since a block.
+    pub(super) fn name(&mut self, named: &[(Address, Address)]) {
+        self.desk.named(named, &self.stages.contacts);
+        let simulating = self.simulating.as_ref();
+        if let Some(scout) = simulating.and_then(|simulating| simulating.runner.scout()) {
+            scout.named(named);
+        }
     }
 
     pub(super) fn detonated(&mut self, done: Detonated) {
@@ -33,14 +47,41 @@ impl Worker {
         let Some(simulating) = &mut self.simulating else {
             return;
         };
-        let creation = self.desk.creation(&record.address);
-        let detonation = simulating.runner.detonate_again(record, creation);
+        let detonation = simulating.runner.detonate_again(record);
         self.shown(&record.address, detonation);
     }
 
     fn shown(&mut self, address: &Address, detonation: Detonation) {
+        let surroundings = self.surroundings(self.clock.unix_ms());
         let news = self.desk.detonated(address, detonation);
-        let told = news.map(News::into_events);
+        let told = news.map(|news| told(&news, surroundings));
         self.tell(told);
     }
+
+    fn tell(&mut self, told: Option<(Event, Option<ThreatDetection>)>) {
+        let Some((deployment, alert)) = told else {
+            return;
+        };
+        self.output.send(deployment);
+        if let Some(alert) = alert {
+            self.stats.early_alerts.add(1);
+            self.output.send(Event::Detection(Box::new(alert)));
+            self.alerted = true;
+        }
+    }
+
+    fn surroundings(&self, at_ms: u64) -> Surroundings {
+        Surroundings {
+            chain_id: self.chain.id,
+            at_ms,
+            watched_ms: self.watch.until(Instant::now(), at_ms),
+        }
+    }
+}
+
+fn told(news: &News, surroundings: Surroundings) -> (Event, Option<ThreatDetection>) {
+    let alert = news
+        .alert
+        .map(|reason| alert(news.assessment, reason, surroundings));
+    (Event::Deployment(Box::new(news.assessment.clone())), alert)
 }

@@ -91,9 +91,14 @@ impl Worker {
         }
     }
 
-    pub(super) fn simulated(&mut self, done: SimulationResult) {
-        if let Ok(simulation) = &done.result {
+    pub(super) fn simulated(&mut self, mut done: SimulationResult) {
+        if let Ok(simulation) = &mut done.result {
             self.learn(&simulation.leads);
+            let deployments = std::mem::take(&mut simulation.deployments);
+            let simulating = self.simulating.as_ref();
+            if let Some(scout) = simulating.and_then(|one| one.runner.scout()) {
+                scout.simulated(deployments);
+            }
         }
         self.triage(triage::Occurrence::Ended {
             key: (done.hash, done.fingerprint),

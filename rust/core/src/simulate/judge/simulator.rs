@@ -13,15 +13,17 @@ use super::model::TraceModel;
 use super::variations::variations;
 use crate::chain::ChainSpec;
 use crate::chain::forks::is_precompile;
+use crate::classify::contract::ContractModel;
 use crate::config::{ModelConfig, MonitoredContract, SimulationConfig};
 use crate::error::Result;
 use crate::evidence::trace::CallKind;
 use crate::evidence::transfers::{Asset, Transfer, net};
 use crate::evidence::{
-    Failure, FailureKind, Flow, Loss, Simulation, Taken, Unaccounted, Variation, Victim, Violation,
-    victims,
+    Failure, FailureKind, Flow, Loss, Sighting, Simulation, Taken, Unaccounted, Variation, Victim,
+    Violation, victims,
 };
 use crate::signatures::RuleSet;
+use crate::simulate::creations::{Origin, in_execution};
 use crate::simulate::evm::StateError;
 use crate::simulate::evm::backend::Backend;
 use crate::simulate::evm::environment::Environment;
@@ -88,6 +90,8 @@ pub struct Simulator {
     pub taken: Vec<Taken>,
     /// Whether simulations come with all their calls.
     pub keeps: bool,
+    /// What tells of the code that they create; nothing where nobody looks for new contracts.
+    pub looks: Option<ContractModel>,
 }
 
 /// One execution and what it amounts to.
@@ -140,6 +144,7 @@ impl Simulator {
             threshold,
             taken: Vec::new(),
             keeps: false,
+            looks: None,
         })
     }
 
@@ -257,6 +262,7 @@ impl Simulator {
         say_after(&mut run.violations, &others);
         let mut simulation = self.evidence(environment, run.sender, &run);
         simulation.before = before;
+        self.look(sequence, &run.execution, &mut simulation);
         simulation.before_hashes = before_hashes;
         simulation.complete = sequence
             .last()
@@ -332,6 +338,29 @@ impl Simulator {
         }
         simulation.trace = self.keeps.then(|| Arc::new(run.execution.trace));
         Ok(simulation)
+    }
+
+    /// What the last transaction creates, and how much that looks like an attacker's.
+    fn look(&mut self, sequence: &[Step], execution: &Execution, simulation: &mut Simulation) {
+        let (Some(model), Some(suspect)) = (&mut self.looks, sequence.last()) else {
+            return;
+        };
+        let origin = Origin {
+            deployer: suspect.tx.from,
+            tx: suspect.tx.hash,
+            to: suspect.tx.to,
+            nonce: suspect.tx.nonce,
+            value: suspect.tx.value,
+            seen: Sighting::Simulated,
+        };
+        let mut deployments = in_execution(execution, &origin).deployments;
+        deployments.truncate(CREATED);
+        let scores = deployments
+            .iter()
+            .filter_map(|one| model.score(&one.code).ok());
+        let scores = scores.map(|score| score.score);
+        simulation.code_score = scores.reduce(f32::max);
+        simulation.deployments = deployments;
     }
 
     /// Whether severe harm hangs on what others send before the suspect and pay less for their place than it does: builders

@@ -81,7 +81,7 @@ impl Keeper {
         items: ItemSender,
         stats: Arc<Stats>,
         monitored: Arc<[Address]>,
-        followed: Option<Sender<()>>,
+        followed: Vec<Sender<()>>,
     ) -> std::io::Result<Self> {
         let (heads, announced) = bounded(WAITING);
         let follower = Follower {
@@ -116,7 +116,7 @@ struct Follower {
     items: ItemSender,
     stats: Arc<Stats>,
     monitored: Arc<[Address]>,
-    followed: Option<Sender<()>>,
+    followed: Vec<Sender<()>>,
 }
 
 impl Follower {

@@ -33,7 +33,7 @@ fn rig(behaviour: impl Fn(&Request) -> Option<Reply> + Send + Sync + 'static) ->
         items,
         stats.clone(),
         Arc::from([VAULT]),
-        None,
+        Vec::new(),
     );
     Rig {
         keeper: keeper.unwrap(),

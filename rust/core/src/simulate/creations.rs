@@ -1,11 +1,14 @@
 //! From what a transaction created to deployments: what is too small to do harm is left out, twins are one.
 
-use super::Counts;
+mod executed;
+
+pub use executed::in_execution;
+
 use crate::chain::forks::is_precompile;
 use crate::chain::implementation;
 use crate::evidence::trace::{CallKind, Frame, Trace};
 use crate::evidence::{Deployment, Sighting};
-use alloy_primitives::{Address, B256, Bytes};
+use alloy_primitives::{Address, B256, Bytes, U256};
 use hashbrown::{HashMap, HashSet};
 
 /// Bytes of code below which a contract can do no harm, unless it runs another's.
@@ -14,6 +17,8 @@ pub const SMALL: usize = 60;
 pub const DEPLOYMENTS: usize = 4_096;
 /// Twins that are told by address.
 pub const TWINS: usize = 32;
+/// Slots of one contract that are kept.
+const SLOTS: usize = 64;
 /// Accounts that one constructor called.
 const CALLED: usize = 64;
 
@@ -23,8 +28,34 @@ pub struct Origin {
     /// Who signed the transaction.
     pub deployer: Address,
     pub tx: B256,
+    /// Whom it calls; nothing where it is a creation itself.
+    pub to: Option<Address>,
     pub nonce: u64,
+    /// Wei.
+    pub value: U256,
     pub seen: Sighting,
+}
+
+/// What became of what a block held. All but the first two are what the sensor does not see of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub transactions: u64,
+    /// Creations that stand, and accounts that were delegated (EIP-7702); twins too.
+    pub created: u64,
+    /// Creations that failed, or are inside of what failed.
+    pub failed: u64,
+    /// Of less code than can do harm, and no clone.
+    pub small: u64,
+    /// Created and destroyed in the same transaction.
+    pub destroyed: u64,
+    /// Deployments, delegations and payments above the bounds.
+    pub left_out: u64,
+    /// Transactions that no trace told of.
+    pub untraced: u64,
+    /// Transactions that nothing told of.
+    pub untold: u64,
+    /// Answers, or parts of them, that are not what was asked for.
+    pub malformed: u64,
 }
 
 /// Collects the deployments of transaction after transaction.
@@ -33,8 +64,8 @@ pub struct Creations {
     pub deployments: Vec<Deployment>,
     pub counts: Counts,
     /// Of the last one's transaction: the first with this code, or with this implementation.
-    pub(super) firsts: HashMap<Bytes, usize>,
-    pub(super) tx: B256,
+    firsts: HashMap<Bytes, usize>,
+    tx: B256,
 }
 
 impl Origin {
@@ -45,7 +76,9 @@ impl Origin {
             deployer: self.deployer,
             creator,
             tx: self.tx,
+            to: self.to,
             nonce: self.nonce,
+            value: self.value,
             seen: self.seen,
             init_code: Bytes::new(),
             code: Bytes::new(),
@@ -59,6 +92,13 @@ impl Origin {
 }
 
 impl Creations {
+    pub fn new(counts: Counts) -> Self {
+        Self {
+            counts,
+            ..Self::default()
+        }
+    }
+
     /// Everything that one transaction's trace says was created; `complete` adds what else is known of it.
     pub fn of_trace(&mut self, origin: &Origin, trace: &Trace, complete: impl Fn(&mut Deployment)) {
         let (made, failed, nameless) = in_trace(origin, trace);
@@ -114,6 +154,15 @@ impl Creations {
             self.firsts.insert(code, self.deployments.len() - 1);
         }
     }
+}
+
+/// Of what a contract has in storage, the first slots that hold something, by their number.
+pub fn first_slots(slots: impl IntoIterator<Item = (U256, U256)>) -> Vec<(U256, U256)> {
+    let slots = slots.into_iter().filter(|(_, value)| !value.is_zero());
+    let mut slots: Vec<_> = slots.collect();
+    slots.sort_unstable();
+    slots.truncate(SLOTS);
+    slots
 }
 
 /// What stands, how much does not, and how much has no address that is told.

@@ -20,6 +20,8 @@ fn origin() -> Origin {
     Origin {
         deployer: SENDER,
         tx: B256::repeat_byte(7),
+        to: None,
+        value: alloy_primitives::U256::ZERO,
         nonce: 0,
         seen: Sighting::Simulated,
     }

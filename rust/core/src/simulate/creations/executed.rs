@@ -1,7 +1,6 @@
 //! What a transaction would create that was executed here.
 
-use super::creations::{Creations, Origin};
-use super::stored::first_slots;
+use super::{Creations, Origin, first_slots};
 use crate::evidence::Deployment;
 use crate::simulate::evm::diff::AccountDiff;
 use crate::simulate::evm::execute::{Execution, Exit};

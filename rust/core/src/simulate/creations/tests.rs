@@ -10,6 +10,8 @@ fn origin() -> Origin {
     Origin {
         deployer: SIGNER,
         tx: B256::repeat_byte(7),
+        to: None,
+        value: alloy_primitives::U256::ZERO,
         nonce: 5,
         seen: Sighting::Pending,
     }
@@ -215,4 +217,12 @@ proptest! {
         let listed = deployments.iter().map(|one| 1 + one.twins.len() + one.more_twins);
         prop_assert_eq!(listed.sum::<usize>() as u64 + counts.small, counts.created);
     }
+}
+
+#[test]
+fn storage_is_kept_as_far_as_there_is_room() {
+    let slots = (1..1_000).map(|n| (U256::from(n), U256::ONE));
+    assert_eq!(first_slots(slots).len(), SLOTS);
+    let cleared = [(U256::from(2), U256::ZERO), (U256::from(1), U256::ONE)];
+    assert_eq!(first_slots(cleared), [(U256::from(1), U256::ONE)]);
 }

@@ -1,0 +1,267 @@
+//! Calls new contracts on the current state, on a thread of its own, while they are young; what that shows reaches the
+//! pipeline as `Item::Detonated`.
+
+use super::Shared;
+use crate::config::DetonationConfig;
+use crate::detonate::scheduler::{self, Limits, Outcome, Scheduler};
+use crate::detonate::{Budget, Creation, Detonated, Subject, detonate};
+use crate::evidence::{Deployment, Detonation, RecordedDetonation, Sighting};
+use crate::inbox::{self, Item};
+use crate::simulate::evm::StateError;
+use crate::simulate::judge::simulator::Simulator;
+use crate::simulate::state::Snapshot;
+use crate::thread::give_way;
+use alloy_primitives::Address;
+use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, select};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// What waits to be taken note of.
+const WAITING: usize = 4_096;
+/// Contracts of one deployer that wait.
+const PER_DEPLOYER: usize = 32;
+/// Longer than a detonation's own time: its state is asked for meanwhile.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What there is to know.
+pub enum Word {
+    /// A contract that is worth calling: the pending transaction that creates it, and how suspicious it is, 0 to 1.
+    Suspect(Box<Deployment>, Option<Creation>, f32),
+    /// The block of this number has its creation.
+    Mined(Address, u64),
+}
+
+/// The end of whoever finds suspects: never waits. Its thread ends with it.
+#[derive(Clone)]
+pub struct Detonator {
+    words: Sender<Word>,
+    shared: Shared,
+}
+
+impl Detonator {
+    /// With whom to tell of each state.
+    ///
+    /// # Errors
+    /// No thread can be had.
+    pub fn start(
+        config: &DetonationConfig,
+        simulator: Simulator,
+        shared: Shared,
+    ) -> std::io::Result<(Self, Sender<()>)> {
+        let (words, told) = bounded(WAITING);
+        // Of several states the last one counts.
+        let (states, there) = bounded(1);
+        let work = Work {
+            scheduler: Scheduler::new(limits(config)),
+            simulator,
+            shared: shared.clone(),
+            early: Vec::new(),
+            told: scheduler::Counts::default(),
+        };
+        std::thread::Builder::new()
+            .name("ids-detonate".into())
+            .spawn(move || work.run(&told, &there))?;
+        Ok((Self { words, shared }, states))
+    }
+
+    pub fn tell(&self, word: Word) {
+        if self.words.try_send(word).is_err() {
+            self.shared.stats.detonations_dropped.add(1);
+        }
+    }
+}
+
+fn limits(config: &DetonationConfig) -> Limits {
+    Limits {
+        contracts: config.contracts,
+        per_deployer: PER_DEPLOYER.min(config.contracts),
+        young: config.young_blocks,
+        head: Duration::from_millis(config.head_ms),
+        each: Budget {
+            calls: config.calls,
+            gas: config.gas,
+            time: Duration::from_millis(config.contract_ms),
+            ..Budget::default()
+        },
+    }
+}
+
+struct Work {
+    scheduler: Scheduler<Subject>,
+    simulator: Simulator,
+    shared: Shared,
+    /// Of blocks whose state is not there yet.
+    early: Vec<(u64, Word)>,
+    /// What statistics were told of.
+    told: scheduler::Counts,
+}
+
+impl Work {
+    fn run(mut self, words: &Receiver<Word>, states: &Receiver<()>) {
+        give_way();
+        loop {
+            // Whoever is new comes before who is called again.
+            match words.try_recv() {
+                Ok(word) => self.hear(word),
+                Err(TryRecvError::Disconnected) => return,
+                Err(TryRecvError::Empty) => {}
+            }
+            if states.try_recv().is_ok() {
+                self.go_on();
+            }
+            if words.is_empty() && !self.work() {
+                select! {
+                    recv(words) -> word => match word {
+                        Ok(word) => self.hear(word),
+                        Err(_) => return,
+                    },
+                    recv(states) -> state => match state {
+                        Ok(()) => self.go_on(),
+                        Err(_) => return,
+                    },
+                }
+            }
+            self.count();
+        }
+    }
+
+    /// The state of a new head is there.
+    fn go_on(&mut self) {
+        let Some(block) = self.shared.state.block() else {
+            return;
+        };
+        self.scheduler.head(block.number);
+        let (now, later) = std::mem::take(&mut self.early)
+            .into_iter()
+            .partition(|(of, _)| *of <= block.number);
+        self.early = later;
+        let now: Vec<(u64, Word)> = now;
+        now.into_iter().for_each(|(_, word)| self.take(word));
+    }
+
+    fn hear(&mut self, word: Word) {
+        let of = match &word {
+            Word::Mined(_, block) => Some(*block),
+            Word::Suspect(deployment, ..) => match deployment.seen {
+                Sighting::Mined { block, .. } => Some(block),
+                Sighting::Pending | Sighting::Simulated => None,
+            },
+        };
+        let known = self.shared.state.block().map_or(0, |block| block.number);
+        match of.filter(|of| *of > known) {
+            None => self.take(word),
+            Some(of) if self.early.len() < WAITING => self.early.push((of, word)),
+            Some(_) => self.shared.stats.detonations_dropped.add(1),
+        }
+    }
+
+    fn take(&mut self, word: Word) {
+        match word {
+            Word::Suspect(deployment, creation, suspicion) => {
+                let (address, deployer) = (deployment.address, deployment.deployer);
+                let subject = Subject::new(Arc::from(deployment), creation);
+                self.scheduler.add(address, deployer, suspicion, subject);
+            }
+            Word::Mined(address, _) => {
+                if let Some(subject) = self.scheduler.contract(address) {
+                    subject.was_mined();
+                }
+            }
+        }
+    }
+
+    /// One detonation; whether there was one to do.
+    fn work(&mut self) -> bool {
+        let Some(task) = self.scheduler.next() else {
+            return false;
+        };
+        let (address, mut subject) = (task.address, task.contract);
+        let begun = Instant::now();
+        let attempt = AssertUnwindSafe(|| self.attempt(&mut subject, task.budget));
+        let outcome = match std::panic::catch_unwind(attempt) {
+            Ok(Some(outcome)) => outcome,
+            Ok(None) => Outcome::Unfinished,
+            // Our own mistake, which an attacker may have found: the others are called all the same.
+            Err(_) => {
+                self.shared.stats.detonations_dropped.add(1);
+                self.scheduler.remove(address);
+                return true;
+            }
+        };
+        self.scheduler
+            .done(address, subject, begun.elapsed(), outcome);
+        true
+    }
+
+    /// Nothing where the state could not be had.
+    fn attempt(&mut self, subject: &mut Subject, budget: Budget) -> Option<Outcome> {
+        let Shared { state, asker, .. } = &self.shared;
+        let block = state.block()?;
+        let deadline = Instant::now() + budget.time.max(PATIENCE);
+        let view = Snapshot::new(state, &block, Some((asker, deadline)));
+        let done = detonate(subject, &view, &block.next, &mut self.simulator, budget);
+        match done {
+            Ok(done) => Some(self.tell(subject, done)),
+            Err(StateError::Moved) => None,
+            Err(_) => {
+                self.shared.stats.detonation_failures.add(1);
+                None
+            }
+        }
+    }
+
+    fn tell(&self, subject: &Subject, done: Detonated) -> Outcome {
+        let Detonated {
+            detonation,
+            witness,
+        } = done;
+        let address = subject.deployment.address;
+        let outcome = match (&detonation.proof, detonation.touched) {
+            (Some(_), _) => Outcome::Proved,
+            (None, 0) => Outcome::Nothing,
+            (None, _) => Outcome::Concerning,
+        };
+        let stats = &self.shared.stats;
+        stats.detonation_calls.add(detonation.calls as u64);
+        stats
+            .detonations_entered
+            .add(u64::from(detonation.entered > 0));
+        stats
+            .detonations_guarded
+            .add(u64::from(detonation.guarded > 0));
+        stats
+            .detonations_proved
+            .add(u64::from(detonation.proof.is_some()));
+        let record = self.shared.records.then(|| RecordedDetonation {
+            address,
+            calls: match &detonation.proof {
+                Some(proof) => proof.calls.clone(),
+                None => Vec::new(),
+            },
+            creation: subject.creation.as_ref().map(|one| (*one.tx).clone()),
+            detonation: Detonation {
+                proof: None,
+                ..detonation.clone()
+            },
+            executed: witness,
+        });
+        let done = inbox::Detonated {
+            address,
+            detonation,
+            record,
+        };
+        // A pipeline that is gone needs to know nothing.
+        self.shared.items.send(Item::Detonated(Box::new(done))).ok();
+        outcome
+    }
+
+    /// What the scheduler has counted since.
+    fn count(&mut self) {
+        let (now, before) = (self.scheduler.counts(), self.told);
+        let stats = &self.shared.stats;
+        stats.detonated.add(now.detonated - before.detonated);
+        stats.detonations_dropped.add(now.dropped - before.dropped);
+        self.told = now;
+    }
+}

@@ -1,0 +1,133 @@
+//! What the search for new contracts is made of: loaded before anything runs, then started.
+
+use super::named::Named;
+use super::{Detonator, Known, Scorer, Scout, Search};
+use crate::chain::ChainSpec;
+use crate::classify::contract::ContractModel;
+use crate::config::{EarlyConfig, SensorConfig};
+use crate::detonate::{Creation, Sequence};
+use crate::error::Result;
+use crate::evidence::{Proof, RecordedDetonation};
+use crate::inbox::queue::ItemSender;
+use crate::node::Asker;
+use crate::pipeline::contact::Contacts;
+use crate::signatures::RuleSet;
+use crate::simulate::judge::simulator::Simulator;
+use crate::simulate::state::head::HeadState;
+use crate::stats::Stats;
+use crate::survey::Surveyor;
+use arc_swap::ArcSwap;
+use crossbeam_channel::Sender;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// A replay has no hurry.
+const REPLAY: Duration = Duration::from_secs(60);
+
+/// What is loaded; a bad file fails here and not in the run.
+pub struct Parts {
+    config: EarlyConfig,
+    scorer: Scorer,
+    known: Known,
+    contacts: Contacts,
+    /// Absent where nothing is called.
+    simulator: Option<Simulator>,
+}
+
+/// What the threads share with the simulations.
+#[derive(Clone)]
+pub struct Shared {
+    pub state: Arc<HeadState>,
+    pub asker: Asker,
+    pub items: ItemSender,
+    pub stats: Arc<Stats>,
+    /// Whether what was read is handed over too.
+    pub records: bool,
+}
+
+/// Nothing where nobody looks for new contracts, or nothing is simulated.
+///
+/// # Errors
+/// As [`Sensor::new`](crate::pipeline::Sensor::new).
+pub fn parts(
+    config: &SensorConfig,
+    chain: &Arc<ChainSpec>,
+    rules: &Arc<ArcSwap<RuleSet>>,
+) -> Result<Option<Parts>> {
+    let (Some(early), Some(simulation), Some(model)) =
+        (&config.early, &config.simulation, &config.model)
+    else {
+        return Ok(None);
+    };
+    let simulator = Simulator::new(
+        &config.contracts,
+        simulation,
+        chain.clone(),
+        Some(model),
+        rules.clone(),
+        config.detection.threshold,
+    )?;
+    // Without a contract that could be harmed there is nothing to see.
+    let calls = early.detonation.is_some() && !config.contracts.is_empty();
+    Ok(Some(Parts {
+        scorer: Scorer::new(ContractModel::load(model, config.chain_id, early)?),
+        known: Known::new(early)?,
+        contacts: Contacts::new(&config.contracts)?,
+        simulator: calls.then_some(simulator),
+        config: early.clone(),
+    }))
+}
+
+impl Parts {
+    /// Of a replay: it is told of all else.
+    pub fn into_scorer(self) -> Scorer {
+        self.scorer
+    }
+
+    /// With whom to tell of each state.
+    ///
+    /// # Errors
+    /// No thread can be had.
+    pub fn start(self, shared: Shared) -> std::io::Result<(Scout, Option<Sender<()>>)> {
+        let detonation = self.config.detonation.as_ref().zip(self.simulator);
+        let started = detonation
+            .map(|(config, simulator)| Detonator::start(config, simulator, shared.clone()));
+        let (detonator, states) = started.transpose()?.unzip();
+        let wrapped = self.known.wrapped();
+        let scout = Scout::start(Search {
+            surveyor: Surveyor::new(shared.asker.clone(), wrapped),
+            known: self.known,
+            scorer: self.scorer,
+            contacts: self.contacts,
+            detonator,
+            met: Search::met(),
+            named: Named::default(),
+            lately: VecDeque::new(),
+            shared,
+        });
+        Ok((scout?, states))
+    }
+}
+
+/// The proof of a recorded detonation, made again; nothing where there was none, or it cannot be.
+pub fn prove_again(record: &RecordedDetonation, simulator: &mut Simulator) -> Option<Proof> {
+    let witness = record.executed.as_ref()?;
+    let creation = record.creation.as_ref().map(|tx| Creation {
+        tx: Arc::new(tx.clone()),
+        extras: witness
+            .before()
+            .first()
+            .map(|before| before.extras.clone())
+            .unwrap_or_default(),
+    });
+    let sequence = Sequence {
+        creation: creation.as_ref(),
+        calls: &record.calls,
+    };
+    let simulation = sequence.again(witness, simulator, Instant::now() + REPLAY);
+    Some(Proof {
+        calls: record.calls.clone(),
+        simulation: simulation.ok()?,
+    })
+}
