@@ -34,15 +34,29 @@ fn run(criterion: &mut Criterion, name: &str, world: &World, subject: &Subject, 
     assert_eq!(first.proof.is_some(), proves, "{name}");
     eprintln!(
         "{name}: {} entries, {} calls, {} entered, {} guarded, {} touched, {} gas, cut: {}",
-        first.entries, first.calls, first.entered, first.guarded, first.touched, first.gas, first.cut
+        first.entries,
+        first.calls,
+        first.entered,
+        first.guarded,
+        first.touched,
+        first.gas,
+        first.cut
     );
     criterion.bench_function(&format!("detonate/{name}"), |bencher| {
         let begin = || subject.clone();
-        bencher.iter_batched_ref(begin, |subject| black_box(once(subject)), BatchSize::SmallInput);
+        bencher.iter_batched_ref(
+            begin,
+            |subject| black_box(once(subject)),
+            BatchSize::SmallInput,
+        );
     });
     criterion.bench_function(&format!("detonate/{name}, next head"), |bencher| {
         let begin = || learnt.clone();
-        bencher.iter_batched_ref(begin, |subject| black_box(once(subject)), BatchSize::SmallInput);
+        bencher.iter_batched_ref(
+            begin,
+            |subject| black_box(once(subject)),
+            BatchSize::SmallInput,
+        );
     });
 }
 
@@ -68,7 +82,13 @@ fn benches(criterion: &mut Criterion) {
     let (mut world, all) = market();
     let arguments = [word(all.lender), word(all.market)];
     let manipulator = new(&mut world, "PriceManipulator", &arguments).subject();
-    run(criterion, "attack with an argument", &world, &manipulator, true);
+    run(
+        criterion,
+        "attack with an argument",
+        &world,
+        &manipulator,
+        true,
+    );
 }
 
 criterion_group! {

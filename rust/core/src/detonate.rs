@@ -14,6 +14,7 @@ mod funded;
 mod look;
 mod means;
 mod probe;
+pub mod scheduler;
 mod stage;
 mod subject;
 #[cfg(test)]

@@ -14,6 +14,8 @@ use alloy_primitives::U256;
 use hashbrown::{DefaultHashBuilder, HashMap, HashSet};
 use std::hash::BuildHasher;
 
+/// Bytes looked at: more than a contract's code has on any chain.
+const MAX_CODE: usize = 64 << 10;
 /// Functions kept.
 pub const MAX_ENTRIES: usize = 1_024;
 /// Instructions followed, on all ways together: twice what a linear search through 10,000 selectors takes.
@@ -41,14 +43,14 @@ pub struct Dispatcher {
     pub fallback: bool,
     /// Nor is empty calldata.
     pub receive: bool,
-    /// There is more than was followed or kept.
+    /// There may be more than was followed or kept.
     pub cut: bool,
 }
 
 impl Dispatcher {
     /// Of runtime code. Every code has an answer, in bounded time.
     pub fn of(code: &[u8]) -> Self {
-        let mut walk = Walk::new(code);
+        let mut walk = Walk::new(&code[..code.len().min(MAX_CODE)]);
         walk.run();
         let mut found = walk.found;
         if walk.lost {
@@ -75,9 +77,14 @@ enum Value {
     /// Length of the calldata.
     Size,
     /// Not zero where the selector is this one; with `not` where it is not.
-    Is { selector: [u8; 4], not: bool },
+    Is {
+        selector: [u8; 4],
+        not: bool,
+    },
     /// Not zero where the calldata has less than four bytes; with `not` where it has not.
-    Short { not: bool },
+    Short {
+        not: bool,
+    },
 }
 
 use Value::{Is, Known, Left, Selector, Short, Size, Unknown, Word};
@@ -372,7 +379,10 @@ fn step(way: &mut Way, one: Instruction) {
         },
         ISZERO => match way.pop() {
             Known(value) => Known(U256::from(value.is_zero())),
-            Is { selector, not } => Is { selector, not: !not },
+            Is { selector, not } => Is {
+                selector,
+                not: !not,
+            },
             Short { not } => Short { not: !not },
             Size => Short { not: false },
             _ => Unknown,
@@ -419,7 +429,10 @@ fn equal(both: (Value, Value), not: bool) -> Value {
         _ => return Unknown,
     };
     match u32::try_from(number) {
-        Ok(number) => Is { selector: number.to_be_bytes(), not },
+        Ok(number) => Is {
+            selector: number.to_be_bytes(),
+            not,
+        },
         // No selector is that.
         Err(_) => Known(U256::from(not)),
     }

@@ -49,25 +49,36 @@ pub fn with_tail(input: &[u8], at: usize, length: usize, items: &[U256]) -> Opti
     longer.resize(longer.len().max(4 + begin), 0);
     longer.truncate(4 + begin);
     longer.extend(U256::from(length).to_be_bytes::<32>());
-    items.iter().for_each(|item| longer.extend(item.to_be_bytes::<32>()));
+    items
+        .iter()
+        .for_each(|item| longer.extend(item.to_be_bytes::<32>()));
     (longer.len() <= LONGEST).then(|| longer.into())
 }
 
 /// What a word has to be for a comparison to hold, the likeliest first; `before`: what it was. Of what is done to a word
 /// before it is compared, what can be undone by one look at both is: a mask, a shift, a sum, an exclusive or.
 pub fn solutions(before: U256, comparison: &Comparison) -> Vec<U256> {
-    let Comparison { ours, theirs, equal, .. } = *comparison;
+    let Comparison {
+        ours,
+        theirs,
+        equal,
+        ..
+    } = *comparison;
     let shifts = (1..32).map(|bytes| bytes * 8);
     let left = shifts.clone().filter(|bits| before << *bits == ours);
     let right = shifts.filter(|bits| before >> *bits == ours);
-    let shifted = left.map(|bits| theirs >> bits).chain(right.map(|bits| theirs << bits));
+    let shifted = left
+        .map(|bits| theirs >> bits)
+        .chain(right.map(|bits| theirs << bits));
     let sum = before.wrapping_add(theirs.wrapping_sub(ours));
     let one = U256::ONE;
     let mut all = match (equal, ours == before) {
         (true, true) => vec![theirs],
         (true, false) if ours.is_zero() => vec![theirs, sum, before ^ ours ^ theirs],
-        (true, false) => shifted.chain([before ^ ours ^ theirs, sum, theirs]).collect(),
-        (false, _) => vec![sum, sum.wrapping_add(one), sum.wrapping_sub(one), theirs],
+        (true, false) => shifted
+            .chain([before ^ ours ^ theirs, sum, theirs])
+            .collect(),
+        (false, _) => vec![sum, sum.wrapping_add(one), sum.wrapping_sub(one)],
     };
     let mut seen = Vec::new();
     all.retain(|solution| {
@@ -95,7 +106,11 @@ pub fn replaced(
     addresses: &[Address],
     numbers: &[U256],
 ) -> Vec<Bytes> {
-    let address = |n: usize| addresses.get(n).map(|one| U256::from_be_bytes(one.into_word().0));
+    let address = |n: usize| {
+        addresses
+            .get(n)
+            .map(|one| U256::from_be_bytes(one.into_word().0))
+    };
     let candidate = |role: Role| match role {
         Role::Address => address(n),
         Role::Number => numbers.get(n).copied(),

@@ -30,14 +30,25 @@ pub fn expand<S: DatabaseRef<Error = StateError>>(
     bounds: Bounds,
 ) {
     for comparison in &look.seen.comparisons {
-        let tier = if comparison.equal { Tier::Solved } else { Tier::Near };
+        let tier = if comparison.equal {
+            Tier::Solved
+        } else {
+            Tier::Near
+        };
         for (turn, solved) in solved(trial, comparison).into_iter().enumerate() {
             stage.push(tier, turn, solved);
         }
     }
     if look.guard == Some(Guard::Caller) {
         for (turn, from) in means.addresses.iter().take(CALLERS).enumerate() {
-            stage.push(Tier::Stranger, turn, Trial { from: *from, ..trial.clone() });
+            stage.push(
+                Tier::Stranger,
+                turn,
+                Trial {
+                    from: *from,
+                    ..trial.clone()
+                },
+            );
         }
     }
     // Nothing else matters to it.
@@ -55,13 +66,31 @@ pub fn expand<S: DatabaseRef<Error = StateError>>(
         let values = means.values(&stage.sandbox, trial.from);
         let values = values.into_iter().take(if paid { usize::MAX } else { 1 });
         for (turn, value) in values.enumerate() {
-            let tier = if turn == 0 { near.min(Tier::Near) } else { near };
-            stage.push(tier, turn, Trial { value, ..trial.clone() });
+            let tier = if turn == 0 {
+                near.min(Tier::Near)
+            } else {
+                near
+            };
+            stage.push(
+                tier,
+                turn,
+                Trial {
+                    value,
+                    ..trial.clone()
+                },
+            );
         }
     }
     vary_words(stage, trial, look, near, means, bounds);
     if look.concern > Concern::None && !paid {
-        stage.push(Tier::Stranger, CALLERS, Trial { from: STRANGER, ..trial.clone() });
+        stage.push(
+            Tier::Stranger,
+            CALLERS,
+            Trial {
+                from: STRANGER,
+                ..trial.clone()
+            },
+        );
     }
 }
 
@@ -85,7 +114,14 @@ fn vary_words<S: DatabaseRef<Error = StateError>>(
     let candidates = if tier == Tier::Near { CANDIDATES } else { FEW };
     for turn in 0..candidates {
         for input in replaced(&trial.input, &words, turn, &means.addresses, &numbers) {
-            stage.push(tier, turn, Trial { input, ..trial.clone() });
+            stage.push(
+                tier,
+                turn,
+                Trial {
+                    input,
+                    ..trial.clone()
+                },
+            );
         }
     }
 }
@@ -93,11 +129,21 @@ fn vary_words<S: DatabaseRef<Error = StateError>>(
 /// The same call, as a comparison asks for it.
 fn solved(trial: &Trial, comparison: &Comparison) -> Vec<Trial> {
     let kinds = comparison.kinds;
-    let with_input = |input: Option<Bytes>| Some(Trial { input: input?, ..trial.clone() });
+    let with_input = |input: Option<Bytes>| {
+        Some(Trial {
+            input: input?,
+            ..trial.clone()
+        })
+    };
     let small = |number: U256| usize::try_from(number).ok();
     if kinds.has(Kinds::CALLER) {
         let callers = callers(trial.from, comparison);
-        return callers.map(|from| Trial { from, ..trial.clone() }).collect();
+        return callers
+            .map(|from| Trial {
+                from,
+                ..trial.clone()
+            })
+            .collect();
     }
     if kinds.has(Kinds::SIZE) {
         let solutions = solutions(U256::from(trial.input.len()), comparison).into_iter();
@@ -107,7 +153,12 @@ fn solved(trial: &Trial, comparison: &Comparison) -> Vec<Trial> {
     }
     if kinds.has(Kinds::VALUE) {
         let solutions = solutions(trial.value, comparison).into_iter();
-        return solutions.map(|value| Trial { value, ..trial.clone() }).collect();
+        return solutions
+            .map(|value| Trial {
+                value,
+                ..trial.clone()
+            })
+            .collect();
     }
     if !kinds.has(Kinds::WORD | Kinds::SELECTOR) {
         return Vec::new();

@@ -67,10 +67,17 @@ pub fn detonate<S: DatabaseRef<Error = StateError>>(
     };
     let mut sandbox = Sandbox::new(state, environment);
     let created = create(&mut sandbox, subject, bounds, &mut detonation)?;
-    let code = if created { code(&sandbox, subject)? } else { Bytes::new() };
+    let code = if created {
+        code(&sandbox, subject)?
+    } else {
+        Bytes::new()
+    };
     if code.is_empty() {
         detonation.took_us = begun.elapsed().as_nanos() as f64 / 1_000.0;
-        return Ok(Detonated { detonation, witness: None });
+        return Ok(Detonated {
+            detonation,
+            witness: None,
+        });
     }
     subject.learnt.of(keccak256(&code), &code);
     let dispatcher = &subject.learnt.dispatcher;
@@ -80,7 +87,10 @@ pub fn detonate<S: DatabaseRef<Error = StateError>>(
     let mut explorer = Explorer {
         state,
         environment,
-        tip: tip(subject.creation.as_ref().map(|creation| &*creation.tx), environment),
+        tip: tip(
+            subject.creation.as_ref().map(|creation| &*creation.tx),
+            environment,
+        ),
         subject,
         simulator,
         monitored,
@@ -96,7 +106,10 @@ pub fn detonate<S: DatabaseRef<Error = StateError>>(
     let mut detonation = explorer.detonation;
     detonation.guards = ranked(explorer.guards);
     detonation.took_us = begun.elapsed().as_nanos() as f64 / 1_000.0;
-    Ok(Detonated { detonation, witness: explorer.witness })
+    Ok(Detonated {
+        detonation,
+        witness: explorer.witness,
+    })
 }
 
 /// Executes the creation, where no block has it. Answers whether the contract is there then.
@@ -126,9 +139,15 @@ fn code<S: DatabaseRef<Error = StateError>>(
     subject: &Subject,
 ) -> Result<Bytes, StateError> {
     let deployment = &subject.deployment;
-    let runs = deployment.runs.as_ref().map_or(deployment.address, |runs| runs.address);
+    let runs = deployment
+        .runs
+        .as_ref()
+        .map_or(deployment.address, |runs| runs.address);
     let state = sandbox.state();
-    let Some(info) = state.basic_ref(runs)?.filter(|info| !info.is_empty_code_hash()) else {
+    let Some(info) = state
+        .basic_ref(runs)?
+        .filter(|info| !info.is_empty_code_hash())
+    else {
         return Ok(Bytes::new());
     };
     let code = match info.code {
@@ -178,14 +197,20 @@ impl<'e, S: DatabaseRef<Error = StateError>> Explorer<'e, S> {
     }
 
     /// The stage in which this was called, too.
-    fn after(&mut self, stage: &Stage<'e, S>, trial: Trial) -> Result<Option<Stage<'e, S>>, StateError> {
+    fn after(
+        &mut self,
+        stage: &Stage<'e, S>,
+        trial: Trial,
+    ) -> Result<Option<Stage<'e, S>>, StateError> {
         if self.is_used_up() {
             self.detonation.cut = true;
             return Ok(None);
         }
         let mut sandbox = stage.sandbox.clone();
         self.detonation.calls += 1;
-        let looked = self.looker().look(&mut sandbox, &trial, self.budget.most_gas)?;
+        let looked = self
+            .looker()
+            .look(&mut sandbox, &trial, self.budget.most_gas)?;
         self.detonation.gas += looked.map_or(0, |look| look.gas);
         let mut before = stage.before.clone();
         before.push(trial);
@@ -207,10 +232,18 @@ impl<'e, S: DatabaseRef<Error = StateError>> Explorer<'e, S> {
         }
         if dispatcher.fallback {
             let seed = self.subject.deployment.address;
-            let guessed = if dispatcher.entries.is_empty() { GUESSED } else { 1 };
+            let guessed = if dispatcher.entries.is_empty() {
+                GUESSED
+            } else {
+                1
+            };
             for n in 0..guessed {
                 let hash = keccak256([seed.as_slice(), &[n as u8]].concat());
-                stage.push(Tier::First, 2 + n, self.call(first([hash[0], hash[1], hash[2], hash[3]])));
+                stage.push(
+                    Tier::First,
+                    2 + n,
+                    self.call(first([hash[0], hash[1], hash[2], hash[3]])),
+                );
             }
         }
     }
@@ -281,14 +314,22 @@ impl<'e, S: DatabaseRef<Error = StateError>> Explorer<'e, S> {
             self.subject.learnt.keep(&trial, worth(&look));
         }
         if look.ran_out && gas == Gas::Little {
-            let tier = if look.concern > Concern::None { Tier::Near } else { Tier::Costly };
+            let tier = if look.concern > Concern::None {
+                Tier::Near
+            } else {
+                Tier::Costly
+            };
             stage.push_costly(tier, trial.clone());
         }
         for selector in &look.seen.selectors {
             stage.push(Tier::First, 3, self.call(first(*selector)));
         }
-        look.called.iter().for_each(|called| self.means.add(*called));
-        if is_new || tier <= Tier::First {
+        look.called
+            .iter()
+            .for_each(|called| self.means.add(*called));
+        // What it did before it may do now with other arguments.
+        let again = tier <= Tier::First && look.concern > Concern::None;
+        if is_new || again {
             expand(stage, &trial, &look, &mut self.means, self.bounds);
         }
         stage.may_arm(&trial, &look);
@@ -314,7 +355,8 @@ impl<'e, S: DatabaseRef<Error = StateError>> Explorer<'e, S> {
 
     /// Judges the call after what was called before it in this stage, unless the like has been judged.
     fn judge(&mut self, stage: &Stage<S>, effect: u64, trial: Trial) -> Result<(), StateError> {
-        if self.judged >= self.budget.judged {
+        let deadline = self.bounds.deadline + self.budget.judging;
+        if self.judged >= self.budget.judged || Instant::now() >= deadline {
             self.detonation.cut = true;
             return Ok(());
         }
@@ -327,7 +369,6 @@ impl<'e, S: DatabaseRef<Error = StateError>> Explorer<'e, S> {
             creation: self.subject.creation.as_ref(),
             calls: &calls,
         };
-        let deadline = Instant::now() + self.budget.judging;
         let done = sequence.judge(self.state, self.environment, self.simulator, deadline);
         match done {
             Ok((simulation, witness)) if self.is_proof(&simulation) => {
@@ -353,7 +394,11 @@ impl<'e, S: DatabaseRef<Error = StateError>> Explorer<'e, S> {
 
     /// Whether it shows an alarming harm, and more surely than what is known of it so far.
     fn is_proof(&self, simulation: &Simulation) -> bool {
-        let known = self.detonation.proof.as_ref().map(|proof| proof.simulation.grade());
+        let known = self
+            .detonation
+            .proof
+            .as_ref()
+            .map(|proof| proof.simulation.grade());
         let better = known.is_none_or(|known| simulation.grade() < known);
         better && simulation.shows() && self.simulator.alarms(simulation)
     }
@@ -393,7 +438,10 @@ fn worth(look: &Look) -> u8 {
 
 /// Those that there were, the most frequent first.
 fn ranked(counts: [usize; 3]) -> Vec<Guard> {
-    let mut guards: Vec<_> = [Guard::Caller, Guard::Time, Guard::Secret].into_iter().zip(counts).collect();
+    let mut guards: Vec<_> = [Guard::Caller, Guard::Time, Guard::Secret]
+        .into_iter()
+        .zip(counts)
+        .collect();
     guards.retain(|(_, count)| *count > 0);
     guards.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
     guards.into_iter().map(|(guard, _)| guard).collect()

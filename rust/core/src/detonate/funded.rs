@@ -14,7 +14,10 @@ pub struct Funded<'a, S> {
 
 impl<'a, S> Funded<'a, S> {
     pub fn new(state: &'a S) -> Self {
-        Self { state, more: Vec::new() }
+        Self {
+            state,
+            more: Vec::new(),
+        }
     }
 
     pub fn give(&mut self, account: Address, wei: U256) {

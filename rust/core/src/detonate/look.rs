@@ -116,7 +116,9 @@ impl Looker<'_> {
             }
         }
         Look {
-            guard: (!entered && frames.len() <= 1).then(|| guard(seen.last)).flatten(),
+            guard: (!entered && frames.len() <= 1)
+                .then(|| guard(seen.last))
+                .flatten(),
             concern: self.concern(trial, execution, &transfers),
             effect: self.effect(execution, &transfers),
             gas: execution.gas_spent,
@@ -134,7 +136,10 @@ impl Looker<'_> {
     fn wrote(&self, trial: &Trial, execution: &Execution) -> bool {
         let mut accounts = execution.diff.0.iter();
         accounts.any(|(address, account)| match *address == trial.to {
-            true => account.storage.values().any(|(before, after)| before != after),
+            true => account
+                .storage
+                .values()
+                .any(|(before, after)| before != after),
             false => self.monitored.contains(address) && account.changed(),
         })
     }
@@ -165,7 +170,9 @@ impl Looker<'_> {
     fn effect(&self, execution: &Execution, transfers: &[Transfer]) -> u64 {
         let moved = transfers.iter();
         let moved = moved.map(|one| (one.asset, one.from, one.to, one.amount));
-        let moved: Vec<_> = moved.map(|one| SEEDED.hash_one(format_args!("{one:?}").to_string())).collect();
+        let moved: Vec<_> = moved
+            .map(|one| SEEDED.hash_one(format_args!("{one:?}").to_string()))
+            .collect();
         let accounts = execution.diff.0.iter();
         let monitored = accounts.filter(|(address, _)| self.monitored.contains(address));
         let changed = monitored.map(|(address, account)| {
@@ -179,7 +186,8 @@ impl Looker<'_> {
     fn left(&self, trial: &Trial, execution: &Execution) -> Option<u64> {
         let paid = [trial.from, self.environment.block.beneficiary];
         let accounts = execution.diff.0.iter();
-        let changed = accounts.filter(|(address, account)| !paid.contains(address) && account.changed());
+        let changed =
+            accounts.filter(|(address, account)| !paid.contains(address) && account.changed());
         let changed = changed.map(|(address, account)| {
             let code = account.after.as_ref().map(|after| after.code_hash);
             SEEDED.hash_one((address, code, account.balance_after(), &account.storage))

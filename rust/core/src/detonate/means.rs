@@ -34,14 +34,25 @@ pub struct Means {
 
 impl Means {
     /// `code`: what it runs; `tokens`: what monitored contracts are watched for.
-    pub fn of(deployment: &Deployment, code: &[u8], monitored: &[Address], tokens: &[Address]) -> Self {
+    pub fn of(
+        deployment: &Deployment,
+        code: &[u8],
+        monitored: &[Address],
+        tokens: &[Address],
+    ) -> Self {
         let (own, deployer) = (deployment.address, deployment.deployer);
         let mut named = CodeFacts::scan(code, None).addresses;
-        named.extend(deployment.stored.iter().filter_map(|(_, value)| address(*value)));
+        named.extend(
+            deployment
+                .stored
+                .iter()
+                .filter_map(|(_, value)| address(*value)),
+        );
         named.extend(&deployment.called);
         named.extend(arguments(&deployment.init_code));
-        let (mut victims, others): (Vec<_>, Vec<_>) =
-            monitored.iter().partition(|address| named.contains(address));
+        let (mut victims, others): (Vec<_>, Vec<_>) = monitored
+            .iter()
+            .partition(|address| named.contains(address));
         victims.extend(others);
         let mut means = Self {
             addresses: Vec::new(),
@@ -51,9 +62,17 @@ impl Means {
             deployer,
         };
         // A few of each: what there are many of must not hide the rest.
-        victims.iter().take(ADDRESSES / 3).for_each(|address| means.add(*address));
-        tokens.iter().take(ADDRESSES / 4).for_each(|address| means.add(*address));
-        [own, deployer].into_iter().for_each(|address| means.add(address));
+        victims
+            .iter()
+            .take(ADDRESSES / 3)
+            .for_each(|address| means.add(*address));
+        tokens
+            .iter()
+            .take(ADDRESSES / 4)
+            .for_each(|address| means.add(*address));
+        [own, deployer]
+            .into_iter()
+            .for_each(|address| means.add(address));
         named.iter().for_each(|address| means.add(*address));
         means
     }
@@ -86,11 +105,24 @@ impl Means {
     ) -> Vec<U256> {
         let has = |account: Address| balance(sandbox, account);
         let means = has(sender);
-        let victim = self.victims.iter().map(|victim| has(*victim)).find(|wei| !wei.is_zero());
+        let victim = self
+            .victims
+            .iter()
+            .map(|victim| has(*victim))
+            .find(|wei| !wei.is_zero());
         let victim = victim.unwrap_or_default();
         let ether = U256::from(ETHER);
         let tenth = |wei: U256| wei / U256::from(10);
-        let all = [ether, tenth(victim), victim, means, tenth(means), tenth(ether), U256::ONE];
+        let all = [
+            ether,
+            tenth(victim),
+            victim,
+            means,
+            means / U256::from(2),
+            tenth(means),
+            tenth(ether),
+            U256::ONE,
+        ];
         let mut values = Vec::new();
         for value in all {
             if !value.is_zero() && value <= means && !values.contains(&value) {
@@ -106,7 +138,10 @@ impl Means {
         bounds: Bounds,
     ) -> Vec<U256> {
         let victims = self.victims.iter().take(HOLDERS / 2).copied();
-        let named = self.addresses.iter().filter(|address| !self.victims.contains(address));
+        let named = self
+            .addresses
+            .iter()
+            .filter(|address| !self.victims.contains(address));
         let mut holders: Vec<Address> = victims.collect();
         holders.extend(named.take(HOLDERS - holders.len().min(HOLDERS)));
         let mut numbers = vec![U256::ONE, U256::from(ETHER)];
@@ -121,7 +156,10 @@ impl Means {
             let answer = sandbox.view(token, Bytes::from(data), bounds).ok()?;
             (answer.len() == 32).then(|| U256::from_be_slice(&answer))
         };
-        let mut held: Vec<U256> = holders.iter().map(|holder| balance(sandbox, *holder)).collect();
+        let mut held: Vec<U256> = holders
+            .iter()
+            .map(|holder| balance(sandbox, *holder))
+            .collect();
         let mut tokens = 0;
         for token in &self.addresses {
             let Some(first) = holders.first().and_then(|holder| asked(*token, *holder)) else {
@@ -160,7 +198,9 @@ fn balance<S: DatabaseRef<Error = StateError>>(sandbox: &Sandbox<S>, account: Ad
 /// The address that a word is, where it is one.
 fn address(word: U256) -> Option<Address> {
     let bytes = word.to_be_bytes::<32>();
-    Limbs::of(&bytes).looks_like_address().then(|| address_of(&bytes))
+    Limbs::of(&bytes)
+        .looks_like_address()
+        .then(|| address_of(&bytes))
 }
 
 /// Addresses among the constructor's arguments, which are words at the end of init code.

@@ -6,8 +6,6 @@
 //! (input-to-state correspondence: Aschermann et al., "REDQUEEN", NDSS 2019).
 
 mod marks;
-#[cfg(test)]
-mod tests;
 
 use crate::simulate::evm::watch::Watch;
 use alloy_primitives::{Address, U256};
@@ -84,7 +82,9 @@ impl Seen {
     fn branched(&mut self, interp: &Interpreter<EthInterpreter>, taken: bool) {
         if self.edges.len() < EDGES {
             let code = interp.input.bytecode_address();
-            let code = code.map_or(0, |code| u32::from_be_bytes([code[0], code[1], code[2], code[3]]));
+            let code = code.map_or(0, |code| {
+                u32::from_be_bytes([code[0], code[1], code[2], code[3]])
+            });
             let place = (interp.bytecode.pc() as u64) << 1 | u64::from(taken);
             self.edges.insert(u64::from(code) << 32 | place);
         }

@@ -105,7 +105,10 @@ impl<'s, S> Stage<'s, S> {
     }
 
     pub fn doubts(&mut self, trial: &Trial, look: &Look) {
-        let known = self.doubtful.iter().any(|(effect, _)| *effect == look.effect);
+        let known = self
+            .doubtful
+            .iter()
+            .any(|(effect, _)| *effect == look.effect);
         if look.concern == Concern::Changes && !known && self.doubtful.len() < DOUBTFUL {
             self.doubtful.push((look.effect, trial.clone()));
         }

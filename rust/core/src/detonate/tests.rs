@@ -1,6 +1,7 @@
 //! The project's own contracts, deployed and never called.
 
 mod hostile;
+mod incidents;
 mod twins;
 #[path = "../../tests/support/early_world.rs"]
 mod world;
@@ -22,13 +23,26 @@ fn budget() -> Budget {
 
 fn detonated(world: &World, subject: &mut Subject) -> Detonated {
     let mut simulator = world.simulator();
-    detonate(subject, &world.state, &world.environment, &mut simulator, budget()).expect("a state")
+    detonate(
+        subject,
+        &world.state,
+        &world.environment,
+        &mut simulator,
+        budget(),
+    )
+    .expect("a state")
 }
 
 /// Told without its proof's simulation, which is long.
 fn told(done: &Detonation) -> String {
-    let proof = done.proof.as_ref().map(|proof| (&proof.calls, &proof.simulation.violations));
-    let without = Detonation { proof: None, ..done.clone() };
+    let proof = done
+        .proof
+        .as_ref()
+        .map(|proof| (&proof.calls, &proof.simulation.violations));
+    let without = Detonation {
+        proof: None,
+        ..done.clone()
+    };
     format!("{without:?} {proof:?}")
 }
 
@@ -37,7 +51,9 @@ fn takes(done: &Detonated) -> Vec<(String, U256)> {
     let proof = done.detonation.proof.as_ref();
     let proof = proof.unwrap_or_else(|| panic!("no proof: {}", told(&done.detonation)));
     let losses = proof.simulation.losses.iter();
-    losses.map(|loss| (loss.contract.to_string(), loss.amount)).collect()
+    losses
+        .map(|loss| (loss.contract.to_string(), loss.amount))
+        .collect()
 }
 
 fn proves(world: &World, new: &New) -> Detonated {
@@ -45,11 +61,19 @@ fn proves(world: &World, new: &New) -> Detonated {
     let proof = done.detonation.proof.as_ref();
     let proof = proof.unwrap_or_else(|| panic!("no proof: {}", told(&done.detonation)));
     assert!(proof.simulation.trace.is_some());
-    println!("{} calls, {} gas, {} us", done.detonation.calls, done.detonation.gas, done.detonation.took_us);
+    println!(
+        "{} calls, {} gas, {} us",
+        done.detonation.calls, done.detonation.gas, done.detonation.took_us
+    );
     let witness = done.witness.as_ref().expect("what it read");
-    let sequence = Sequence { creation: None, calls: &proof.calls };
+    let sequence = Sequence {
+        creation: None,
+        calls: &proof.calls,
+    };
     let deadline = std::time::Instant::now() + Duration::from_secs(20);
-    let again = sequence.again(witness, &mut world.simulator(), deadline).expect("all is there");
+    let again = sequence
+        .again(witness, &mut world.simulator(), deadline)
+        .expect("all is there");
     assert_eq!(again.violations, proof.simulation.violations);
     done
 }
@@ -72,14 +96,20 @@ fn a_price_that_is_moved_with_a_loan_of_the_right_size_is_proved() {
     let done = proves(&world, &new);
     assert_eq!(takes(&done)[0].0, "Market");
     // A loan and a profit are no severe loss, as in the pool.
-    assert_eq!(done.detonation.proof.unwrap().simulation.grade(), Grade::Likely);
+    assert_eq!(
+        done.detonation.proof.unwrap().simulation.grade(),
+        Grade::Likely
+    );
 }
 
 #[test]
 fn a_takeover_is_proved() {
     let (mut world, vault, _) = upgradeable();
     let new = world.create(MALLORY, init_code("Takeover", &[word(vault)]));
-    assert_eq!(takes(&proves(&world, &new)), [("Vault".to_owned(), ether(20_000))]);
+    assert_eq!(
+        takes(&proves(&world, &new)),
+        [("Vault".to_owned(), ether(20_000))]
+    );
 }
 
 #[test]
@@ -123,10 +153,15 @@ fn before_it_is_mined_its_creation_is_the_first_step() {
         let done = detonated(&world, &mut subject);
         assert!(!takes(&done).is_empty());
         let proof = done.detonation.proof.as_ref().unwrap();
-        let sequence = Sequence { creation: subject.creation.as_ref(), calls: &proof.calls };
+        let sequence = Sequence {
+            creation: subject.creation.as_ref(),
+            calls: &proof.calls,
+        };
         let deadline = std::time::Instant::now() + Duration::from_secs(20);
         let witness = done.witness.as_ref().unwrap();
-        let again = sequence.again(witness, &mut world.simulator(), deadline).unwrap();
+        let again = sequence
+            .again(witness, &mut world.simulator(), deadline)
+            .unwrap();
         assert_eq!(again.losses, proof.simulation.losses);
     }
 }
@@ -150,7 +185,10 @@ fn what_waits_for_the_state_to_change_is_proved_on_the_head_that_changes_it() {
     world.monitor("Vault", vault);
     let new = world.create(MALLORY, init_code("Attacker", &[word(vault)]));
     let mut subject = new.subject();
-    assert!(detonated(&world, &mut subject).detonation.proof.is_none(), "it is empty");
+    assert!(
+        detonated(&world, &mut subject).detonation.proof.is_none(),
+        "it is empty"
+    );
     world.call(ALICE, vault, 10 * ETHER, "deposit()", &[]);
     assert!(detonated(&world, &mut subject).detonation.proof.is_some());
 }

@@ -38,7 +38,9 @@ impl Sequence<'_> {
         simulator: &mut Simulator,
         deadline: Instant,
     ) -> Result<(Simulation, Witness), Unfinished> {
-        let calls = self.transactions(state, environment).map_err(Unfinished::State)?;
+        let calls = self
+            .transactions(state, environment)
+            .map_err(Unfinished::State)?;
         let mut funded = Funded::new(state);
         for tx in &calls {
             funded.give(tx.from, gas_money(tx));
@@ -67,7 +69,9 @@ impl Sequence<'_> {
     ) -> Result<Simulation, Unfinished> {
         let unknown = |why| Unfinished::State(StateError::Node(why));
         let (state, environment) = (witness.state(), witness.environment().map_err(unknown)?);
-        let calls = self.transactions(&state, &environment).map_err(Unfinished::State)?;
+        let calls = self
+            .transactions(&state, &environment)
+            .map_err(Unfinished::State)?;
         self.simulate(&state, &environment, &calls, simulator, deadline)
     }
 
@@ -107,7 +111,9 @@ impl Sequence<'_> {
         for trial in self.calls {
             let nonce = match next.get(&trial.from) {
                 Some(nonce) => *nonce,
-                None => state.basic_ref(trial.from)?.map_or(0, |sender| sender.nonce),
+                None => state
+                    .basic_ref(trial.from)?
+                    .map_or(0, |sender| sender.nonce),
             };
             next.insert(trial.from, nonce + 1);
             all.push(transaction(trial, nonce, GAS, tip, environment));

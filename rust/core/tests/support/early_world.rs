@@ -1,5 +1,6 @@
 //! A small chain in memory on which the project's own contracts are: victims, and new contracts that nobody has called.
 
+use alloy_primitives::{Address, B256, Bytes, TxKind, U256, hex, keccak256};
 use mempool_ids_core::chain::ChainSpec;
 use mempool_ids_core::config::{ContractViews, MonitoredContract, SimulationConfig};
 use mempool_ids_core::detonate::{Creation, Subject};
@@ -10,7 +11,6 @@ use mempool_ids_core::simulate::evm::tracer::Bounds;
 use mempool_ids_core::simulate::judge::simulator::Simulator;
 use mempool_ids_core::simulate::state::RecordedState;
 use mempool_ids_core::tx::{Extras, PendingTransaction};
-use alloy_primitives::{Address, B256, Bytes, TxKind, U256, hex, keccak256};
 use revm::context::{BlockEnv, TxEnv};
 use revm::primitives::hardfork::SpecId;
 use std::sync::Arc;
@@ -23,10 +23,11 @@ pub const MALLORY: Address = Address::repeat_byte(0x3a);
 pub const ETHER: u128 = 1_000_000_000_000_000_000;
 
 const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
-const FOLDERS: [&str; 3] = [
+const FOLDERS: [&str; 4] = [
     "tests/early/artifacts",
     "tests/scenarios/artifacts",
     "python/mempool_ids/demo/artifacts",
+    "benches/quality/artifacts",
 ];
 
 pub struct World {
@@ -113,11 +114,15 @@ impl World {
     /// Without a model: invariants alone judge.
     pub fn simulator(&self) -> Simulator {
         let (limits, chain) = (SimulationConfig::default(), Arc::new(ChainSpec::of(1)));
-        Simulator::new(&self.monitored, &limits, chain, None, Arc::default(), 0.7).expect("contracts")
+        Simulator::new(&self.monitored, &limits, chain, None, Arc::default(), 0.7)
+            .expect("contracts")
     }
 
     fn nonce(&self, account: Address) -> u64 {
-        self.state.accounts.get(&account).map_or(0, |known| known.info.nonce)
+        self.state
+            .accounts
+            .get(&account)
+            .map_or(0, |known| known.info.nonce)
     }
 
     fn execute(&mut self, from: Address, kind: TxKind, wei: u128, data: Bytes) {
@@ -129,7 +134,7 @@ impl World {
             nonce: self.nonce(from),
             gas_limit: 16_000_000,
             gas_price: 0,
-            chain_id: Some(1),
+            chain_id: None,
             ..TxEnv::default()
         };
         let bounds = Bounds {
@@ -142,14 +147,18 @@ impl World {
         let execution = sandbox.execute(transaction, Checks::Pending, bounds);
         assert_eq!(execution.exit, Exit::Succeeded, "{:?}", execution.trace);
         for (address, change) in execution.diff.0 {
-            let Some(mut info) = change.after else { continue };
+            let Some(mut info) = change.after else {
+                continue;
+            };
             if let Some(code) = info.code.take() {
                 self.state.codes.insert(info.code_hash, code);
             }
             let account = self.state.accounts.entry(address).or_default();
             account.info = info;
             let slots = change.storage.into_iter();
-            account.storage.extend(slots.map(|(slot, (_, after))| (slot, after)));
+            account
+                .storage
+                .extend(slots.map(|(slot, (_, after))| (slot, after)));
         }
     }
 }
@@ -202,19 +211,25 @@ impl New {
 
 /// Init code of a compiled contract with its constructor's arguments.
 pub fn init_code(name: &str, arguments: &[U256]) -> Bytes {
-    let paths = FOLDERS.iter().map(|folder| format!("{REPOSITORY}/{folder}/{name}.json"));
+    let paths = FOLDERS
+        .iter()
+        .map(|folder| format!("{REPOSITORY}/{folder}/{name}.json"));
     let text = paths.into_iter().find_map(|path| std::fs::read(path).ok());
     let artifact: serde_json::Value =
         serde_json::from_slice(&text.expect("an artifact")).expect("JSON");
     let mut code = hex::decode(artifact["bytecode"].as_str().expect("bytecode")).expect("hex");
-    arguments.iter().for_each(|word| code.extend(word.to_be_bytes::<32>()));
+    arguments
+        .iter()
+        .for_each(|word| code.extend(word.to_be_bytes::<32>()));
     code.into()
 }
 
 /// A call with whole words as arguments.
 pub fn encode(signature: &str, words: &[U256]) -> Bytes {
     let mut data = keccak256(signature)[..4].to_vec();
-    words.iter().for_each(|word| data.extend(word.to_be_bytes::<32>()));
+    words
+        .iter()
+        .for_each(|word| data.extend(word.to_be_bytes::<32>()));
     data.into()
 }
 
@@ -263,11 +278,23 @@ pub fn market() -> (World, Market) {
         transfer(&mut world, token, ADMIN, to, ether(amount));
     }
     world.call(ADMIN, pair, 0, "sync()", &[]);
-    world.call(ALICE, collateral, 0, "approve(address,uint256)", &[word(market), U256::MAX]);
+    world.call(
+        ALICE,
+        collateral,
+        0,
+        "approve(address,uint256)",
+        &[word(market), U256::MAX],
+    );
     world.call(ALICE, market, 0, "deposit(uint256)", &[ether(100)]);
     world.call(ALICE, market, 0, "borrow(uint256)", &[ether(70_000)]);
     world.monitor("Market", market);
-    let all = Market { collateral, currency, pair, market, lender };
+    let all = Market {
+        collateral,
+        currency,
+        pair,
+        market,
+        lender,
+    };
     (world, all)
 }
 
@@ -277,10 +304,22 @@ pub fn upgradeable() -> (World, Address, Address) {
     let token = world.deploy(ADMIN, "Token", &[ether(1_000_000)]);
     let logic = world.deploy(ADMIN, "UpgradeableVault", &[]);
     let vault = world.deploy(ADMIN, "Proxy", &[word(logic)]);
-    world.call(ADMIN, vault, 0, "initialize(address,address)", &[word(token), word(ADMIN)]);
+    world.call(
+        ADMIN,
+        vault,
+        0,
+        "initialize(address,address)",
+        &[word(token), word(ADMIN)],
+    );
     for user in [ALICE, BOB] {
         transfer(&mut world, token, ADMIN, user, ether(10_000));
-        world.call(user, token, 0, "approve(address,uint256)", &[word(vault), U256::MAX]);
+        world.call(
+            user,
+            token,
+            0,
+            "approve(address,uint256)",
+            &[word(vault), U256::MAX],
+        );
         world.call(user, vault, 0, "deposit(uint256)", &[ether(10_000)]);
     }
     world.monitor("Vault", vault).admins.push(ADMIN);
@@ -294,7 +333,13 @@ pub fn router() -> (World, Address, Address) {
     let router = world.deploy(ADMIN, "SwapRouter", &[]);
     for user in [ALICE, BOB] {
         transfer(&mut world, token, ADMIN, user, ether(5_000));
-        world.call(user, token, 0, "approve(address,uint256)", &[word(router), U256::MAX]);
+        world.call(
+            user,
+            token,
+            0,
+            "approve(address,uint256)",
+            &[word(router), U256::MAX],
+        );
     }
     world.monitor("Router", router);
     (world, router, token)
@@ -315,7 +360,13 @@ pub fn shares() -> (World, Shares) {
     transfer(&mut world, token, ADMIN, MALLORY, ether(2_000));
     for user in [ALICE, BOB] {
         transfer(&mut world, token, ADMIN, user, ether(1_000));
-        world.call(user, token, 0, "approve(address,uint256)", &[word(queue), U256::MAX]);
+        world.call(
+            user,
+            token,
+            0,
+            "approve(address,uint256)",
+            &[word(queue), U256::MAX],
+        );
         world.call(user, queue, 0, "enqueue(uint256)", &[ether(1_000)]);
     }
     world.monitor("Shares", vault).views = ContractViews {
@@ -324,9 +375,22 @@ pub fn shares() -> (World, Shares) {
         ..ContractViews::default()
     };
     world.monitor("Queue", queue).receivers.push(vault);
-    (world, Shares { token, vault, queue })
+    (
+        world,
+        Shares {
+            token,
+            vault,
+            queue,
+        },
+    )
 }
 
 pub fn transfer(world: &mut World, token: Address, from: Address, to: Address, amount: U256) {
-    world.call(from, token, 0, "transfer(address,uint256)", &[word(to), amount]);
+    world.call(
+        from,
+        token,
+        0,
+        "transfer(address,uint256)",
+        &[word(to), amount],
+    );
 }

@@ -15,14 +15,22 @@ fn artifact(folder: &str, name: &str) -> (Vec<u8>, BTreeSet<[u8; 4]>, bool, bool
     let text = std::fs::read(format!("{REPOSITORY}/{folder}/{name}.json")).expect("an artifact");
     let artifact: serde_json::Value = serde_json::from_slice(&text).expect("JSON");
     let code = hex::decode(artifact["deployedBytecode"].as_str().expect("code")).expect("hex");
-    let known = artifact["selectors"].as_object().expect("selectors").values();
+    let known = artifact["selectors"]
+        .as_object()
+        .expect("selectors")
+        .values();
     let known = known.map(|told| {
         let bytes = hex::decode(told.as_str().expect("a selector")).expect("hex");
         <[u8; 4]>::try_from(bytes).expect("four bytes")
     });
     let abi = artifact["abi"].as_array().expect("an ABI");
     let has = |kind: &str| abi.iter().any(|item| item["type"] == kind);
-    (code, known.collect(), has("fallback"), has("receive") || has("fallback"))
+    (
+        code,
+        known.collect(),
+        has("fallback"),
+        has("receive") || has("fallback"),
+    )
 }
 
 #[test]
@@ -44,7 +52,11 @@ fn what_solc_compiles_has_the_functions_that_it_says() {
         let (code, known, fallback, receive) = artifact(folder, name);
         let found = Dispatcher::of(&code);
         assert_eq!(selectors(&found), known, "{name}");
-        assert_eq!((found.fallback, found.receive, found.cut), (fallback, receive, false), "{name}");
+        assert_eq!(
+            (found.fallback, found.receive, found.cut),
+            (fallback, receive, false),
+            "{name}"
+        );
     }
 }
 
@@ -67,7 +79,12 @@ fn other_ways_to_compare_are_understood() {
     ] {
         let code = hex::decode(code).unwrap();
         let found = Dispatcher::of(&code);
-        assert_eq!(selectors(&found), BTreeSet::from([one]), "{}", hex::encode(&code));
+        assert_eq!(
+            selectors(&found),
+            BTreeSet::from([one]),
+            "{}",
+            hex::encode(&code)
+        );
     }
 }
 
@@ -76,7 +93,10 @@ fn where_the_way_is_lost_comparisons_stand_in() {
     // JUMP(MLOAD(selector % 4)), and behind it what a bucket compares.
     let code = hex!("5f3560e01c60038116515663aabbccdd8118601a57005b5b00");
     let found = Dispatcher::of(&code);
-    assert_eq!(selectors(&found), BTreeSet::from([[0xaa, 0xbb, 0xcc, 0xdd]]));
+    assert_eq!(
+        selectors(&found),
+        BTreeSet::from([[0xaa, 0xbb, 0xcc, 0xdd]])
+    );
 }
 
 /// PUSH0 CALLDATALOAD PUSH1 224 SHR, and for each DUP1 PUSH4 EQ PUSH3 JUMPI.
@@ -94,7 +114,10 @@ fn linear(count: u32) -> Vec<u8> {
 #[test]
 fn a_dispatcher_of_ten_thousand_is_cut_and_soon_done() {
     let few = Dispatcher::of(&linear(1_000));
-    assert_eq!((few.entries.len(), few.cut, few.fallback), (1_000, false, false));
+    assert_eq!(
+        (few.entries.len(), few.cut, few.fallback),
+        (1_000, false, false)
+    );
     let begun = Instant::now();
     let many = Dispatcher::of(&linear(10_000));
     assert_eq!((many.entries.len(), many.cut), (MAX_ENTRIES, true));
@@ -110,7 +133,9 @@ fn a_maze_of_jumps_has_an_end() {
     for room in 0..rooms {
         let door = |n: u32| ((n % rooms * 11) as u16).to_be_bytes();
         let (one, other) = (door(room * 7 + 1), door(room * 13 + 5));
-        code.extend([0x5b, 0x33, 0x33, 0x61, one[0], one[1], 0x57, 0x61, other[0], other[1], 0x56]);
+        code.extend([
+            0x5b, 0x33, 0x33, 0x61, one[0], one[1], 0x57, 0x61, other[0], other[1], 0x56,
+        ]);
     }
     let begun = Instant::now();
     Dispatcher::of(&code);

@@ -77,7 +77,11 @@ impl Mark {
     fn with(self, other: Self) -> Self {
         Self {
             kinds: self.kinds | other.kinds,
-            at: if self.kinds.has(Kinds::WORD) { self.at } else { other.at },
+            at: if self.kinds.has(Kinds::WORD) {
+                self.at
+            } else {
+                other.at
+            },
         }
     }
 
@@ -156,8 +160,15 @@ impl Shadow {
                 let alone = first.is_none() != second.is_none();
                 let both = first.with(second);
                 let kinds = both.kinds.without(Kinds::EQUAL);
-                let equal = if alone { Kinds::EQUAL } else { Kinds::default() };
-                Mark { kinds: kinds | equal, ..both }
+                let equal = if alone {
+                    Kinds::EQUAL
+                } else {
+                    Kinds::default()
+                };
+                Mark {
+                    kinds: kinds | equal,
+                    ..both
+                }
             }
             op::LT | op::GT | op::SLT | op::SGT => {
                 compare(taken, false, seen);
@@ -222,7 +233,10 @@ impl Shadow {
     }
 
     fn cells(&self, offset: U256, length: U256) -> Mark {
-        let (offset, length) = (offset.saturating_to::<usize>(), length.saturating_to::<usize>());
+        let (offset, length) = (
+            offset.saturating_to::<usize>(),
+            length.saturating_to::<usize>(),
+        );
         let end = offset.saturating_add(length).div_ceil(32);
         let cells = (offset / 32..end).take(RUN);
         let marks = cells.filter_map(|cell| self.memory.get(&cell));
@@ -259,12 +273,18 @@ fn loaded(at: U256, seen: &mut Seen) -> Mark {
         return Mark::default();
     }
     seen.read(at, Role::Number);
-    Mark { kinds: Kinds::WORD, at: at as u32 }
+    Mark {
+        kinds: Kinds::WORD,
+        at: at as u32,
+    }
 }
 
 /// A number made of others is no longer whether two are the same.
 fn calculated(mark: Mark) -> Mark {
-    Mark { kinds: mark.kinds.without(Kinds::EQUAL), ..mark }
+    Mark {
+        kinds: mark.kinds.without(Kinds::EQUAL),
+        ..mark
+    }
 }
 
 fn as_address(mark: Mark, mask: U256, seen: &mut Seen) {

@@ -37,7 +37,12 @@ fn guards_are_told_by_what_they_look_at() {
         (secret, Guard::Secret),
     ] {
         let done = of_code(&behind(&condition));
-        assert_eq!((done.entered, &done.guards[..]), (0, &[guard][..]), "{}", told(&done));
+        assert_eq!(
+            (done.entered, &done.guards[..]),
+            (0, &[guard][..]),
+            "{}",
+            told(&done)
+        );
         assert!(done.guarded > 0);
     }
     let open = of_code(&behind(&hex!("6001")));
@@ -62,7 +67,12 @@ fn what_is_compared_in_clear_is_no_secret() {
         &hex!("5f546044351469ffffffffffffffffffff6064351416"),
     ] {
         let done = of_code(&behind(condition));
-        assert!(done.entered > 0, "{}: {}", hex::encode(condition), told(&done));
+        assert!(
+            done.entered > 0,
+            "{}: {}",
+            hex::encode(condition),
+            told(&done)
+        );
     }
 }
 
@@ -94,7 +104,13 @@ fn out_of_time_it_ends_at_once() {
     };
     let mut simulator = world.simulator();
     let subject = &mut new.subject();
-    let done = detonate(subject, &world.state, &world.environment, &mut simulator, hurried);
+    let done = detonate(
+        subject,
+        &world.state,
+        &world.environment,
+        &mut simulator,
+        hurried,
+    );
     assert!(done.unwrap().detonation.cut);
     assert!(begun.elapsed() < Duration::from_secs(5));
 }
@@ -127,7 +143,11 @@ fn ten_thousand_functions_are_cut() {
     }
     code.extend(hex!("5f5ffd"));
     let done = of_code(&code);
-    assert!(done.cut && done.entries == 1_024 && done.calls <= budget().calls, "{}", told(&done));
+    assert!(
+        done.cut && done.entries == 1_024 && done.calls <= budget().calls,
+        "{}",
+        told(&done)
+    );
 }
 
 proptest! {
