@@ -14,6 +14,8 @@ use alloy_primitives::U256;
 use hashbrown::{DefaultHashBuilder, HashMap, HashSet};
 use std::hash::BuildHasher;
 
+/// Bytes looked at: more than a contract's code has on any chain.
+const MAX_CODE: usize = 64 << 10;
 /// Functions kept.
 pub const MAX_ENTRIES: usize = 1_024;
 /// Instructions followed, on all ways together: twice what a linear search through 10,000 selectors takes.
@@ -41,14 +43,14 @@ pub struct Dispatcher {
     pub fallback: bool,
     /// Nor is empty calldata.
     pub receive: bool,
-    /// There is more than was followed or kept.
+    /// There may be more than was followed or kept.
     pub cut: bool,
 }
 
 impl Dispatcher {
     /// Of runtime code. Every code has an answer, in bounded time.
     pub fn of(code: &[u8]) -> Self {
-        let mut walk = Walk::new(code);
+        let mut walk = Walk::new(&code[..code.len().min(MAX_CODE)]);
         walk.run();
         let mut found = walk.found;
         if walk.lost {

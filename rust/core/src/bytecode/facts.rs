@@ -160,7 +160,12 @@ impl<'a> Scan<'a> {
     }
 
     fn run(&mut self, code: &[u8]) {
-        for Instruction { opcode, immediate, next } in disassemble(code) {
+        for Instruction {
+            opcode,
+            immediate,
+            next,
+        } in disassemble(code)
+        {
             self.span = self.span.saturating_sub(1);
             if (op::PUSH0..=op::PUSH32).contains(&opcode) {
                 self.zeros = self.zeros << 1 | u64::from(immediate.iter().all(|b| *b == 0));

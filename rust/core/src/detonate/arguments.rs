@@ -78,7 +78,7 @@ pub fn solutions(before: U256, comparison: &Comparison) -> Vec<U256> {
         (true, false) => shifted
             .chain([before ^ ours ^ theirs, sum, theirs])
             .collect(),
-        (false, _) => vec![sum, sum.wrapping_add(one), sum.wrapping_sub(one), theirs],
+        (false, _) => vec![sum, sum.wrapping_add(one), sum.wrapping_sub(one)],
     };
     let mut seen = Vec::new();
     all.retain(|solution| {

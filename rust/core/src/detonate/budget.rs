@@ -14,7 +14,7 @@ pub struct Budget {
     pub most_gas: u64,
     /// Until no other call is begun; one that runs is ended then.
     pub time: Duration,
-    /// Calls that are judged, and the time of each.
+    /// Calls that are judged, and how much longer all that may take.
     pub judged: usize,
     pub judging: Duration,
 }

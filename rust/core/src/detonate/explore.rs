@@ -327,7 +327,9 @@ impl<'e, S: DatabaseRef<Error = StateError>> Explorer<'e, S> {
         look.called
             .iter()
             .for_each(|called| self.means.add(*called));
-        if is_new || tier <= Tier::First {
+        // What it did before it may do now with other arguments.
+        let again = tier <= Tier::First && look.concern > Concern::None;
+        if is_new || again {
             expand(stage, &trial, &look, &mut self.means, self.bounds);
         }
         stage.may_arm(&trial, &look);
@@ -353,7 +355,8 @@ impl<'e, S: DatabaseRef<Error = StateError>> Explorer<'e, S> {
 
     /// Judges the call after what was called before it in this stage, unless the like has been judged.
     fn judge(&mut self, stage: &Stage<S>, effect: u64, trial: Trial) -> Result<(), StateError> {
-        if self.judged >= self.budget.judged {
+        let deadline = self.bounds.deadline + self.budget.judging;
+        if self.judged >= self.budget.judged || Instant::now() >= deadline {
             self.detonation.cut = true;
             return Ok(());
         }
@@ -366,7 +369,6 @@ impl<'e, S: DatabaseRef<Error = StateError>> Explorer<'e, S> {
             creation: self.subject.creation.as_ref(),
             calls: &calls,
         };
-        let deadline = Instant::now() + self.budget.judging;
         let done = sequence.judge(self.state, self.environment, self.simulator, deadline);
         match done {
             Ok((simulation, witness)) if self.is_proof(&simulation) => {

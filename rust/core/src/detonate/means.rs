@@ -118,6 +118,7 @@ impl Means {
             tenth(victim),
             victim,
             means,
+            means / U256::from(2),
             tenth(means),
             tenth(ether),
             U256::ONE,

@@ -6,8 +6,6 @@
 //! (input-to-state correspondence: Aschermann et al., "REDQUEEN", NDSS 2019).
 
 mod marks;
-#[cfg(test)]
-mod tests;
 
 use crate::simulate::evm::watch::Watch;
 use alloy_primitives::{Address, U256};

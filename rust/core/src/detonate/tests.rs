@@ -1,6 +1,7 @@
 //! The project's own contracts, deployed and never called.
 
 mod hostile;
+mod incidents;
 mod twins;
 #[path = "../../tests/support/early_world.rs"]
 mod world;

@@ -23,10 +23,11 @@ pub const MALLORY: Address = Address::repeat_byte(0x3a);
 pub const ETHER: u128 = 1_000_000_000_000_000_000;
 
 const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
-const FOLDERS: [&str; 3] = [
+const FOLDERS: [&str; 4] = [
     "tests/early/artifacts",
     "tests/scenarios/artifacts",
     "python/mempool_ids/demo/artifacts",
+    "benches/quality/artifacts",
 ];
 
 pub struct World {
@@ -133,7 +134,7 @@ impl World {
             nonce: self.nonce(from),
             gas_limit: 16_000_000,
             gas_price: 0,
-            chain_id: Some(1),
+            chain_id: None,
             ..TxEnv::default()
         };
         let bounds = Bounds {

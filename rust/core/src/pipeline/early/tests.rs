@@ -1,8 +1,8 @@
 use super::*;
 use crate::config::MonitoredContract;
 use crate::evidence::{
-    Deployment, EarlyThresholds, Funding, FundingGrade, PastAttacker, Place, Proof, Sighting,
-    Simulation,
+    Class, Deployment, EarlyThresholds, Funding, FundingGrade, PastAttacker, Place, Proof, Sighting,
+    Simulation, Victim, Violation,
 };
 use alloy_primitives::{B256, Bytes, U256};
 
@@ -77,14 +77,44 @@ fn money() -> Funding {
     }
 }
 
-fn proof() -> Detonation {
+/// Calls that break an invariant, severely or not.
+fn shown(severe: bool) -> Detonation {
+    let violation = Violation {
+        invariant: "outflow".into(),
+        contract: "Vault".into(),
+        class: Class::Loss,
+        weight: 0.9,
+        severe,
+        explanation: String::new(),
+        losses: Vec::new(),
+        shares: Vec::new(),
+    };
+    let victim = Victim {
+        contract: "Vault".into(),
+        invariants: vec!["outflow".into()],
+        loss: None,
+        beneficiary: None,
+    };
+    let simulation = Simulation {
+        succeeded: true,
+        watched: true,
+        complete: true,
+        harm: 0.9,
+        violations: vec![violation],
+        victims: vec![victim],
+        ..Simulation::default()
+    };
     Detonation {
         proof: Some(Box::new(Proof {
             calls: Vec::new(),
-            simulation: Simulation::default(),
+            simulation,
         })),
         ..Detonation::default()
     }
+}
+
+fn proof() -> Detonation {
+    shown(true)
 }
 
 /// Of a contract with this score, funding, past and detonation.
