@@ -131,8 +131,11 @@ impl Sources {
         self.by_address.get(address)
     }
 
-    pub fn addresses(&self) -> impl Iterator<Item = Address> {
-        self.by_address.keys().copied()
+    /// Sorted.
+    pub fn addresses(&self) -> Vec<Address> {
+        let mut addresses: Vec<_> = self.by_address.keys().copied().collect();
+        addresses.sort_unstable();
+        addresses
     }
 
     pub fn len(&self) -> usize {

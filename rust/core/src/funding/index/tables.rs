@@ -1,6 +1,6 @@
 //! The index's tables and every statement on them.
 
-use super::Span;
+use super::state::Span;
 use crate::funding::flow::{Held, Receipt, goes_on};
 use crate::funding::{Block, Sources};
 use alloy_primitives::{Address, B256, U256};
