@@ -1,8 +1,8 @@
 use super::*;
 use crate::config::MonitoredContract;
 use crate::evidence::{
-    Class, Deployment, EarlyThresholds, Funding, FundingGrade, PastAttacker, Place, Proof, Sighting,
-    Simulation, Victim, Violation,
+    Class, Deployment, EarlyThresholds, Funding, FundingGrade, PastAttacker, Place, Proof,
+    Sighting, Simulation, Victim, Violation,
 };
 use alloy_primitives::{B256, Bytes, U256};
 
