@@ -23,6 +23,7 @@ INSTALLED := $(VENV)/.installed
 BUILT := $(VENV)/.built
 PY_EVM := target/py-evm/bin/python
 NODE_MODULES := contracts/node_modules/.installed
+ORDINARY_MODULES := contracts/ordinary/node_modules/.installed
 # Put before what needs a node, and let that depend on `anvil`. An ANVIL that is set already stays.
 WITH_ANVIL = ANVIL="$$($(BIN)/python -m mempool_ids.demo.anvil)" && export ANVIL &&
 
@@ -32,7 +33,7 @@ WITH_GETH = GETH="$$($(BIN)/python -m tests.geth)" || \
 WITH_CLEF = CLEF="$$($(BIN)/python -m tests.clef)" || \
   echo "WARNING: no Clef: the tests on Clef are skipped" >&2; export CLEF;
 
-.PHONY: help setup anvil geth clef demo test lint format types test-rust test-python locks check-contracts contracts schema lock wheel \
+.PHONY: help setup anvil geth clef demo test lint format types test-rust test-python locks check-contracts contracts ordinary schema lock wheel \
         check-wheel quality bench bench-paired fuzz clean
 
 help: ## list the targets
@@ -55,6 +56,10 @@ $(BUILT): $(INSTALLED) pyproject.toml $(RUST_SOURCES)
 
 $(NODE_MODULES): contracts/package-lock.json contracts/package.json
 	cd contracts && $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(ORDINARY_MODULES): contracts/ordinary/package-lock.json contracts/ordinary/package.json
+	cd contracts/ordinary && $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
 
 anvil: $(BUILT) ## find the Ethereum node of demo and tests, or fetch it once: ANVIL, then PATH, then npm
@@ -110,6 +115,9 @@ check-contracts: $(NODE_MODULES) ## the compiled contracts are what the sources 
 contracts: $(NODE_MODULES) ## compile the Solidity contracts
 	cd contracts && node build.mjs
 
+ordinary: anvil $(ORDINARY_MODULES) ## compile the corpus of ordinary contracts of others' packages (a quarter of an hour)
+	$(WITH_ANVIL) cd contracts/ordinary && node build.mjs
+
 wheel: $(INSTALLED) ## the wheel and the source distribution to publish, in dist/
 	rm -rf dist
 	$(BIN)/maturin sdist --out dist
@@ -143,5 +151,5 @@ fuzz: ## fuzz each target for FUZZ_SECONDS (60); needs cargo install cargo-fuzz
 	  RUSTC_BOOTSTRAP=1 cargo fuzz run --sanitizer none "$$target" -- -max_total_time=$(FUZZ_SECONDS); done
 
 clean: ## remove what these targets made, but not downloads kept in the user's cache
-	rm -rf $(VENV) target dist contracts/node_modules fuzz/target .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) target dist contracts/node_modules contracts/ordinary/node_modules fuzz/target .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find python -name '_core*.so' -delete
