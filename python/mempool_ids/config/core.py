@@ -67,6 +67,19 @@ def funding_config(config: IDSConfig) -> str:
     return orjson.dumps(core).decode()
 
 
+def _early(config: IDSConfig) -> dict[str, Any]:
+    """`EarlyConfig` (rust/core/src/config/early.rs)."""
+    early = config.early
+    return {
+        "beta": early.beta,
+        "high_recall": early.high_recall,
+        "high_precision": early.high_precision,
+        "funding": orjson.loads(funding_config(config)),
+        "labels": str(early.labels),
+        "detonation": _given(early.detonation, "enabled") if early.detonation.enabled else None,
+    }
+
+
 def _given(section: Any, *without: str) -> dict[str, Any]:
     return dict(section.model_dump(mode="json", exclude_none=True, exclude=set(without)))
 
@@ -135,6 +148,7 @@ def sensor_config(
             else config.detection.monitored_only,
         },
         "simulation": _given(config.simulation, "enabled") if judge and config.simulation.enabled else None,
+        "early": _early(config) if judge and config.simulation.enabled and config.early.enabled else None,
         "model": {
             "dir": str(config.detection.model or manifest.BUILTIN),
             "onnxruntime": str(onnxruntime_library()),

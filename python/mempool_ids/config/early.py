@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from mempool_ids.config.section import Section
+from mempool_ids.config.section import Positive, Probability, Section
 from mempool_ids.config.values import Address, ConfigPath, Listed, Secret
 
 Hours = Annotated[int, Field(ge=1, le=87_600)]
@@ -18,9 +18,34 @@ def _least(amount: float) -> float:
     return amount
 
 
-class Early(Section):
-    """The early attack detector."""
+class Detonation(Section):
+    """What calling new contracts may take. None leaves the core's default (rust/core/src/config/early.rs)."""
 
+    enabled: bool = True
+    calls: Positive | None = None
+    """Of one contract on one head."""
+    gas: Positive | None = None
+    """Of these together."""
+    contract_ms: Positive | None = None
+    """Of one contract on one head."""
+    head_ms: Positive | None = None
+    """Of all contracts on one head."""
+    contracts: Positive | None = None
+    """Contracts that are called again with each head."""
+    young_blocks: Positive | None = None
+    """For how many heads."""
+
+
+class Early(Section):
+    """The early attack detector: looks for new contracts, scores them, calls the suspects on the current state."""
+
+    enabled: bool = True
+    """It needs simulation, and nodes that trace blocks (docs/early.md)."""
+    high_recall: Probability | None = None
+    """Score that is enough where something else speaks for an attack, too. None is the model's, for this chain."""
+    high_precision: Probability | None = None
+    """Score that is enough for an alert. None is the model's, for this chain."""
+    detonation: Detonation = Detonation()
     beta: bool = False
     """`EARLY-AD-INFO` alerts too."""
     funding: ConfigPath = Path("funding.db")
