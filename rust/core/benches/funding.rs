@@ -1,7 +1,7 @@
-//! Who was funded: a look-up, and a block taken in, on an index that is as full as it gets.
+//! Who was funded: a look-up, and a block taken in, on an index that is as full as it gets: `cargo bench --bench funding`.
 
 use alloy_primitives::{Address, B256, U256, address};
-use criterion::{BatchSize, Criterion};
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use mempool_ids_core::config::FundingConfig;
 use mempool_ids_core::funding::{Block, Fed, Index, Transfer};
 use std::hint::black_box;
@@ -45,7 +45,7 @@ fn block(number: u64, paid: u64, transfers: u64, earlier: u64) -> Block {
     }
 }
 
-pub fn bench(criterion: &mut Criterion) {
+fn bench(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().expect("a folder");
     let config = FundingConfig {
         chain_id: 1,
@@ -96,3 +96,6 @@ pub fn bench(criterion: &mut Criterion) {
     let state = index.state().expect("readable");
     assert!(state.records == FULL && state.evicted > 0);
 }
+
+criterion_group!(funding, bench);
+criterion_main!(funding);
