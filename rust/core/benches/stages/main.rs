@@ -7,7 +7,6 @@ mod classify;
 mod decode;
 mod features;
 mod frame;
-mod funding;
 mod replay;
 mod signatures;
 
@@ -20,7 +19,6 @@ criterion_group!(
     features::bench,
     signatures::bench,
     classify::bench,
-    replay::bench,
-    funding::bench
+    replay::bench
 );
 criterion_main!(stages);

@@ -9,13 +9,14 @@ mod tables;
 
 pub use state::{Fed, Span, State};
 
-use super::flow::Flow;
+use super::flow::{Flow, Held, goes_on};
 use super::{Block, Sources};
 use crate::config::FundingConfig;
 use crate::error::Result;
 use crate::evidence::{Funding, FundingGrade};
 use alloy_primitives::Address;
 use file::Wrong;
+use hashbrown::HashSet;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::cmp::Reverse;
 use std::fs::File;
@@ -31,6 +32,8 @@ pub struct Index {
     db: Connection,
     /// Held while this one writes.
     lock: Option<File>,
+    /// Who may have money to pass on, and perhaps some who have none any more: most senders never had, and are not looked up.
+    payers: HashSet<Address>,
     records: u64,
     behind: u64,
     undone: u64,
@@ -79,12 +82,17 @@ impl Index {
             sources,
             db,
             lock,
+            payers: HashSet::new(),
             records: 0,
             behind: 0,
             undone: 0,
             rebuilt,
         };
         index.records = index.told(records)?;
+        if index.lock.is_some() {
+            let payers = tables::payers(&index.db, &index.sources);
+            index.payers = index.told(payers)?;
+        }
         Ok(index)
     }
 
@@ -132,8 +140,12 @@ impl Index {
         let undone = blocks_from(&db, from)?;
         let mut gone = tables::undo(&db, from)?;
         gone += tables::expire(&db, block.timestamp.saturating_sub(SLACK))?;
-        let flow = Flow::new(&self.sources, limits.spread, |account: &Address| {
-            tables::held(&db, &self.sources, account, block.timestamp)
+        let flow = Flow::new(&self.sources, limits.spread, |account: &Address| match self
+            .payers
+            .contains(account)
+        {
+            true => tables::held(&db, &self.sources, account, block.timestamp),
+            false => Ok(Held::default()),
         });
         let receipts = flow.follow(block)?;
         for (position, receipt) in receipts.iter().enumerate() {
@@ -152,6 +164,14 @@ impl Index {
         tables::cover(&db, block, self.sources.longest())?;
         db.commit()?;
         self.records = records;
+        let payers = receipts
+            .iter()
+            .filter(|one| one.via.is_none() && goes_on(&self.sources, &one.source));
+        self.payers.extend(payers.map(|one| one.account));
+        // Those who have none any more are no more than a quarter.
+        if self.payers.len() as u64 > limits.records.saturating_add(limits.records / 4) {
+            self.payers = tables::payers(&self.db, &self.sources)?;
+        }
         Ok(Fed::Added {
             records: receipts.len(),
             undone,
@@ -232,6 +252,7 @@ impl Index {
         });
         self.told(cleared)?;
         self.records = 0;
+        self.payers.clear();
         Ok(())
     }
 
@@ -245,6 +266,7 @@ impl Index {
         self.db = Connection::open_in_memory()?;
         self.db = file::begin_anew(&self.config)?;
         self.records = 0;
+        self.payers.clear();
         self.rebuilt = Some(why);
         Ok(())
     }

@@ -4,6 +4,7 @@ use super::state::Span;
 use crate::funding::flow::{Held, Receipt, goes_on};
 use crate::funding::{Block, Sources};
 use alloy_primitives::{Address, B256, U256};
+use hashbrown::HashSet;
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
 use rusqlite::{Connection, OptionalExtension, Result, Row as SqlRow, params};
 use std::time::Duration;
@@ -262,6 +263,19 @@ pub(super) fn rows(db: &Connection, account: &Address) -> Result<Vec<Row>> {
         })
     })?;
     rows.collect()
+}
+
+/// Accounts that had money straight from services that are followed on.
+pub(super) fn payers(db: &Connection, sources: &Sources) -> Result<HashSet<Address>> {
+    let mut select = db.prepare_cached("SELECT account, source FROM funding WHERE via IS NULL")?;
+    let mut rows = select.query([])?;
+    let mut payers = HashSet::new();
+    while let Some(row) = rows.next()? {
+        if goes_on(sources, &row.get::<_, Account>(1)?.0) {
+            payers.insert(row.get::<_, Account>(0)?.0);
+        }
+    }
+    Ok(payers)
 }
 
 /// What an account has straight from services that are followed on, within their windows, less what it passed on.

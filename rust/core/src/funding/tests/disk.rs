@@ -25,6 +25,17 @@ fn what_was_fed_is_there_when_it_is_opened_again() {
 }
 
 #[test]
+fn who_had_money_before_it_was_opened_again_passes_it_on() {
+    let (folder, mut index) = opened();
+    index.feed(&paid(7)).unwrap();
+    drop(index);
+    let mut index = Index::open(config(folder.path())).unwrap();
+    let to = Address::repeat_byte(0xb2);
+    index.feed(&block(8, vec![sends(A, to, 50)])).unwrap();
+    assert_eq!(told(&index, to), [("TornadoCash".into(), 2, 50)]);
+}
+
+#[test]
 fn one_writes_and_others_read_what_it_wrote() {
     let (folder, mut index) = opened();
     let error = Index::open(config(folder.path())).err().unwrap();
