@@ -92,15 +92,21 @@ impl Desk {
         }
     }
 
-    /// It was called. Nothing where it is not known any more.
+    /// It was called. Nothing where it is not known any more, or where that showed nothing new: it is called again with each head.
     pub fn detonated(&mut self, address: &Address, detonation: Detonation) -> Option<News<'_>> {
         let place = self.place(address)?;
         let (assessment, told) = self.known.get_mut(place)?;
-        let is_proof = |told: &EarlyReason| *told == EarlyReason::Proof;
-        // What was proved once stays so, whatever a later state allows.
-        if !told.as_ref().is_some_and(is_proof) || detonation.proof.is_some() {
-            assessment.detonation = Some(detonation);
+        let before = assessment.detonation.as_ref();
+        let touched = |one: &Detonation| one.touched > 0;
+        let shows = |one: &Detonation| one.proof.as_ref().map(|proof| proof.simulation.grade());
+        let is_new = before.is_none_or(|before| {
+            let surer = shows(&detonation) > shows(before);
+            surer || (touched(&detonation) && !touched(before) && shows(before).is_none())
+        });
+        if !is_new {
+            return None;
         }
+        assessment.detonation = Some(detonation);
         let alert = alarm(assessment, self.beta).filter(|reason| Some(*reason) != *told);
         *told = alert.or(*told);
         Some(News { assessment, alert })

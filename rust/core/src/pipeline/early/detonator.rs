@@ -11,8 +11,9 @@ use crate::simulate::evm::StateError;
 use crate::simulate::judge::simulator::Simulator;
 use crate::simulate::state::Snapshot;
 use crate::thread::give_way;
-use alloy_primitives::Address;
+use crate::tx::PendingTransaction;
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, select};
+use revm::DatabaseRef;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,18 +25,19 @@ const PER_DEPLOYER: usize = 32;
 /// Longer than a detonation's own time: its state is asked for meanwhile.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// What there is to know.
-pub enum Word {
-    /// A contract that is worth calling: the pending transaction that creates it, and how suspicious it is, 0 to 1.
-    Suspect(Box<Deployment>, Option<Creation>, f32),
-    /// The block of this number has its creation.
-    Mined(Address, u64),
+/// A contract that is worth calling.
+pub struct Suspect {
+    pub deployment: Box<Deployment>,
+    /// The pending transaction that creates it.
+    pub creation: Option<Creation>,
+    /// 0 to 1.
+    pub suspicion: f32,
 }
 
 /// The end of whoever finds suspects: never waits. Its thread ends with it.
 #[derive(Clone)]
 pub struct Detonator {
-    words: Sender<Word>,
+    suspects: Sender<Suspect>,
     shared: Shared,
 }
 
@@ -49,7 +51,7 @@ impl Detonator {
         simulator: Simulator,
         shared: Shared,
     ) -> std::io::Result<(Self, Sender<()>)> {
-        let (words, told) = bounded(WAITING);
+        let (suspects, told) = bounded(WAITING);
         // Of several states the last one counts.
         let (states, there) = bounded(1);
         let work = Work {
@@ -62,11 +64,11 @@ impl Detonator {
         std::thread::Builder::new()
             .name("ids-detonate".into())
             .spawn(move || work.run(&told, &there))?;
-        Ok((Self { words, shared }, states))
+        Ok((Self { suspects, shared }, states))
     }
 
-    pub fn tell(&self, word: Word) {
-        if self.words.try_send(word).is_err() {
+    pub fn offer(&self, suspect: Suspect) {
+        if self.suspects.try_send(suspect).is_err() {
             self.shared.stats.detonations_dropped.add(1);
         }
     }
@@ -92,28 +94,28 @@ struct Work {
     simulator: Simulator,
     shared: Shared,
     /// Of blocks whose state is not there yet.
-    early: Vec<(u64, Word)>,
+    early: Vec<(u64, Suspect)>,
     /// What statistics were told of.
     told: scheduler::Counts,
 }
 
 impl Work {
-    fn run(mut self, words: &Receiver<Word>, states: &Receiver<()>) {
+    fn run(mut self, suspects: &Receiver<Suspect>, states: &Receiver<()>) {
         give_way();
         loop {
             // Whoever is new comes before who is called again.
-            match words.try_recv() {
-                Ok(word) => self.hear(word),
+            match suspects.try_recv() {
+                Ok(suspect) => self.hear(suspect),
                 Err(TryRecvError::Disconnected) => return,
                 Err(TryRecvError::Empty) => {}
             }
             if states.try_recv().is_ok() {
                 self.go_on();
             }
-            if words.is_empty() && !self.work() {
+            if suspects.is_empty() && !self.work() {
                 select! {
-                    recv(words) -> word => match word {
-                        Ok(word) => self.hear(word),
+                    recv(suspects) -> suspect => match suspect {
+                        Ok(suspect) => self.hear(suspect),
                         Err(_) => return,
                     },
                     recv(states) -> state => match state {
@@ -132,43 +134,36 @@ impl Work {
             return;
         };
         self.scheduler.head(block.number);
-        let (now, later) = std::mem::take(&mut self.early)
-            .into_iter()
-            .partition(|(of, _)| *of <= block.number);
+        let early = std::mem::take(&mut self.early).into_iter();
+        let (now, later) = early.partition::<Vec<_>, _>(|(of, _)| *of <= block.number);
         self.early = later;
-        let now: Vec<(u64, Word)> = now;
-        now.into_iter().for_each(|(_, word)| self.take(word));
+        now.into_iter().for_each(|(_, suspect)| self.add(suspect));
     }
 
-    fn hear(&mut self, word: Word) {
-        let of = match &word {
-            Word::Mined(_, block) => Some(*block),
-            Word::Suspect(deployment, ..) => match deployment.seen {
-                Sighting::Mined { block, .. } => Some(block),
-                Sighting::Pending | Sighting::Simulated => None,
-            },
+    fn hear(&mut self, suspect: Suspect) {
+        let of = match suspect.deployment.seen {
+            Sighting::Mined { block, .. } => block,
+            Sighting::Pending | Sighting::Simulated => 0,
         };
         let known = self.shared.state.block().map_or(0, |block| block.number);
-        match of.filter(|of| *of > known) {
-            None => self.take(word),
-            Some(of) if self.early.len() < WAITING => self.early.push((of, word)),
-            Some(_) => self.shared.stats.detonations_dropped.add(1),
+        if of <= known {
+            self.add(suspect);
+        } else if self.early.len() < WAITING {
+            self.early.push((of, suspect));
+        } else {
+            self.shared.stats.detonations_dropped.add(1);
         }
     }
 
-    fn take(&mut self, word: Word) {
-        match word {
-            Word::Suspect(deployment, creation, suspicion) => {
-                let (address, deployer) = (deployment.address, deployment.deployer);
-                let subject = Subject::new(Arc::from(deployment), creation);
-                self.scheduler.add(address, deployer, suspicion, subject);
-            }
-            Word::Mined(address, _) => {
-                if let Some(subject) = self.scheduler.contract(address) {
-                    subject.was_mined();
-                }
-            }
-        }
+    fn add(&mut self, suspect: Suspect) {
+        let Suspect {
+            deployment,
+            creation,
+            suspicion,
+        } = suspect;
+        let (address, deployer) = (deployment.address, deployment.deployer);
+        let subject = Subject::new(Arc::from(deployment), creation);
+        self.scheduler.add(address, deployer, suspicion, subject);
     }
 
     /// One detonation; whether there was one to do.
@@ -200,6 +195,18 @@ impl Work {
         let block = state.block()?;
         let deadline = Instant::now() + budget.time.max(PATIENCE);
         let view = Snapshot::new(state, &block, Some((asker, deadline)));
+        // On this state it is there already, or another transaction took its place.
+        let is_used = |tx: &PendingTransaction| {
+            let sender = view.basic_ref(tx.from);
+            sender.is_ok_and(|sender| sender.is_some_and(|sender| sender.nonce > tx.nonce))
+        };
+        if subject
+            .creation
+            .as_ref()
+            .is_some_and(|one| is_used(&one.tx))
+        {
+            subject.was_mined();
+        }
         let done = detonate(subject, &view, &block.next, &mut self.simulator, budget);
         match done {
             Ok(done) => Some(self.tell(subject, done)),

@@ -3,7 +3,7 @@
 
 use super::Shared;
 use super::contained;
-use super::detonator::{self, Detonator};
+use super::detonator::{Detonator, Suspect};
 use super::known::Known;
 use super::named::Named;
 use super::scorer::Scorer;
@@ -265,11 +265,6 @@ impl Search {
     fn one(&mut self, deployment: Deployment, creation: Option<&Creation>) {
         let address = deployment.address;
         if self.met.insert(address, ()).is_some() {
-            if let (Some(detonator), Sighting::Mined { block, .. }) =
-                (&self.detonator, deployment.seen)
-            {
-                detonator.tell(detonator::Word::Mined(address, block));
-            }
             return;
         }
         self.shared.stats.deployments.add(1);
@@ -295,8 +290,11 @@ impl Search {
     ) {
         let suspicion = suspicion(assessment);
         if let Some(detonator) = self.detonator.as_ref().filter(|_| suspicion > 0.0) {
-            let (deployment, creation) = (Box::new(deployment), creation.cloned());
-            detonator.tell(detonator::Word::Suspect(deployment, creation, suspicion));
+            detonator.offer(Suspect {
+                deployment: Box::new(deployment),
+                creation: creation.cloned(),
+                suspicion,
+            });
         }
     }
 
