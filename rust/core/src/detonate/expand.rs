@@ -15,7 +15,7 @@ use revm::DatabaseRef;
 pub const STRANGER: Address = address!("5be5a6d8c2f1b9f3d2c1a4e6b7089af1c3d5e701");
 /// Words that are varied.
 const WORDS: usize = 6;
-/// Candidates of each, and where nothing says yet that it has to do with a monitored contract.
+/// Candidates of each, and where nothing says yet that it has to do with a monitored contract, or after other calls.
 const CANDIDATES: usize = 24;
 const FEW: usize = 4;
 /// Accounts tried where a contract acts for some caller and does not show for whom.
@@ -111,7 +111,10 @@ fn vary_words<S: DatabaseRef<Error = StateError>>(
         true => means.numbers(&stage.sandbox, bounds).to_vec(),
         false => Vec::new(),
     };
-    let candidates = if tier == Tier::Near { CANDIDATES } else { FEW };
+    let candidates = match (tier, stage.before.is_empty()) {
+        (Tier::Near, true) => CANDIDATES,
+        _ => FEW,
+    };
     for turn in 0..candidates {
         for input in replaced(&trial.input, &words, turn, &means.addresses, &numbers) {
             stage.push(

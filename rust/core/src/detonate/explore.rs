@@ -17,6 +17,7 @@ use crate::simulate::evm::tracer::Bounds;
 use crate::simulate::evm::transaction::from_pending;
 use crate::simulate::judge::simulator::{Simulator, Unfinished};
 use alloy_primitives::{Address, Bytes, U256, keccak256};
+use hashbrown::HashSet;
 use revm::DatabaseRef;
 use std::time::Instant;
 
@@ -82,8 +83,9 @@ pub fn detonate<S: DatabaseRef<Error = StateError>>(
     subject.learnt.of(keccak256(&code), &code);
     let dispatcher = &subject.learnt.dispatcher;
     detonation.entries = dispatcher.entries.len() + usize::from(dispatcher.fallback);
-    let monitored = simulator.monitored().to_vec();
-    let means = Means::of(&subject.deployment, &code, &monitored, &simulator.tokens());
+    let (monitored, tokens) = (simulator.monitored(), simulator.tokens());
+    let means = Means::of(&subject.deployment, &code, monitored, &tokens);
+    let monitored = monitored.iter().copied().collect();
     let mut explorer = Explorer {
         state,
         environment,
@@ -163,7 +165,7 @@ struct Explorer<'e, S> {
     tip: u128,
     subject: &'e mut Subject,
     simulator: &'e mut Simulator,
-    monitored: Vec<Address>,
+    monitored: HashSet<Address>,
     means: Means,
     budget: Budget,
     bounds: Bounds,
@@ -217,12 +219,9 @@ impl<'e, S: DatabaseRef<Error = StateError>> Explorer<'e, S> {
         Ok(Some(Stage::new(before, sandbox)))
     }
 
-    /// What was worth something, and each function with zeros.
+    /// Each function with zeros, and what was worth something.
     fn seed(&self, stage: &mut Stage<S>) {
         let learnt = &self.subject.learnt;
-        for (turn, kept) in learnt.kept.iter().take(REPEATED).enumerate() {
-            stage.push(Tier::Repeated, turn, kept.trial.clone());
-        }
         let dispatcher = &learnt.dispatcher;
         for entry in &dispatcher.entries {
             stage.push(Tier::First, 0, self.call(first(entry.selector)));
@@ -245,6 +244,9 @@ impl<'e, S: DatabaseRef<Error = StateError>> Explorer<'e, S> {
                     self.call(first([hash[0], hash[1], hash[2], hash[3]])),
                 );
             }
+        }
+        for (turn, kept) in learnt.kept.iter().take(REPEATED).enumerate() {
+            stage.push(Tier::Repeated, turn, kept.trial.clone());
         }
     }
 
@@ -327,8 +329,8 @@ impl<'e, S: DatabaseRef<Error = StateError>> Explorer<'e, S> {
         look.called
             .iter()
             .for_each(|called| self.means.add(*called));
-        // What it did before it may do now with other arguments.
-        let again = tier <= Tier::First && look.concern > Concern::None;
+        // What it did with zeros it may do now with what there is now.
+        let again = tier == Tier::First && look.concern > Concern::None;
         if is_new || again {
             expand(stage, &trial, &look, &mut self.means, self.bounds);
         }

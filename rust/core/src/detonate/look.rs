@@ -11,6 +11,7 @@ use crate::simulate::evm::tracer::Bounds;
 use crate::simulate::evm::transaction::from_pending;
 use crate::tx::Extras;
 use alloy_primitives::Address;
+use hashbrown::HashSet;
 use revm::DatabaseRef;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
@@ -63,7 +64,7 @@ pub struct Look {
 #[derive(Debug, Clone, Copy)]
 pub struct Looker<'a> {
     pub environment: &'a Environment,
-    pub monitored: &'a [Address],
+    pub monitored: &'a HashSet<Address>,
     pub tip: u128,
     pub bounds: Bounds,
 }
@@ -146,16 +147,15 @@ impl Looker<'_> {
 
     fn concern(&self, trial: &Trial, execution: &Execution, transfers: &[Transfer]) -> Concern {
         let of = |address: &Address| self.monitored.contains(address);
-        let calls = |frame: &crate::evidence::trace::Frame| frame.to.is_some_and(|to| of(&to));
-        let touches = execution.trace.frames.iter().any(calls);
+        let called = execution.trace.frames.iter().filter_map(|frame| frame.to);
+        let ran: HashSet<Address> = called.collect();
+        let touches = ran.iter().any(of);
         let accounts = execution.diff.0.iter();
         let mut monitored = accounts.filter(|(address, _)| of(address));
         let changes = monitored.any(|(_, account)| account.changed());
         let gets = transfers.iter().any(|moved| of(&moved.to));
         let gives = transfers.iter().any(|moved| of(&moved.from));
         let own = [trial.from, trial.to, Address::ZERO];
-        let called = execution.trace.frames.iter().filter_map(|frame| frame.to);
-        let ran: Vec<Address> = called.collect();
         // Of somebody whose own code did not run: an account that trusted.
         let mut others = transfers.iter().map(|moved| moved.from);
         let robs = others.any(|from| !own.contains(&from) && !ran.contains(&from));
@@ -170,11 +170,9 @@ impl Looker<'_> {
     fn effect(&self, execution: &Execution, transfers: &[Transfer]) -> u64 {
         let moved = transfers.iter();
         let moved = moved.map(|one| (one.asset, one.from, one.to, one.amount));
-        let moved: Vec<_> = moved
-            .map(|one| SEEDED.hash_one(format_args!("{one:?}").to_string()))
-            .collect();
+        let moved: Vec<_> = moved.collect();
         let accounts = execution.diff.0.iter();
-        let monitored = accounts.filter(|(address, _)| self.monitored.contains(address));
+        let monitored = accounts.filter(|(address, _)| self.monitored.contains(*address));
         let changed = monitored.map(|(address, account)| {
             let balances = (account.balance_before(), account.balance_after());
             SEEDED.hash_one((address, balances, &account.storage))
@@ -197,13 +195,14 @@ impl Looker<'_> {
     }
 }
 
-/// What a call that came to nothing was refused for, by what its last branch hung on.
+/// What a call that came to nothing was refused for, by what its last branch hung on; where that was an argument, too, another
+/// one may do.
 fn guard(last: Kinds) -> Option<Guard> {
-    let secret = last.has(Kinds::WORD) && last.has(Kinds::EQUAL);
-    match () {
-        () if last.has(Kinds::CALLER) => Some(Guard::Caller),
-        () if last.has(Kinds::TIME) => Some(Guard::Time),
-        () if secret => Some(Guard::Secret),
-        () => None,
+    match (last.has(Kinds::WORD), last.has(Kinds::EQUAL)) {
+        (true, true) => Some(Guard::Secret),
+        (true, false) => None,
+        (false, _) if last.has(Kinds::CALLER) => Some(Guard::Caller),
+        (false, _) if last.has(Kinds::TIME) => Some(Guard::Time),
+        (false, _) => None,
     }
 }

@@ -186,7 +186,7 @@ impl<T> Scheduler<T> {
     }
 
     /// What is to be done now, as far as this head's time allows.
-    pub fn next(&mut self) -> Option<Task<T>> {
+    pub fn task(&mut self) -> Option<Task<T>> {
         let (head, reserved) = (self.head, self.limits.head / 2);
         let for_new = self.left >= LEAST;
         let for_others = self.left.saturating_sub(reserved) >= LEAST;

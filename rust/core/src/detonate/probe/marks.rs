@@ -302,9 +302,13 @@ fn used_as_address(mark: Mark, seen: &mut Seen) {
 /// Notes a comparison of what the caller chose with what it did not.
 fn compare(taken: [(Mark, U256); 7], equal: bool, seen: &mut Seen) {
     let [(first, a), (second, b), ..] = taken;
+    // Of two that the caller has a say in it is the argument that can be any.
+    let argument = |mark: Mark| mark.kinds.has(Kinds::WORD);
     let (mark, ours, theirs) = match (first.is_none(), second.is_none()) {
         (false, true) => (first, a, b),
         (true, false) => (second, b, a),
+        (false, false) if argument(first) && !argument(second) => (first, a, b),
+        (false, false) if argument(second) && !argument(first) => (second, b, a),
         _ => return,
     };
     let selector = |number: U256| u32::try_from(number).ok().map(u32::to_be_bytes);

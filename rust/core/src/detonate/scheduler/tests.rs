@@ -24,7 +24,7 @@ fn scheduler(contracts: usize, head: u64) -> Scheduler<u8> {
 /// What is detonated until there is nothing more to do; each takes so long.
 fn all(scheduler: &mut Scheduler<u8>, took: u64, outcome: Outcome) -> Vec<u8> {
     let mut order = Vec::new();
-    while let Some(task) = scheduler.next() {
+    while let Some(task) = scheduler.task() {
         assert_eq!(task.address, at(task.contract));
         order.push(task.contract);
         scheduler.done(task.address, task.contract, millis(took), outcome);
@@ -61,7 +61,7 @@ fn what_is_cheap_goes_before_what_is_dear() {
         scheduler.add(at(n), DEPLOYER, 0.5, n);
     }
     for took in [100, 1] {
-        let task = scheduler.next().unwrap();
+        let task = scheduler.task().unwrap();
         scheduler.done(
             task.address,
             task.contract,
@@ -76,7 +76,7 @@ fn what_is_cheap_goes_before_what_is_dear() {
         .unwrap()
         .address;
     scheduler.head(2);
-    assert_ne!(scheduler.next().unwrap().address, dear);
+    assert_ne!(scheduler.task().unwrap().address, dear);
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn a_heads_time_is_all_there_is_and_half_of_it_is_for_what_is_new() {
     scheduler.head(4);
     assert_eq!(all(&mut scheduler, 10, Outcome::Concerning).len(), 5);
     scheduler.add(at(99), DEPLOYER, 0.1, 99);
-    let task = scheduler.next().unwrap();
+    let task = scheduler.task().unwrap();
     assert_eq!((task.contract, task.budget.time), (99, millis(50)));
 }
 
@@ -159,7 +159,7 @@ fn what_is_no_longer_young_is_forgotten_but_not_while_it_is_detonated() {
     for n in [1, 2] {
         scheduler.add(at(n), DEPLOYER, 0.5, n);
     }
-    let task = scheduler.next().unwrap();
+    let task = scheduler.task().unwrap();
     scheduler.head(101);
     assert_eq!((scheduler.len(), scheduler.counts().expired), (1, 1));
     scheduler.done(task.address, task.contract, millis(1), Outcome::Proved);
@@ -171,10 +171,10 @@ fn what_is_no_longer_young_is_forgotten_but_not_while_it_is_detonated() {
 fn what_a_head_ended_is_its_turn_on_the_next_one() {
     let mut scheduler = scheduler(8, 1_000);
     scheduler.add(at(1), DEPLOYER, 0.5, 1);
-    let task = scheduler.next().unwrap();
-    assert!(scheduler.next().is_none() && scheduler.contract(at(1)).is_none());
+    let task = scheduler.task().unwrap();
+    assert!(scheduler.task().is_none() && scheduler.contract(at(1)).is_none());
     scheduler.head(2);
     scheduler.done(task.address, task.contract, millis(1), Outcome::Unfinished);
-    assert_eq!(scheduler.next().unwrap().contract, 1);
+    assert_eq!(scheduler.task().unwrap().contract, 1);
     assert_eq!(scheduler.counts().unfinished, 1);
 }
