@@ -18,6 +18,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 fn budget() -> Budget {
     Budget {
         time: Duration::from_secs(10),
+        patience: Duration::from_secs(10),
         judging: Duration::from_secs(10),
         ..Budget::default()
     }

@@ -1,7 +1,6 @@
 //! A model's probability for one transaction: a regression's by our own few lines, others' by ONNX Runtime's C library as the
 //! onnxruntime wheel ships it.
 
-pub mod contract;
 mod graph;
 mod logistic;
 mod manifest;

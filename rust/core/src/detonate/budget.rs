@@ -12,8 +12,10 @@ pub struct Budget {
     /// Gas of one call at first; one that runs out of it is tried again, last, with `most_gas`.
     pub call_gas: u64,
     pub most_gas: u64,
-    /// Until no other call is begun; one that runs is ended then.
+    /// Processor time after which no other call is begun.
     pub time: Duration,
+    /// The same by the clock, nodes' answers included; a call that runs is ended then.
+    pub patience: Duration,
     /// Calls that are judged, and how much longer all that may take.
     pub judged: usize,
     pub judging: Duration,
@@ -27,6 +29,7 @@ impl Default for Budget {
             call_gas: 2_000_000,
             most_gas: 16_000_000,
             time: Duration::from_millis(100),
+            patience: Duration::from_secs(1),
             judged: 16,
             judging: Duration::from_millis(250),
         }

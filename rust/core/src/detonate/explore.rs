@@ -16,10 +16,11 @@ use crate::simulate::evm::execute::{Checks, Exit, Sandbox};
 use crate::simulate::evm::tracer::Bounds;
 use crate::simulate::evm::transaction::from_pending;
 use crate::simulate::judge::simulator::{Simulator, Unfinished};
+use crate::thread::busy;
 use alloy_primitives::{Address, Bytes, U256, keccak256};
 use hashbrown::HashSet;
 use revm::DatabaseRef;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Calls in a sequence, and with how many of each length it is gone on.
 const LONGEST: usize = 3;
@@ -57,7 +58,7 @@ pub fn detonate<S: DatabaseRef<Error = StateError>>(
 ) -> Result<Detonated, StateError> {
     let begun = Instant::now();
     let bounds = Bounds {
-        deadline: begun + budget.time,
+        deadline: begun + budget.patience,
         frames: FRAMES,
         bytes: BYTES,
         accesses: ACCESSES,
@@ -98,6 +99,7 @@ pub fn detonate<S: DatabaseRef<Error = StateError>>(
         monitored,
         means,
         budget,
+        begun: busy(),
         bounds,
         detonation,
         witness: None,
@@ -168,6 +170,8 @@ struct Explorer<'e, S> {
     monitored: HashSet<Address>,
     means: Means,
     budget: Budget,
+    /// Processor time when it began.
+    begun: Duration,
     bounds: Bounds,
     detonation: Detonation,
     witness: Option<Witness>,
@@ -424,6 +428,7 @@ impl<'e, S: DatabaseRef<Error = StateError>> Explorer<'e, S> {
         let detonation = &self.detonation;
         detonation.calls >= self.budget.calls
             || detonation.gas >= self.budget.gas
+            || busy() - self.begun >= self.budget.time
             || Instant::now() >= self.bounds.deadline
     }
 }

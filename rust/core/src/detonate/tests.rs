@@ -16,6 +16,7 @@ use world::*;
 fn budget() -> Budget {
     Budget {
         time: Duration::from_secs(20),
+        patience: Duration::from_secs(60),
         judging: Duration::from_secs(20),
         ..Budget::default()
     }

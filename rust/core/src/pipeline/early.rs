@@ -25,6 +25,7 @@ use super::contact::Contacts;
 use crate::evidence::{Assessment, ContractScore, Detonation, EarlyReason, FoundContract};
 use alloy_primitives::Address;
 use named::Named;
+use std::cmp::Reverse;
 use std::collections::VecDeque;
 
 /// Contracts that are remembered until they have been called: some are called again with each new head.
@@ -98,7 +99,11 @@ impl Desk {
         let (assessment, told) = self.known.get_mut(place)?;
         let before = assessment.detonation.as_ref();
         let touched = |one: &Detonation| one.touched > 0;
-        let shows = |one: &Detonation| one.proof.as_ref().map(|proof| proof.simulation.grade());
+        let shows = |one: &Detonation| {
+            let proof = one.proof.as_ref();
+            // The surest is the first of grades.
+            proof.map(|proof| Reverse(proof.simulation.grade()))
+        };
         let is_new = before.is_none_or(|before| {
             let surer = shows(&detonation) > shows(before);
             surer || (touched(&detonation) && !touched(before) && shows(before).is_none())

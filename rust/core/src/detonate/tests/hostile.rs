@@ -97,6 +97,7 @@ fn out_of_time_it_ends_at_once() {
     let begun = Instant::now();
     let hurried = Budget {
         time: Duration::from_millis(20),
+        patience: Duration::from_millis(20),
         call_gas: 1 << 40,
         most_gas: 1 << 40,
         gas: u64::MAX,

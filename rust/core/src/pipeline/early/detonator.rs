@@ -10,7 +10,7 @@ use crate::inbox::{self, Item};
 use crate::simulate::evm::StateError;
 use crate::simulate::judge::simulator::Simulator;
 use crate::simulate::state::Snapshot;
-use crate::thread::give_way;
+use crate::thread::{busy, give_way};
 use crate::tx::PendingTransaction;
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, select};
 use revm::DatabaseRef;
@@ -22,8 +22,6 @@ use std::time::{Duration, Instant};
 const WAITING: usize = 4_096;
 /// Contracts of one deployer that wait.
 const PER_DEPLOYER: usize = 32;
-/// Longer than a detonation's own time: its state is asked for meanwhile.
-const PATIENCE: Duration = Duration::from_secs(2);
 
 /// A contract that is worth calling.
 pub struct Suspect {
@@ -168,11 +166,11 @@ impl Work {
 
     /// One detonation; whether there was one to do.
     fn work(&mut self) -> bool {
-        let Some(task) = self.scheduler.next() else {
+        let Some(task) = self.scheduler.task() else {
             return false;
         };
         let (address, mut subject) = (task.address, task.contract);
-        let begun = Instant::now();
+        let begun = busy();
         let attempt = AssertUnwindSafe(|| self.attempt(&mut subject, task.budget));
         let outcome = match std::panic::catch_unwind(attempt) {
             Ok(Some(outcome)) => outcome,
@@ -185,7 +183,7 @@ impl Work {
             }
         };
         self.scheduler
-            .done(address, subject, begun.elapsed(), outcome);
+            .done(address, subject, busy() - begun, outcome);
         true
     }
 
@@ -193,7 +191,7 @@ impl Work {
     fn attempt(&mut self, subject: &mut Subject, budget: Budget) -> Option<Outcome> {
         let Shared { state, asker, .. } = &self.shared;
         let block = state.block()?;
-        let deadline = Instant::now() + budget.time.max(PATIENCE);
+        let deadline = Instant::now() + budget.patience;
         let view = Snapshot::new(state, &block, Some((asker, deadline)));
         // On this state it is there already, or another transaction took its place.
         let is_used = |tx: &PendingTransaction| {

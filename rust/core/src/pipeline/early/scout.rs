@@ -17,7 +17,8 @@ use crate::pipeline::contact::Contacts;
 use crate::pipeline::dedup::Dedup;
 use crate::simulate::creations::Origin;
 use crate::simulate::creations::in_execution;
-use crate::simulate::evm::execute::{Checks, Exit, Sandbox};
+use crate::simulate::evm::StateError;
+use crate::simulate::evm::execute::{Checks, Execution, Exit, Sandbox};
 use crate::simulate::evm::tracer::Bounds;
 use crate::simulate::evm::transaction::from_pending;
 use crate::simulate::state::Snapshot;
@@ -41,6 +42,8 @@ const WAITING: usize = 1_024;
 const SURVEYED: Duration = Duration::from_secs(10);
 /// How long a constructor may run, its state asked for meanwhile.
 const CONSTRUCTED: Duration = Duration::from_millis(500);
+/// Attempts on heads that moved on meanwhile.
+const ATTEMPTS: usize = 4;
 /// Contracts remembered, so that each is told of once.
 const MET: usize = 1 << 15;
 /// Contracts of which more may come to be known.
@@ -212,28 +215,40 @@ impl Search {
     }
 
     fn constructed(&self, creation: &Creation, origin: &Origin) -> Vec<Deployment> {
-        let Some(block) = self.shared.state.block() else {
-            return Vec::new();
-        };
         let deadline = Instant::now() + CONSTRUCTED;
+        let mut execution = self.execute(creation, deadline);
+        for _ in 1..ATTEMPTS {
+            let moved = |one: &Execution| one.exit == Exit::NoState(StateError::Moved);
+            if !execution.as_ref().is_some_and(moved) {
+                break;
+            }
+            execution = self.execute(creation, deadline);
+        }
+        match execution {
+            Some(execution) if execution.exit == Exit::Succeeded => {
+                in_execution(&execution, origin).deployments
+            }
+            _ => {
+                self.shared.stats.deployments_unexecuted.add(1);
+                Vec::new()
+            }
+        }
+    }
+
+    /// On the current state; nothing while there is none.
+    fn execute(&self, creation: &Creation, deadline: Instant) -> Option<Execution> {
         let bounds = Bounds {
             deadline,
             frames: FRAMES,
             bytes: BYTES,
             accesses: ACCESSES,
         };
-        let view = Snapshot::new(
-            &self.shared.state,
-            &block,
-            Some((&self.shared.asker, deadline)),
-        );
+        let Shared { state, asker, .. } = &self.shared;
+        let block = state.block()?;
+        let view = Snapshot::new(state, &block, Some((asker, deadline)));
         let mut sandbox = Sandbox::new(&view, &block.next);
         let transaction = from_pending(&creation.tx, creation.extras.clone());
-        let execution = sandbox.execute(transaction, Checks::Pending, bounds);
-        if execution.exit != Exit::Succeeded {
-            self.shared.stats.deployments_unexecuted.add(1);
-        }
-        in_execution(&execution, origin).deployments
+        Some(sandbox.execute(transaction, Checks::Pending, bounds))
     }
 
     /// Clones and delegations to what they run.
