@@ -1,6 +1,8 @@
 //! What the code of a contract tells before it runs.
 
+pub mod contract;
 pub mod disassembly;
+pub mod embedded;
 mod facts;
 mod metadata;
 pub mod op;

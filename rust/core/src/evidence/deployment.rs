@@ -58,10 +58,10 @@ pub struct Deployment {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "early_thresholds")]
 pub struct EarlyThresholds {
-    /// Alone enough for an alert.
+    /// Of the precise score: alone enough for an alert.
     #[schemars(range(min = 0, max = 1))]
     pub high_precision: f32,
-    /// Enough where the deployer was funded by a service of little repute, or has attacked before.
+    /// Of the score: enough where the deployer was funded by a service of little repute, or has attacked before.
     #[schemars(range(min = 0, max = 1))]
     pub high_recall: f32,
 }
@@ -69,8 +69,10 @@ pub struct EarlyThresholds {
 /// How much a contract's code looks like an attacker's.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ContractScore {
-    /// Calibrated, 0..=1.
+    /// By the model that misses little: calibrated, 0..=1.
     pub score: f32,
+    /// By the one that is seldom wrong: calibrated, 0..=1.
+    pub precise: f32,
     pub thresholds: EarlyThresholds,
     pub model: Arc<str>,
     pub version: Arc<str>,
@@ -80,6 +82,18 @@ pub struct ContractScore {
     pub addresses: Vec<Address>,
     /// Largest absolute contribution first.
     pub factors: Vec<Factor>,
+}
+
+impl ContractScore {
+    /// Alone enough for an alert.
+    pub fn high_precision(&self) -> bool {
+        self.precise >= self.thresholds.high_precision
+    }
+
+    /// Enough where something else speaks against its deployer.
+    pub fn high_recall(&self) -> bool {
+        self.score >= self.thresholds.high_recall || self.high_precision()
+    }
 }
 
 /// How much it says that an account's money comes from a service: mixers much, exchanges little.
