@@ -74,6 +74,14 @@ def contracts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write(tmp_path_factory.mktemp("data") / "contracts.parquet", rows)
 
 
+def evaluated(capsys: pytest.CaptureFixture[str], models: Path, data: Path) -> dict[str, Any]:
+    with pytest.raises(SystemExit) as ended:
+        main(["model", "eval", str(models), "--early", str(data)])
+    assert ended.value.code in (0, None)
+    answer: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return answer
+
+
 def test_rows_are_read_with_what_must_stay_together(contracts: Path) -> None:
     data = load_contracts(contracts, SELECTORS)
     assert (data.labels == EXPLOIT).sum() == 24
@@ -142,15 +150,13 @@ def test_the_folder_scores_as_it_was_trained_and_its_figures_come_again(
     assert "# Early models" in text
     assert "Random forest" in text  # the package's other models came along
 
-    main(["model", "eval", str(out), "--early", str(contracts)])
-    again = json.loads(capsys.readouterr().out)
+    again = evaluated(capsys, out, contracts)
     assert again["reproduces"] is True
 
     benign = write(
         tmp_path / "benign.parquet", [{"label": "benign", "code": token(np.random.default_rng(9))}]
     )
-    main(["model", "eval", str(out), "--early", str(benign)])
-    shipped = json.loads(capsys.readouterr().out)["as_shipped"]
+    shipped = evaluated(capsys, out, benign)["as_shipped"]
     assert shipped["high_recall"]["ethereum"]["false_positives"] == 0
 
 

@@ -69,6 +69,15 @@ pub const fn is_of_stack(opcode: u8) -> bool {
     matches!(opcode, POP | PUSH0..=SWAP16 | DUPN..=EXCHANGE)
 }
 
+/// Whether nothing goes on behind it.
+#[inline]
+pub const fn ends(opcode: u8) -> bool {
+    matches!(
+        opcode,
+        STOP | JUMP | RETURN | REVERT | INVALID | SELFDESTRUCT
+    )
+}
+
 /// Stack items an opcode takes and gives; pushes, dups and swaps are handled apart.
 pub const fn arity(opcode: u8) -> (u32, u32) {
     match opcode {

@@ -12,6 +12,8 @@ use crate::evidence::{ContractScore, EarlyThresholds, Factor};
 use factors::{GROUPS, value, without};
 use std::sync::Arc;
 
+/// Rows scored together and alone differ in their last digits.
+const NOISE: f32 = 1e-5;
 const NAME: &str = "early";
 const SCHEMA: Schema = Schema {
     version: SCHEMA_VERSION,
@@ -85,7 +87,7 @@ impl ContractModel {
         self.thresholds
     }
 
-    /// The score of a contract, without the factors that moved it: [`explain`](Self::explain) costs several times as much.
+    /// The score of a contract, without the factors that moved it: [`explained`](Self::explained) costs several times as much.
     pub fn score(&mut self, anatomy: &Anatomy) -> Result<ContractScore> {
         let mut row = std::mem::take(&mut self.row);
         row.clear();
@@ -105,29 +107,31 @@ impl ContractModel {
         })
     }
 
-    /// By how much each group of features moved the score of the model that misses little: p(x) − p(x with the group's
-    /// features as most harmless contracts have them). Largest first; what moved nothing is left out.
-    pub fn explain(&mut self, anatomy: &Anatomy) -> Result<Vec<Factor>> {
-        let mut rows = Vec::new();
-        self.extractor.extract(anatomy, &mut rows);
-        for group in 0..GROUPS.len() {
-            rows.extend_from_within(..WIDTH);
-            let changed = rows.len() - WIDTH;
-            without(group, &mut rows[changed..], &self.baseline);
+    /// The score with its factors: by how much each group of features moved the score of the model that misses little,
+    /// p(x) − p(x with the group's features as most harmless contracts have them). Largest first; what moved nothing is left
+    /// out.
+    pub fn explained(&mut self, anatomy: &Anatomy) -> Result<ContractScore> {
+        let mut scored = self.score(anatomy)?;
+        scored.factors = self.factors(anatomy, scored.score)?;
+        Ok(scored)
+    }
+
+    /// Of the row that was scored last.
+    fn factors(&mut self, anatomy: &Anatomy, whole: f32) -> Result<Vec<Factor>> {
+        let mut rows = self.row.repeat(GROUPS.len());
+        for (group, row) in rows.chunks_exact_mut(WIDTH).enumerate() {
+            without(group, row, &self.baseline);
         }
         let mut p = Vec::new();
         self.recall.run(&rows, &mut p)?;
-        let Some((whole, parts)) = p.split_first() else {
-            return Ok(Vec::new());
-        };
-        let factors = GROUPS.iter().zip(parts).enumerate();
+        let factors = GROUPS.iter().zip(p).enumerate();
         let mut factors: Vec<Factor> = factors
             .map(|(group, (feature, part))| Factor {
                 feature,
                 value: value(group, anatomy),
                 contribution: whole - part,
             })
-            .filter(|factor| factor.contribution != 0.0)
+            .filter(|factor| factor.contribution.abs() > NOISE)
             .collect();
         factors.sort_by(|a, b| b.contribution.abs().total_cmp(&a.contribution.abs()));
         Ok(factors)

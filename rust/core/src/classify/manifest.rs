@@ -55,7 +55,7 @@ pub struct EarlyEntry {
     pub high_recall: Graph,
     pub high_precision: Graph,
     pub thresholds: Thresholds,
-    /// Benign medians of the named features: what [`explain`](super::ContractModel::explain) replaces them with.
+    /// Benign medians of the named features: what [`explained`](super::ContractModel::explained) replaces them with.
     pub baseline: Vec<f32>,
 }
 

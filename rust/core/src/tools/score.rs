@@ -47,7 +47,7 @@ impl Scorer {
     pub fn score(&mut self, code: &[u8], kind: Option<Kind>) -> Result<Scored> {
         let running = running_code(code, kind);
         let anatomy = Anatomy::of(&running.code);
-        let scored = self.0.score(&anatomy)?;
+        let scored = self.0.explained(&anatomy)?;
         Ok(Scored {
             score: scored.score,
             precise: scored.precise,
@@ -59,7 +59,7 @@ impl Scorer {
             cut: anatomy.cut,
             function_signatures: scored.selectors.into_iter().map(FixedBytes).collect(),
             contained_addresses: scored.addresses,
-            factors: self.0.explain(&anatomy)?,
+            factors: scored.factors,
         })
     }
 

@@ -76,7 +76,7 @@ class Contracts:
             chains=self.chains[positions],
             periods=self.periods[positions],
             origins=self.origins[positions],
-            codes=[self.codes[i] for i in positions],
+            codes=[self.codes[int(i)] for i in positions],
         )
 
 

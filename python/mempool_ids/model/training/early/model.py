@@ -27,7 +27,7 @@ BOT = 4.0
 MADE_UP = 0.15
 CALLED_LENGTH = 0.5
 """Length of the called selectors' vector; that of the 4-grams is 1."""
-DENSE_SHARE, TREES_SHARE = 0.5, 0.5
+DENSE_SHARE, TREES_SHARE = 0.25, 0.5
 """Of the recall model's log-odds, beside the regression over what is hashed."""
 CLIP = 4.0
 """A named feature counts no further from its mean, in deviations."""
@@ -163,8 +163,9 @@ def calibration(raw: NDArray[np.float64], labels: NDArray[np.int64]) -> tuple[fl
 
 
 def probability(raw: NDArray[np.float64], slope: float, intercept: float) -> NDArray[np.float32]:
-    """Of log-odds (n,)."""
-    return sigmoid(slope * raw + intercept).astype(np.float32)
+    """Of log-odds (n,); NaN stays so."""
+    with np.errstate(invalid="ignore"):
+        return sigmoid(slope * raw + intercept).astype(np.float32)
 
 
 def _fit_hashed(

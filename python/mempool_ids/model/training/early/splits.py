@@ -18,7 +18,7 @@ BOUNDARY = datetime(2023, 1, 1, tzinfo=UTC).timestamp()
 def grouped(data: Contracts, seed: int) -> Iterator[Split]:
     """Five folds by class, groups whole. Rows that are neither exploit nor benign are tested only."""
     splitter = needs("sklearn.model_selection").StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed)
-    for train, test in splitter.split(np.zeros(len(data)), data.labels, data.groups):
+    for train, test in splitter.split(np.zeros(len(data)), data.labels == EXPLOIT, data.groups):
         yield train[data.labels[train] >= 0], test
 
 

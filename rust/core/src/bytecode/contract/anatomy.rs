@@ -18,7 +18,8 @@ const COMPARISON: usize = 6;
 const ERROR: [u8; 4] = [0x08, 0xc3, 0x79, 0xa0];
 const PANIC: [u8; 4] = [0x4e, 0x48, 0x7b, 0x71];
 
-/// Of a contract's code, without metadata.
+/// Of a contract's code, without metadata, and without what follows an end up to the next place that can be jumped to: nothing
+/// reaches it, and anybody can put anything there.
 #[derive(Debug, Clone)]
 pub struct Anatomy {
     /// Bytes of instructions.
@@ -87,6 +88,8 @@ struct Pass {
     found: Anatomy,
     /// Number of this instruction.
     number: usize,
+    /// Nothing goes on from the last instruction to the next.
+    ended: bool,
     /// The last opcodes, the last one lowest.
     before: u64,
     /// The last four that are not of the stack.
@@ -110,6 +113,7 @@ impl Pass {
         Self {
             found,
             number: 0,
+            ended: false,
             before: 0,
             gram: 0,
             grams: 0,
@@ -131,6 +135,10 @@ impl Pass {
             opcode, immediate, ..
         }: Instruction,
     ) {
+        if self.ended && opcode != op::JUMPDEST {
+            return;
+        }
+        self.ended = op::ends(opcode);
         self.number += 1;
         self.found.opcodes[usize::from(opcode)] += 1;
         self.found.gates.step(self.number, opcode);
