@@ -250,14 +250,14 @@ impl Pass {
         let halved = others
             .clone()
             .any(|opcode| matches!(opcode, op::GT | op::LT));
-        if halved || compared && others.next().is_none() {
-            if let Some(site) = self.sites.pop_if(|site| site.at == pushed.at)
-                && !halved
-                && self.found.offered.len() < MOST_SELECTORS
-                && self.offered.insert(site.selector)
-            {
-                self.found.offered.push(site.selector);
-            }
+        let dispatches = halved || compared && others.next().is_none();
+        if dispatches
+            && let Some(site) = self.sites.pop_if(|site| site.at == pushed.at)
+            && !halved
+            && self.found.offered.len() < MOST_SELECTORS
+            && self.offered.insert(site.selector)
+        {
+            self.found.offered.push(site.selector);
         }
     }
 
@@ -295,5 +295,5 @@ const SHL: u8 = 0x1b;
 #[inline]
 pub(super) fn bucket(value: u32, buckets: usize) -> usize {
     let hash = value.wrapping_mul(0x9e37_79b1);
-    (u64::from(hash) * buckets as u64 >> 32) as usize
+    ((u64::from(hash) * buckets as u64) >> 32) as usize
 }
