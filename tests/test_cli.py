@@ -88,7 +88,7 @@ def test_help_teaches_by_example(command: str, capsys: pytest.CaptureFixture[str
         (["frobnicate"], "No such command"),
         (["model", "train", "-o", "x"], "--synthetic"),
         (["docs", "defence"], "there is no page 'defence'"),
-        (["model", "eval"], "give either --data or --traces"),
+        (["model", "eval"], "give one of --data, --traces, --early"),
     ],
 )
 def test_wrong_usage_or_configuration_is_exit_code_2(

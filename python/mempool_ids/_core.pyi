@@ -3,6 +3,9 @@
 from typing import final
 
 __all__ = [
+    "CONTRACT_FEATURE_BLOCKS",
+    "CONTRACT_FEATURE_NAMES",
+    "CONTRACT_FEATURE_SCHEMA",
     "FEATURE_NAMES",
     "FEATURE_SCHEMA",
     "INVARIANT_NAMES",
@@ -12,6 +15,7 @@ __all__ = [
     "Analyzer",
     "CaptureError",
     "ConfigError",
+    "ContractScorer",
     "FundingIndex",
     "MempoolIdsError",
     "Model",
@@ -21,6 +25,7 @@ __all__ = [
     "Sensor",
     "TraceModel",
     "chain_spec",
+    "contract_matrix",
     "decode_transaction",
     "encode_transaction",
     "inspect_transaction",
@@ -31,12 +36,16 @@ __all__ = [
     "measure_stages",
     "recover_signer",
     "rehearse",
+    "running_contract",
     "signed_transaction",
     "trace_matrix",
     "unsigned_transaction",
 ]
 
 VERSION: str
+CONTRACT_FEATURE_BLOCKS: tuple[tuple[str, int], ...]
+CONTRACT_FEATURE_NAMES: tuple[str, ...]
+CONTRACT_FEATURE_SCHEMA: int
 FEATURE_NAMES: tuple[str, ...]
 FEATURE_SCHEMA: int
 INVARIANT_NAMES: tuple[str, ...]
@@ -99,7 +108,14 @@ class TraceModel:
     def predict(self, rows: bytes) -> bytes: ...
     def explain(self, row: bytes) -> bytes: ...
 
+@final
+class ContractScorer:
+    def __new__(cls, dir: str, onnxruntime: str, chain_id: int) -> ContractScorer: ...  # noqa: A002
+    def score(self, codes: list[bytes], creations: list[bool | None]) -> list[bytes]: ...
+    def predict(self, rows: bytes) -> tuple[bytes, bytes]: ...
+
 def chain_spec(chain_id: int, file: str | None = None) -> bytes: ...
+def contract_matrix(known_selectors: bytes, codes: list[bytes]) -> bytes: ...
 def decode_transaction(raw: bytes) -> bytes: ...
 def encode_transaction(json: bytes) -> bytes: ...
 def inspect_transaction(config_json: str, text: str, block: str | None = None) -> bytes: ...
@@ -112,6 +128,7 @@ def match_rules(
 def measure_stages(config_json: str, transactions: list[bytes], seconds: float) -> bytes: ...
 def recover_signer(hash: bytes, y_parity: int, r: bytes, s: bytes) -> bytes: ...  # noqa: A002
 def rehearse(config_json: str, steps_json: str, block: str | None = None) -> bytes: ...
+def running_contract(code: bytes, creation: bool | None = None) -> tuple[bytes, str]: ...
 def signed_transaction(json: str, y_parity: int, r: bytes, s: bytes) -> tuple[bytes, bytes]: ...
 def trace_matrix(traces: list[str]) -> bytes: ...
 def unsigned_transaction(json: str) -> tuple[bytes, bytes]: ...

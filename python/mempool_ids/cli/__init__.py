@@ -19,6 +19,7 @@ from mempool_ids.cli import (
     replay,
     rules,
     run,
+    score,
     simulate,
 )
 from mempool_ids.cli.terminal import fail
@@ -59,6 +60,7 @@ def _main(
 app.command("run")(run.run)
 app.command("replay")(replay.replay)
 app.command("capture")(capture.capture)
+app.command("score")(score.score)
 app.command("simulate")(simulate.simulate)
 app.command("demo")(demo.demo)
 app.command("check")(check.check)

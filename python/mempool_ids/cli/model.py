@@ -50,6 +50,17 @@ Traces = Annotated[
 ]
 
 
+Early = Annotated[
+    Path | None,
+    typer.Option(
+        help="Labelled contracts instead, for the models over a contract's code: a Parquet file, or a folder with"
+        " contracts/train.parquet.",
+        exists=True,
+        show_default=False,
+    ),
+]
+
+
 @app.command()
 def train(
     output: Annotated[
@@ -61,6 +72,7 @@ def train(
         Kind, typer.Option(help="Kind of model; `all` makes the better one the default.")
     ] = Kind.random_forest,
     traces: Traces = None,
+    early: Early = None,
     newest_from: Annotated[
         datetime | None,
         typer.Option(
@@ -81,7 +93,17 @@ def train(
         mempool-ids model train --synthetic 20000 -o toy/
 
         mempool-ids model train --traces traces/ -o mymodel/
+
+        mempool-ids model train --early contracts.parquet -o mymodel/
     """
+    if early is not None:
+        if data is not None or synthetic or traces or newest_from is not None:
+            raise typer.BadParameter("give --early alone: it trains other models")
+        from mempool_ids.model.training.early import commands as contracts
+
+        contracts.train(early, output, seed, progress=_progress)
+        typer.echo(f"wrote {output}", err=True)
+        return
     if traces:
         if data is not None or synthetic:
             raise typer.BadParameter(
@@ -121,6 +143,7 @@ def evaluate(
         ),
     ] = None,
     traces: Traces = None,
+    early: Early = None,
     fpr: Annotated[
         list[float] | None,
         typer.Option(
@@ -151,8 +174,15 @@ def evaluate(
         mempool-ids model eval --traces mine.jsonl.gz --fpr 0.001 --scores scores.jsonl
     """
     folder = _folder(model_dir, config, overrides)
+    if early is not None:
+        if data is not None or traces or fpr or scores:
+            raise typer.BadParameter("give --early alone")
+        from mempool_ids.model.training.early import commands as contracts
+
+        typer.echo(json.dumps(contracts.evaluate(folder, early, _progress), indent=1))
+        return
     if (data is None) == (not traces):
-        raise typer.BadParameter("give either --data or --traces")
+        raise typer.BadParameter("give one of --data, --traces, --early")
     # Before what takes minutes.
     if scores is not None and not scores.absolute().parent.is_dir():
         raise typer.BadParameter(f"there is no folder {scores.parent}", param_hint="--scores")

@@ -18,6 +18,8 @@ FORMAT = 1
 NAME = "manifest.json"
 TRACE = "trace"
 """The model over what a simulated transaction does: its place in the manifest, and its name."""
+EARLY = "early"
+"""The models over a contract's code: their place in the manifest."""
 BUILTIN = Path(__file__).parent.parent / "models"
 """The models that come with the package."""
 
@@ -87,6 +89,14 @@ def trace_entry(manifest: dict[str, Any]) -> ModelEntry:
     if TRACE not in manifest:
         raise ModelError("manifest: no model over traces; train one")
     return _entry(TRACE, manifest[TRACE], TRACE_SCHEMA)
+
+
+def early_entry(manifest: dict[str, Any]) -> dict[str, Any]:
+    """What `manifest` says of the models over contracts. Raises `ModelError`, also where there are none."""
+    if EARLY not in manifest:
+        raise ModelError("manifest: no models over contracts; train them")
+    entry: dict[str, Any] = manifest[EARLY]
+    return entry
 
 
 def _entry(name: str, fields: dict[str, Any], schema: Schema) -> ModelEntry:

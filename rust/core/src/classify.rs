@@ -1,6 +1,7 @@
 //! A model's probability for one transaction: a regression's by our own few lines, others' by ONNX Runtime's C library as the
 //! onnxruntime wheel ships it.
 
+mod contract;
 mod graph;
 mod logistic;
 mod manifest;
@@ -9,6 +10,7 @@ mod onnx;
 #[cfg(test)]
 mod tests;
 
+pub use contract::ContractModel;
 pub use manifest::{Manifest, ModelEntry, Schema};
 pub(crate) use model::Model;
 

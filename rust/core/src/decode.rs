@@ -3,14 +3,17 @@
 mod abi;
 mod calldata;
 mod describe;
+mod known;
 mod selectors;
 #[cfg(test)]
 mod tests;
+mod verbs;
 pub(crate) mod words;
 
 pub use abi::parse_abi;
 pub use describe::Description;
-pub(crate) use selectors::functions as builtin_functions;
+pub use known::KnownSelectors;
+pub use verbs::Verb;
 
 use crate::config::MonitoredContract;
 use crate::error::Result;

@@ -26,15 +26,14 @@
 mod accounts;
 mod extract;
 mod fees;
-mod known;
 mod patterns;
 mod payload;
 #[cfg(test)]
 mod tests;
 
+pub use crate::decode::KnownSelectors;
 pub use crate::evidence::{FEATURES, FeatureVector};
 pub use extract::Extractor;
-pub use known::KnownSelectors;
 pub use payload::{MAX_BYTES, MAX_WORDS};
 
 /// Raise it whenever a formula, the order or a built-in pattern set behind a feature changes.

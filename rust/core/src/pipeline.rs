@@ -148,7 +148,7 @@ impl Sensor {
         let is_live = matches!(self.config.source, SourceConfig::Live(_));
         let (searching, scoring) = match is_live {
             true => (early, None),
-            false => (None, early.map(Parts::into_scorer)),
+            false => (None, early.and_then(Parts::into_scorer)),
         };
         let desk = Desk::new(scoring, beta);
         let capture = self

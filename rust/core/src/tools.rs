@@ -8,3 +8,4 @@ mod nodes;
 pub mod rehearse;
 pub mod rules;
 pub mod schema;
+pub mod score;

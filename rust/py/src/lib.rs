@@ -2,6 +2,7 @@
 
 mod analyzer;
 mod chain;
+mod contract;
 mod convert;
 mod error;
 mod funding;
@@ -13,6 +14,7 @@ mod sensor;
 mod trace;
 mod transaction;
 
+use mempool_ids_core::bytecode::contract as contract_features;
 use mempool_ids_core::features::{NAMES, SCHEMA_VERSION};
 use mempool_ids_core::simulate::judge::behaviour as trace_features;
 use mempool_ids_core::simulate::judge::invariants;
@@ -30,6 +32,13 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     let trace_names = PyTuple::new(module.py(), trace_features::NAMES)?;
     module.add("TRACE_FEATURE_NAMES", trace_names)?;
     module.add("TRACE_FEATURE_SCHEMA", trace_features::SCHEMA_VERSION)?;
+    let contract_names = PyTuple::new(module.py(), contract_features::NAMES)?;
+    module.add("CONTRACT_FEATURE_NAMES", contract_names)?;
+    module.add("CONTRACT_FEATURE_SCHEMA", contract_features::SCHEMA_VERSION)?;
+    module.add(
+        "CONTRACT_FEATURE_BLOCKS",
+        PyTuple::new(module.py(), contract_features::BLOCKS)?,
+    )?;
     let invariants: Vec<_> = invariants::names().collect();
     module.add("INVARIANT_NAMES", PyTuple::new(module.py(), invariants)?)?;
     module.add_class::<sensor::Sensor>()?;
@@ -40,8 +49,11 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(inspect::inspect_transaction, module)?)?;
     module.add_function(wrap_pyfunction!(rehearse::rehearse, module)?)?;
     module.add_class::<model::TraceModel>()?;
+    module.add_class::<contract::ContractScorer>()?;
     module.add_function(wrap_pyfunction!(sensor::measure_stages, module)?)?;
     module.add_function(wrap_pyfunction!(trace::trace_matrix, module)?)?;
+    module.add_function(wrap_pyfunction!(contract::contract_matrix, module)?)?;
+    module.add_function(wrap_pyfunction!(contract::running_contract, module)?)?;
     module.add_function(wrap_pyfunction!(rules::lint_rules, module)?)?;
     module.add_function(wrap_pyfunction!(rules::list_rules, module)?)?;
     module.add_function(wrap_pyfunction!(rules::match_rules, module)?)?;

@@ -3,6 +3,7 @@
 from typing import Any
 
 from mempool_ids.model.training import trace_card
+from mempool_ids.model.training.early import card as early_card
 from mempool_ids.model.training.table import (
     RANKING,
     evaluations,
@@ -36,6 +37,8 @@ def render(manifest: dict[str, Any]) -> str:
     parts += [_features(manifest), _export(manifest), _reproduce(manifest)]
     if "trace" in manifest:
         parts.append(trace_card.render(manifest["trace"]))
+    if "early" in manifest:
+        parts.append(early_card.render(manifest["early"]))
     return "\n\n".join(parts) + "\n"
 
 

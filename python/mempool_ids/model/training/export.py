@@ -55,7 +55,7 @@ def to_onnx(model: CalibratedModel) -> bytes:
 def _trees(model: CalibratedModel) -> tuple[list[Any], list[Any]]:
     """Nodes and constants of an ensemble and its calibration."""
     onnx = needs("onnx")
-    attributes = _converted_trees(model.estimator)
+    attributes = converted_trees(model.estimator)
     values = np.array(attributes["nodes_values"], dtype=np.float32)
     columns = np.array(attributes["nodes_featureids"])
     splits = np.array([mode != b"LEAF" for mode in attributes["nodes_modes"]])
@@ -79,7 +79,7 @@ def _trees(model: CalibratedModel) -> tuple[list[Any], list[Any]]:
         target_nodeids=attributes["class_nodeids"],
         target_treeids=attributes["class_treeids"],
         target_weights=[float(w) for w in weights],
-        **{name: attributes[name] for name in _STRUCTURE},
+        **{name: attributes[name] for name in STRUCTURE},
     )
     tensors = [
         onnx.helper.make_tensor(name, onnx.TensorProto.FLOAT, [1], [value])
@@ -88,7 +88,7 @@ def _trees(model: CalibratedModel) -> tuple[list[Any], list[Any]]:
     return [tree, *nodes], tensors
 
 
-_STRUCTURE = (
+STRUCTURE = (
     "nodes_falsenodeids",
     "nodes_featureids",
     "nodes_missing_value_tracks_true",
@@ -99,7 +99,7 @@ _STRUCTURE = (
 )
 
 
-def _converted_trees(trees: Any) -> dict[str, Any]:
+def converted_trees(trees: Any) -> dict[str, Any]:
     """Attributes of the tree node that skl2onnx makes of a binary ensemble: one weight a leaf, of the exploits."""
     types = needs("skl2onnx.common.data_types")
     converted = needs("skl2onnx").convert_sklearn(
@@ -184,7 +184,7 @@ def _edges(model: CalibratedModel) -> Iterator[tuple[NDArray[np.int64], NDArray[
         for values in probe_edges(model.scaler).T:
             yield np.arange(len(values)), values
         return
-    attributes = _converted_trees(model.estimator)
+    attributes = converted_trees(model.estimator)
     splits = np.array([mode != b"LEAF" for mode in attributes["nodes_modes"]])
     columns = np.array(attributes["nodes_featureids"])[splits]
     thresholds = unscaled_thresholds(
@@ -197,10 +197,12 @@ def _edges(model: CalibratedModel) -> Iterator[tuple[NDArray[np.int64], NDArray[
         yield column, np.nextafter(threshold, np.float32(towards))
 
 
-def refuse_disagreement(rows: NDArray[np.float32], runners: Mapping[str, Runner]) -> float:
+def refuse_disagreement(
+    rows: NDArray[np.float32], runners: Mapping[str, Runner], tolerance: float = TOLERANCE
+) -> float:
     """The largest difference between any two runners' probabilities on any row.
 
-    Raises `ModelError` with the runners, the row and both answers if it exceeds `TOLERANCE`.
+    Raises `ModelError` with the runners, the row and both answers if it exceeds `tolerance`.
     """
     answers = {name: np.asarray(run(rows), dtype=np.float64).reshape(-1) for name, run in runners.items()}
     reference, expected = next(iter(answers.items()))
@@ -212,10 +214,10 @@ def refuse_disagreement(rows: NDArray[np.float32], runners: Mapping[str, Runner]
             raise ModelError(f"{name} answers {len(answer)} of {len(rows)} probe rows")
         difference = np.abs(answer - expected)
         row = int(np.argmax(np.nan_to_num(difference, nan=np.inf)))
-        if not difference[row] <= TOLERANCE:
+        if not difference[row] <= tolerance:
             raise ModelError(
                 f"export refused: {reference} gives {expected[row]:.9g} and {name} {answer[row]:.9g} for probe row"
-                f" {row} of {len(rows)}, {rows[row].tolist()} (tolerance {TOLERANCE:g})"
+                f" {row} of {len(rows)}, {rows[row].tolist()} (tolerance {tolerance:g})"
             )
         worst = max(worst, float(difference[row]))
     return worst

@@ -112,15 +112,21 @@ def average_precision_interval(
 
 
 def operating_point(
-    labels: NDArray[np.int64], probability: NDArray[np.float32], threshold: float
+    labels: NDArray[np.int64],
+    probability: NDArray[np.float32],
+    threshold: float,
+    per_day: float = TRANSACTIONS_PER_DAY,
 ) -> dict[str, Any]:
-    """Rates at a threshold with intervals, and what they mean at natural prevalence. None where a class is absent."""
+    """Rates at a threshold with intervals, and what they mean where `per_day` are judged a day, at natural prevalence.
+
+    None where a class is absent.
+    """
     alarm = probability >= np.float32(threshold)
     hits, exploits = int((alarm & (labels == 1)).sum()), int((labels == 1).sum())
     false_alarms, benign = int((alarm & (labels == 0)).sum()), int((labels == 0).sum())
     recall = hits / exploits if exploits else None
     rate = false_alarms / benign if benign else None
-    alerts = None if rate is None else rate * TRANSACTIONS_PER_DAY + (recall or 0.0) * EXPLOITS_PER_DAY
+    alerts = None if rate is None else rate * per_day + (recall or 0.0) * EXPLOITS_PER_DAY
     return {
         "threshold": float(threshold),
         "recall": recall,

@@ -4,6 +4,7 @@
 mod support;
 
 mod classify;
+mod contract;
 mod decode;
 mod features;
 mod frame;
@@ -19,6 +20,7 @@ criterion_group!(
     features::bench,
     signatures::bench,
     classify::bench,
+    contract::bench,
     replay::bench
 );
 criterion_main!(stages);

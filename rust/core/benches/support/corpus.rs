@@ -15,7 +15,7 @@ use std::time::Instant;
 pub const ALICE: Address = address!("a11ce00000000000000000000000000000000001");
 
 /// Folder of the real data: `MEMPOOL_IDS_DATA`, else `../shared/data` beside the repository.
-fn data() -> PathBuf {
+pub fn data() -> PathBuf {
     let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data");
     std::env::var_os("MEMPOOL_IDS_DATA").map_or_else(|| beside.into(), PathBuf::from)
 }
@@ -158,26 +158,22 @@ pub fn hostile() -> [(&'static str, PendingTransaction); 3] {
     ]
 }
 
-/// Prints p50, p90 and p99 of the time of one transaction, in nanoseconds: each is the mean of a few runs in a row, so
+/// Prints p50, p90 and p99 of the time of one of them, in nanoseconds: each is the mean of a few runs in a row, so
 /// that the clock's own cost does not count.
-pub fn print_percentiles(
-    name: &str,
-    transactions: &[PendingTransaction],
-    mut run: impl FnMut(&PendingTransaction),
-) {
+pub fn print_percentiles<T>(name: &str, items: &[T], mut run: impl FnMut(&T)) {
     const RUNS: u32 = 16;
-    let mut nanoseconds: Vec<u128> = transactions
+    let mut nanoseconds: Vec<u128> = items
         .iter()
-        .map(|tx| {
+        .map(|item| {
             let start = Instant::now();
-            (0..RUNS).for_each(|_| run(tx));
+            (0..RUNS).for_each(|_| run(item));
             start.elapsed().as_nanos() / u128::from(RUNS)
         })
         .collect();
     nanoseconds.sort_unstable();
     let at = |q: usize| nanoseconds[(nanoseconds.len() - 1) * q / 100];
     eprintln!(
-        "{name}: per transaction p50 {} ns, p90 {} ns, p99 {} ns, max {} ns",
+        "{name}: each p50 {} ns, p90 {} ns, p99 {} ns, max {} ns",
         at(50),
         at(90),
         at(99),

@@ -2,6 +2,7 @@
 #![allow(dead_code)] // Each bench uses a part.
 
 pub mod capture;
+pub mod codes;
 pub mod corpus;
 pub mod feed;
 pub mod figures;

@@ -1,6 +1,6 @@
 //! One linear pass over code: what is pushed is never read as instructions, and metadata is left out.
 
-use super::metadata::{metadata_inside, without_metadata};
+use super::metadata::Metadata;
 use super::op;
 
 /// One instruction.
@@ -22,8 +22,10 @@ impl Instruction<'_> {
 
 /// The instructions of runtime code, or of init code, in order.
 pub fn disassemble(code: &[u8]) -> Disassembly<'_> {
+    let metadata = Metadata::of(code);
     Disassembly {
-        code: without_metadata(code),
+        code: &code[..metadata.begins()],
+        metadata,
         at: 0,
     }
 }
@@ -31,7 +33,15 @@ pub fn disassemble(code: &[u8]) -> Disassembly<'_> {
 #[derive(Debug, Clone)]
 pub struct Disassembly<'c> {
     code: &'c [u8],
+    metadata: Metadata<'c>,
     at: usize,
+}
+
+impl Disassembly<'_> {
+    /// Bytes without the metadata that the code ends with.
+    pub fn size(&self) -> usize {
+        self.code.len()
+    }
 }
 
 impl<'c> Iterator for Disassembly<'c> {
@@ -42,8 +52,8 @@ impl<'c> Iterator for Disassembly<'c> {
         let opcode = loop {
             let opcode = *self.code.get(self.at)?;
             // Of a contract that it creates.
-            match metadata_inside(&self.code[self.at..]) {
-                Some(length) => self.at += length,
+            match self.metadata.inside(self.at) {
+                Some(length) => self.at = (self.at + length).min(self.code.len()),
                 None => break opcode,
             }
         };
@@ -108,6 +118,21 @@ mod tests {
             opcodes(&[&once[..], &[0x01], &once].concat()),
             [0x00, 0x01, 0x00]
         );
+    }
+
+    #[test]
+    fn what_looks_like_metadata_and_is_jumped_into_is_code() {
+        // PUSH1 13, JUMP; then a map whose key is followed by JUMPDEST, SELFDESTRUCT.
+        let hidden = |target: u8| {
+            let mut code = vec![0x60, target, op::JUMP, 0xa1, 0x64];
+            code.extend(b"ipfs");
+            code.extend([0x61, 0, 0, 0x00, op::JUMPDEST, op::SELFDESTRUCT, 0, 12]);
+            code
+        };
+        assert!(opcodes(&hidden(13)).contains(&op::SELFDESTRUCT));
+        assert_eq!(opcodes(&hidden(14)), [0x60, op::JUMP]);
+        let within = [&hidden(13)[..], &[0x00]].concat();
+        assert!(opcodes(&within).contains(&op::SELFDESTRUCT));
     }
 
     proptest! {

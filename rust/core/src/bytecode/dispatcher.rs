@@ -8,8 +8,8 @@
 mod tests;
 
 use super::disassembly::{Instruction, disassemble};
-use super::facts::arity;
 use super::op;
+use super::op::arity;
 use alloy_primitives::U256;
 use hashbrown::{DefaultHashBuilder, HashMap, HashSet};
 use std::hash::BuildHasher;

@@ -108,29 +108,6 @@ static PROXY_CONSTANTS: LazyLock<[B256; 7]> = LazyLock::new(|| {
     ]
 });
 
-/// Stack items an opcode takes and gives; pushes, dups and swaps are handled apart.
-pub(super) const fn arity(opcode: u8) -> (u32, u32) {
-    match opcode {
-        0x01..=0x07 | 0x0a..=0x0b | 0x10..=0x14 | 0x16..=0x18 | 0x1a..=0x1d | 0x20 => (2, 1),
-        0x08 | 0x09 => (3, 1),
-        0x15 | 0x19 | 0x1e | 0x31 | 0x35 | 0x3b | 0x3f | 0x40 | 0x49 | 0x51 | 0x54 | 0x5c => (1, 1),
-        0x30 | 0x32..=0x34 | 0x36 | 0x38 | 0x3a | 0x3d | 0x41..=0x48 | 0x4a | 0x58..=0x5a => (0, 1),
-        0x37 | 0x39 | 0x3e | 0x5e => (3, 0),
-        0x3c => (4, 0),
-        0x50 | 0x56 | 0xff => (1, 0),
-        0x52 | 0x53 | 0x55 | 0x57 | 0x5d | 0xa0 | 0xf3 | 0xfd => (2, 0),
-        0xa1 => (3, 0),
-        0xa2 => (4, 0),
-        0xa3 => (5, 0),
-        0xa4 => (6, 0),
-        0xf0 => (3, 1),
-        0xf1 | 0xf2 => (7, 1),
-        0xf4 | 0xfa => (6, 1),
-        0xf5 => (4, 1),
-        _ => (0, 0),
-    }
-}
-
 /// State of the pass. The stack is followed only as far as "is this item the constant zero", one bit each, top first.
 struct Scan<'a> {
     facts: &'a mut CodeFacts,
@@ -210,7 +187,7 @@ impl<'a> Scan<'a> {
             }
             op::JUMPDEST if self.after_end => self.zeros = self.zeros_at_branch,
             _ => {
-                let (takes, gives) = arity(opcode);
+                let (takes, gives) = op::arity(opcode);
                 self.zeros = self.zeros >> takes << gives;
             }
         }

@@ -1,6 +1,7 @@
 //! `manifest.json`: what a model file must be before it is run.
 
 use crate::error::{Error, Result};
+use crate::evidence::EarlyThresholds;
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -19,6 +20,9 @@ pub struct Manifest {
     /// The model over what a simulated transaction does, where the folder has one.
     #[serde(default)]
     pub trace: Option<ModelEntry>,
+    /// The models over a contract's code, likewise.
+    #[serde(default)]
+    pub early: Option<EarlyEntry>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -38,6 +42,46 @@ pub struct ModelEntry {
     pub output: String,
     /// Training medians: what [`explain`](super::Classifier::explain) replaces a feature with.
     pub baseline: Vec<f32>,
+}
+
+/// Two models over a contract's code: one that misses little, one that is seldom wrong.
+#[derive(Debug, Clone, Deserialize)]
+pub struct EarlyEntry {
+    pub version: String,
+    /// Of the named features; the hashed ones before them have no names.
+    pub feature_schema: FeatureSchema,
+    /// The hashed ones: names and widths, in order.
+    pub blocks: Vec<(String, usize)>,
+    pub high_recall: Graph,
+    pub high_precision: Graph,
+    pub thresholds: Thresholds,
+    /// Benign medians of the named features: what [`explained`](super::ContractModel::explained) replaces them with.
+    pub baseline: Vec<f32>,
+}
+
+/// A graph, with the names of its input and output.
+#[derive(Debug, Clone, Deserialize)]
+pub struct Graph {
+    #[serde(flatten)]
+    pub artifact: Artifact,
+    pub input: String,
+    pub output: String,
+}
+
+/// By chain: Ethereum's code differs from that of others, which is copied more.
+#[derive(Debug, Clone, Copy, Deserialize)]
+pub struct Thresholds {
+    pub ethereum: EarlyThresholds,
+    pub others: EarlyThresholds,
+}
+
+impl Thresholds {
+    pub fn of(&self, chain_id: u64) -> EarlyThresholds {
+        match chain_id {
+            1 => self.ethereum,
+            _ => self.others,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -95,7 +139,22 @@ impl Manifest {
 impl ModelEntry {
     /// The verified bytes of the model, after its feature schema was compared with this version's.
     pub fn bytes(&self, name: &str, dir: &Path, schema: Schema) -> Result<Vec<u8>> {
-        let (theirs, ours) = (&self.feature_schema, schema.names);
+        self.feature_schema.check(name, schema)?;
+        if self.baseline.len() != schema.names.len() {
+            return Err(Error::Model(format!(
+                "{name}: baseline has {} values, not {}",
+                self.baseline.len(),
+                schema.names.len()
+            )));
+        }
+        self.artifact.bytes(dir)
+    }
+}
+
+impl FeatureSchema {
+    /// That it is the one that this version computes.
+    pub(super) fn check(&self, name: &str, schema: Schema) -> Result<()> {
+        let (theirs, ours) = (self, schema.names);
         if theirs.version != schema.version {
             return Err(Error::Model(format!(
                 "{name}: feature schema version {} but this version computes {}; train the model again",
@@ -109,13 +168,6 @@ impl ModelEntry {
                 ours.len()
             )));
         }
-        if self.baseline.len() != ours.len() {
-            return Err(Error::Model(format!(
-                "{name}: baseline has {} values, not {}",
-                self.baseline.len(),
-                ours.len()
-            )));
-        }
         let differs = theirs.names.iter().zip(ours).position(|(a, b)| a != b);
         if let Some(i) = differs {
             return Err(Error::Model(format!(
@@ -125,12 +177,12 @@ impl ModelEntry {
                 ours[i]
             )));
         }
-        self.artifact.bytes(dir)
+        Ok(())
     }
 }
 
 impl Artifact {
-    fn bytes(&self, dir: &Path) -> Result<Vec<u8>> {
+    pub(super) fn bytes(&self, dir: &Path) -> Result<Vec<u8>> {
         if Path::new(&self.file).components().count() != 1 || self.file.starts_with('.') {
             return Err(Error::Model(format!(
                 "manifest: {:?} is not a file name beside the manifest",

@@ -2,7 +2,7 @@
 
 use super::logistic::Logistic;
 use super::manifest::{ModelEntry, Schema};
-use super::onnx::Session;
+use super::onnx::{Ends, Session};
 use crate::config::ModelConfig;
 use crate::error::{Error, Result};
 use crate::evidence::Factor;
@@ -39,7 +39,10 @@ impl Model {
             None => Evaluator::Onnx(Session::open(
                 &config.onnxruntime,
                 name,
-                entry,
+                Ends {
+                    input: &entry.input,
+                    output: &entry.output,
+                },
                 width,
                 &bytes,
             )?),

@@ -1,12 +1,18 @@
 //! One ONNX Runtime session with one thread, and the library it runs in.
 
-use super::ModelEntry;
 use crate::error::{Error, Result};
 use ort::environment::Environment;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::value::{TensorElementType, TensorRef, ValueType};
 use std::path::Path;
 use std::sync::{Mutex, OnceLock};
+
+/// Names of a graph's input and output.
+#[derive(Debug, Clone, Copy)]
+pub struct Ends<'a> {
+    pub input: &'a str,
+    pub output: &'a str,
+}
 
 pub struct Session {
     inner: ort::session::Session,
@@ -15,11 +21,11 @@ pub struct Session {
 }
 
 impl Session {
-    /// Checks the graph's interface: one float32 input [N, `width`] and one float32 output [N] or [N, 1], named as `entry` says.
+    /// Checks the graph's interface: one float32 input [N, `width`] and one float32 output [N] or [N, 1], named as `ends` says.
     pub fn open(
         library: &Path,
         name: &str,
-        entry: &ModelEntry,
+        ends: Ends,
         width: usize,
         model: &[u8],
     ) -> Result<Self> {
@@ -43,7 +49,7 @@ impl Session {
         check(
             name,
             "input",
-            &entry.input,
+            ends.input,
             inner.inputs(),
             &format!("[N, {width}]"),
             |shape| matches!(shape, [_, w] if *w == width as i64),
@@ -51,14 +57,14 @@ impl Session {
         check(
             name,
             "output",
-            &entry.output,
+            ends.output,
             inner.outputs(),
             "[N] or [N, 1]",
             |shape| matches!(shape, [_] | [_, 1 | -1]),
         )?;
         Ok(Self {
             inner,
-            output: entry.output.clone(),
+            output: ends.output.to_owned(),
             width,
         })
     }

@@ -64,10 +64,10 @@ pub struct Deployment {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "early_thresholds")]
 pub struct EarlyThresholds {
-    /// Alone enough for an alert.
+    /// Of the precise score: alone enough for an alert.
     #[schemars(range(min = 0, max = 1))]
     pub high_precision: f32,
-    /// Enough where the deployer was funded by a service of little repute, or has attacked before.
+    /// Of the score: enough where the deployer was funded by a service of little repute, or has attacked before.
     #[schemars(range(min = 0, max = 1))]
     pub high_recall: f32,
 }
@@ -75,8 +75,10 @@ pub struct EarlyThresholds {
 /// How much a contract's code looks like an attacker's.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ContractScore {
-    /// Calibrated, 0..=1.
+    /// By the model that misses little: calibrated, 0..=1.
     pub score: f32,
+    /// By the one that is seldom wrong: calibrated, 0..=1.
+    pub precise: f32,
     pub thresholds: EarlyThresholds,
     pub model: Arc<str>,
     pub version: Arc<str>,
@@ -89,14 +91,22 @@ pub struct ContractScore {
 }
 
 impl ContractScore {
-    /// Its score alone is enough for an alert.
-    pub fn is_precise(&self) -> bool {
-        self.score >= self.thresholds.high_precision
+    /// Alone enough for an alert.
+    pub fn high_precision(&self) -> bool {
+        self.precise >= self.thresholds.high_precision
     }
 
-    /// Its score is enough for one where something else speaks for it, too.
-    pub fn is_suspicious(&self) -> bool {
-        self.score >= self.thresholds.high_recall
+    /// The score that decides, and its threshold: the precise one's where that is reached.
+    pub fn by(&self) -> (f32, f32) {
+        match self.high_precision() {
+            true => (self.precise, self.thresholds.high_precision),
+            false => (self.score, self.thresholds.high_recall),
+        }
+    }
+
+    /// Enough where something else speaks against its deployer.
+    pub fn high_recall(&self) -> bool {
+        self.score >= self.thresholds.high_recall || self.high_precision()
     }
 }
 

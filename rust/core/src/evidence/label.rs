@@ -50,7 +50,7 @@ impl EarlyWarning {
 
     fn confidence(&self) -> f32 {
         let score = self.assessment.score.as_ref();
-        let score = score.map_or(0.0, |score| score.score);
+        let score = score.map_or(0.0, |score| score.by().0);
         match self.reason {
             EarlyReason::Proof | EarlyReason::PastAttacker => score.max(SURE),
             _ => score,
@@ -66,12 +66,9 @@ impl EarlyWarning {
         if let Some(score) = &assessment.score {
             let selectors = score.selectors.iter().map(hex::encode_prefixed);
             put("function_signatures", selectors.collect());
-            put("high_precision_model", score.is_precise().into());
-            put("model_score", number(score.score));
-            let threshold = match score.is_precise() {
-                true => score.thresholds.high_precision,
-                false => score.thresholds.high_recall,
-            };
+            put("high_precision_model", score.high_precision().into());
+            let (by, threshold) = score.by();
+            put("model_score", number(by));
             put("model_threshold", number(threshold));
         }
         let funding = &assessment.found.funding;

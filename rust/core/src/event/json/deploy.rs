@@ -136,6 +136,10 @@ struct Score<'a> {
     high_precision: bool,
     high_recall: bool,
     model: &'a str,
+    /// By the model of high precision, whose threshold is its own.
+    #[schemars(range(min = 0, max = 1))]
+    precise: f32,
+    /// By the model of high recall.
     #[schemars(range(min = 0, max = 1))]
     score: f32,
     thresholds: EarlyThresholds,
@@ -251,9 +255,10 @@ impl<'a> Score<'a> {
         Self {
             factors: &score.factors,
             function_signatures: score.selectors.iter().copied().map(Text).collect(),
-            high_precision: score.is_precise(),
-            high_recall: score.is_suspicious(),
+            high_precision: score.high_precision(),
+            high_recall: score.high_recall(),
             model: &score.model,
+            precise: score.precise,
             score: score.score,
             thresholds: score.thresholds,
             version: &score.version,

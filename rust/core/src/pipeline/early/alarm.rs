@@ -21,13 +21,13 @@ pub fn alarm(assessment: &Assessment, beta: bool) -> Option<EarlyReason> {
         (EarlyReason::Proof, grade == Some(Grade::Proved)),
         (
             EarlyReason::HighPrecision,
-            score.is_some_and(ContractScore::is_precise),
+            score.is_some_and(ContractScore::high_precision),
         ),
         (EarlyReason::LikelyHarm, grade == Some(Grade::Likely)),
         (EarlyReason::PastAttacker, found.past_attacker.is_some()),
         (
             EarlyReason::Funded,
-            funded && score.is_some_and(ContractScore::is_suspicious),
+            funded && score.is_some_and(ContractScore::high_recall),
         ),
         (
             EarlyReason::Info,

@@ -40,7 +40,7 @@ pub fn alert(
         })),
         None => SimulationStatus::NotRun,
     };
-    let probability = assessment.score.as_ref().map_or(0.0, |score| score.score);
+    let probability = assessment.score.as_ref().map_or(0.0, |score| score.by().0);
     let score = proof.map_or(probability, |(proof, _)| {
         proof.simulation.verdict(probability)
     });
@@ -118,14 +118,12 @@ fn classification(assessment: &Assessment) -> Classification {
             version: "".into(),
         };
     };
+    let (probability, threshold) = score.by();
     Classification {
         factors: score.factors.clone(),
         model: score.model.clone(),
-        probability: score.score,
-        threshold: match score.is_precise() {
-            true => score.thresholds.high_precision,
-            false => score.thresholds.high_recall,
-        },
+        probability,
+        threshold,
         version: score.version.clone(),
     }
 }

@@ -3,7 +3,7 @@
 use super::named::Named;
 use super::{Detonator, Known, Scorer, Scout, Search};
 use crate::chain::ChainSpec;
-use crate::classify::contract::ContractModel;
+use crate::classify::ContractModel;
 use crate::config::{EarlyConfig, SensorConfig};
 use crate::detonate::{Creation, Sequence};
 use crate::error::Result;
@@ -28,7 +28,7 @@ const REPLAY: Duration = Duration::from_secs(60);
 /// What is loaded; a bad file fails here and not in the run.
 pub struct Parts {
     config: EarlyConfig,
-    scorer: Scorer,
+    scorer: Option<Scorer>,
     known: Known,
     contacts: Contacts,
     /// Absent where nothing is called.
@@ -60,6 +60,9 @@ pub fn parts(
     else {
         return Ok(None);
     };
+    // Without the models it is by what they do, and whose they are, that contracts are judged.
+    let code_model = ContractModel::load_if_there(model, config.chain_id)?;
+    let scorer = code_model.map(|model| Scorer::new(model, early));
     let simulator = Simulator::new(
         &config.contracts,
         simulation,
@@ -71,7 +74,7 @@ pub fn parts(
     // Without a contract that could be harmed there is nothing to see.
     let calls = early.detonation.is_some() && !config.contracts.is_empty();
     Ok(Some(Parts {
-        scorer: Scorer::new(ContractModel::load(model, config.chain_id, early)?),
+        scorer,
         known: Known::new(early)?,
         contacts: Contacts::new(&config.contracts)?,
         simulator: calls.then_some(simulator),
@@ -81,7 +84,7 @@ pub fn parts(
 
 impl Parts {
     /// Of a replay: it is told of all else.
-    pub fn into_scorer(self) -> Scorer {
+    pub fn into_scorer(self) -> Option<Scorer> {
         self.scorer
     }
 

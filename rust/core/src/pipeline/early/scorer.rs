@@ -1,7 +1,10 @@
 //! A new contract's score; the same code is scored once.
 
-use crate::classify::contract::ContractModel;
-use crate::evidence::{ContractScore, Deployment};
+use super::alarm::INFO;
+use crate::bytecode::contract::Anatomy;
+use crate::classify::ContractModel;
+use crate::config::EarlyConfig;
+use crate::evidence::{ContractScore, Deployment, EarlyThresholds};
 use alloy_primitives::{B256, Bytes, keccak256};
 use hashbrown::HashMap;
 
@@ -10,13 +13,21 @@ const SCORED: usize = 4_096;
 
 pub struct Scorer {
     model: ContractModel,
+    /// Instead of the model's.
+    thresholds: EarlyThresholds,
     scored: HashMap<B256, ContractScore>,
 }
 
 impl Scorer {
-    pub fn new(model: ContractModel) -> Self {
+    pub fn new(model: ContractModel, config: &EarlyConfig) -> Self {
+        let of_model = model.thresholds();
+        let thresholds = EarlyThresholds {
+            high_precision: config.high_precision.unwrap_or(of_model.high_precision),
+            high_recall: config.high_recall.unwrap_or(of_model.high_recall),
+        };
         Self {
             model,
+            thresholds,
             scored: HashMap::new(),
         }
     }
@@ -31,12 +42,33 @@ impl Scorer {
         if let Some(score) = self.scored.get(&hash) {
             return Some(score.clone());
         }
-        let score = self.model.score(code).ok()?;
+        let score = self.judge(&Anatomy::of(code))?;
         if self.scored.len() >= SCORED {
             self.scored.clear();
         }
         self.scored.insert(hash, score.clone());
         Some(score)
+    }
+}
+
+impl Scorer {
+    /// What moved it costs several times as much, and is asked for where somebody may read it.
+    fn judge(&mut self, anatomy: &Anatomy) -> Option<ContractScore> {
+        let thresholds = self.thresholds;
+        let score = self.model.score(anatomy).ok()?;
+        let told = ContractScore {
+            thresholds,
+            ..score
+        };
+        if told.score < INFO && !told.high_recall() {
+            return Some(told);
+        }
+        let explained = self.model.explained(anatomy).ok();
+        let factors = explained.map(|explained| explained.factors);
+        Some(ContractScore {
+            factors: factors.unwrap_or_default(),
+            ..told
+        })
     }
 }
 

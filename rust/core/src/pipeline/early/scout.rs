@@ -122,7 +122,8 @@ impl Scout {
 pub struct Search {
     pub surveyor: Surveyor,
     pub known: Known,
-    pub scorer: Scorer,
+    /// Absent where the model's folder has none.
+    pub scorer: Option<Scorer>,
     pub contacts: Contacts,
     /// Absent where nothing is called.
     pub detonator: Option<Detonator>,
@@ -283,7 +284,8 @@ impl Search {
             return;
         }
         self.shared.stats.deployments.add(1);
-        let score = self.scorer.score(&deployment);
+        let scorer = self.scorer.as_mut();
+        let score = scorer.and_then(|scorer| scorer.score(&deployment));
         let found = self.known.of(deployment, now_ms());
         self.tell(&found, score.clone());
         let contained = contained::of(&found.deployment, &self.contacts, &self.named);

@@ -50,6 +50,7 @@ fn found(n: u8) -> FoundContract {
 fn score(score: f32) -> ContractScore {
     ContractScore {
         score,
+        precise: score,
         thresholds: EarlyThresholds {
             high_precision: 0.9,
             high_recall: 0.6,

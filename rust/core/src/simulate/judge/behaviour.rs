@@ -15,7 +15,6 @@ mod readings;
 mod scene;
 #[cfg(test)]
 mod tests;
-mod verbs;
 
 use crate::evidence::trace::Trace;
 use scene::Scene;

@@ -11,9 +11,10 @@ use super::copy::Read;
 use super::invariants::{Effects, Found, MAX_EXPLANATION, Protected, check_all, judge};
 use super::model::TraceModel;
 use super::variations::variations;
+use crate::bytecode::contract::Anatomy;
 use crate::chain::ChainSpec;
 use crate::chain::forks::is_precompile;
-use crate::classify::contract::ContractModel;
+use crate::classify::ContractModel;
 use crate::config::{ModelConfig, MonitoredContract, SimulationConfig};
 use crate::error::Result;
 use crate::evidence::trace::CallKind;
@@ -357,7 +358,7 @@ impl Simulator {
         deployments.truncate(CREATED);
         let scores = deployments
             .iter()
-            .filter_map(|one| model.score(&one.code).ok());
+            .filter_map(|one| model.score(&Anatomy::of(&one.code)).ok());
         let scores = scores.map(|score| score.score);
         simulation.code_score = scores.reduce(f32::max);
         simulation.deployments = deployments;

@@ -1,8 +1,8 @@
 //! What was called, how often, by whom, and what was entered again before it had ended.
 
 use super::scene::{Act, Scene};
-use super::verbs::Verb;
 use super::{TraceFeatures, log, share};
+use crate::decode::Verb;
 use alloy_primitives::Address;
 use hashbrown::{HashMap, HashSet};
 use std::hash::Hash;

@@ -2,8 +2,8 @@
 //! transaction answers its victims' questions, approves without limit and has round numbers written into its code.
 
 use super::scene::{Act, Scene};
-use super::verbs::Verb;
 use super::{TraceFeatures, log};
+use crate::decode::Verb;
 use crate::evidence::trace::CallKind;
 use alloy_primitives::{Address, U256};
 use hashbrown::HashSet;

@@ -1,8 +1,8 @@
 //! Whose tokens move without a sign that they agreed.
 
 use super::scene::{Act, Scene};
-use super::verbs::Verb;
 use super::{TraceFeatures, log};
+use crate::decode::Verb;
 use alloy_primitives::Address;
 use hashbrown::HashSet;
 

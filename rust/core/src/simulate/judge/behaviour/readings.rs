@@ -1,8 +1,8 @@
 //! What contracts told of themselves, and how the transaction changed it.
 
 use super::scene::{Act, Scene};
-use super::verbs::Verb;
 use super::{TraceFeatures, log};
+use crate::decode::Verb;
 use alloy_primitives::{Address, U256};
 use hashbrown::HashMap;
 

@@ -1,7 +1,7 @@
 //! Who does what to whom: the frames that count, with the contract in whose name each runs.
 
-use super::verbs::Verb;
 use crate::chain::forks::is_precompile;
+use crate::decode::Verb;
 use crate::evidence::trace::{CallKind, Frame, Trace};
 use alloy_primitives::Address;
 use hashbrown::HashSet;

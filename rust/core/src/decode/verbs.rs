@@ -31,7 +31,7 @@ impl Verb {
     /// Of the function with this selector; `None` where it is not in the table.
     pub fn of(selector: [u8; 4]) -> Option<Self> {
         static VERBS: LazyLock<HashMap<[u8; 4], Verb>> = LazyLock::new(|| {
-            crate::decode::builtin_functions()
+            super::selectors::functions()
                 .map(|function| (function.selector().0, Verb::named(&function.name)))
                 .collect()
         });

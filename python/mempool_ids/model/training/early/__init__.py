@@ -1,0 +1,1 @@
+"""The early models: over a contract's code, before its first call."""

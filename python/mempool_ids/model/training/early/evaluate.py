@@ -1,0 +1,295 @@
+"""How good the early models are, and whether they learned attacks or the collection."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mempool_ids.model.training.early.data import (
+    BENIGN,
+    EXPLOIT,
+    NEWEST,
+    PERIODS,
+    Contracts,
+    MadeUp,
+    matrix,
+)
+from mempool_ids.model.training.early.model import EarlyModel, Recipe, calibration, probability
+from mempool_ids.model.training.early.obfuscate import WAYS
+from mempool_ids.model.training.early.splits import grouped, ordered, tested
+from mempool_ids.model.training.evaluate import Progress, silent
+from mempool_ids.model.training.metrics import (
+    average_precision_interval,
+    measure,
+    operating_point,
+    threshold_at,
+)
+
+Probability = NDArray[np.float32]
+Thresholds = dict[str, dict[str, float]]
+
+# Ethereum mainnet: distinct contracts a day, the upper end.
+DEPLOYMENTS_PER_DAY = 10_000.0
+RATES = (0.0016, 0.01, 0.05)
+RECALL_RATE = 0.01
+"""Of the newest benign contracts, so many reach the threshold of the recall model."""
+FEW = 0.0002
+"""Of all benign contracts, so many reach the threshold of the precision model: a handful of rows, the fewest that can
+be told from none."""
+PRECISION = 0.95
+OTHERS = 0.5
+"""On other chains thresholds are set for this share of the rate: the data has no benign contract of theirs."""
+ABLATIONS: dict[str, tuple[str, ...]] = {
+    "no selectors": ("called", "offered", "functions", "function_called", "calls_", "offers", "callbacks"),
+    "no size": ("size", "function_instructions"),
+    "no metadata": ("metadata",),
+    "no opcode sequences": ("grams",),
+}
+MODELS = ("high_recall", "high_precision")
+
+
+class Evaluation:
+    """Everything that is measured of a recipe on labelled contracts."""
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        data: Contracts,
+        made_up: MadeUp,
+        selectors: bytes,
+        progress: Progress = silent,
+    ) -> None:
+        self.recipe, self.data, self.made_up = recipe, data, made_up
+        self._selectors, self._progress = selectors, progress
+        margins = np.full((2, len(data)), np.nan)
+        altered = {way: np.full((2, len(data)), np.nan) for way in WAYS}
+        for number, split in enumerate(grouped(data, recipe.seed), 1):
+            progress(f"grouped folds: {number}")
+            model, found = tested(recipe, data, split, made_up)
+            rows = split[1]
+            margins[:, rows] = np.array(found)[:, rows]
+            self._alter(model, rows, altered)
+        learned = data.labels >= 0
+        self.sigmoids = [calibration(margin[learned], data.labels[learned]) for margin in margins]
+        self.grouped = self._probabilities(margins)
+        self._altered = {way: self._probabilities(found) for way, found in altered.items()}
+        self.thresholds = self._thresholds()
+
+    def report(self) -> dict[str, Any]:
+        """What the manifest keeps and the card prints."""
+        data = self.data
+        self._progress("time-ordered")
+        split = ordered(data)
+        _, margins = tested(self.recipe, data, split, self.made_up)
+        in_order = self._probabilities(np.array(margins))
+        return {
+            "rows": {
+                "exploit": int((data.labels == EXPLOIT).sum()),
+                "benign": int((data.labels == BENIGN).sum()),
+                "other": int((data.labels < 0).sum()),
+                "incidents": len(np.unique(data.groups[data.labels == EXPLOIT])),
+                "made_up": len(self.made_up.features),
+            },
+            "thresholds": self.thresholds,
+            "field": self._field(),
+            "grouped": {name: self._ranking(p) for name, p in zip(MODELS, self.grouped, strict=True)},
+            "time_ordered": {name: self._ranking(p) for name, p in zip(MODELS, in_order, strict=True)},
+            "at_thresholds": {
+                "grouped": self._at_thresholds(self.grouped),
+                "time_ordered": self._at_thresholds(in_order),
+            },
+            "by_source": self._by(data.sources, self.grouped, (BENIGN, EXPLOIT, -1)),
+            "by_origin": self._by(data.origins, self.grouped, (EXPLOIT,)),
+            "drift": self._by(data.periods, self.grouped, (BENIGN,), PERIODS),
+            "obfuscated": self._obfuscated(),
+            **self._ablations(in_order),
+            "missed": self._missed(),
+        }
+
+    def _probabilities(self, margins: NDArray[np.float64]) -> list[Probability]:
+        pairs = zip(margins, self.sigmoids, strict=True)
+        return [probability(margin, *sigmoid) for margin, sigmoid in pairs]
+
+    def _thresholds(self) -> Thresholds:
+        recall, precise = self.grouped
+        newest = (self.data.labels == BENIGN) & np.isin(self.data.periods, NEWEST)
+        if newest.sum() < 1 / RECALL_RATE:
+            newest = self.data.labels == BENIGN
+
+        def of_rate(p: Probability, rate: float, rows: NDArray[np.bool_]) -> float:
+            return threshold_at(np.zeros(int(rows.sum()), dtype=np.int64), p[rows], rate)
+
+        benign = self.data.labels == BENIGN
+        return {
+            "ethereum": {
+                "high_precision": of_rate(precise, FEW, benign),
+                "high_recall": of_rate(recall, RECALL_RATE, newest),
+            },
+            "others": {
+                "high_precision": of_rate(precise, OTHERS * FEW, benign),
+                "high_recall": of_rate(recall, OTHERS * RECALL_RATE, newest),
+            },
+        }
+
+    def _field(self) -> dict[str, dict[str, float]]:
+        """Precision, recall and F1 by chain and model, out of fold. What names no chain counts as Ethereum's."""
+        labels, chains = self.data.labels, self.data.chains
+        table = {}
+        for name, p, which in zip(("recall", "precision"), self.grouped, MODELS, strict=True):
+            for chain, of_chain in (("ethereum", chains != "bsc"), ("others", chains == "bsc")):
+                rows = (labels == BENIGN) | ((labels == EXPLOIT) & of_chain)
+                if (labels[rows] == EXPLOIT).any():
+                    m = measure(labels[rows], p[rows], self.thresholds[chain][which])
+                    table[f"{chain} {name}"] = {
+                        "f1": m.f1,
+                        "precision": m.precision if m.precision == m.precision else 0.0,
+                        "recall": m.recall,
+                        "exploits": m.exploits,
+                    }
+        return table
+
+    def _ranking(self, p: Probability) -> dict[str, Any]:
+        rows = np.isfinite(p) & (self.data.labels >= 0)
+        labels, p = self.data.labels[rows], p[rows]
+        groups = self.data.groups[rows]
+        m = measure(labels, p, 0.5)
+        return {
+            "rows": m.rows,
+            "exploits": m.exploits,
+            "average_precision": m.average_precision,
+            "average_precision_interval": list(
+                average_precision_interval(labels, p, groups, self.recipe.seed)
+            ),
+            "auc": m.auc,
+            "recall_at_precision": _recall_at_precision(labels, p),
+            "at_fpr": [
+                {
+                    "target_fpr": rate,
+                    **operating_point(labels, p, threshold_at(labels, p, rate), DEPLOYMENTS_PER_DAY),
+                    "recall_by_incidents": _bootstrap(
+                        p >= np.float32(threshold_at(labels, p, rate)), labels, groups, self.recipe.seed
+                    ),
+                }
+                for rate in RATES
+            ],
+        }
+
+    def _at_thresholds(self, both: list[Probability]) -> dict[str, Any]:
+        table = {}
+        for chain, thresholds in self.thresholds.items():
+            for name, p in zip(MODELS, both, strict=True):
+                rows = np.isfinite(p) & (self.data.labels >= 0)
+                table[f"{chain} {name}"] = operating_point(
+                    self.data.labels[rows], p[rows], thresholds[name], DEPLOYMENTS_PER_DAY
+                )
+        return table
+
+    def _alarms(self, both: list[Probability]) -> list[NDArray[np.bool_]]:
+        thresholds = self.thresholds["ethereum"]
+        return [p >= np.float32(thresholds[name]) for name, p in zip(MODELS, both, strict=True)]
+
+    def _by(
+        self,
+        kinds: NDArray[np.str_],
+        both: list[Probability],
+        labels: tuple[int, ...],
+        order: tuple[str, ...] | None = None,
+    ) -> dict[str, Any]:
+        """Shares of rows that reach Ethereum's thresholds."""
+        names = {BENIGN: "benign", EXPLOIT: "exploit", -1: "other"}
+        alarms = self._alarms(both)
+        table = {}
+        for kind in order or np.unique(kinds).tolist():
+            for label in labels:
+                rows = (kinds == kind) & (self.data.labels == label)
+                if rows.any():
+                    shares = [float(alarm[rows].mean()) for alarm in alarms]
+                    table[f"{kind} {names[label]}"] = {"rows": int(rows.sum()), "alarm_rates": shares}
+        return table
+
+    def _alter(self, model: EarlyModel, rows: NDArray[np.intp], into: dict[str, NDArray[np.float64]]) -> None:
+        exploits = rows[self.data.labels[rows] == EXPLOIT]
+        for way, change in WAYS.items():
+            rng = np.random.default_rng(self.recipe.seed)
+            codes = [change(self.data.codes[i], rng) for i in exploits]
+            into[way][:, exploits] = model.margins(matrix(codes, self._selectors))
+
+    def _obfuscated(self) -> dict[str, list[float]]:
+        """Recall at Ethereum's thresholds, of both models: as they are, and changed."""
+        exploits = self.data.labels == EXPLOIT
+        table = {"as they are": self.grouped, **self._altered}
+        return {
+            way: [float(alarm[exploits].mean()) for alarm in self._alarms(both)]
+            for way, both in table.items()
+        }
+
+    def _ablations(self, whole: list[Probability]) -> dict[str, Any]:
+        """Time-ordered average precision and recall at 1 %, of both models, without some features."""
+        recipes = {name: Recipe(self.recipe.seed, masked) for name, masked in ABLATIONS.items()}
+        recipes["no made-up contracts"] = Recipe(self.recipe.seed, made_up=False)
+        by_compiler: dict[str, Any] = {}
+        table = {"everything": [_short(self._ranking(p)) for p in whole]}
+        for name, recipe in recipes.items():
+            self._progress(f"ablation: {name}")
+            model, margins = tested(recipe, self.data, ordered(self.data), self.made_up)
+            table[name] = [_short(self._ranking(p)) for p in self._probabilities(np.array(margins))]
+            if not recipe.made_up:
+                by_compiler = self._compilers(model)
+        return {"ablations": table, "made_up_by_compiler": by_compiler}
+
+    def _compilers(self, model: EarlyModel) -> dict[str, Any]:
+        """Of made-up contracts, by a model that has seen none: shares at Ethereum's thresholds by compiler."""
+        both = self._probabilities(np.array(model.margins(self.made_up.features)))
+        alarms = self._alarms(both)
+        return {
+            str(compiler): {
+                "rows": int((self.made_up.compilers == compiler).sum()),
+                "alarm_rates": [float(a[self.made_up.compilers == compiler].mean()) for a in alarms],
+            }
+            for compiler in np.unique(self.made_up.compilers)
+        }
+
+    def _missed(self) -> dict[str, float]:
+        """Incidents of which nothing reaches the recall model's threshold, and what share of benign outranks it."""
+        recall, labels = self.grouped[0], self.data.labels
+        benign = recall[labels == BENIGN]
+        best: dict[str, float] = {}
+        for i in np.flatnonzero(labels == EXPLOIT):
+            share = float((benign >= recall[i]).mean())
+            name = str(self.data.groups[i])
+            best[name] = min(share, best.get(name, 1.0))
+        threshold = self.thresholds["ethereum"]["high_recall"]
+        reached = float((benign >= np.float32(threshold)).mean())
+        return dict(sorted(((n, s) for n, s in best.items() if s > reached), key=lambda pair: pair[1]))
+
+
+def _precise(labels: NDArray[np.int64], p: Probability) -> float:
+    """The lowest threshold above which `PRECISION` of the rows are exploits, as far up as any is; 0 where none is."""
+    rows = labels >= 0
+    order = np.argsort(-p[rows], kind="stable")
+    hits = np.cumsum(labels[rows][order] == EXPLOIT)
+    good = np.flatnonzero(hits / np.arange(1, len(hits) + 1) >= PRECISION)
+    return float(p[rows][order][good[-1]]) if len(good) else 0.0
+
+
+def _recall_at_precision(labels: NDArray[np.int64], p: Probability) -> float:
+    threshold = _precise(labels, p)
+    return float((p[labels == EXPLOIT] >= np.float32(threshold)).mean()) if threshold else 0.0
+
+
+def _bootstrap(
+    alarm: NDArray[np.bool_], labels: NDArray[np.int64], groups: NDArray[np.str_], seed: int
+) -> list[float]:
+    """95 % of recalls where incidents are drawn anew: rows of one incident are no independent evidence."""
+    rng = np.random.default_rng(seed)
+    exploits = labels == EXPLOIT
+    _, member = np.unique(groups[exploits], return_inverse=True)
+    rows = np.bincount(member)
+    hits = np.bincount(member, weights=alarm[exploits])
+    drawn = rng.integers(len(rows), size=(1000, len(rows)))
+    recalls = hits[drawn].sum(axis=1) / rows[drawn].sum(axis=1)
+    return [float(value) for value in np.percentile(recalls, [2.5, 97.5])]
+
+
+def _short(ranking: dict[str, Any]) -> list[float]:
+    return [ranking["average_precision"], *(point["recall"] for point in ranking["at_fpr"])]

@@ -1,0 +1,194 @@
+//! The early models: how much a contract's code looks like an attacker's.
+
+mod factors;
+
+use super::manifest::{EarlyEntry, Graph, Manifest, Schema};
+use super::onnx::{Ends, Session};
+use crate::bytecode::contract::{Anatomy, BLOCKS, Extractor, NAMES, SCHEMA_VERSION, WIDTH};
+use crate::config::ModelConfig;
+use crate::decode::KnownSelectors;
+use crate::error::{Error, Result};
+use crate::evidence::{ContractScore, EarlyThresholds, Factor};
+use factors::{GROUPS, value, without};
+use std::sync::Arc;
+
+/// Rows scored together and alone differ in their last digits.
+const NOISE: f32 = 1e-5;
+const NAME: &str = "early";
+const SCHEMA: Schema = Schema {
+    version: SCHEMA_VERSION,
+    names: &NAMES,
+};
+
+/// Both models of a model folder, for one chain, ready to run. One per thread: sessions are not shared.
+pub struct ContractModel {
+    recall: Session,
+    precision: Session,
+    extractor: Extractor,
+    thresholds: EarlyThresholds,
+    version: Arc<str>,
+    name: Arc<str>,
+    baseline: Vec<f32>,
+    row: Vec<f32>,
+}
+
+impl std::fmt::Debug for ContractModel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ContractModel")
+            .field("version", &self.version)
+            .field("thresholds", &self.thresholds)
+            .finish()
+    }
+}
+
+impl ContractModel {
+    /// Verifies hashes, feature schema and shapes before anything is run. `chain_id` picks the thresholds.
+    ///
+    /// # Errors
+    /// [`Error::Model`], naming the file and which of the three is wrong, or that the folder has no such models.
+    pub fn load(config: &ModelConfig, chain_id: u64) -> Result<Self> {
+        let model = Self::load_if_there(config, chain_id)?;
+        model.ok_or_else(|| {
+            Error::Model(format!(
+                "{}: no models over contracts; train them",
+                config.dir.display()
+            ))
+        })
+    }
+
+    /// The same; `None` where the folder has none.
+    pub fn load_if_there(config: &ModelConfig, chain_id: u64) -> Result<Option<Self>> {
+        let manifest = Manifest::read(&config.dir)?;
+        let Some(entry) = &manifest.early else {
+            return Ok(None);
+        };
+        check(entry)?;
+        let known = KnownSelectors::from_bytes(&manifest.selectors(&config.dir)?)?;
+        let mut model = Self {
+            recall: open(config, &entry.high_recall)?,
+            precision: open(config, &entry.high_precision)?,
+            extractor: Extractor::new(Arc::new(known)),
+            thresholds: entry.thresholds.of(chain_id),
+            version: entry.version.as_str().into(),
+            name: NAME.into(),
+            baseline: entry.baseline.clone(),
+            row: Vec::new(),
+        };
+        // Graphs of the right interface can still fail on their first row.
+        model.predict(&vec![0.0; WIDTH])?;
+        Ok(Some(model))
+    }
+
+    pub fn version(&self) -> &Arc<str> {
+        &self.version
+    }
+
+    pub fn thresholds(&self) -> EarlyThresholds {
+        self.thresholds
+    }
+
+    /// The score of a contract, without the factors that moved it: [`explained`](Self::explained) costs several times as much.
+    pub fn score(&mut self, anatomy: &Anatomy) -> Result<ContractScore> {
+        let mut row = std::mem::take(&mut self.row);
+        row.clear();
+        self.extractor.extract(anatomy, &mut row);
+        let answered = self.predict(&row);
+        self.row = row;
+        let (recall, precision) = answered?;
+        Ok(ContractScore {
+            score: recall.first().copied().unwrap_or_default(),
+            precise: precision.first().copied().unwrap_or_default(),
+            thresholds: self.thresholds,
+            model: self.name.clone(),
+            version: self.version.clone(),
+            selectors: anatomy.offered.clone(),
+            addresses: anatomy.addresses.clone(),
+            factors: Vec::new(),
+        })
+    }
+
+    /// The score with its factors: by how much each group of features moved the score of the model that misses little,
+    /// p(x) − p(x with the group's features as most harmless contracts have them). Largest first; what moved nothing is left
+    /// out.
+    pub fn explained(&mut self, anatomy: &Anatomy) -> Result<ContractScore> {
+        let mut scored = self.score(anatomy)?;
+        scored.factors = self.factors(anatomy, scored.score)?;
+        Ok(scored)
+    }
+
+    /// Of the row that was scored last.
+    fn factors(&mut self, anatomy: &Anatomy, whole: f32) -> Result<Vec<Factor>> {
+        let mut rows = self.row.repeat(GROUPS.len());
+        for (group, row) in rows.chunks_exact_mut(WIDTH).enumerate() {
+            without(group, row, &self.baseline);
+        }
+        let mut p = Vec::new();
+        self.recall.run(&rows, &mut p)?;
+        let factors = GROUPS.iter().zip(p).enumerate();
+        let mut factors: Vec<Factor> = factors
+            .map(|(group, (feature, part))| Factor {
+                feature,
+                value: value(group, anatomy),
+                contribution: whole - part,
+            })
+            .filter(|factor| factor.contribution.abs() > NOISE)
+            .collect();
+        factors.sort_by(|a, b| b.contribution.abs().total_cmp(&a.contribution.abs()));
+        Ok(factors)
+    }
+
+    /// Probabilities of row-major `rows` by both models: of that which misses little, and of that which is seldom wrong.
+    ///
+    /// # Errors
+    /// [`Error::Model`], also where the rows are of another width.
+    pub fn predict(&mut self, rows: &[f32]) -> Result<(Vec<f32>, Vec<f32>)> {
+        if rows.is_empty() || !rows.len().is_multiple_of(WIDTH) {
+            return Err(Error::Model(format!(
+                "{NAME}: {} numbers are no whole rows of {WIDTH}",
+                rows.len()
+            )));
+        }
+        let (mut recall, mut precision) = (Vec::new(), Vec::new());
+        self.recall.run(rows, &mut recall)?;
+        self.precision.run(rows, &mut precision)?;
+        Ok((recall, precision))
+    }
+}
+
+fn check(entry: &EarlyEntry) -> Result<()> {
+    entry.feature_schema.check(NAME, SCHEMA)?;
+    let ours = BLOCKS.iter().map(|(name, width)| (*name, *width));
+    let theirs = entry
+        .blocks
+        .iter()
+        .map(|(name, width)| (name.as_str(), *width));
+    if !ours.eq(theirs) {
+        return Err(Error::Model(format!(
+            "{NAME}: hashed features are {:?} but this version computes {BLOCKS:?}",
+            entry.blocks
+        )));
+    }
+    if entry.baseline.len() != NAMES.len() {
+        return Err(Error::Model(format!(
+            "{NAME}: baseline has {} values, not {}",
+            entry.baseline.len(),
+            NAMES.len()
+        )));
+    }
+    Ok(())
+}
+
+fn open(config: &ModelConfig, graph: &Graph) -> Result<Session> {
+    let bytes = graph.artifact.bytes(&config.dir)?;
+    let ends = Ends {
+        input: &graph.input,
+        output: &graph.output,
+    };
+    Session::open(
+        &config.onnxruntime,
+        &graph.artifact.file,
+        ends,
+        WIDTH,
+        &bytes,
+    )
+}
