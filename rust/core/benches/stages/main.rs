@@ -18,9 +18,9 @@ criterion_group!(
     frame::bench,
     decode::bench,
     features::bench,
+    contract::bench,
     signatures::bench,
     classify::bench,
-    contract::bench,
     replay::bench
 );
 criterion_main!(stages);
