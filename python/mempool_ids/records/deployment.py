@@ -13,7 +13,9 @@ class ContractScore:
     """How much a contract's code looks like an attacker's."""
 
     score: float
-    """Calibrated, 0..1."""
+    """By the model of high recall: calibrated, 0..1."""
+    precise: float
+    """By the model of high precision, the same."""
     high_recall: bool
     """It reaches the threshold that is enough where something else speaks for an attack, too."""
     high_precision: bool
@@ -32,6 +34,7 @@ class ContractScore:
         """From the `score` of a `deploy` event."""
         return cls(
             score=event["score"],
+            precise=event["precise"],
             high_recall=event["high_recall"],
             high_precision=event["high_precision"],
             thresholds=event["thresholds"],

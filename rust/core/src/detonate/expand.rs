@@ -56,15 +56,18 @@ pub fn expand<S: DatabaseRef<Error = StateError>>(
         return;
     }
     let paid = !trial.value.is_zero();
-    let refused = !look.succeeded && look.seen.last.has(Kinds::VALUE);
+    // What it has begun with a monitored contract, or lacked gas for, comes to its end by another value.
+    let begun = look.concern > Concern::None || look.ran_out;
+    let refused = !look.succeeded && !begun && look.seen.last.has(Kinds::VALUE);
     let near = match look.concern {
         Concern::None => Tier::Guessed,
         _ => Tier::Near,
     };
     if !refused {
-        // One value shows whether it takes any.
+        // One value shows whether it takes any; what has to do with a monitored contract may need the right one.
         let values = means.values(&stage.sandbox, trial.from);
-        let values = values.into_iter().take(if paid { usize::MAX } else { 1 });
+        let all = paid || look.concern > Concern::None;
+        let values = values.into_iter().take(if all { usize::MAX } else { 1 });
         for (turn, value) in values.enumerate() {
             let tier = if turn == 0 {
                 near.min(Tier::Near)

@@ -319,7 +319,9 @@ impl<'e, S: DatabaseRef<Error = StateError>> Explorer<'e, S> {
         if is_new || look.concern > Concern::None {
             self.subject.learnt.keep(&trial, worth(&look));
         }
-        if look.ran_out && gas == Gas::Little {
+        // What recurs fails where its gas ends, and no call of it says so.
+        let starved = look.ran_out || (!look.succeeded && look.concern > Concern::None);
+        if starved && gas == Gas::Little {
             let tier = if look.concern > Concern::None {
                 Tier::Near
             } else {

@@ -90,6 +90,20 @@ fn a_reentrancy_that_its_owner_alone_may_begin_is_proved() {
 }
 
 #[test]
+fn it_is_proved_whatever_the_vault_holds_and_its_owner_has() {
+    for (held, has) in [(97, 10_000), (1, 10_000), (60, 3), (100_000, 90_000)] {
+        let (mut world, vault) = vault();
+        world.give(ALICE, ether(held));
+        world.call(ALICE, vault, held * ETHER, "deposit()", &[]);
+        world.give(MALLORY, ether(has));
+        let new = world.create(MALLORY, init_code("Attacker", &[word(vault)]));
+        let done = detonated(&world, &mut new.subject()).detonation;
+        let proof = done.proof.as_ref().map(|proof| proof.simulation.grade());
+        assert_eq!(proof, Some(Grade::Proved), "{held} {has}: {done:?}");
+    }
+}
+
+#[test]
 fn a_price_that_is_moved_with_a_loan_of_the_right_size_is_proved() {
     let (mut world, all) = market();
     let arguments = [word(all.lender), word(all.market)];

@@ -3,6 +3,7 @@
 use super::early::{self, Parts, Scout};
 use super::triage::Awaited;
 use crate::chain::ChainSpec;
+use crate::classify::ContractModel;
 use crate::config::{LiveConfig, SensorConfig, SimulationConfig, SourceConfig};
 use crate::error::Error;
 use crate::evidence::{
@@ -251,14 +252,18 @@ pub fn simulators(
     let model = config.model.as_ref();
     (0..threads)
         .map(|_| {
-            Simulator::new(
+            let mut simulator = Simulator::new(
                 &config.contracts,
                 simulation,
                 chain.clone(),
                 model,
                 rules.clone(),
                 config.detection.threshold,
-            )
+            )?;
+            if let (Some(_), Some(model)) = (&config.early, model) {
+                simulator.looks = ContractModel::load_if_there(model, config.chain_id)?;
+            }
+            Ok(simulator)
         })
         .collect()
 }

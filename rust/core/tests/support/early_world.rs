@@ -102,6 +102,12 @@ impl World {
         self.execute(from, TxKind::Call(to), wei, encode(signature, words));
     }
 
+    /// So much more ether than it has.
+    pub fn give(&mut self, account: Address, wei: U256) {
+        let account = self.state.accounts.entry(account).or_default();
+        account.info.balance += wei;
+    }
+
     pub fn monitor(&mut self, name: &str, address: Address) -> &mut MonitoredContract {
         self.monitored.push(MonitoredContract {
             name: name.into(),

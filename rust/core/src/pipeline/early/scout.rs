@@ -15,6 +15,7 @@ use crate::evidence::{
 use crate::inbox::Item;
 use crate::pipeline::contact::Contacts;
 use crate::pipeline::dedup::Dedup;
+use crate::simulate::constructor::{self, Kind, running_code};
 use crate::simulate::creations::Origin;
 use crate::simulate::creations::in_execution;
 use crate::simulate::evm::StateError;
@@ -202,42 +203,40 @@ impl Search {
             value: tx.value,
             seen: Sighting::Pending,
         };
-        let mut deployments = self.constructed(&creation, &origin);
+        let Some(mut deployments) = self.constructed(&creation, &origin) else {
+            return;
+        };
         if deployments.is_empty() {
-            let address = tx.from.create(tx.nonce);
-            let init_code = Bytes::from(tx.input.clone());
-            deployments.push(Deployment {
-                init_code,
-                ..origin.deployment(address, tx.from)
-            });
+            deployments.push(alone(&creation, &origin));
         }
         self.lead(&mut deployments);
         self.found(deployments, Some(&creation));
     }
 
-    fn constructed(&self, creation: &Creation, origin: &Origin) -> Vec<Deployment> {
+    /// What it creates, as far as it can be executed; nothing at all where a block has it already, whose trace tells.
+    fn constructed(&self, creation: &Creation, origin: &Origin) -> Option<Vec<Deployment>> {
         let deadline = Instant::now() + CONSTRUCTED;
-        let mut execution = self.execute(creation, deadline);
-        for _ in 1..ATTEMPTS {
-            let moved = |one: &Execution| one.exit == Exit::NoState(StateError::Moved);
-            if !execution.as_ref().is_some_and(moved) {
-                break;
-            }
-            execution = self.execute(creation, deadline);
-        }
-        match execution {
-            Some(execution) if execution.exit == Exit::Succeeded => {
-                in_execution(&execution, origin).deployments
-            }
-            _ => {
-                self.shared.stats.deployments_unexecuted.add(1);
-                Vec::new()
+        for _ in 0..ATTEMPTS {
+            match self.execute(creation, deadline) {
+                Err(StateError::Moved) => {}
+                Err(_) => break,
+                Ok(None) => return None,
+                Ok(Some(execution)) if execution.exit == Exit::Succeeded => {
+                    return Some(in_execution(&execution, origin).deployments);
+                }
+                Ok(Some(_)) => break,
             }
         }
+        self.shared.stats.deployments_unexecuted.add(1);
+        Some(Vec::new())
     }
 
-    /// On the current state; nothing while there is none.
-    fn execute(&self, creation: &Creation, deadline: Instant) -> Option<Execution> {
+    /// On the current state; nothing where its nonce is used there.
+    fn execute(
+        &self,
+        creation: &Creation,
+        deadline: Instant,
+    ) -> Result<Option<Execution>, StateError> {
         let bounds = Bounds {
             deadline,
             frames: FRAMES,
@@ -245,11 +244,19 @@ impl Search {
             accesses: ACCESSES,
         };
         let Shared { state, asker, .. } = &self.shared;
-        let block = state.block()?;
+        let block = state.block().ok_or(StateError::Unknown)?;
         let view = Snapshot::new(state, &block, Some((asker, deadline)));
+        let sender = view.basic_ref(creation.tx.from)?;
+        if sender.is_some_and(|sender| sender.nonce > creation.tx.nonce) {
+            return Ok(None);
+        }
         let mut sandbox = Sandbox::new(&view, &block.next);
         let transaction = from_pending(&creation.tx, creation.extras.clone());
-        Some(sandbox.execute(transaction, Checks::Pending, bounds))
+        let execution = sandbox.execute(transaction, Checks::Pending, bounds);
+        match execution.exit {
+            Exit::NoState(error) => Err(error),
+            _ => Ok(Some(execution)),
+        }
     }
 
     /// Clones and delegations to what they run.
@@ -346,6 +353,21 @@ impl Search {
             reason,
         };
         self.shared.items.send(Item::Anomaly(anomaly)).ok();
+    }
+}
+
+/// What its init code tells by itself.
+fn alone(creation: &Creation, origin: &Origin) -> Deployment {
+    let tx = &creation.tx;
+    let running = running_code(&tx.input, Some(Kind::Creation));
+    let left = running
+        .origin
+        .filter(|of| *of != constructor::Origin::Constructor);
+    Deployment {
+        init_code: Bytes::from(tx.input.clone()),
+        // Of one that leaves next to nothing its constructor is what acts.
+        code: left.map(|_| running.code).unwrap_or_default(),
+        ..origin.deployment(tx.from.create(tx.nonce), tx.from)
     }
 }
 
