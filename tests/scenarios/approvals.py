@@ -10,7 +10,7 @@ _HELD = 5_000 * ETHER
 _UNLIMITED = 2**256 - 1
 
 
-async def _router(rpc: Rpc) -> tuple[Stage, Contract, Contract, Actor, list[Actor]]:
+async def set_up(rpc: Rpc) -> tuple[Stage, Contract, Contract, Actor, list[Actor]]:
     """The stage, the router, a token, who acts, and users who let the router spend that token without a limit."""
     stage = await Stage.on(rpc, people=4)
     actor, *users = stage.people
@@ -34,7 +34,7 @@ def _held(rpc: Rpc, token: Contract, *actors: Actor) -> Wealth:
 
 async def drain(rpc: Rpc) -> Stage:
     """The token is named as the venue, so that the router sends away what its users let it spend."""
-    stage, router, token, attacker, users = await _router(rpc)
+    stage, router, token, attacker, users = await set_up(rpc)
     contract = await stage.deploy("ApprovalDrainer", router.address, by=attacker)
     victims = [user.address for user in users]
     data = contract.data("attack(address,address[])", token.address, victims)
@@ -47,7 +47,7 @@ async def drain(rpc: Rpc) -> Stage:
 
 async def swap(rpc: Rpc) -> Stage:
     """A user sells a fifth of its tokens on a pair; the router spends its allowance and nobody else's."""
-    stage, router, token, _, users = await _router(rpc)
+    stage, router, token, _, users = await set_up(rpc)
     user, *others = users
     bought = await stage.token(10**9 * ETHER)
     pair = await stage.deploy("Pair", token.address, bought.address)

@@ -8,7 +8,7 @@ from tests.scenarios.stage import ETHER, Actor, Contract, Monitored, Stage, Tran
 _DEPOSIT = 10 * ETHER
 
 
-async def _vault(rpc: Rpc) -> tuple[Stage, Contract, Actor, list[Actor]]:
+async def set_up(rpc: Rpc) -> tuple[Stage, Contract, Actor, list[Actor]]:
     stage = await Stage.on(rpc, people=4)
     actor, *users = stage.people
     vault = await stage.deploy("Vault", stage.deployer.address)
@@ -31,7 +31,7 @@ def _solvent(stage: Stage, vault: Contract, users: list[Actor]) -> Wealth:
 
 async def drain(rpc: Rpc) -> Stage:
     """The attacker's contract withdraws again whenever it is paid, until the vault is empty."""
-    stage, vault, attacker, users = await _vault(rpc)
+    stage, vault, attacker, users = await set_up(rpc)
     contract = await stage.deploy("Attacker", vault.address, by=attacker)
     act = Transaction(attacker, contract.address, contract.data("attack()"), value=ETHER)
     return await stage.ready(
@@ -41,7 +41,7 @@ async def drain(rpc: Rpc) -> Stage:
 
 async def large_withdrawal(rpc: Rpc) -> Stage:
     """The largest depositor takes 30 % of the vault to its smart wallet, which looks at the vault when it is paid."""
-    stage, vault, owner, users = await _vault(rpc)
+    stage, vault, owner, users = await set_up(rpc)
     wallet = await stage.deploy("SmartWallet", vault.address, by=owner)
     await stage.settle()
     await stage.send(owner, wallet, "deposit()", value=2 * _DEPOSIT)

@@ -10,7 +10,7 @@ _DEPOSIT = 1_000 * ETHER
 _VIEWS = {"share_price": "sharePrice()", "total_supply": "totalSupply()"}
 
 
-async def _vault(rpc: Rpc) -> tuple[Stage, Contract, Contract, Contract, Actor, list[Actor]]:
+async def set_up(rpc: Rpc) -> tuple[Stage, Contract, Contract, Contract, Actor, list[Actor]]:
     """The stage, the vault, its queue and its token, who acts, and users whose deposits wait in the queue."""
     stage = await Stage.on(rpc, people=4)
     actor, *users = stage.people
@@ -53,7 +53,7 @@ def _held(rpc: Rpc, token: Contract, actor: Actor) -> Wealth:
 
 async def inflation(rpc: Rpc) -> Stage:
     """The vault is empty. One unit is deposited, more than a deposit given to it, and the queue gets no shares."""
-    stage, vault, queue, token, attacker, users = await _vault(rpc)
+    stage, vault, queue, token, attacker, users = await set_up(rpc)
     contract = await stage.deploy("Inflator", vault.address, queue.address, by=attacker)
     await stage.allow(attacker, token, contract, 2 * _DEPOSIT)
     data = contract.data("attack(uint256)", _DEPOSIT + ETHER)
@@ -66,7 +66,7 @@ async def inflation(rpc: Rpc) -> Stage:
 
 async def harvest(rpc: Rpc) -> Stage:
     """The vault is in use. Earnings are given to it, and the queue gets the shares that its deposits are worth."""
-    stage, vault, queue, token, keeper, users = await _vault(rpc)
+    stage, vault, queue, token, keeper, users = await set_up(rpc)
     owner = stage.deployer
     await stage.allow(owner, token, vault, 10 * _DEPOSIT)
     await stage.send(owner, vault, "deposit(uint256,address)", 10 * _DEPOSIT, owner.address)

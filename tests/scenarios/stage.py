@@ -37,6 +37,7 @@ ACT_TIP = GWEI
 _MINED_SECONDS = 20.0
 _FOLDERS = (
     Path(__file__).with_name("artifacts"),
+    Path(__file__).parent.with_name("early") / "artifacts",
     Path(demo.__file__).with_name("artifacts"),
     Path(__file__).parent.with_name("defense") / "artifacts",
     Path(defense.__file__).with_name("artifacts"),

@@ -9,7 +9,7 @@ from tests.scenarios.stage import ETHER, Actor, Contract, Monitored, Stage, Tran
 _DEPOSIT = 10_000 * ETHER
 
 
-async def _vault(rpc: Rpc) -> tuple[Stage, Contract, Contract, Actor, list[Actor]]:
+async def set_up(rpc: Rpc) -> tuple[Stage, Contract, Contract, Actor, list[Actor]]:
     """The stage, the vault, its token, who acts, and the users. The owner is the deployer."""
     stage = await Stage.on(rpc, people=4)
     actor, *users = stage.people
@@ -31,7 +31,7 @@ async def _vault(rpc: Rpc) -> tuple[Stage, Contract, Contract, Actor, list[Actor
 
 async def takeover(rpc: Rpc) -> Stage:
     """A stranger initializes the vault anew, upgrades it to code of its own, and takes the tokens."""
-    stage, vault, token, attacker, users = await _vault(rpc)
+    stage, vault, token, attacker, users = await set_up(rpc)
     contract = await stage.deploy("Takeover", vault.address, by=attacker)
 
     async def withdrawable() -> int:
@@ -46,7 +46,7 @@ async def takeover(rpc: Rpc) -> Stage:
 
 async def migration(rpc: Rpc) -> Stage:
     """The owner upgrades the vault to its last code, which at once sends everything to the successor."""
-    stage, vault, token, _, users = await _vault(rpc)
+    stage, vault, token, _, users = await set_up(rpc)
     owner = stage.deployer
     last = await stage.deploy("MigratingVault")
     successor = await stage.deploy("SuccessorVault", vault.address)

@@ -141,8 +141,8 @@ class Defense(Section):
     act_on: Literal["proved", "likely", "suspected"] = "proved"
     """The least grade that pauses."""
     act_on_early_score: bool = False
-    """Whether a new contract's code alone pauses the monitored contracts that it holds, where the model of high precision
-    takes it for an attacker's. What is proved by calling it is answered as a pending attack is, by `act_on`."""
+    """Whether a new contract's code alone pauses the monitored contracts that it holds, where the model of high
+    precision takes it for an attacker's. What is proved by calling it is answered as a pending attack is: `act_on`."""
     harm_left: Share = 0.1
     """Of the loss, what the pause may leave at the most to be worth it."""
     false_pause_cost_eth: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0

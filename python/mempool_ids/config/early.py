@@ -31,7 +31,7 @@ class Detonation(Section):
     head_ms: Positive | None = None
     """Of all contracts on one head."""
     contracts: Positive | None = None
-    """Contracts that are called again with each head."""
+    """Contracts that are called again with each head; an eighth of these may be one deployer's."""
     young_blocks: Positive | None = None
     """For how many heads."""
 

@@ -15,6 +15,7 @@ _SIMULATION = (
     "simulated_after_others",
     "simulation_failures",
     "exonerated",
+    "early",
     "state_fetches",
     "state_carried",
     "state_discarded",
@@ -79,6 +80,8 @@ class IDSStatistics:
     """Those that did not, by reason: deadline, budget, state, quota, queue, not_ready."""
     exonerated: int = 0
     """Would have been alerts, had their simulation not found them harmless."""
+    early: Mapping[str, int | str | None] = field(default_factory=dict)
+    """Of new contracts (docs/early.md): found, called, left out, proved, and the `method` that tells of blocks."""
     state_fetches: int = 0
     """Simulations that had to ask a node for state."""
     state_carried: int = 0

@@ -59,7 +59,9 @@ def describe_deployment(contract: Mapping[str, Any]) -> str:
     parts = [
         f"new contract {contract['address']} of {contract['deployer']} ({where})",
         f"score {score['score']:.3f}" if score else "not scored",
-        f"holds {', '.join(held['contract'] for held in contract['contained'])}" if contract["contained"] else "",
+        f"holds {', '.join(held['contract'] for held in contract['contained'])}"
+        if contract["contained"]
+        else "",
         f"funded by {contract['funding'][0]['service']}" if contract["funding"] else "",
         f"{len(contract['twins']) + contract['twins_more']} more like it" if contract["twins"] else "",
         f"called {detonation['calls']} times, {detonation['entered']} did something" if detonation else "",
@@ -69,6 +71,7 @@ def describe_deployment(contract: Mapping[str, Any]) -> str:
 
 _EARLY = {
     "proof": "proved by calling it",
+    "likely_harm": "likely by calling it",
     "high_precision": "its code looks like an attacker's",
     "past_attacker": "its deployer has attacked before",
     "funded": "its code is suspicious, and its deployer's money comes from {service}",
@@ -81,7 +84,7 @@ def _describe_early(alert: Mapping[str, Any]) -> str:
     early = alert["early"]
     contract = early["contract"]
     service = contract["funding"][0]["service"] if contract["funding"] else ""
-    why = _EARLY[early["reason"]].format(service=service)
+    why = _EARLY.get(early["reason"], early["reason"]).format(service=service)
     parts = [
         f"{early['name']}, {alert['grade']}, {alert['threat_level']} {alert['score']:.3f}",
         f"new contract {contract['address']} of {contract['deployer']}",
@@ -95,7 +98,7 @@ def _proved(alert: Mapping[str, Any]) -> list[str]:
     """`calling 0x9e5faafc() as its deployer takes 90 ETH out of Vault`"""
     contract = alert["early"]["contract"]
     proof = (contract["detonation"] or {}).get("proof")
-    if proof is None or alert["early"]["reason"] != "proof":
+    if proof is None or not alert["victims"]:
         return []
     call = proof["calls"][-1]
     caller = "its deployer" if call["from"] == contract["deployer"] else call["from"]

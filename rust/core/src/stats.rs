@@ -1,5 +1,9 @@
 //! Counters. Each is incremented where the thing it counts happens.
 
+mod early;
+
+pub use early::EarlyStats;
+
 use crate::evidence::{AnomalyKind, FailureKind};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -64,26 +68,8 @@ pub struct Stats {
     pub triaged_contact: Counter,
     pub triaged_score: Counter,
     pub triaged_young: Counter,
-    /// New contracts that were told of; those that were not, for want of room; creations that failed, code too small to do harm;
-    /// pending ones whose constructor could not be executed.
-    pub deployments: Counter,
-    pub deployments_dropped: Counter,
-    pub deployments_failed: Counter,
-    pub deployments_small: Counter,
-    pub deployments_unexecuted: Counter,
-    /// Blocks whose contracts are not known, and those that were read by a method that sees not all.
-    pub blocks_unsurveyed: Counter,
-    pub blocks_untraced: Counter,
-    /// Contracts that were called, and how often in all; those that did something, that reverted at a guard, that were proved to
-    /// harm; and those that were not, for want of room or of state.
-    pub detonated: Counter,
-    pub detonation_calls: Counter,
-    pub detonations_entered: Counter,
-    pub detonations_guarded: Counter,
-    pub detonations_proved: Counter,
-    pub detonations_dropped: Counter,
-    pub detonation_failures: Counter,
-    pub early_alerts: Counter,
+    /// Of new contracts.
+    pub early: EarlyStats,
     /// Mined transactions that changed a monitored contract, as a node's trace tells; and of these, seen pending and passed on.
     pub mined_contact: Counter,
     pub mined_contact_seen: Counter,
@@ -193,10 +179,11 @@ impl Stats {
             })
             .collect();
         all.insert("simulation_failures".into(), failures.into());
+        all.insert("early".into(), self.early.snapshot().into());
         all
     }
 
-    fn named(&self) -> [(&'static str, &Counter); 52] {
+    fn named(&self) -> [(&'static str, &Counter); 37] {
         [
             ("received", &self.received),
             ("duplicates", &self.duplicates),
@@ -225,21 +212,6 @@ impl Stats {
             ("triaged_contact", &self.triaged_contact),
             ("triaged_score", &self.triaged_score),
             ("triaged_young", &self.triaged_young),
-            ("deployments", &self.deployments),
-            ("deployments_dropped", &self.deployments_dropped),
-            ("deployments_failed", &self.deployments_failed),
-            ("deployments_small", &self.deployments_small),
-            ("deployments_unexecuted", &self.deployments_unexecuted),
-            ("blocks_unsurveyed", &self.blocks_unsurveyed),
-            ("blocks_untraced", &self.blocks_untraced),
-            ("detonated", &self.detonated),
-            ("detonation_calls", &self.detonation_calls),
-            ("detonations_entered", &self.detonations_entered),
-            ("detonations_guarded", &self.detonations_guarded),
-            ("detonations_proved", &self.detonations_proved),
-            ("detonations_dropped", &self.detonations_dropped),
-            ("detonation_failures", &self.detonation_failures),
-            ("early_alerts", &self.early_alerts),
             ("mined_contact", &self.mined_contact),
             ("mined_contact_seen", &self.mined_contact_seen),
             ("simulated", &self.simulated),

@@ -252,6 +252,12 @@ impl<T> Scheduler<T> {
         self.counts
     }
 
+    /// Contracts that have not been detonated yet.
+    pub fn unseen(&self) -> usize {
+        let unseen = |one: &&Waiting<T>| one.detonated == 0;
+        self.waiting.iter().filter(unseen).count()
+    }
+
     pub fn len(&self) -> usize {
         self.waiting.len()
     }

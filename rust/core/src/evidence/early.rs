@@ -110,10 +110,10 @@ impl Assessment {
 pub enum EarlyReason {
     /// Calling it harms a monitored contract, beyond doubt.
     Proof,
-    /// Its score reaches the threshold of high precision.
-    HighPrecision,
     /// Calling it is likely to harm one.
     LikelyHarm,
+    /// Its score reaches the threshold of high precision.
+    HighPrecision,
     /// Its deployer is a reported attacker.
     PastAttacker,
     /// Its score reaches the threshold of high recall, and its deployer's money comes from a service that asks little.

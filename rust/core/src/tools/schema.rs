@@ -126,6 +126,8 @@ struct Figures {
     simulated_after_others: u64,
     simulation_failures: ByName,
     exonerated: u64,
+    /// Counters of new contracts, and how blocks are told of.
+    early: BTreeMap<String, Value>,
     state_fetches: u64,
     state_carried: u64,
     state_discarded: u64,

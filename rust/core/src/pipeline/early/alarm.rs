@@ -19,11 +19,11 @@ pub fn alarm(assessment: &Assessment, beta: bool) -> Option<EarlyReason> {
     let funded = !found.funding.is_empty();
     let reasons = [
         (EarlyReason::Proof, grade == Some(Grade::Proved)),
+        (EarlyReason::LikelyHarm, grade == Some(Grade::Likely)),
         (
             EarlyReason::HighPrecision,
             score.is_some_and(ContractScore::high_precision),
         ),
-        (EarlyReason::LikelyHarm, grade == Some(Grade::Likely)),
         (EarlyReason::PastAttacker, found.past_attacker.is_some()),
         (
             EarlyReason::Funded,

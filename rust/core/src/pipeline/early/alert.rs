@@ -32,7 +32,6 @@ pub fn alert(
         .detonation
         .as_ref()
         .and_then(|done| Some((done.proof.as_deref()?, done.took_us)));
-    let proof = proof.filter(|_| reason == EarlyReason::Proof);
     let simulation = match proof {
         Some((proof, took_us)) => SimulationStatus::Done(Box::new(DoneSimulation {
             simulation: proof.simulation.clone(),
@@ -56,9 +55,14 @@ pub fn alert(
     contracts.sort_unstable();
     contracts.dedup();
     let address = hex::encode(deployment.address);
-    let proved = if proof.is_some() { "-proved" } else { "" };
+    // Who was told of less is told of more by another one.
+    let surer = match reason {
+        EarlyReason::Proof => "-proved",
+        EarlyReason::LikelyHarm => "-likely",
+        _ => "",
+    };
     ThreatDetection {
-        alert_id: format!("{}-{address}{proved}", surroundings.chain_id),
+        alert_id: format!("{}-{address}{surer}", surroundings.chain_id),
         chain_id: surroundings.chain_id,
         tx: creation(assessment, surroundings.at_ms),
         function: None,

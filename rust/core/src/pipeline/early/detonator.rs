@@ -20,8 +20,8 @@ use std::time::{Duration, Instant};
 
 /// What waits to be taken note of.
 const WAITING: usize = 4_096;
-/// Contracts of one deployer that wait.
-const PER_DEPLOYER: usize = 32;
+/// Of the contracts that wait, the part that one deployer may have.
+const OF_DEPLOYER: usize = 8;
 
 /// A contract that is worth calling.
 pub struct Suspect {
@@ -67,7 +67,7 @@ impl Detonator {
 
     pub fn offer(&self, suspect: Suspect) {
         if self.suspects.try_send(suspect).is_err() {
-            self.shared.stats.detonations_dropped.add(1);
+            self.shared.stats.early.detonations_dropped.add(1);
         }
     }
 }
@@ -75,7 +75,7 @@ impl Detonator {
 fn limits(config: &DetonationConfig) -> Limits {
     Limits {
         contracts: config.contracts,
-        per_deployer: PER_DEPLOYER.min(config.contracts),
+        per_deployer: (config.contracts / OF_DEPLOYER).max(1),
         young: config.young_blocks,
         head: Duration::from_millis(config.head_ms),
         each: Budget {
@@ -149,7 +149,7 @@ impl Work {
         } else if self.early.len() < WAITING {
             self.early.push((of, suspect));
         } else {
-            self.shared.stats.detonations_dropped.add(1);
+            self.shared.stats.early.detonations_dropped.add(1);
         }
     }
 
@@ -177,7 +177,7 @@ impl Work {
             Ok(None) => Outcome::Unfinished,
             // Our own mistake, which an attacker may have found: the others are called all the same.
             Err(_) => {
-                self.shared.stats.detonations_dropped.add(1);
+                self.shared.stats.early.detonations_dropped.add(1);
                 self.scheduler.remove(address);
                 return true;
             }
@@ -210,7 +210,7 @@ impl Work {
             Ok(done) => Some(self.tell(subject, done)),
             Err(StateError::Moved) => None,
             Err(_) => {
-                self.shared.stats.detonation_failures.add(1);
+                self.shared.stats.early.detonations_failed.add(1);
                 None
             }
         }
@@ -228,15 +228,12 @@ impl Work {
             (None, _) => Outcome::Concerning,
         };
         let stats = &self.shared.stats;
-        stats.detonation_calls.add(detonation.calls as u64);
+        stats.early.calls.add(detonation.calls as u64);
+        stats.early.entered.add(u64::from(detonation.entered > 0));
+        stats.early.guarded.add(u64::from(detonation.guarded > 0));
         stats
-            .detonations_entered
-            .add(u64::from(detonation.entered > 0));
-        stats
-            .detonations_guarded
-            .add(u64::from(detonation.guarded > 0));
-        stats
-            .detonations_proved
+            .early
+            .proved
             .add(u64::from(detonation.proof.is_some()));
         let record = self.shared.records.then(|| RecordedDetonation {
             address,
@@ -265,8 +262,12 @@ impl Work {
     fn count(&mut self) {
         let (now, before) = (self.scheduler.counts(), self.told);
         let stats = &self.shared.stats;
-        stats.detonated.add(now.detonated - before.detonated);
-        stats.detonations_dropped.add(now.dropped - before.dropped);
+        stats.early.detonated.add(now.detonated - before.detonated);
+        stats
+            .early
+            .detonations_dropped
+            .add(now.dropped - before.dropped);
+        stats.early.waiting.set(self.scheduler.unseen() as u64);
         self.told = now;
     }
 }

@@ -109,9 +109,9 @@ impl Scout {
     fn tell(&self, word: Word) {
         if let Err(TrySendError::Full(word)) = self.words.try_send(word) {
             let counter = match word {
-                Word::Head(_) => &self.stats.blocks_unsurveyed,
+                Word::Head(_) => &self.stats.early.blocks_unsurveyed,
                 Word::Creation(..) | Word::Simulated(_) | Word::Named(_) => {
-                    &self.stats.deployments_dropped
+                    &self.stats.early.deployments_dropped
                 }
             };
             counter.add(1);
@@ -146,7 +146,7 @@ impl Search {
             // Our own mistake, which an attacker may have found: the next contract is looked at all the same.
             let look = AssertUnwindSafe(|| self.look(word));
             if std::panic::catch_unwind(look).is_err() {
-                self.shared.stats.deployments_dropped.add(1);
+                self.shared.stats.early.deployments_dropped.add(1);
             }
         }
     }
@@ -167,11 +167,15 @@ impl Search {
         let survey = match self.surveyor.survey(hash, Instant::now() + SURVEYED) {
             Ok(survey) => survey,
             Err(error) => {
-                self.shared.stats.blocks_unsurveyed.add(1);
+                self.shared.stats.early.blocks_unsurveyed.add(1);
                 return self.anomaly(error.to_string());
             }
         };
-        let (stats, counts) = (&self.shared.stats, &survey.counts);
+        let (stats, counts) = (&self.shared.stats.early, &survey.counts);
+        survey
+            .method
+            .iter()
+            .for_each(|method| stats.told_by(method.name()));
         stats.deployments_failed.add(counts.failed);
         stats.deployments_small.add(counts.small);
         stats.deployments_dropped.add(counts.left_out);
@@ -227,7 +231,7 @@ impl Search {
                 Ok(Some(_)) => break,
             }
         }
-        self.shared.stats.deployments_unexecuted.add(1);
+        self.shared.stats.early.deployments_unexecuted.add(1);
         Some(Vec::new())
     }
 
@@ -290,7 +294,7 @@ impl Search {
         if self.met.insert(address, ()).is_some() {
             return;
         }
-        self.shared.stats.deployments.add(1);
+        self.shared.stats.early.deployments.add(1);
         let scorer = self.scorer.as_mut();
         let score = scorer.and_then(|scorer| scorer.score(&deployment));
         let found = self.known.of(deployment, now_ms());

@@ -64,7 +64,7 @@ impl Worker {
         };
         self.output.send(deployment);
         if let Some(alert) = alert {
-            self.stats.early_alerts.add(1);
+            self.stats.early.alerts.add(1);
             self.output.send(Event::Detection(Box::new(alert)));
             self.alerted = true;
         }
