@@ -65,6 +65,26 @@ def test_init_code_is_run_whether_it_is_called_so_or_looks_so(
     ]
 
 
+def test_contracts_that_are_scored_together_have_the_scores_that_each_has_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "contracts.jsonl"
+    codes = [RUNTIME + "5b" * n for n in range(150)]
+    file.write_text("".join(json.dumps({"id": n, "code": code}) + "\n" for n, code in enumerate(codes)))
+    _, together = score(capsys, str(file))
+    assert [line["id"] for line in together] == list(range(150))
+    for number in (0, 63, 64, 149):
+        file.write_text(codes[number])
+        _, [alone] = score(capsys, str(file))
+        for name in ("score", "precise"):
+            assert together[number][name] == pytest.approx(alone[name], abs=1e-5)
+        factors = [
+            {f["feature"]: f["contribution"] for f in line["factors"] if abs(f["contribution"]) > 1e-3}
+            for line in (together[number], alone)
+        ]
+        assert factors[0] == pytest.approx(factors[1], abs=1e-5)
+
+
 def test_the_chain_picks_the_thresholds_and_not_the_score(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

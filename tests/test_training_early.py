@@ -145,7 +145,9 @@ def test_the_folder_scores_as_it_was_trained_and_its_figures_come_again(
     plain = data.origins == "told"
     assert [one["score"] for one in scored][-5:] == pytest.approx(recall[plain][-5:].tolist(), abs=1e-6)
     assert entry["evaluation"]["grouped"]["high_recall"]["average_precision"] > 0.5
+    assert entry["thresholds"]["ethereum"]["high_recall"] == pytest.approx(0.5, abs=1e-4)
     assert entry["thresholds"]["others"]["high_recall"] >= entry["thresholds"]["ethereum"]["high_recall"]
+    assert 0 < entry["prevalence"] < 1
     text = (out / "MODEL_CARD.md").read_text()
     assert "# Early models" in text
     assert "Random forest" in text  # the package's other models came along
@@ -183,5 +185,7 @@ def test_the_shipped_models_are_those_of_the_manifest() -> None:
     answer = json.loads(scorer.score([b"\x00" * 100], [None])[0])
     assert answer["version"] == entry["version"]
     assert answer["thresholds"] == pytest.approx(entry["thresholds"]["ethereum"], rel=1e-6)
+    assert answer["thresholds"]["high_recall"] == pytest.approx(0.5, abs=1e-4)
+    assert answer["thresholds"]["high_precision"] > 0.9
     code, origin = running_contract(b"\x00", None)
     assert (code, origin) == (b"\x00", "told")

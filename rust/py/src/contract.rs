@@ -71,12 +71,14 @@ impl ContractScorer {
         codes: Vec<Vec<u8>>,
         creations: Vec<Option<bool>>,
     ) -> PyResult<Vec<Bound<'py, PyBytes>>> {
-        let mut scored = Vec::with_capacity(codes.len());
-        let both: Vec<_> = codes.iter().zip(creations).collect();
-        each(py, both.len(), |row| {
+        let contracts: Vec<_> = codes
+            .iter()
+            .zip(creations)
+            .map(|(code, creation)| (code.as_slice(), creation.map(kind)))
+            .collect();
+        let scored = pieces(py, &contracts, |contracts, out| {
             let mut scorer = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-            let (code, creation) = both[row];
-            scored.push(scorer.score(code, creation.map(kind))?);
+            *out = scorer.score(contracts)?;
             Ok(())
         })?;
         let texts = scored.iter().map(|one| Ok(PyBytes::new(py, &json(one)?)));

@@ -99,15 +99,15 @@ pub fn each(
 }
 
 /// As [`each`], for slices of rows: what `work` answers for each row.
-pub fn pieces<R: Sync>(
+pub fn pieces<R: Sync, T: Send>(
     py: Python<'_>,
     rows: &[R],
-    mut work: impl FnMut(&[R], &mut Vec<f32>) -> Result<(), Error> + Send,
-) -> PyResult<Vec<f32>> {
+    mut work: impl FnMut(&[R], &mut Vec<T>) -> Result<(), Error> + Send,
+) -> PyResult<Vec<T>> {
     let (mut all, mut piece) = (Vec::with_capacity(rows.len()), Vec::new());
     for rows in rows.chunks(PIECE) {
         detached(py, || work(rows, &mut piece))?;
-        all.extend_from_slice(&piece);
+        all.append(&mut piece);
         py.check_signals()?;
     }
     Ok(all)

@@ -29,7 +29,8 @@ pub struct ContractModel {
     version: Arc<str>,
     name: Arc<str>,
     baseline: Vec<f32>,
-    row: Vec<f32>,
+    /// Of the contracts that were scored last.
+    rows: Vec<f32>,
 }
 
 impl std::fmt::Debug for ContractModel {
@@ -72,7 +73,7 @@ impl ContractModel {
             version: entry.version.as_str().into(),
             name: NAME.into(),
             baseline: entry.baseline.clone(),
-            row: Vec::new(),
+            rows: Vec::new(),
         };
         // Graphs of the right interface can still fail on their first row.
         model.predict(&vec![0.0; WIDTH])?;
@@ -89,52 +90,51 @@ impl ContractModel {
 
     /// The score of a contract, without the factors that moved it: [`explained`](Self::explained) costs several times as much.
     pub fn score(&mut self, anatomy: &Anatomy) -> Result<ContractScore> {
-        let mut row = std::mem::take(&mut self.row);
-        row.clear();
-        self.extractor.extract(anatomy, &mut row);
-        let answered = self.predict(&row);
-        self.row = row;
+        let scored = self.scores(std::slice::from_ref(anatomy))?;
+        let one = scored.into_iter().next();
+        one.ok_or_else(|| Error::Model(format!("{NAME}: no answer for a row")))
+    }
+
+    /// The scores of contracts, in order, with their factors: by how much each group of features moved the score of the model
+    /// that misses little, p(x) − p(x with the group's features as most harmless contracts have them). Largest first; what
+    /// moved nothing is left out.
+    pub fn explained(&mut self, anatomies: &[Anatomy]) -> Result<Vec<ContractScore>> {
+        let mut scored = self.scores(anatomies)?;
+        let rows = self.rows.chunks_exact(WIDTH);
+        let mut p = Vec::new();
+        for ((row, anatomy), scored) in rows.zip(anatomies).zip(&mut scored) {
+            let mut changed = row.repeat(GROUPS.len());
+            for (group, row) in changed.chunks_exact_mut(WIDTH).enumerate() {
+                without(group, row, &self.baseline);
+            }
+            p.clear();
+            self.recall.run(&changed, &mut p)?;
+            scored.factors = factors(anatomy, scored.score, &p);
+        }
+        Ok(scored)
+    }
+
+    fn scores(&mut self, anatomies: &[Anatomy]) -> Result<Vec<ContractScore>> {
+        let mut rows = std::mem::take(&mut self.rows);
+        rows.clear();
+        for anatomy in anatomies {
+            self.extractor.extract(anatomy, &mut rows);
+        }
+        let answered = self.predict(&rows);
+        self.rows = rows;
         let (recall, precision) = answered?;
-        Ok(ContractScore {
-            score: recall.first().copied().unwrap_or_default(),
-            precise: precision.first().copied().unwrap_or_default(),
+        let answers = anatomies.iter().zip(recall.into_iter().zip(precision));
+        let scored = answers.map(|(anatomy, (score, precise))| ContractScore {
+            score,
+            precise,
             thresholds: self.thresholds,
             model: self.name.clone(),
             version: self.version.clone(),
             selectors: anatomy.offered.clone(),
             addresses: anatomy.addresses.clone(),
             factors: Vec::new(),
-        })
-    }
-
-    /// The score with its factors: by how much each group of features moved the score of the model that misses little,
-    /// p(x) − p(x with the group's features as most harmless contracts have them). Largest first; what moved nothing is left
-    /// out.
-    pub fn explained(&mut self, anatomy: &Anatomy) -> Result<ContractScore> {
-        let mut scored = self.score(anatomy)?;
-        scored.factors = self.factors(anatomy, scored.score)?;
-        Ok(scored)
-    }
-
-    /// Of the row that was scored last.
-    fn factors(&mut self, anatomy: &Anatomy, whole: f32) -> Result<Vec<Factor>> {
-        let mut rows = self.row.repeat(GROUPS.len());
-        for (group, row) in rows.chunks_exact_mut(WIDTH).enumerate() {
-            without(group, row, &self.baseline);
-        }
-        let mut p = Vec::new();
-        self.recall.run(&rows, &mut p)?;
-        let factors = GROUPS.iter().zip(p).enumerate();
-        let mut factors: Vec<Factor> = factors
-            .map(|(group, (feature, part))| Factor {
-                feature,
-                value: value(group, anatomy),
-                contribution: whole - part,
-            })
-            .filter(|factor| factor.contribution.abs() > NOISE)
-            .collect();
-        factors.sort_by(|a, b| b.contribution.abs().total_cmp(&a.contribution.abs()));
-        Ok(factors)
+        });
+        Ok(scored.collect())
     }
 
     /// Probabilities of row-major `rows` by both models: of that which misses little, and of that which is seldom wrong.
@@ -153,6 +153,21 @@ impl ContractModel {
         self.precision.run(rows, &mut precision)?;
         Ok((recall, precision))
     }
+}
+
+/// From the probability of a contract, and those of it without each group.
+fn factors(anatomy: &Anatomy, whole: f32, without: &[f32]) -> Vec<Factor> {
+    let groups = GROUPS.iter().zip(without).enumerate();
+    let mut factors: Vec<Factor> = groups
+        .map(|(group, (feature, part))| Factor {
+            feature,
+            value: value(group, anatomy),
+            contribution: whole - part,
+        })
+        .filter(|factor| factor.contribution.abs() > NOISE)
+        .collect();
+    factors.sort_by(|a, b| b.contribution.abs().total_cmp(&a.contribution.abs()));
+    factors
 }
 
 fn check(entry: &EarlyEntry) -> Result<()> {

@@ -4,11 +4,14 @@ use crate::bytecode::contract::Anatomy;
 use crate::classify::ContractModel;
 use crate::config::ModelConfig;
 use crate::error::Result;
-use crate::evidence::{EarlyThresholds, Factor};
+use crate::evidence::{ContractScore, EarlyThresholds, Factor};
 use crate::simulate::constructor::{Kind, Origin, running_code};
 use alloy_primitives::{Address, FixedBytes};
 use serde::Serialize;
 use std::sync::Arc;
+
+/// Rows of a run of the models: a call of ONNX Runtime costs as much as a row.
+const TOGETHER: usize = 64;
 
 /// What `score` says of one contract.
 #[derive(Debug, Clone, Serialize)]
@@ -31,7 +34,7 @@ pub struct Scored {
     pub factors: Vec<Factor>,
 }
 
-/// Scores contracts one after the other.
+/// Scores many contracts.
 #[derive(Debug)]
 pub struct Scorer(ContractModel);
 
@@ -42,29 +45,45 @@ impl Scorer {
         ContractModel::load(config, chain_id).map(Self)
     }
 
+    /// Of codes, each with what it is where that is known, in order: they go through the models [`TOGETHER`].
+    ///
     /// # Errors
     /// The models cannot be run. What the code is, is none.
-    pub fn score(&mut self, code: &[u8], kind: Option<Kind>) -> Result<Scored> {
-        let running = running_code(code, kind);
-        let anatomy = Anatomy::of(&running.code);
-        let scored = self.0.explained(&anatomy)?;
-        Ok(Scored {
-            score: scored.score,
-            precise: scored.precise,
-            high_recall: scored.high_recall(),
-            high_precision: scored.high_precision(),
-            thresholds: scored.thresholds,
-            version: scored.version,
-            scored: running.origin,
-            cut: anatomy.cut,
-            function_signatures: scored.selectors.into_iter().map(FixedBytes).collect(),
-            contained_addresses: scored.addresses,
-            factors: scored.factors,
-        })
+    pub fn score(&mut self, contracts: &[(&[u8], Option<Kind>)]) -> Result<Vec<Scored>> {
+        let mut all = Vec::with_capacity(contracts.len());
+        for contracts in contracts.chunks(TOGETHER) {
+            let (origins, anatomies): (Vec<_>, Vec<_>) = contracts
+                .iter()
+                .map(|(code, kind)| {
+                    let running = running_code(code, *kind);
+                    (running.origin, Anatomy::of(&running.code))
+                })
+                .unzip();
+            let scores = self.0.explained(&anatomies)?;
+            let answers = scores.into_iter().zip(origins).zip(&anatomies);
+            all.extend(answers.map(|((score, origin), anatomy)| told(score, origin, anatomy.cut)));
+        }
+        Ok(all)
     }
 
     /// The models themselves.
     pub fn model(&mut self) -> &mut ContractModel {
         &mut self.0
+    }
+}
+
+fn told(score: ContractScore, origin: Option<Origin>, cut: bool) -> Scored {
+    Scored {
+        score: score.score,
+        precise: score.precise,
+        high_recall: score.high_recall(),
+        high_precision: score.high_precision(),
+        thresholds: score.thresholds,
+        version: score.version,
+        scored: origin,
+        cut,
+        function_signatures: score.selectors.into_iter().map(FixedBytes).collect(),
+        contained_addresses: score.addresses,
+        factors: score.factors,
     }
 }

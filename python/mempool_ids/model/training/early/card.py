@@ -22,6 +22,7 @@ def render(entry: Mapping[str, Any]) -> str:
             _hiding(report),
             _ablations(report),
             _missed(report),
+            _surest(report),
             _limits(),
             _reproduce(entry),
         ]
@@ -33,7 +34,7 @@ def _head(entry: Mapping[str, Any]) -> str:
     width = sum(width for _, width in entry["blocks"])
     return f"""# Early models: a contract's code before its first call
 
-Two models, **{entry["version"]}**, of the same features: {width:,} hashed ones (opcode 4-grams without stack
+Two models, **{entry["version"]}**, of the same features: {width:,} hashed ones (opcode 5-grams without stack
 operations, as tf-idf; selectors called and offered) and {len(entry["feature_schema"]["names"])} named ones.
 *Precision*: a regression on the hashed ones, which ranks best at the very top. *Recall*: the same with a regression
 and a forest over the named ones, which find more of the rest. That is why there are two. Trained on
@@ -43,8 +44,9 @@ what its constructor leaves, executed without a state; where it leaves nothing, 
 embedded, else by itself.
 
 **Neither proves anything.** Code of searchers looks like that of attackers, and an attack that is one call of a
-function needs no contract. A score of 0.5 is where about one benign contract in 100 passes, stated for a stream with
-{entry["prevalence"]:.0%} of attackers: in nature they are one in ten thousand or fewer."""
+function needs no contract. Both scores are probabilities for a stream of contracts of which attackers made
+{entry["prevalence"]:.1%}. That share is chosen, so that Ethereum's threshold of the recall model is 0.5: in nature
+one in ten thousand or fewer is theirs, and a score is no probability there."""
 
 
 def _field(entry: Mapping[str, Any]) -> str:
@@ -213,6 +215,20 @@ Incidents none of whose contracts reach the recall model's threshold, and which 
 best: {missed}.
 
 Some of these contracts are tokens that an attack made up, or do nothing by themselves."""
+
+
+def _surest(report: Mapping[str, Any]) -> str:
+    lines = [
+        [one["keccak256"][:16], one["source"], f"{one['exploits_above']:.0%}"] for one in report["surest"]
+    ]
+    return f"""## What it takes for an attack
+
+The benign rows that the precision model is surest of, out of fold, by keccak256 of their code. Those of version
+2026.11.30 were read: bots of searchers and scripts for one use, such as a liquidation, a claim by a contract that then
+destroys itself, a call of one function that pays its caller. Nothing shows that they attacked anybody, nor that they
+did not: their label says benign, so they are learned from and counted as false alarms in every figure.
+
+{table(["code", "source", "exploits that outrank it"], lines)}"""
 
 
 def _limits() -> str:

@@ -32,7 +32,7 @@ from mempool_ids.model.training.early.data import (
 )
 from mempool_ids.model.training.early.evaluate import MODELS, RATES, Evaluation
 from mempool_ids.model.training.early.export import precision_graph, probe_rows, recall_graph
-from mempool_ids.model.training.early.model import PREVALENCE, EarlyModel, Recipe, fit, probability
+from mempool_ids.model.training.early.model import EarlyModel, Recipe, fit, probability
 from mempool_ids.model.training.evaluate import Progress, silent
 from mempool_ids.model.training.export import INPUT, OUTPUT, refuse_disagreement
 from mempool_ids.model.training.metrics import operating_point, same, threshold_at
@@ -80,7 +80,7 @@ def train(data: Path, out: Path, seed: int, progress: Progress = silent) -> dict
             for name, graph in graphs.items()
         },
         "thresholds": evaluation.thresholds,
-        "prevalence": PREVALENCE,
+        "prevalence": evaluation.prevalence,
         "baseline": [float(value) for value in np.median(benign, axis=0)],
         "training": {
             "data": dataset.hashes,

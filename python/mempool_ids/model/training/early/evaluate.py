@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mempool_ids._core import keccak256
 from mempool_ids.model.training.early.data import (
     BENIGN,
     EXPLOIT,
@@ -14,7 +15,13 @@ from mempool_ids.model.training.early.data import (
     MadeUp,
     matrix,
 )
-from mempool_ids.model.training.early.model import EarlyModel, Recipe, calibration, probability
+from mempool_ids.model.training.early.model import (
+    EarlyModel,
+    Recipe,
+    calibration,
+    even_prevalence,
+    probability,
+)
 from mempool_ids.model.training.early.obfuscate import WAYS
 from mempool_ids.model.training.early.splits import grouped, ordered, tested
 from mempool_ids.model.training.evaluate import Progress, silent
@@ -37,6 +44,8 @@ FEW = 0.0002
 """Of all benign contracts, so many reach the threshold of the precision model: a handful of rows, the fewest that can
 be told from none."""
 PRECISION = 0.95
+SUREST = 10
+"""Benign rows that are told one by one."""
 OTHERS = 0.5
 """On other chains thresholds are set for this share of the rate: the data has no benign contract of theirs."""
 ABLATIONS: dict[str, tuple[str, ...]] = {
@@ -70,7 +79,9 @@ class Evaluation:
             margins[:, rows] = np.array(found)[:, rows]
             self._alter(model, rows, altered)
         learned = data.labels >= 0
-        self.sigmoids = [calibration(margin[learned], data.labels[learned]) for margin in margins]
+        labels = data.labels[learned]
+        self.prevalence = even_prevalence(margins[0, learned], labels, self._recall_margin(margins[0]))
+        self.sigmoids = [calibration(margin[learned], labels, self.prevalence) for margin in margins]
         self.grouped = self._probabilities(margins)
         self._altered = {way: self._probabilities(found) for way, found in altered.items()}
         self.thresholds = self._thresholds()
@@ -104,31 +115,31 @@ class Evaluation:
             "obfuscated": self._obfuscated(),
             **self._ablations(in_order),
             "missed": self._missed(),
+            "surest": self._surest(),
         }
 
     def _probabilities(self, margins: NDArray[np.float64]) -> list[Probability]:
         pairs = zip(margins, self.sigmoids, strict=True)
         return [probability(margin, *sigmoid) for margin, sigmoid in pairs]
 
+    def _newest(self) -> NDArray[np.bool_]:
+        """Benign contracts of the newest compilers; all, where these are too few to read a rate from."""
+        benign = self.data.labels == BENIGN
+        newest: NDArray[np.bool_] = benign & np.isin(self.data.periods, NEWEST)
+        return newest if newest.sum() >= 1 / RECALL_RATE else benign
+
+    def _recall_margin(self, margin: NDArray[np.float64]) -> float:
+        return _of_rate(margin.astype(np.float32), RECALL_RATE, self._newest())
+
     def _thresholds(self) -> Thresholds:
         recall, precise = self.grouped
-        newest = (self.data.labels == BENIGN) & np.isin(self.data.periods, NEWEST)
-        if newest.sum() < 1 / RECALL_RATE:
-            newest = self.data.labels == BENIGN
-
-        def of_rate(p: Probability, rate: float, rows: NDArray[np.bool_]) -> float:
-            return threshold_at(np.zeros(int(rows.sum()), dtype=np.int64), p[rows], rate)
-
-        benign = self.data.labels == BENIGN
+        newest, benign = self._newest(), self.data.labels == BENIGN
         return {
-            "ethereum": {
-                "high_precision": of_rate(precise, FEW, benign),
-                "high_recall": of_rate(recall, RECALL_RATE, newest),
-            },
-            "others": {
-                "high_precision": of_rate(precise, OTHERS * FEW, benign),
-                "high_recall": of_rate(recall, OTHERS * RECALL_RATE, newest),
-            },
+            chain: {
+                "high_precision": _of_rate(precise, share * FEW, benign),
+                "high_recall": _of_rate(recall, share * RECALL_RATE, newest),
+            }
+            for chain, share in (("ethereum", 1.0), ("others", OTHERS))
         }
 
     def _field(self) -> dict[str, dict[str, float]]:
@@ -261,6 +272,25 @@ class Evaluation:
         threshold = self.thresholds["ethereum"]["high_recall"]
         reached = float((benign >= np.float32(threshold)).mean())
         return dict(sorted(((n, s) for n, s in best.items() if s > reached), key=lambda pair: pair[1]))
+
+    def _surest(self) -> list[dict[str, Any]]:
+        """Benign contracts that the precision model is surest of, and which share of the exploits outranks each."""
+        precise, labels = self.grouped[1], self.data.labels
+        benign = np.flatnonzero(labels == BENIGN)
+        order = benign[np.argsort(-precise[benign], kind="stable")[:SUREST]]
+        return [
+            {
+                "keccak256": keccak256(self.data.codes[i]).hex(),
+                "source": str(self.data.sources[i]),
+                "exploits_above": float((precise[labels == EXPLOIT] > precise[i]).mean()),
+            }
+            for i in order
+        ]
+
+
+def _of_rate(scores: NDArray[np.float32], rate: float, rows: NDArray[np.bool_]) -> float:
+    """The lowest threshold that at most this share of `rows` reaches."""
+    return threshold_at(np.zeros(int(rows.sum()), dtype=np.int64), scores[rows], rate)
 
 
 def _precise(labels: NDArray[np.int64], p: Probability) -> float:

@@ -97,16 +97,19 @@ def _hashed(graph: _Graph, model: EarlyModel) -> str:
     for block, width in BLOCKS.items():
         if block in LENGTHS:
             columns = graph.columns(start, start + width, block)
-            idf = graph.constant(f"{block}_idf", model.hashed.idf[block])
-            weighed = graph.node("Mul", [columns, idf], f"{block}_tfidf")
-            length = graph.node("ReduceL2", [weighed], f"{block}_length", axes=[1], keepdims=1)
+            idf = model.hashed.idf[block].astype(np.float64)
+            # The idf is in the weights: a product for the sum and one for the length, instead of four passes.
+            weights = idf * model.hashed.weights[block] * LENGTHS[block]
+            product = graph.constant(f"{block}_weights", weights[:, None])
+            product = graph.node("MatMul", [columns, product], f"{block}_product")
+            squares = graph.node("Mul", [columns, columns], f"{block}_squares")
+            squared = graph.constant(f"{block}_idf_squared", idf[:, None] ** 2)
+            length = graph.node(
+                "Sqrt", [graph.node("MatMul", [squares, squared], f"{block}_sum")], f"{block}_root"
+            )
             # Of nothing the length is 0, and the direction nothing.
-            least = graph.constant(f"{block}_least", 1e-6)
-            length = graph.node("Max", [length, least], f"{block}_positive")
-            direction = graph.node("Div", [weighed, length], f"{block}_unit")
-            weights = model.hashed.weights[block] * np.float32(LENGTHS[block])
-            matrix = graph.constant(f"{block}_weights", weights[:, None])
-            sums.append(graph.node("MatMul", [direction, matrix], f"{block}_sum"))
+            length = graph.node("Max", [length, graph.constant(f"{block}_least", 1e-6)], f"{block}_length")
+            sums.append(graph.node("Div", [product, length], f"{block}_part"))
         start += width
     total = graph.node("Add", sums, "hashed_sum")
     return graph.node("Add", [total, graph.constant("hashed_bias", model.hashed.bias)], "hashed")

@@ -1,6 +1,6 @@
 """The two early models and how they are fitted.
 
-*Precision*: a regression on hashed opcode 4-grams and called selectors, both as tf-idf of unit length: what ranks
+*Precision*: a regression on hashed opcode 5-grams and called selectors, both as tf-idf of unit length: what ranks
 best at the very top. *Recall*: the same, and a regression and a forest of extremely random trees over the named
 features, which find more of the rest.
 """
@@ -18,17 +18,16 @@ from mempool_ids.model.training.model import exact_scaler, log_odds, platt, sigm
 
 Matrix = NDArray[np.float32]
 
-# Of every probability there is a share of attackers for which it holds. At this one, 0.5 is where about one benign
-# contract in 100 passes.
-PREVALENCE = 0.01
 # Weight of a MEV bot against another benign contract: they are few, and what attackers look like most.
 BOT = 4.0
 # All made-up contracts together weigh less than the real ones: they show how attacks are written, not how often.
 MADE_UP = 0.15
 CALLED_LENGTH = 0.5
-"""Length of the called selectors' vector; that of the 4-grams is 1."""
-DENSE_SHARE, TREES_SHARE = 0.25, 0.5
+"""Length of the called selectors' vector; that of the 5-grams is 1."""
+DENSE_SHARE, TREES_SHARE = 0.25, 0.25
 """Of the recall model's log-odds, beside the regression over what is hashed."""
+HASHED_C, NAMED_C = 3.0, 0.01
+"""Of the regressions: the inverse of how much they are held back."""
 CLIP = 4.0
 """A named feature counts no further from its mean, in deviations."""
 VOTE_FLOOR = 0.01
@@ -53,8 +52,8 @@ class Recipe:
             "called_length": CALLED_LENGTH,
             "dense_share": DENSE_SHARE,
             "trees_share": TREES_SHARE,
-            "hashed_C": 10.0,
-            "named_C": 0.01,
+            "hashed_C": HASHED_C,
+            "named_C": NAMED_C,
             "trees": dict(TREES),
         }
 
@@ -156,10 +155,23 @@ def row_weights(data: Contracts) -> NDArray[np.float64]:
     return weights
 
 
-def calibration(raw: NDArray[np.float64], labels: NDArray[np.int64]) -> tuple[float, float]:
-    """Slope and intercept of the probability at `PREVALENCE`, from log-odds out of fold."""
+def calibration(
+    raw: NDArray[np.float64], labels: NDArray[np.int64], prevalence: float | None = None
+) -> tuple[float, float]:
+    """Slope and intercept of the probability, from log-odds out of fold.
+
+    It holds where `prevalence` of all contracts are of attackers; None is the share among `labels`.
+    """
     slope, intercept = platt(raw, labels)
-    return slope, intercept + log_odds(PREVALENCE) - log_odds(float(labels.mean()))
+    told = float(labels.mean())
+    return slope, intercept + log_odds(told if prevalence is None else prevalence) - log_odds(told)
+
+
+def even_prevalence(raw: NDArray[np.float64], labels: NDArray[np.int64], threshold: float) -> float:
+    """Share of attackers at which a contract with log-odds `threshold` is one of theirs as likely as not."""
+    slope, intercept = calibration(raw, labels)
+    told = log_odds(float(labels.mean()))
+    return float(sigmoid(np.array(told - slope * threshold - intercept)))
 
 
 def probability(raw: NDArray[np.float64], slope: float, intercept: float) -> NDArray[np.float32]:
@@ -177,7 +189,7 @@ def _fit_hashed(
         idf[block] = (np.log((1 + len(real)) / (1 + documents)) + 1).astype(np.float32)
         start += width
     model = needs("sklearn.linear_model").LogisticRegression(
-        C=10.0, solver="liblinear", tol=1e-3, max_iter=200, random_state=recipe.seed
+        C=HASHED_C, solver="liblinear", tol=1e-3, max_iter=200, random_state=recipe.seed
     )
     model.fit(unit(features, idf), labels, sample_weight=weights)
     found, split, start = model.coef_[0].astype(np.float32), {}, 0
@@ -198,7 +210,7 @@ def _fit_named(
     scaler = exact_scaler(np.ascontiguousarray(real))
     scaled = np.clip(scaler.transform(named), -CLIP, CLIP)
     model = needs("sklearn.linear_model").LogisticRegression(
-        C=0.01, solver="liblinear", tol=1e-3, max_iter=200, random_state=recipe.seed
+        C=NAMED_C, solver="liblinear", tol=1e-3, max_iter=200, random_state=recipe.seed
     )
     model.fit(scaled, labels, sample_weight=weights)
     return Named(scaler, model.coef_[0].astype(np.float32), float(model.intercept_[0]))

@@ -29,7 +29,7 @@ pub struct Anatomy {
     pub metadata: bool,
     /// Instructions by opcode.
     pub opcodes: [u32; 256],
-    /// Buckets of opcode 4-grams, stack operations left out.
+    /// Buckets of opcode 5-grams, stack operations left out.
     pub grams: Vec<u16>,
     /// Selectors of its dispatcher, in order.
     pub offered: Vec<[u8; 4]>,
@@ -92,8 +92,8 @@ struct Pass {
     ended: bool,
     /// The last opcodes, the last one lowest.
     before: u64,
-    /// The last four that are not of the stack.
-    gram: u32,
+    /// The last five that are not of the stack.
+    gram: u64,
     grams: usize,
     /// The last constants: two branches of a dispatcher may be between a selector and its use.
     pushed: Option<Pushed>,
@@ -153,9 +153,9 @@ impl Pass {
             (self.shifted, self.last, self.small) = (None, None, None);
         }
         if !op::is_of_stack(opcode) {
-            self.gram = self.gram << 8 | u32::from(opcode);
+            self.gram = (self.gram << 8 | u64::from(opcode)) & FIVE;
             self.grams += 1;
-            if self.grams >= 4 {
+            if self.grams >= 5 {
                 let bucket = &mut self.found.grams[bucket(self.gram, GRAMS)];
                 *bucket = bucket.saturating_add(1);
             }
@@ -291,9 +291,12 @@ impl Pass {
 
 const SHL: u8 = 0x1b;
 
+/// Five bytes.
+const FIVE: u64 = (1 << 40) - 1;
+
 /// The upper bits of a product with an odd number (Knuth's multiplicative hashing): the same everywhere and always.
 #[inline]
-pub(super) fn bucket(value: u32, buckets: usize) -> usize {
-    let hash = value.wrapping_mul(0x9e37_79b1);
-    ((u64::from(hash) * buckets as u64) >> 32) as usize
+pub(super) fn bucket(value: u64, buckets: usize) -> usize {
+    let hash = value.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    ((u128::from(hash) * buckets as u128) >> 64) as usize
 }

@@ -28,7 +28,8 @@ impl Extractor {
         let (called, offered) = out[start + GRAMS..].split_at_mut(CALLED);
         for (selectors, buckets) in [(&anatomy.called, called), (&anatomy.offered, offered)] {
             for selector in selectors {
-                buckets[bucket(u32::from_be_bytes(*selector), buckets.len())] = 1.0;
+                let value = u32::from_be_bytes(*selector);
+                buckets[bucket(value.into(), buckets.len())] = 1.0;
             }
         }
         let named = Named {

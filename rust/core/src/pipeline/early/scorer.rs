@@ -63,8 +63,8 @@ impl Scorer {
         if told.score < INFO && !told.high_recall() {
             return Some(told);
         }
-        let explained = self.model.explained(anatomy).ok();
-        let factors = explained.map(|explained| explained.factors);
+        let explained = self.model.explained(std::slice::from_ref(anatomy)).ok();
+        let factors = explained.and_then(|mut scores| Some(scores.pop()?.factors));
         Some(ContractScore {
             factors: factors.unwrap_or_default(),
             ..told
