@@ -55,7 +55,7 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
 
 
 def test_records_and_the_engine_need_no_numpy() -> None:
-    records = "classification detection events response schema statistics transaction"
+    records = "classification deployment detection events response schema statistics transaction"
     code = (
         "import sys, importlib, mempool_ids.engine\n"
         f"for name in '{records}'.split(): importlib.import_module(f'mempool_ids.records.{{name}}')\n"
