@@ -18,7 +18,17 @@ ROOT = Path(__file__).resolve().parent.parent
 ORDER = (
     *("error", "tx", "chain", "config", "evidence", "thread", "stats", "event"),
     *("wire", "inbox", "node", "feed", "capture"),
-    *("decode", "bytecode", "features", "signatures", "classify", "simulate", "survey", "detonate", "funding"),
+    *(
+        "decode",
+        "bytecode",
+        "features",
+        "signatures",
+        "classify",
+        "simulate",
+        "survey",
+        "detonate",
+        "funding",
+    ),
     *("pipeline", "tools"),
 )
 

@@ -21,8 +21,8 @@ from mempool_ids.demo.anvil import Anvil, AnvilOptions
 from mempool_ids.demo.node import Node
 from mempool_ids.demo.rpc import Rpc
 from mempool_ids.early.backfill import without
-from mempool_ids.early.funding import Funding
 from mempool_ids.node import traces
+from mempool_ids.records.deployment import Funding
 from tests.e2e.harness import COMMAND
 from tests.early.mixer import ETHER, HEADER, POOL, Mixed, creation, fresh, mix, pays
 from tests.geth import Geth

@@ -15,11 +15,11 @@ from mempool_ids.cli.options import (
     ConfigFile,
     Json,
     Overrides,
+    TracingNode,
     address_of,
     blocks_of,
     configuration,
     first_node,
-    url_of,
 )
 from mempool_ids.cli.progress import Progress
 from mempool_ids.cli.terminal import data_console, say
@@ -28,8 +28,9 @@ from mempool_ids.exceptions import NodeError
 from mempool_ids.node.blocks import Blocks
 
 if TYPE_CHECKING:
-    from mempool_ids.early.funding import Funding, FundingState
+    from mempool_ids.early.funding import FundingState
     from mempool_ids.early.labels import Label
+    from mempool_ids.records.deployment import Funding
 
 app = typer.Typer(no_args_is_help=True, help="Who had money of mixers, swaps and exchanges.")
 
@@ -47,15 +48,7 @@ def backfill(
             show_default="as far back as the longest window of a service",
         ),
     ] = None,
-    node: Annotated[
-        Url | None,
-        typer.Option(
-            metavar="URL",
-            parser=url_of,
-            help="HTTP or WebSocket, with the debug namespace.",
-            show_default="chain.rpc_urls of the configuration, else chain.websocket_urls",
-        ),
-    ] = None,
+    node: TracingNode = None,
     anew: Annotated[
         bool, typer.Option("--anew", help="Forget what is there where earlier blocks are wanted.")
     ] = False,

@@ -49,6 +49,17 @@ def url_of(text: str) -> Url:
         raise typer.BadParameter(str(error)) from None  # the error has no URL, which may hold a key
 
 
+TracingNode = Annotated[
+    Url | None,
+    typer.Option(
+        metavar="URL",
+        parser=url_of,
+        help="HTTP or WebSocket, with the debug namespace.",
+        show_default="chain.rpc_urls of the configuration, else chain.websocket_urls",
+    ),
+]
+
+
 def first_node(settings: IDSConfig) -> Url:
     """The first node of the configuration. Raises `ConfigError`."""
     urls: tuple[Url, ...] = (*settings.chain.rpc_urls, *settings.chain.websocket_urls)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from mempool_ids.cli.options import ConfigFile, Overrides, blocks_of, configuration, first_node, url_of
+from mempool_ids.cli.options import ConfigFile, Overrides, TracingNode, blocks_of, configuration, first_node
 from mempool_ids.cli.progress import Progress
 from mempool_ids.cli.terminal import say
 from mempool_ids.config import Url
@@ -37,15 +37,7 @@ def traces(
             "-o", "--output", help="JSON lines; gzip if it ends in .gz.", dir_okay=False, show_default=False
         ),
     ],
-    node: Annotated[
-        Url | None,
-        typer.Option(
-            metavar="URL",
-            parser=url_of,
-            help="HTTP or WebSocket, with the debug namespace.",
-            show_default="chain.rpc_urls of the configuration, else chain.websocket_urls",
-        ),
-    ] = None,
+    node: TracingNode = None,
     label: Annotated[Label, typer.Option(help="What all of these transactions are.")] = Label.benign,
     force: Annotated[bool, typer.Option("--force", help="Replace the file, and begin anew.")] = False,
     config: ConfigFile = None,

@@ -3,41 +3,21 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import orjson
 
 from mempool_ids import _core
 from mempool_ids.config import IDSConfig, funding_config
 from mempool_ids.config.values import checksummed, lower_address
+from mempool_ids.records.deployment import Funding
 
 
-@dataclass(frozen=True, slots=True)
-class Funding:
-    """Money that an account had of a service."""
-
-    service: str
-    grade: Literal["high", "medium", "low"]
-    """How much it says: a mixer's much, an exchange's little; one less where it came by way of an account."""
-    source: str
-    """The service's address, with its checksum; so are the others."""
-    hops: int
-    """1: from the service; 2: from `via`, who had it from there."""
-    via: str | None
-    token: str | None
-    """The wrapped native asset; None where it was native."""
-    amount: int
-    """Smallest units."""
-    block: int
-    timestamp: datetime
-    tx: str
-
-    @classmethod
-    def of_core(cls, told: dict[str, Any]) -> "Funding":
-        """As the core tells it."""
-        address = {key: told[key] and checksummed(told[key]) for key in ("source", "via", "token")}
-        amount, timestamp = int(told["amount"], 16), datetime.fromtimestamp(told["timestamp"], UTC)
-        return cls(**{**told, **address, "amount": amount, "timestamp": timestamp})
+def _of_core(told: dict[str, Any]) -> Funding:
+    """As the core tells it; addresses with their checksums."""
+    address = {key: told[key] and checksummed(told[key]) for key in ("source", "via", "token")}
+    amount, timestamp = int(told["amount"], 16), datetime.fromtimestamp(told["timestamp"], UTC)
+    return Funding(**{**told, **address, "amount": amount, "timestamp": timestamp})
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +88,7 @@ class FundingTracker:
         if at is not None and not 0 <= at < 1 << 63:
             raise ValueError("at is in Unix seconds, from 1970 on")
         raw = self._index.funding_of(bytes.fromhex(lower_address(address)[2:]), at)
-        return tuple(map(Funding.of_core, orjson.loads(raw)))
+        return tuple(map(_of_core, orjson.loads(raw)))
 
     def state(self) -> FundingState:
         """What is in the index. Raises `MempoolIdsError`."""

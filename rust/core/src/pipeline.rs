@@ -101,7 +101,8 @@ impl Sensor {
             ));
         }
         let simulators = runner::simulators(&config, &chain, &rules)?;
-        let early = early::parts(&config, &chain, &rules)?;
+        let simulator = |simulation: &_| runner::simulator(&config, simulation, &chain, &rules);
+        let early = early::parts(&config, simulator)?;
         let (output, receiver, held) = Output::new(config.limits.events, lossless, stats.clone());
         Ok(Self {
             events: Events {

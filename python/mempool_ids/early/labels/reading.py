@@ -74,7 +74,12 @@ def _lines(text: str) -> Iterator[tuple[int, Any]]:
 
 def _table(text: str) -> Iterator[tuple[int, Any]]:
     rows = csv.DictReader(io.StringIO(text), strict=True)
-    if not {"address", "role"} <= set(rows.fieldnames or ()):
+    try:
+        columns = set(rows.fieldnames or ())
+    except csv.Error as error:
+        yield 1, str(error)
+        return
+    if not {"address", "role"} <= columns:
         yield 1, "the first row names the columns; address and role are among them"
         return
     while True:

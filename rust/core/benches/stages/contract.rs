@@ -66,7 +66,11 @@ fn scored(c: &mut Criterion, config: &ModelConfig, codes: &[Vec<u8>], sizes: &[(
         });
         group.bench_function(format!("explain/{name}"), |b| {
             let contracts = std::slice::from_ref(&anatomy);
-            b.iter(|| model.explained(black_box(contracts)).expect("factors"));
+            b.iter(|| {
+                model
+                    .explained(black_box(contracts), |_| true)
+                    .expect("factors")
+            });
         });
     }
     group.finish();

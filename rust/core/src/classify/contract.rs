@@ -88,6 +88,11 @@ impl ContractModel {
         self.thresholds
     }
 
+    /// Instead of the model's.
+    pub fn set_thresholds(&mut self, thresholds: EarlyThresholds) {
+        self.thresholds = thresholds;
+    }
+
     /// The score of a contract, without the factors that moved it: [`explained`](Self::explained) costs several times as much.
     pub fn score(&mut self, anatomy: &Anatomy) -> Result<ContractScore> {
         let scored = self.scores(std::slice::from_ref(anatomy))?;
@@ -97,12 +102,17 @@ impl ContractModel {
 
     /// The scores of contracts, in order, with their factors: by how much each group of features moved the score of the model
     /// that misses little, p(x) − p(x with the group's features as most harmless contracts have them). Largest first; what
-    /// moved nothing is left out.
-    pub fn explained(&mut self, anatomies: &[Anatomy]) -> Result<Vec<ContractScore>> {
+    /// moved nothing is left out. Those that are not `worth` it have none.
+    pub fn explained(
+        &mut self,
+        anatomies: &[Anatomy],
+        worth: impl Fn(&ContractScore) -> bool,
+    ) -> Result<Vec<ContractScore>> {
         let mut scored = self.scores(anatomies)?;
         let rows = self.rows.chunks_exact(WIDTH);
         let mut p = Vec::new();
-        for ((row, anatomy), scored) in rows.zip(anatomies).zip(&mut scored) {
+        let all = rows.zip(anatomies).zip(&mut scored);
+        for ((row, anatomy), scored) in all.filter(|(_, scored)| worth(scored)) {
             let mut changed = row.repeat(GROUPS.len());
             for (group, row) in changed.chunks_exact_mut(WIDTH).enumerate() {
                 without(group, row, &self.baseline);

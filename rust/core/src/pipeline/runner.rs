@@ -239,8 +239,7 @@ pub fn simulators(
     chain: &Arc<ChainSpec>,
     rules: &Arc<ArcSwap<RuleSet>>,
 ) -> Result<Vec<Simulator>, Error> {
-    let simulation = config.simulation.as_ref();
-    let Some(simulation) = simulation.filter(|_| config.model.is_some()) else {
+    let (Some(simulation), Some(model)) = (&config.simulation, &config.model) else {
         return Ok(Vec::new());
     };
     let threads = match (&config.source, simulation.threads) {
@@ -249,23 +248,33 @@ pub fn simulators(
         (SourceConfig::Live(_), 0) => available_parallelism().map_or(2, |n| n.get().max(2)),
         (SourceConfig::Live(_), threads) => threads,
     };
-    let model = config.model.as_ref();
     (0..threads)
         .map(|_| {
-            let mut simulator = Simulator::new(
-                &config.contracts,
-                simulation,
-                chain.clone(),
-                model,
-                rules.clone(),
-                config.detection.threshold,
-            )?;
-            if let (Some(_), Some(model)) = (&config.early, model) {
+            let mut simulator = simulator(config, simulation, chain, rules)?;
+            if config.early.is_some() {
                 simulator.looks = ContractModel::load_if_there(model, config.chain_id)?;
             }
             Ok(simulator)
         })
         .collect()
+}
+
+/// # Errors
+/// As [`Simulator::new`].
+pub fn simulator(
+    config: &SensorConfig,
+    simulation: &SimulationConfig,
+    chain: &Arc<ChainSpec>,
+    rules: &Arc<ArcSwap<RuleSet>>,
+) -> Result<Simulator, Error> {
+    Simulator::new(
+        &config.contracts,
+        simulation,
+        chain.clone(),
+        config.model.as_ref(),
+        rules.clone(),
+        config.detection.threshold,
+    )
 }
 
 fn execute(

@@ -1,5 +1,6 @@
 //! From init code to the code that runs: by its constructor, on a state; where it cannot run, by what it has embedded.
 
+use super::creations::SMALL;
 use super::evm::StateError;
 use super::evm::environment::Environment;
 use super::evm::execute::{Checks, Execution, Exit, Sandbox};
@@ -21,9 +22,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const FRAMES: usize = 4_096;
 const BYTES: usize = 1 << 20;
 const ACCESSES: usize = 16_384;
-/// Bytes of code without metadata below which nothing of interest was left, unless the init code is short, too: solc's empty
-/// contract has 10, one that takes ether 16.
-pub const LEAST_CODE: usize = 60;
 /// Addresses below are precompiles, and are no contracts.
 const PRECOMPILES: U256 = U256::from_limbs([0x200, 0, 0, 0]);
 
@@ -149,7 +147,8 @@ impl Constructed {
             Exit::Succeeded => Some((execution.output.clone(), Origin::Executed)),
             _ => embedded(init).map(|region| (init.slice(region), Origin::Embedded)),
         };
-        let enough = LEAST_CODE.min(init.len() / 2);
+        // Without metadata, and unless the init code is short, too: solc's empty contract has 10 bytes, one that takes ether 16.
+        let enough = SMALL.min(init.len() / 2);
         let (code, origin) = left
             .filter(|(code, _)| disassemble(code).size() >= enough)
             .unwrap_or_else(|| (init.clone(), Origin::Constructor));

@@ -10,6 +10,7 @@ use crate::inbox::{self, Item};
 use crate::simulate::evm::StateError;
 use crate::simulate::judge::simulator::Simulator;
 use crate::simulate::state::Snapshot;
+use crate::stats::Stats;
 use crate::thread::{busy, give_way};
 use crate::tx::PendingTransaction;
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, select};
@@ -33,10 +34,9 @@ pub struct Suspect {
 }
 
 /// The end of whoever finds suspects: never waits. Its thread ends with it.
-#[derive(Clone)]
 pub struct Detonator {
     suspects: Sender<Suspect>,
-    shared: Shared,
+    stats: Arc<Stats>,
 }
 
 impl Detonator {
@@ -52,22 +52,23 @@ impl Detonator {
         let (suspects, told) = bounded(WAITING);
         // Of several states the last one counts.
         let (states, there) = bounded(1);
+        let stats = shared.stats.clone();
         let work = Work {
             scheduler: Scheduler::new(limits(config)),
             simulator,
-            shared: shared.clone(),
+            shared,
             early: Vec::new(),
             told: scheduler::Counts::default(),
         };
         std::thread::Builder::new()
             .name("ids-detonate".into())
             .spawn(move || work.run(&told, &there))?;
-        Ok((Self { suspects, shared }, states))
+        Ok((Self { suspects, stats }, states))
     }
 
     pub fn offer(&self, suspect: Suspect) {
         if self.suspects.try_send(suspect).is_err() {
-            self.shared.stats.early.detonations_dropped.add(1);
+            self.stats.early.detonations_dropped.add(1);
         }
     }
 }

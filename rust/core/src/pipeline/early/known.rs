@@ -113,7 +113,7 @@ fn block(survey: &Survey) -> Block {
         Some((place, transfer))
     });
     let mut transfers: Vec<_> = transfers.collect();
-    // Native ones come before wrapped ones: a transaction's are to be side by side.
+    // Native ones come before wrapped ones: transactions are followed in their order.
     transfers.sort_by_key(|(place, _)| *place);
     let transfers = transfers.into_iter().map(|(_, transfer)| transfer);
     Block {

@@ -2,21 +2,18 @@
 
 use super::named::Named;
 use super::{Detonator, Known, Scorer, Scout, Search};
-use crate::chain::ChainSpec;
 use crate::classify::ContractModel;
-use crate::config::{EarlyConfig, SensorConfig};
+use crate::config::{EarlyConfig, SensorConfig, SimulationConfig};
 use crate::detonate::{Creation, Sequence};
 use crate::error::Result;
 use crate::evidence::{Proof, RecordedDetonation};
 use crate::inbox::queue::ItemSender;
 use crate::node::Asker;
 use crate::pipeline::contact::Contacts;
-use crate::signatures::RuleSet;
 use crate::simulate::judge::simulator::Simulator;
 use crate::simulate::state::head::HeadState;
 use crate::stats::Stats;
 use crate::survey::Surveyor;
-use arc_swap::ArcSwap;
 use crossbeam_channel::Sender;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -46,14 +43,13 @@ pub struct Shared {
     pub records: bool,
 }
 
-/// Nothing where nobody looks for new contracts, or nothing is simulated.
+/// Nothing where nobody looks for new contracts, or nothing is simulated. `simulator`: makes one, where something is called.
 ///
 /// # Errors
 /// As [`Sensor::new`](crate::pipeline::Sensor::new).
 pub fn parts(
     config: &SensorConfig,
-    chain: &Arc<ChainSpec>,
-    rules: &Arc<ArcSwap<RuleSet>>,
+    simulator: impl FnOnce(&SimulationConfig) -> Result<Simulator>,
 ) -> Result<Option<Parts>> {
     let (Some(early), Some(simulation), Some(model)) =
         (&config.early, &config.simulation, &config.model)
@@ -62,22 +58,14 @@ pub fn parts(
     };
     // Without the models it is by what they do, and whose they are, that contracts are judged.
     let code_model = ContractModel::load_if_there(model, config.chain_id)?;
-    let scorer = code_model.map(|model| Scorer::new(model, early));
-    let simulator = Simulator::new(
-        &config.contracts,
-        simulation,
-        chain.clone(),
-        Some(model),
-        rules.clone(),
-        config.detection.threshold,
-    )?;
     // Without a contract that could be harmed there is nothing to see.
     let calls = early.detonation.is_some() && !config.contracts.is_empty();
+    let simulator = calls.then(|| simulator(simulation));
     Ok(Some(Parts {
-        scorer,
+        scorer: code_model.map(|model| Scorer::new(model, early)),
         known: Known::new(early)?,
         contacts: Contacts::new(&config.contracts)?,
-        simulator: calls.then_some(simulator),
+        simulator: simulator.transpose()?,
         config: early.clone(),
     }))
 }

@@ -13,21 +13,18 @@ const SCORED: usize = 4_096;
 
 pub struct Scorer {
     model: ContractModel,
-    /// Instead of the model's.
-    thresholds: EarlyThresholds,
     scored: HashMap<B256, ContractScore>,
 }
 
 impl Scorer {
-    pub fn new(model: ContractModel, config: &EarlyConfig) -> Self {
+    pub fn new(mut model: ContractModel, config: &EarlyConfig) -> Self {
         let of_model = model.thresholds();
-        let thresholds = EarlyThresholds {
+        model.set_thresholds(EarlyThresholds {
             high_precision: config.high_precision.unwrap_or(of_model.high_precision),
             high_recall: config.high_recall.unwrap_or(of_model.high_recall),
-        };
+        });
         Self {
             model,
-            thresholds,
             scored: HashMap::new(),
         }
     }
@@ -42,33 +39,15 @@ impl Scorer {
         if let Some(score) = self.scored.get(&hash) {
             return Some(score.clone());
         }
-        let score = self.judge(&Anatomy::of(code))?;
+        // What moved it costs several times as much, and is asked for where somebody may read it.
+        let told = |score: &ContractScore| score.score >= INFO || score.high_recall();
+        let scores = self.model.explained(&[Anatomy::of(code)], told).ok()?;
+        let score = scores.into_iter().next()?;
         if self.scored.len() >= SCORED {
             self.scored.clear();
         }
         self.scored.insert(hash, score.clone());
         Some(score)
-    }
-}
-
-impl Scorer {
-    /// What moved it costs several times as much, and is asked for where somebody may read it.
-    fn judge(&mut self, anatomy: &Anatomy) -> Option<ContractScore> {
-        let thresholds = self.thresholds;
-        let score = self.model.score(anatomy).ok()?;
-        let told = ContractScore {
-            thresholds,
-            ..score
-        };
-        if told.score < INFO && !told.high_recall() {
-            return Some(told);
-        }
-        let explained = self.model.explained(std::slice::from_ref(anatomy)).ok();
-        let factors = explained.and_then(|mut scores| Some(scores.pop()?.factors));
-        Some(ContractScore {
-            factors: factors.unwrap_or_default(),
-            ..told
-        })
     }
 }
 

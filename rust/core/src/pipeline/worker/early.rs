@@ -6,18 +6,21 @@ use crate::evidence::{
     ContractScore, Detonation, FoundContract, RecordedDetonation, ThreatDetection,
 };
 use crate::inbox::Detonated;
-use crate::pipeline::early::{News, Surroundings, alert};
+use crate::pipeline::early::{News, Scout, Surroundings, alert};
 use alloy_primitives::Address;
 use std::sync::Arc;
 use std::time::Instant;
 
 impl Worker {
+    /// Absent where nobody looks for new contracts, or nothing is simulated.
+    pub(super) fn scout(&self) -> Option<&Scout> {
+        self.simulating.as_ref()?.runner.scout()
+    }
+
     /// A creation that is pending is looked at before a block has it.
     pub(super) fn scout_creation(&self) {
         let slot = &self.slots[self.filled];
-        let simulating = self.simulating.as_ref();
-        let scout = simulating.and_then(|simulating| simulating.runner.scout());
-        if let (Some(scout), None) = (scout, slot.tx.to) {
+        if let (Some(scout), None) = (self.scout(), slot.tx.to) {
             scout.creation(Arc::new(slot.tx.clone()), slot.kept_original());
         }
     }
@@ -32,8 +35,7 @@ impl Worker {
     /// Accounts keep a monitored contract's address in storage since a block.
     pub(super) fn name(&mut self, named: &[(Address, Address)]) {
         self.desk.named(named, &self.stages.contacts);
-        let simulating = self.simulating.as_ref();
-        if let Some(scout) = simulating.and_then(|simulating| simulating.runner.scout()) {
+        if let Some(scout) = self.scout() {
             scout.named(named);
         }
     }

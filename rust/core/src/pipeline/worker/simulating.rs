@@ -95,8 +95,7 @@ impl Worker {
         if let Ok(simulation) = &mut done.result {
             self.learn(&simulation.leads);
             let deployments = std::mem::take(&mut simulation.deployments);
-            let simulating = self.simulating.as_ref();
-            if let Some(scout) = simulating.and_then(|one| one.runner.scout()) {
+            if let Some(scout) = self.scout() {
                 scout.simulated(deployments);
             }
         }
