@@ -109,6 +109,8 @@ def configuration(node: Node, scenes: Sequence[Scene], folder: Path, **defense: 
         },
         contracts=[scene.entry(name_of(scenes, scene)) for scene in scenes],
         simulation={"deadline_ms": PATIENCE_MS},
+        # These are about attacks that are pending: what is proved of their contracts would be answered before them.
+        early={"enabled": False},
         alerts={"jsonl": str(folder / "events.jsonl"), "log": False},
         storage={"url": f"sqlite:///{folder / 'detections.db'}"},
         defense=section,

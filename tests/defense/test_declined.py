@@ -61,6 +61,14 @@ def test_another_threat_is_asked_about(declined: Declined) -> None:
     assert not declined.holds(NOW, "Vault", loss(ETHER, tx_hash=None, sender="by hand"))
 
 
+def test_a_no_to_one_contract_is_none_to_another_that_somebody_else_made() -> None:
+    one = Declined(60.0)
+    contract = replace(CAUSE, tx_hash=None, contract="0xc1", sender="0xa")
+    one.add(NOW, "Vault", contract)
+    assert one.holds(NOW, "Vault", contract)
+    assert not one.holds(NOW, "Vault", replace(contract, contract="0xc2", sender="0xb"))
+
+
 def test_without_a_cooldown_a_no_holds_for_nothing() -> None:
     one = Declined(0.0)
     one.add(NOW, "Vault", CAUSE)

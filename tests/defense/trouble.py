@@ -234,6 +234,7 @@ def settings(node: Node, scenes: Sequence[Scene], folder: Path, **defense: Any) 
         },
         "contracts": [scene.entry(name_of(scenes, scene)) for scene in scenes],
         "simulation": {"deadline_ms": PATIENCE_MS},
+        "early": {"enabled": False},
         "alerts": {"jsonl": str(folder / "events.jsonl"), "log": False},
         "storage": {"url": f"sqlite:///{folder / 'detections.db'}"},
         "defense": {

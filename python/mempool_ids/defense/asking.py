@@ -38,7 +38,7 @@ class Asking:
             question = live.question
             if live.action.action_id == action_id and question is not None:
                 reason = question.about[0].reason
-                threats = ", ".join(str(cause.tx_hash) for cause in question.about)
+                threats = ", ".join(str(cause.subject) for cause in question.about)
                 more = "More came since; after a no it is asked about by itself." if question.since else ""
                 where = f"{live.target.name} at {live.target.address}"
                 return f"{where}: {reason}. Threat: {threats}. {more}".rstrip()

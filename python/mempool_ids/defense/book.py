@@ -48,6 +48,13 @@ class Cause:
     grave: bool
     """See rails.py."""
     reason: str
+    contract: str | None = None
+    """The new contract that it is about, where it is no transaction."""
+
+    @property
+    def subject(self) -> str | None:
+        """What it is about: what one is not, another may be. None where a human asked for it and named nothing."""
+        return self.tx_hash or self.contract
 
     @property
     def weight(self) -> tuple[bool, float]:
@@ -97,18 +104,18 @@ class Question:
     decide_by: float
     """Seconds of time.monotonic."""
     since: dict[str | None, Cause] = field(default_factory=dict)
-    """What it does not name, each by its hash: mostly what came while it is open. A yes answers it, too; after a no it
-    is asked about by itself."""
+    """What it does not name, each by its subject: mostly what came while it is open. A yes answers it, too; after a no
+    it is asked about by itself."""
     is_cut: bool = False
     """Some of that was let go."""
 
     def add(self, cause: Cause) -> None:
         """One more that it does not name, or what else is known of one."""
-        same = self.since.get(cause.tx_hash)
-        self.since[cause.tx_hash] = cause if same is None else same.and_also(cause)
+        same = self.since.get(cause.subject)
+        self.since[cause.subject] = cause if same is None else same.and_also(cause)
         if len(self.since) > 2 * KEPT:
             worst = sorted(self.since.values(), key=lambda one: one.weight, reverse=True)[:KEPT]
-            self.since = {one.tx_hash: one for one in worst}
+            self.since = {one.subject: one for one in worst}
             self.is_cut = True
 
 

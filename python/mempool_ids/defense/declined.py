@@ -40,7 +40,7 @@ class Declined:
     def add(self, now: float, target: str, cause: Cause) -> None:
         """A human declined to answer this with a pause of `target`."""
         no = _No(now + self._cooldown_s, cause)
-        for whose in (cause.tx_hash or "", cause.sender):
+        for whose in (cause.subject or "", cause.sender):
             self._noes.pop((target, whose), None)
             self._noes[target, whose] = no
         while len(self._noes) > REMEMBERED:
@@ -48,7 +48,7 @@ class Declined:
 
     def holds(self, now: float, target: str, cause: Cause) -> bool:
         """Whether it was declined already."""
-        same = self._noes.get((target, cause.tx_hash or ""))
+        same = self._noes.get((target, cause.subject or ""))
         if same is not None and now < same.until and not same.turns_grave(cause):
             return True
         no = self._noes.get((target, cause.sender))

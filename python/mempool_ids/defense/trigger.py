@@ -313,4 +313,5 @@ def _cause(alert: Mapping[str, Any], decision: Decision, name: str) -> Cause:
         pause_gas=int(gas) if gas else 0,
         grave=decision.grave,
         reason=decision.words.partition(" because ")[2],
+        contract=alert["early"]["contract"]["address"] if alert.get("early") else None,
     )

@@ -33,6 +33,11 @@ log = false
 [storage]
 url = "sqlite:///detections.db"
 
+[early]
+# What calls new contracts before anybody else does would have the vault paused as soon as the attacker's is there:
+# there would be no race to see.
+enabled = false
+
 [capture]
 dir = "capture"
 """
