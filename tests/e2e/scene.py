@@ -33,10 +33,16 @@ async def place(rpc: Rpc, name: str, creator: str, *arguments: str) -> Deployed:
 async def watching(
     sensors: Sensors, monitored: Deployed, node: Anvil, *, more: str = "", **options: str
 ) -> SensorProcess:
-    """A sensor that judges by contact alone, once it knows the chain's head."""
+    """A sensor that judges pending transactions by contact alone, once it knows the chain's head."""
     sensors.rules.write_text("rules: []")
     config = sensors.configure(monitored, node.websocket_url, more=more, simulation=True)
-    settings = {"alerts.stats_interval_s": "0.05", "simulation.threshold": "1.0", **options}
+    settings = {
+        "alerts.stats_interval_s": "0.05",
+        "simulation.threshold": "1.0",
+        # New contracts would be told of before anybody calls them.
+        "early.enabled": "false",
+        **options,
+    }
     sensor = sensors.start(config, *(f"--set={key}={value}" for key, value in settings.items()))
     await sensor.wait_ready()
     await sensor.until(sensor.knows_the_head, "the head's state")

@@ -22,7 +22,8 @@ pub const HIDING: f32 = 0.8;
 impl Simulation {
     /// The final probability: invariants, the model of what it does, and the first stage's score as independent evidence,
     /// `1 − (1 − harm)(1 − probability)(1 − 0.2 · stage one)`, where the model's odds are an eighth, and the whole is 0.89 at most,
-    /// if a monitored contract was called and keeps its invariants. Harm and probability are the worst of all surroundings.
+    /// if a monitored contract was called and keeps its invariants, or none was and nothing of anybody's moves, as where a
+    /// contract is created that allows another one its tokens. Harm and probability are the worst of all surroundings.
     ///
     /// The first stage knows nothing of code that is not there yet: that of contracts which the transaction creates counts as its
     /// score, where it is higher.
@@ -75,7 +76,8 @@ impl Simulation {
         let varied = self.variations.iter().map(|v| known(v.probability));
         let mut probability = varied.fold(known(self.probability), f32::max);
         let mut most = 1.0;
-        if harm == 0.0 && self.acted && self.decides() {
+        let is_idle = self.touched.is_empty() && self.flows.is_empty();
+        if harm == 0.0 && (self.acted || is_idle) && self.decides() {
             probability = at_odds(INTACT, probability);
             most = ALONE;
         }
@@ -103,6 +105,9 @@ impl Failure {
 mod tests {
     use super::*;
     use crate::evidence::detection::ThreatLevel;
+    use crate::evidence::simulation::Flow;
+    use crate::evidence::transfers::Asset;
+    use alloy_primitives::{Address, I256};
     use proptest::prelude::*;
 
     fn succeeded() -> Simulation {
@@ -112,6 +117,18 @@ mod tests {
             watched: true,
             probability: Some(0.0),
             ..Simulation::default()
+        }
+    }
+
+    fn moves() -> Simulation {
+        let flow = Flow {
+            account: Address::ZERO,
+            asset: Asset::Native,
+            amount: I256::ONE,
+        };
+        Simulation {
+            flows: vec![flow],
+            ..succeeded()
         }
     }
 
@@ -197,7 +214,7 @@ mod tests {
     fn invariants_that_hold_speak_for_it() {
         let mut simulation = Simulation {
             probability: Some(0.8),
-            ..succeeded()
+            ..moves()
         };
         assert_eq!(simulation.verdict(0.0), 0.8);
         simulation.acted = true;
@@ -208,6 +225,17 @@ mod tests {
         simulation.probability = Some(0.8);
         simulation.harm = 0.9;
         assert!((simulation.verdict(0.0) - 0.98).abs() < 1e-6);
+    }
+
+    #[test]
+    fn that_nothing_moves_and_nobody_monitored_is_called_speaks_for_it() {
+        let mut simulation = Simulation {
+            probability: Some(0.8),
+            ..succeeded()
+        };
+        assert!((simulation.verdict(0.0) - 1.0 / 3.0).abs() < 1e-6);
+        simulation.touched = vec!["Vault".into()];
+        assert_eq!(simulation.verdict(0.0), 0.8);
     }
 
     #[test]
