@@ -6,7 +6,7 @@ import asyncio
 import os
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -86,7 +86,17 @@ class Ring:
         ] == "0x1"
 
 
-def configuration(node: Node, scenes: Sequence[Scene], folder: Path, **defense: Any) -> IDSConfig:
+#: Most are about attacks that are pending: what is proved of their contracts would be answered before them.
+NOT_EARLY = {"enabled": False}
+
+
+def configuration(
+    node: Node,
+    scenes: Sequence[Scene],
+    folder: Path,
+    early: Mapping[str, Any] = NOT_EARLY,
+    **defense: Any,
+) -> IDSConfig:
     """Of an armed sensor over these scenes, which have one guardian. `defense` overrides its section."""
     guardian = scenes[0].guardian
     assert all(scene.guardian is guardian for scene in scenes)
@@ -109,8 +119,7 @@ def configuration(node: Node, scenes: Sequence[Scene], folder: Path, **defense: 
         },
         contracts=[scene.entry(name_of(scenes, scene)) for scene in scenes],
         simulation={"deadline_ms": PATIENCE_MS},
-        # These are about attacks that are pending: what is proved of their contracts would be answered before them.
-        early={"enabled": False},
+        early={"funding": str(folder / "funding.db"), "labels": str(folder / "labels"), **early},
         alerts={"jsonl": str(folder / "events.jsonl"), "log": False},
         storage={"url": f"sqlite:///{folder / 'detections.db'}"},
         defense=section,
@@ -123,10 +132,15 @@ def name_of(scenes: Sequence[Scene], scene: Scene) -> str:
 
 @asynccontextmanager
 async def ring(
-    node: Node, rpc: Rpc, scenes: Sequence[Scene], folder: Path, **defense: Any
+    node: Node,
+    rpc: Rpc,
+    scenes: Sequence[Scene],
+    folder: Path,
+    early: Mapping[str, Any] = NOT_EARLY,
+    **defense: Any,
 ) -> AsyncIterator[Ring]:
     """Ready: subscribed, and armed for every scene."""
-    engine = IDSEngine(configuration(node, scenes, folder, **defense))
+    engine = IDSEngine(configuration(node, scenes, folder, early, **defense))
     running = Ring(rpc, engine, folder)
 
     @engine.on_detection

@@ -30,6 +30,7 @@ def creation(runtime: str) -> str:
     return f"0x60{size:02x}600a5f3960{size:02x}5ff3{runtime}"
 
 
+MIXER = creation(_RUNTIME)
 POOL = creation(_POOL)
 HEADER = "chain_id,address,service,grade,hours\n"
 
@@ -83,7 +84,7 @@ async def mix(node: Node) -> Mixed:
             assert receipt["status"] == "0x1", receipt
             return str(receipt["contractAddress"] or "").lower()
 
-        mixer = await mined(owner, None, creation(_RUNTIME), 5 * ETHER)
+        mixer = await mined(owner, None, MIXER, 5 * ETHER)
         await mined(relayer, mixer, pays(customer))
         await mined(swap, fresh(1), value=ETHER)
         await mined(customer, friend, value=2 * ETHER)

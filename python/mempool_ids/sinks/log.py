@@ -27,7 +27,8 @@ class LogSink:
             elif kind == "deploy":
                 contract = event["contract"]
                 # Thousands a day say nothing to anybody.
-                is_news = contract["contained"] or (contract["score"] or {}).get("high_recall")
+                suspicious = contract["contained"] or (contract["score"] or {}).get("high_recall")
+                is_news = suspicious or event["labels"]
                 log.log(logging.INFO if is_news else logging.DEBUG, "%s", describe_deployment(contract))
             elif kind == "reorg":
                 log.warning(
@@ -52,10 +53,16 @@ class LogSink:
         pass
 
 
+_WHERE = {
+    "mined": "block {block}",
+    "gone": "gone: its transaction failed, or another one took its place",
+}
+
+
 def describe_deployment(contract: Mapping[str, Any]) -> str:
     """A new contract in one line: what it is, how suspicious, and what it has to do with whom."""
     score, detonation = contract["score"], contract["detonation"]
-    where = f"block {contract['block']}" if contract["block"] is not None else contract["seen"]
+    where = _WHERE.get(contract["seen"], contract["seen"]).format(**contract)
     parts = [
         f"new contract {contract['address']} of {contract['deployer']} ({where})",
         f"score {score['score']:.3f}" if score else "not scored",

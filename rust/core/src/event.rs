@@ -3,7 +3,9 @@
 pub mod json;
 
 use crate::chain::Reorg;
-use crate::evidence::{Anomaly, Assessment, Breakdown, FeatureVector, Outcome, ThreatDetection};
+use crate::evidence::{
+    Anomaly, Assessment, Breakdown, FeatureVector, Label, Outcome, ThreatDetection,
+};
 use crate::tx::PendingTransaction;
 use std::time::Instant;
 
@@ -16,8 +18,8 @@ pub enum Event {
     /// a hint, and none where nobody answers.
     Stir,
     Detection(Box<ThreatDetection>),
-    /// A contract that is new, with what is known of it so far.
-    Deployment(Box<Assessment>),
+    /// A contract that is new, with what is known of it so far, and which labels of its alerts hold no longer.
+    Deployment(Box<Assessment>, Vec<Label>),
     Anomaly(Anomaly),
     Reorg(Reorg),
     /// A detected transaction reached its end.

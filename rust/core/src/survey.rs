@@ -10,7 +10,7 @@ mod block;
 mod method;
 mod questions;
 mod reading;
-mod receipts;
+pub mod receipts;
 pub mod resolve;
 pub mod surveyor;
 mod traced;

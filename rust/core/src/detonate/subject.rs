@@ -38,6 +38,12 @@ impl Subject {
         }
     }
 
+    /// Another creation is where it was: what is learnt stays as long as its code does.
+    pub fn is_as(&mut self, other: &Self) {
+        self.deployment = other.deployment.clone();
+        self.creation.clone_from(&other.creation);
+    }
+
     /// A block has its creation: it is there without it.
     pub fn was_mined(&mut self) {
         self.creation = None;

@@ -51,7 +51,7 @@ impl Origin {
                 let detected = micros(d.detected);
                 ("alert", write(&Alert::new(self, detected, d)))
             }
-            Event::Deployment(d) => ("deploy", write(&Deploy::new(self, d))),
+            Event::Deployment(d, refuted) => ("deploy", write(&Deploy::new(self, d, refuted))),
             Event::Anomaly(a) => ("anomaly", write(&Anomaly::new(self, a))),
             Event::Reorg(r) => ("reorg", write(&Reorg::new(self, r))),
             Event::Outcome(o) => ("outcome", write(&Outcome::new(self, o))),

@@ -19,6 +19,8 @@ pub enum Sighting {
         /// Unix seconds.
         timestamp: u64,
     },
+    /// Nowhere any more: its transaction failed or was replaced, or it destroyed itself.
+    Gone,
 }
 
 /// Whose code an account runs in place of its own: of an EIP-1167 clone or an EIP-7702 delegation.

@@ -28,6 +28,18 @@ pub struct Label {
     #[schemars(extend("enum" = ["contract", "eoa", "attacker"]))]
     pub label: &'static str,
     pub metadata: Map<String, Value>,
+    /// It holds no longer: its contract is gone.
+    pub remove: bool,
+}
+
+impl Label {
+    /// The same, taken back.
+    pub fn removed(self) -> Self {
+        Self {
+            remove: true,
+            ..self
+        }
+    }
 }
 
 impl EarlyWarning {
@@ -111,6 +123,7 @@ fn label(
         entity_type: "ADDRESS",
         label,
         metadata,
+        remove: false,
     }
 }
 

@@ -22,7 +22,10 @@ pub use scorer::Scorer;
 pub use scout::{Scout, Search};
 
 use super::contact::Contacts;
-use crate::evidence::{Assessment, ContractScore, Detonation, EarlyReason, FoundContract};
+use crate::evidence::{
+    Assessment, ContractScore, Deployment, Detonation, EarlyReason, EarlyWarning, FoundContract,
+    Label, Sighting,
+};
 use alloy_primitives::Address;
 use named::Named;
 use std::cmp::Reverse;
@@ -47,6 +50,8 @@ pub struct News<'a> {
     pub assessment: &'a Assessment,
     /// It is worth an alert that was not made yet.
     pub alert: Option<EarlyReason>,
+    /// What alerts said that holds no longer.
+    pub refuted: Vec<Label>,
 }
 
 impl Desk {
@@ -59,27 +64,59 @@ impl Desk {
         }
     }
 
-    /// A contract was found. Nothing where it is known already.
+    /// A contract was found, or another code where there was one, or that it is gone. Nothing where that is not known of it.
     pub fn deployed(
         &mut self,
         found: FoundContract,
         score: Option<ContractScore>,
         contacts: &Contacts,
     ) -> Option<News<'_>> {
-        let address = found.deployment.address;
-        if self.place(&address).is_some() {
+        let Deployment {
+            address, tx, seen, ..
+        } = found.deployment;
+        let place = self.place(&address);
+        if seen == Sighting::Gone {
+            return self.gone(place?);
+        }
+        let known = place.map(|place| &self.known[place].0.found.deployment);
+        if known.is_some_and(|known| (known.tx, known.seen) == (tx, seen)) {
             return None;
         }
         let score = score.or_else(|| self.scorer.as_mut()?.score(&found.deployment));
         let contained = contained::of(&found.deployment, contacts, &self.named);
         let assessment = Assessment::new(found, score, contained);
-        let alert = alarm(&assessment, self.beta);
+        let before = place.and_then(|place| self.known.remove(place));
+        let told = before.and_then(|(_, told)| told);
+        let alert = alarm(&assessment, self.beta).filter(|reason| Some(*reason) != told);
         if self.known.len() >= REMEMBERED {
             self.known.pop_front();
         }
-        self.known.push_back((assessment, alert));
+        self.known.push_back((assessment, alert.or(told)));
         let (assessment, _) = self.known.back()?;
-        Some(News { assessment, alert })
+        Some(News {
+            assessment,
+            alert,
+            refuted: Vec::new(),
+        })
+    }
+
+    /// It is there no longer, or never was. What was said of it is said again if it comes back.
+    fn gone(&mut self, place: usize) -> Option<News<'_>> {
+        let (assessment, told) = self.known.get_mut(place)?;
+        let seen = &mut assessment.found.deployment.seen;
+        if std::mem::replace(seen, Sighting::Gone) == Sighting::Gone {
+            return None;
+        }
+        let warning = told.take().map(|reason| EarlyWarning {
+            reason,
+            assessment: assessment.clone(),
+        });
+        let labels = warning.map_or_else(Vec::new, |warning| warning.labels());
+        Some(News {
+            assessment,
+            alert: None,
+            refuted: labels.into_iter().map(Label::removed).collect(),
+        })
     }
 
     /// Accounts keep a monitored contract's address in storage since a block.
@@ -114,7 +151,11 @@ impl Desk {
         assessment.detonation = Some(detonation);
         let alert = alarm(assessment, self.beta).filter(|reason| Some(*reason) != *told);
         *told = alert.or(*told);
-        Some(News { assessment, alert })
+        Some(News {
+            assessment,
+            alert,
+            refuted: Vec::new(),
+        })
     }
 
     /// Newest first: that is who is asked for.

@@ -131,7 +131,7 @@ pub fn footprint(event: &Event) -> usize {
             .map(|record| record.tx.input.len() + RECORD_BYTES)
             .sum(),
         Event::Detection(detection) => size_of_val(&**detection) + detection.footprint(),
-        Event::Deployment(assessment) => size_of_val(&**assessment) + assessment.footprint(),
+        Event::Deployment(assessment, _) => size_of_val(&**assessment) + assessment.footprint(),
         Event::Anomaly(anomaly) => anomaly.footprint(),
         Event::Ready
         | Event::Stir

@@ -51,8 +51,16 @@ impl Questions {
         params: impl IntoIterator<Item = String>,
         deadline: Instant,
     ) -> Vec<Asked> {
-        let questions = params.into_iter().map(|params| (method, params));
-        let questions: Vec<_> = questions.collect();
+        self.all(params.into_iter().map(|params| (method, params)), deadline)
+    }
+
+    /// Any questions; an answer for each, in order.
+    pub fn all(
+        &self,
+        questions: impl IntoIterator<Item = (&'static str, String)>,
+        deadline: Instant,
+    ) -> Vec<Asked> {
+        let questions: Vec<_> = questions.into_iter().collect();
         let asked = questions.chunks(AT_ONCE);
         asked
             .flat_map(|questions| self.0.wait(questions.to_vec(), deadline))

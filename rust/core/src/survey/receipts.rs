@@ -40,7 +40,12 @@ pub fn list(raw: &[u8]) -> Option<Vec<Receipt>> {
     Some(receipts.collect())
 }
 
-/// Of `eth_getTransactionReceipt`.
+/// Asks for one.
+pub fn question(hash: B256) -> (&'static str, String) {
+    ("eth_getTransactionReceipt", format!(r#"["{hash}"]"#))
+}
+
+/// The answer to [`question`].
 pub fn one(raw: &[u8]) -> Option<Receipt> {
     serde_json::from_slice(raw).ok()
 }

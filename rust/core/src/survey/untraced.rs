@@ -138,8 +138,8 @@ fn receipts(
     let whole = questions.ask("eth_getBlockReceipts", of(reading.block.hash), deadline);
     let whole = whole.ok().and_then(|raw| receipts::list(&raw));
     let receipts = whole.unwrap_or_else(|| {
-        let params = reading.untold().map(|sent| of(sent.hash));
-        let answers = questions.ask_each("eth_getTransactionReceipt", params, deadline);
+        let asked = reading.untold().map(|sent| receipts::question(sent.hash));
+        let answers = questions.all(asked, deadline);
         let answers = answers.into_iter();
         answers
             .filter_map(|answer| receipts::one(&answer.ok()?))

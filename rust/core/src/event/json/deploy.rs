@@ -20,18 +20,21 @@ pub struct Deploy<'a> {
     contract: Contract<'a>,
     #[schemars(extend("const" = "deploy"))]
     event_type: &'static str,
+    /// That hold no longer: those of its alerts, where it is gone.
+    labels: &'a [Label],
     schema_version: Version,
     sensor: Sensor<'a>,
     timestamp: Text<Timestamp>,
 }
 
 impl<'a> Deploy<'a> {
-    pub fn new(origin: &'a Origin, assessment: &'a Assessment) -> Self {
+    pub fn new(origin: &'a Origin, assessment: &'a Assessment, refuted: &'a [Label]) -> Self {
         let at_us = assessment.found.at_ms.saturating_mul(1000);
         Self {
             chain_id: ChainId(origin.chain_id),
             contract: Contract::of(assessment),
             event_type: "deploy",
+            labels: refuted,
             schema_version: Version::default(),
             sensor: Sensor(&origin.sensor),
             timestamp: Text(Timestamp(at_us)),
@@ -86,7 +89,7 @@ struct Contract<'a> {
     past_attacker: Option<Attacker<'a>>,
     /// Null where there is no code, or no model.
     score: Option<Score<'a>>,
-    #[schemars(extend("enum" = ["pending", "simulated", "mined"]))]
+    #[schemars(extend("enum" = ["pending", "simulated", "mined", "gone"]))]
     seen: &'static str,
     /// Others with the same code from the same transaction, as far as they are listed, and how many more there are.
     twins: Vec<Text<Address>>,
@@ -192,6 +195,7 @@ impl<'a> Contract<'a> {
             Sighting::Pending => ("pending", None),
             Sighting::Simulated => ("simulated", None),
             Sighting::Mined { block, .. } => ("mined", Some(block)),
+            Sighting::Gone => ("gone", None),
         };
         let implementation = deployment.runs.as_ref();
         Self {

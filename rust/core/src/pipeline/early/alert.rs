@@ -78,7 +78,7 @@ pub fn alert(
         signature_score: 0.0,
         authenticity: match deployment.seen {
             Sighting::Mined { .. } => Authenticity::Proven,
-            Sighting::Pending | Sighting::Simulated => Authenticity::Unproven,
+            Sighting::Pending | Sighting::Simulated | Sighting::Gone => Authenticity::Unproven,
         },
         features: [MISSING; FEATURES],
         notify: true,

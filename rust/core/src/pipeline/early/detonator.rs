@@ -2,17 +2,20 @@
 //! pipeline as `Item::Detonated`.
 
 use super::Shared;
+use super::scout::now_ms;
 use crate::config::DetonationConfig;
 use crate::detonate::scheduler::{self, Limits, Outcome, Scheduler};
 use crate::detonate::{Budget, Creation, Detonated, Subject, detonate};
-use crate::evidence::{Deployment, Detonation, RecordedDetonation, Sighting};
+use crate::evidence::{Deployment, Detonation, FoundContract, RecordedDetonation, Sighting};
 use crate::inbox::{self, Item};
+use crate::node::RpcError;
 use crate::simulate::evm::StateError;
 use crate::simulate::judge::simulator::Simulator;
 use crate::simulate::state::Snapshot;
 use crate::stats::Stats;
+use crate::survey::receipts;
 use crate::thread::{busy, give_way};
-use crate::tx::PendingTransaction;
+use alloy_primitives::Address;
 use crossbeam_channel::{Receiver, Sender, TryRecvError, bounded, select};
 use revm::DatabaseRef;
 use std::panic::AssertUnwindSafe;
@@ -142,7 +145,7 @@ impl Work {
     fn hear(&mut self, suspect: Suspect) {
         let of = match suspect.deployment.seen {
             Sighting::Mined { block, .. } => block,
-            Sighting::Pending | Sighting::Simulated => 0,
+            Sighting::Pending | Sighting::Simulated | Sighting::Gone => 0,
         };
         let known = self.shared.state.block().map_or(0, |block| block.number);
         if of <= known {
@@ -162,6 +165,10 @@ impl Work {
         } = suspect;
         let (address, deployer) = (deployment.address, deployment.deployer);
         let subject = Subject::new(Arc::from(deployment), creation);
+        // What is learnt of the code stays as long as the code does.
+        if let Some(known) = self.scheduler.contract(address) {
+            known.is_as(&subject);
+        }
         self.scheduler.add(address, deployer, suspicion, subject);
     }
 
@@ -188,23 +195,47 @@ impl Work {
         true
     }
 
+    /// There is no code: its transaction failed, another one took its place, or it destroyed itself, which refutes nothing.
+    /// It stays: on another branch of the chain it may be there.
+    fn take_back(&self, subject: &mut Subject, deadline: Instant) {
+        if subject.deployment.seen == Sighting::Gone {
+            return;
+        }
+        let asked = receipts::question(subject.deployment.tx);
+        let answer = self.shared.asker.wait(vec![asked], deadline).pop();
+        let failed = match answer {
+            Some(Ok(raw)) => receipts::one(&raw).is_some_and(|receipt| !receipt.succeeded()),
+            Some(Err(error)) => error == RpcError::Null,
+            None => false,
+        };
+        if !failed {
+            return;
+        }
+        let deployment = Arc::make_mut(&mut subject.deployment);
+        deployment.seen = Sighting::Gone;
+        let gone = FoundContract {
+            deployment: deployment.clone(),
+            funding: Vec::new(),
+            past_attacker: None,
+            at_ms: now_ms(),
+        };
+        // A pipeline that is gone needs to know nothing.
+        let item = Item::Deployed(Box::new(gone), None);
+        self.shared.items.send(item).ok();
+    }
+
     /// Nothing where the state could not be had.
     fn attempt(&mut self, subject: &mut Subject, budget: Budget) -> Option<Outcome> {
         let Shared { state, asker, .. } = &self.shared;
         let block = state.block()?;
         let deadline = Instant::now() + budget.patience;
         let view = Snapshot::new(state, &block, Some((asker, deadline)));
-        // On this state it is there already, or another transaction took its place.
-        let is_used = |tx: &PendingTransaction| {
-            let sender = view.basic_ref(tx.from);
-            sender.is_ok_and(|sender| sender.is_some_and(|sender| sender.nonce > tx.nonce))
-        };
-        if subject
-            .creation
-            .as_ref()
-            .is_some_and(|one| is_used(&one.tx))
-        {
+        if is_settled(&subject.deployment, &view) {
             subject.was_mined();
+            if is_empty(&view, subject.deployment.address) {
+                self.take_back(subject, deadline);
+                return Some(Outcome::Nothing);
+            }
         }
         let done = detonate(subject, &view, &block.next, &mut self.simulator, budget);
         match done {
@@ -271,4 +302,17 @@ impl Work {
         stats.early.waiting.set(self.scheduler.unseen() as u64);
         self.told = now;
     }
+}
+
+/// Whether the state is one after the transaction that creates it, or another one that took its place.
+fn is_settled(deployment: &Deployment, view: &impl DatabaseRef) -> bool {
+    let deployer = view.basic_ref(deployment.deployer);
+    let nonce = deployer.ok().flatten().map(|deployer| deployer.nonce);
+    nonce.is_some_and(|nonce| nonce > deployment.nonce)
+}
+
+/// Whether it is known that there is no code.
+fn is_empty(view: &impl DatabaseRef, address: Address) -> bool {
+    let account = view.basic_ref(address);
+    account.is_ok_and(|account| account.is_none_or(|account| account.is_empty_code_hash()))
 }

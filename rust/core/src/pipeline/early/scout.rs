@@ -29,7 +29,7 @@ use crate::survey::resolve::resolve;
 use crate::thread::give_way;
 use crate::tx::PendingTransaction;
 use crate::wire::Original;
-use alloy_primitives::{Address, B256, Bytes};
+use alloy_primitives::{Address, B256, Bytes, keccak256};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use revm::DatabaseRef;
 use std::collections::VecDeque;
@@ -45,7 +45,7 @@ const SURVEYED: Duration = Duration::from_secs(10);
 const CONSTRUCTED: Duration = Duration::from_millis(500);
 /// Attempts on heads that moved on meanwhile.
 const ATTEMPTS: usize = 4;
-/// Contracts remembered, so that each is told of once.
+/// Contracts remembered by the hash of their code, so that each is told of once.
 const MET: usize = 1 << 15;
 /// Contracts of which more may come to be known.
 const LATELY: usize = 1_024;
@@ -128,7 +128,7 @@ pub struct Search {
     pub contacts: Contacts,
     /// Absent where nothing is called.
     pub detonator: Option<Detonator>,
-    pub met: Dedup<(), Address>,
+    pub met: Dedup<B256, Address>,
     pub named: Named,
     /// Newest last.
     pub lately: VecDeque<Assessment>,
@@ -136,7 +136,7 @@ pub struct Search {
 }
 
 impl Search {
-    pub fn met() -> Dedup<(), Address> {
+    pub fn met() -> Dedup<B256, Address> {
         Dedup::new(MET)
     }
 
@@ -291,22 +291,41 @@ impl Search {
 
     fn one(&mut self, deployment: Deployment, creation: Option<&Creation>) {
         let address = deployment.address;
-        if self.met.insert(address, ()).is_some() {
+        let (hash, known) = (keccak256(&deployment.code), self.met.get(&address));
+        // Another code may come to be where there was one.
+        let is_met = known.is_some_and(|known| known == hash || deployment.code.is_empty());
+        let found = self.known.of(deployment, now_ms());
+        if is_met && !self.tells_more(&found) {
             return;
         }
-        self.shared.stats.early.deployments.add(1);
+        self.met.replace(address, hash);
+        self.shared.stats.early.deployments.add(u64::from(!is_met));
         let scorer = self.scorer.as_mut();
-        let score = scorer.and_then(|scorer| scorer.score(&deployment));
-        let found = self.known.of(deployment, now_ms());
+        let score = scorer.and_then(|scorer| scorer.score(&found.deployment));
         self.tell(&found, score.clone());
         let contained = contained::of(&found.deployment, &self.contacts, &self.named);
         let deployment = found.deployment.clone();
         let assessment = Assessment::new(found, score, contained);
         self.suspect(&assessment, deployment, creation);
+        self.lately
+            .retain(|one| one.found.deployment.address != address);
         if self.lately.len() >= LATELY {
             self.lately.pop_front();
         }
         self.lately.push_back(assessment);
+    }
+
+    /// Whether a block with the contract says more of its maker than was known while it was pending: it may have been paid
+    /// in the meantime.
+    fn tells_more(&self, found: &FoundContract) -> bool {
+        let mined = matches!(found.deployment.seen, Sighting::Mined { .. });
+        let same = |one: &&Assessment| one.found.deployment.address == found.deployment.address;
+        let before = self.lately.iter().rev().find(same);
+        mined
+            && before.is_some_and(|before| {
+                let more = found.funding.len() > before.found.funding.len();
+                more || found.past_attacker.is_some() && before.found.past_attacker.is_none()
+            })
     }
 
     /// Has it called, where that is worth it.
@@ -375,7 +394,7 @@ fn alone(creation: &Creation, origin: &Origin) -> Deployment {
     }
 }
 
-fn now_ms() -> u64 {
+pub fn now_ms() -> u64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
     now.map_or(0, |now| now.as_millis() as u64)
 }

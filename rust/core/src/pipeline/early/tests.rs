@@ -196,6 +196,46 @@ fn a_contract_is_told_of_once_and_alerted_again_where_it_is_proved() {
 }
 
 #[test]
+fn another_code_at_the_same_address_is_told_of_too() {
+    let (contacts, mut desk) = (contacts(), Desk::new(None, false));
+    desk.deployed(found(1), Some(score(0.1)), &contacts)
+        .unwrap();
+    let mut other = found(1);
+    other.deployment.tx = B256::repeat_byte(2);
+    let news = desk.deployed(other.clone(), Some(score(0.95)), &contacts);
+    assert_eq!(news.unwrap().alert, Some(EarlyReason::HighPrecision));
+    other.deployment.tx = B256::repeat_byte(3);
+    // Its alert is out.
+    let news = desk.deployed(other, Some(score(0.96)), &contacts);
+    assert_eq!(news.unwrap().alert, None);
+    assert_eq!(desk.known.len(), 1);
+}
+
+#[test]
+fn what_was_said_of_a_contract_that_never_came_is_taken_back_until_it_comes() {
+    let (contacts, mut desk) = (contacts(), Desk::new(None, false));
+    let mut gone = found(1);
+    gone.deployment.seen = Sighting::Gone;
+    assert!(desk.deployed(gone.clone(), None, &contacts).is_none());
+    let first = desk.deployed(found(1), Some(score(0.95)), &contacts);
+    let first = first.unwrap();
+    assert!(first.refuted.is_empty());
+    let warning = EarlyWarning {
+        reason: first.alert.unwrap(),
+        assessment: first.assessment.clone(),
+    };
+    let told = desk.deployed(gone.clone(), None, &contacts).unwrap();
+    assert_eq!(told.alert, None);
+    assert_eq!(told.assessment.found.deployment.seen, Sighting::Gone);
+    assert!(told.refuted.iter().all(|label| label.remove));
+    let ids = |labels: &[Label]| labels.iter().map(|one| one.id.clone()).collect::<Vec<_>>();
+    assert_eq!(ids(&told.refuted), ids(&warning.labels()));
+    assert!(desk.deployed(gone, None, &contacts).is_none());
+    let back = desk.detonated(&Address::repeat_byte(1), proof()).unwrap();
+    assert_eq!(back.alert, Some(EarlyReason::Proof));
+}
+
+#[test]
 fn memory_is_bounded_and_the_newest_are_known() {
     let (contacts, mut desk) = (contacts(), Desk::new(None, false));
     for n in 0..2 * REMEMBERED as u64 {

@@ -85,5 +85,6 @@ fn told(news: &News, surroundings: Surroundings) -> (Event, Option<ThreatDetecti
     let alert = news
         .alert
         .map(|reason| alert(news.assessment, reason, surroundings));
-    (Event::Deployment(Box::new(news.assessment.clone())), alert)
+    let told = Box::new(news.assessment.clone());
+    (Event::Deployment(told, news.refuted.clone()), alert)
 }
