@@ -20,7 +20,7 @@ from mempool_ids.demo.rpc import Rpc
 from tests.e2e.harness import run
 from tests.early.test_deployed import configure
 from tests.early.traps import TRAPS, Trap
-from tests.scenarios.stage import Contract
+from tests.scenarios.stage import ETHER, GWEI, Actor, Contract
 from tests.through import through, without_debug
 
 pytestmark = pytest.mark.timeout(180)
@@ -153,27 +153,52 @@ def test_without_old_states_its_deployer_is_unknown_until_it_is_told(scene: Scen
     assert (told.deployer, told.called_as, told.grade) == (attacker, attacker, "proved")
 
 
+async def stand_for(node: Node, robber: str, form: str) -> tuple[str, str]:
+    """An account that runs the robber's code: a clone (EIP-1167) or a delegation (EIP-7702); and who made it so."""
+    maker, account = Actor.create(), Actor.create()
+    async with Rpc(node.http_url) as rpc:
+        (rich, *_) = await rpc.accounts()
+        sent = [await rpc.send(rich, maker.address, value=ETHER, gas=21_000)]
+        transaction: dict[str, Any] = {
+            "chainId": int(await rpc.call("eth_chainId"), 16),
+            "nonce": 0,
+            "gas": 200_000,
+            "maxFeePerGas": 50 * GWEI,
+            "maxPriorityFeePerGas": GWEI,
+            "value": 0,
+        }
+        if form == "clone":
+            runtime = f"363d3d373d3d3d363d73{robber}5af43d82803e903d91602b57fd5bf3"
+            transaction |= {"to": b"", "data": "0x3d602d80600a3d3981f3" + runtime}
+        else:
+            delegation = {"chainId": transaction["chainId"], "address": bytes.fromhex(robber), "nonce": 0}
+            transaction |= {"to": bytes.fromhex(maker.address[2:]), "data": b"", "type": 4}
+            transaction["authorizationList"] = [account.key.sign_authorization(delegation)]
+        if isinstance(node, Anvil):
+            await rpc.mine()
+        await rpc.receipt(sent[0], 20)
+        signed = maker.key.sign_transaction(transaction)
+        made = await rpc.call("eth_sendRawTransaction", "0x" + signed.raw_transaction.hex())
+        if isinstance(node, Anvil):
+            await rpc.mine()
+        receipt = await rpc.receipt(made, 20)
+        assert receipt["status"] == "0x1"
+        return (receipt["contractAddress"] or account.address).lower(), maker.address
+
+
 @pytest.mark.parametrize("form", ["clone", "delegation"])
 async def test_who_runs_anothers_code_is_led_to_it(scene: Scene, form: str) -> None:
-    if not isinstance(scene.node, Anvil):
-        pytest.skip("anvil alone sets code")
-    robber = scene.contracts["victim in storage"].address[2:]
-    code = {
-        "clone": f"0x363d3d373d3d3d363d73{robber}5af43d82803e903d91602b57fd5bf3",
-        "delegation": f"0xef0100{robber}",
-    }
-    address = "0x" + form.encode().hex().rjust(40, "7")
-    async with Rpc(scene.node.http_url) as rpc:
-        await rpc.call("anvil_setCode", address, code[form])
+    robber, owner = scene.contracts["reentrancy"].address, scene.traps["reentrancy"].attacker.address
+    address, maker = await stand_for(scene.node, robber[2:], form)
     detector = EarlyAttackDetector(scene.settings())
-    score, own = await asyncio.to_thread(
-        lambda: (detector.score_address(address), detector.score_address("0x" + robber))
-    )
-    assert score.implementation == "0x" + robber
+    score = await asyncio.to_thread(detector.score_address, address)
+    own = await asyncio.to_thread(detector.score_address, robber)
+    assert score.implementation == robber
     assert (score.score, score.function_signatures) == (own.score, own.function_signatures)
     done = await asyncio.to_thread(detector.detonate, address)
-    assert done.outcome["entries"] >= len(own.function_signatures)
-    assert done.outcome["entered"] > 0
+    assert (done.deployer, done.grade) == (maker, "proved")
+    assert done.proof is not None
+    assert (done.proof["calls"][-1]["from"], done.proof["calls"][-1]["to"]) == (owner, address)
 
 
 def test_each_line_that_cannot_be_scored_says_what_to_do(scene: Scene) -> None:
