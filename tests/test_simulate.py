@@ -186,7 +186,7 @@ def test_of_a_long_trace_the_first_calls_are_drawn() -> None:
     assert len(report["calls"]) == 1001
     lines = shown(report)
     assert sum("Vault 100,000 gas" in line for line in lines) == 399
-    assert any("… and 601 more calls (--json has all)" in line for line in lines)
+    assert any("… and 601 more calls (the JSON has all)" in line for line in lines)
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from mempool_ids.defense.action import DefenseAction
     from mempool_ids.defense.executor import DefenseExecutor
     from mempool_ids.defense.gas import GasStrategy
+    from mempool_ids.early.detector import EarlyAttackDetector
     from mempool_ids.early.funding import FundingTracker
     from mempool_ids.engine import IDSEngine
     from mempool_ids.exceptions import (
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         RulesError,
     )
     from mempool_ids.monitor import MempoolMonitor, MonitoringStats, PendingTransaction
+    from mempool_ids.records.deployment import ContractScore
     from mempool_ids.records.detection import ThreatDetection
     from mempool_ids.records.response import Response
     from mempool_ids.records.statistics import IDSStatistics
@@ -34,8 +36,10 @@ __all__ = [
     "CaptureError",
     "ClassificationResult",
     "ConfigError",
+    "ContractScore",
     "DefenseAction",
     "DefenseExecutor",
+    "EarlyAttackDetector",
     "ExploitClassifier",
     "ExploitPattern",
     "FundingTracker",
@@ -63,8 +67,10 @@ _HOME = {
     "CaptureError": "exceptions",
     "ClassificationResult": "classifier",
     "ConfigError": "exceptions",
+    "ContractScore": "records.deployment",
     "DefenseAction": "defense.action",
     "DefenseExecutor": "defense.executor",
+    "EarlyAttackDetector": "early.detector",
     "ExploitClassifier": "classifier",
     "ExploitPattern": "analyzer",
     "FundingTracker": "early.funding",

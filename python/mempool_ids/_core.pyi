@@ -16,6 +16,7 @@ __all__ = [
     "CaptureError",
     "ConfigError",
     "ContractScorer",
+    "DeployedContracts",
     "FundingIndex",
     "MempoolIdsError",
     "Model",
@@ -110,9 +111,22 @@ class TraceModel:
 
 @final
 class ContractScorer:
-    def __new__(cls, dir: str, onnxruntime: str, chain_id: int) -> ContractScorer: ...  # noqa: A002
+    def __new__(
+        cls,
+        dir: str,  # noqa: A002
+        onnxruntime: str,
+        chain_id: int,
+        high_recall: float | None = None,
+        high_precision: float | None = None,
+    ) -> ContractScorer: ...
     def score(self, codes: list[bytes], creations: list[bool | None]) -> list[bytes]: ...
     def predict(self, rows: bytes) -> tuple[bytes, bytes]: ...
+
+@final
+class DeployedContracts:
+    def __new__(cls, config_json: str) -> DeployedContracts: ...
+    def code(self, address: bytes) -> tuple[bytes, bytes | None] | None: ...
+    def detonate(self, address: bytes, deployer: bytes | None = None) -> bytes | None: ...
 
 def chain_spec(chain_id: int, file: str | None = None) -> bytes: ...
 def contract_matrix(known_selectors: bytes, codes: list[bytes]) -> bytes: ...

@@ -1,47 +1,54 @@
-"""`mempool-ids score`: how much contracts' code looks like an attacker's."""
+"""`mempool-ids score`: how much contracts look like an attacker's, and what calling them would do."""
 
 import json
-import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import nullcontext
 from itertools import islice
-from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mempool_ids.cli.options import ConfigFile, Overrides, configuration
-from mempool_ids.cli.terminal import say
-from mempool_ids.exceptions import ConfigError
-from mempool_ids.model.manifest import BUILTIN
+from mempool_ids.cli.calls import Names, call_tree
+from mempool_ids.cli.codes import Contract, contracts
+from mempool_ids.cli.options import ConfigFile, Overrides, address_of, configuration
+from mempool_ids.cli.terminal import say, talk
+from mempool_ids.config import IDSConfig
+from mempool_ids.exceptions import ConfigError, MempoolIdsError
 
-# Scored at once: between two of these Ctrl-C is heard, and progress told.
+if TYPE_CHECKING:
+    from mempool_ids.early.detector import EarlyAttackDetector
+    from mempool_ids.records.deployment import Detonation
+
+# Codes scored at once: between two of these Ctrl-C is heard.
 _BATCH = 256
 _TOLD_EVERY_S = 5.0
-# Bytes of the longest code that is looked at: init code has 48 KiB at the most; what is beyond 64 KiB is cut.
-_LONGEST = 256 << 10
-# Characters of a line: both, in JSON, and something to spare.
-_LONGEST_LINE = 4 * _LONGEST
-_KINDS = {"creation": True, "runtime": False}
-
-
-@dataclass(frozen=True)
-class Contract:
-    """One contract to score, or why it cannot be."""
-
-    id: object
-    code: bytes = b""
-    creation: bool | None = None
-    error: str | None = None
 
 
 def score(
-    files: Annotated[
-        list[Path] | None,
+    given: Annotated[
+        list[str] | None,
         typer.Argument(
-            help="Files of hex, or of JSON lines with id, code, perhaps kind (runtime or creation); - or none: stdin.",
+            metavar="ADDRESS|CODE|FILE",
+            help="Addresses; code in hex, with 0x; files of either, or of JSON lines with id, and address or code, "
+            "perhaps kind (runtime or creation); - or none: stdin.",
             show_default=False,
+        ),
+    ] = None,
+    detonate: Annotated[
+        bool,
+        typer.Option(
+            "--detonate",
+            help="Call the contracts, too, on the node's current state: what would they do to the configured ones?",
+        ),
+    ] = False,
+    deployer: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            parser=address_of,
+            help="As whom they are called first.",
+            show_default="who signed the creation, as the node's states and traces tell",
         ),
     ] = None,
     chain: Annotated[
@@ -53,122 +60,121 @@ def score(
     config: ConfigFile = None,
     overrides: Overrides = None,
 ) -> None:
-    """Scores contracts by their code and prints one JSON line each.
+    """Scores contracts by their code and prints one JSON line each. Nothing is sent.
 
-    Code is hex, with or without 0x, white space anywhere. Of init code the constructor is run, without a state; what is
-    said to be runtime code and is plainly init code is taken for it. A line that cannot be scored has an error. Exit
-    code 1 if none could be.
+    Code is hex, in files with or without 0x, white space anywhere. Of init code the constructor is run, without a
+    state; what is said to be runtime code and is plainly init code is taken for it. What is at an address, the nodes of
+    `chain.rpc_urls` tell, or of `chain.websocket_urls`; clones and delegations lead to the code that they run. A line
+    that cannot be scored has an error. Exit code 1 if none could be.
+
+    `--detonate` calls each function of a contract as the sensor calls new ones, as its deployer and others, alone and
+    after each other. The line says what that showed, stderr the same in words, with the calls inside a proof.
 
     **Examples**
 
         mempool-ids score contract.hex
 
         jq -c '{id: .address, code: .code, kind: "runtime"}' dump.jsonl | mempool-ids score --chain 56
+
+        mempool-ids score 0x9a67…f1ce --detonate -c ids.toml
     """
-    from mempool_ids._core import ContractScorer
-    from mempool_ids.model.library import onnxruntime_library
+    from mempool_ids.early.detector import EarlyAttackDetector
 
     settings = configuration(config, overrides)
-    folder = settings.detection.model or BUILTIN
-    scorer = ContractScorer(str(folder), str(onnxruntime_library()), chain or settings.chain.id)
+    if chain is not None:
+        settings = settings.model_copy(update={"chain": settings.chain.model_copy(update={"id": chain})})
+    if deployer is not None and not detonate:
+        raise typer.BadParameter("only --detonate calls anything", param_hint="--deployer")
+    if detonate and not settings.contracts:
+        raise ConfigError(
+            "contracts is empty: which contracts could be harmed? A configuration says it: -c ids.toml"
+        )
+    detector = EarlyAttackDetector(settings)
+    detonation = _Detonation(detector, settings, deployer) if detonate else None
     done = scored = 0
     begun = told = time.monotonic()
-    rest = _contracts(files or [Path("-")])
-    while contracts := list(islice(rest, _BATCH)):
-        good = [contract for contract in contracts if contract.error is None]
-        answers = scorer.score([c.code for c in good], [c.creation for c in good])
-        results = iter(map(json.loads, answers))
-        for contract in contracts:
-            answer = {"error": contract.error} if contract.error else next(results)
-            typer.echo(json.dumps({"id": contract.id, **answer}))
-        done, scored = done + len(contracts), scored + len(good)
+    for contract, answer in _answers(detector, contracts(given or ["-"]), detonation):
+        typer.echo(json.dumps({"id": contract.id, **answer}))
+        done, scored = done + 1, scored + ("error" not in answer)
         if (now := time.monotonic()) - told >= _TOLD_EVERY_S:
             told = now
-            say(f"{done:,} contracts, {done / (now - begun):,.0f} a second")
+            say(f"{done:,} contracts, {done / (now - begun):,.1f} a second")
     if not done:
         raise ConfigError("there is no code to score")
     if not scored:
         raise typer.Exit(1)
 
 
-def _contracts(files: list[Path]) -> Iterator[Contract]:
-    """Those of each file, in order. A file whose first character is a brace has JSON lines, any other has hex."""
-    for path in files:
-        name = "stdin" if str(path) == "-" else str(path)
-        if name == "stdin":
-            yield from _read(name, sys.stdin.buffer)
-            continue
-        try:
-            with path.open("rb") as file:
-                yield from _read(name, file)
-        except OSError as error:
-            yield Contract(name, error=str(error.strerror))
+class _Detonation:
+    """Calls contracts, and says on stderr what that showed."""
+
+    def __init__(self, detector: "EarlyAttackDetector", settings: IDSConfig, deployer: str | None) -> None:
+        self._detector, self._deployer = detector, deployer
+        self._names = {each.address.lower(): each.name for each in settings.contracts}
+
+    def of(self, address: str) -> dict[str, Any]:
+        """What there is to add to the contract's line. Raises as `EarlyAttackDetector.detonate`."""
+        with talk.status(f"calling {address}") if talk.is_terminal else nullcontext():
+            done = self._detector.detonate(address, self._deployer)
+        for line in words(done):
+            say(line)
+        if done.event["calls"]:
+            names = {address: "contract", **self._names}
+            talk.print(call_tree(done.event["calls"], Names(names)))
+        return dict(done.event)
 
 
-def _read(name: str, file: Any) -> Iterator[Contract]:
-    first = file.readline(_LONGEST_LINE)
-    while first and not first.strip():
-        first = file.readline(_LONGEST_LINE)
-    if not first.lstrip().startswith(b"{"):
-        yield from _hex_lines(name, first, file)
+def words(done: "Detonation") -> Iterator[str]:
+    """What calling a contract showed, line by line."""
+    from mempool_ids.sinks.proof import function, harms
+
+    if done.deployer is None:
+        yield f"{done.address}: who deployed it is not known: {done.deployer_unknown}"
+        yield f"called as {done.called_as} instead, who is nobody and has nothing: --deployer ADDRESS says who did"
+    outcome, proof = done.outcome, done.proof
+    called = (
+        f"{outcome['calls']:,} calls on block {outcome['block']:,}, {outcome['entered']:,} did something, "
+        f"{outcome['guarded']:,} reverted at a guard"
+    )
+    if outcome["guards"]:
+        called += f" ({', '.join(outcome['guards'])})"
+    called += f", {outcome['touched']:,} touched a monitored contract"
+    if outcome["cut"]:
+        called += "; there was more to try: early.detonation.calls"
+    if proof is None:
+        yield f"{done.address}: no proof of harm in {called}"
         return
-    number, line = 0, first
-    while line:
-        number += 1
-        whole = line.endswith(b"\n") or len(line) < _LONGEST_LINE
-        if not whole:
-            while (rest := file.readline(_LONGEST_LINE)) and not rest.endswith(b"\n"):
-                pass
-            yield Contract(f"{name}:{number}", error="the line is too long")
-        elif line.strip():
-            yield _of_json(f"{name}:{number}", line)
-        line = file.readline(_LONGEST_LINE)
+    first = "".join(f"after {function(call)}, " for call in proof["calls"][:-1])
+    for harm in harms(proof, done.deployer, done.victims):
+        yield f"{done.address}: {done.grade}: {first}{harm}"
+    yield called
 
 
-def _hex_lines(name: str, first: bytes, file: Any) -> Iterator[Contract]:
-    """A contract a line where a second line begins with 0x, too; else all is one."""
-    if not first.lstrip().lower().startswith(b"0x"):
-        yield _of_hex(name, (first + file.read(_LONGEST_LINE)).decode("utf-8", "replace"), None)
-        return
-    line, number = first, 0
-    while line:
-        following = file.readline(_LONGEST_LINE)
-        # What is wrapped goes on without 0x.
-        while following and not following.lstrip().lower().startswith(b"0x"):
-            if len(line) <= _LONGEST_LINE:
-                line += following
-            following = file.readline(_LONGEST_LINE)
-        number += 1
-        alone = number == 1 and not following
-        yield _of_hex(name if alone else f"{name}:{number}", line.decode("utf-8", "replace"), None)
-        line = following
+def _answers(
+    detector: "EarlyAttackDetector", rest: Iterator[Contract], detonation: _Detonation | None
+) -> Iterator[tuple[Contract, dict[str, Any]]]:
+    """Each contract with what its line has beside the id; codes go through the models together."""
+    while batch := list(islice(rest, _BATCH)):
+        codes = [contract for contract in batch if contract.code and not detonation]
+        scores = iter(detector.score_many([one.code for one in codes], [one.kind for one in codes]))
+        for contract in batch:
+            if contract.error is not None:
+                yield contract, {"error": contract.error}
+            elif contract.address is not None:
+                yield contract, _of_address(detector, contract.address, detonation)
+            elif detonation:
+                yield contract, {"error": "code is on no chain: --detonate calls what is at an address"}
+            else:
+                yield contract, dict(next(scores).event)
 
 
-def _of_json(place: str, line: bytes) -> Contract:
+def _of_address(
+    detector: "EarlyAttackDetector", address: str, detonation: _Detonation | None
+) -> dict[str, Any]:
     try:
-        row = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        return Contract(place, error=f"not JSON: {error}")
-    if not isinstance(row, dict):
-        return Contract(place, error="not a JSON object")
-    name = row.get("id", place)
-    code, kind = row.get("code"), row.get("kind")
-    if not isinstance(code, str):
-        return Contract(name, error="it has no code")
-    if kind is not None and (not isinstance(kind, str) or kind not in _KINDS):
-        return Contract(name, error=f"kind {kind!r} is neither runtime nor creation")
-    return _of_hex(name, code, None if kind is None else _KINDS[kind])
-
-
-def _of_hex(name: object, text: str, creation: bool | None) -> Contract:
-    digits = "".join(text.split()).removeprefix("0x").removeprefix("0X")
-    if not digits:
-        return Contract(name, error="the code is empty")
-    if len(digits) > 2 * _LONGEST:
-        return Contract(name, error=f"the code is longer than {_LONGEST:,} bytes")
-    if len(digits) % 2:
-        return Contract(name, error=f"{len(digits)} hex digits are no whole number of bytes")
-    try:
-        return Contract(name, bytes.fromhex(digits), creation)
-    except ValueError:
-        return Contract(name, error="the code is not hex")
+        score = detector.score_address(address).event
+        return {**score, **(detonation.of(address) if detonation else {})}
+    except ConfigError:
+        raise
+    except MempoolIdsError as error:
+        return {"error": str(error)}

@@ -10,16 +10,13 @@ import typer
 from rich.console import Group
 from rich.table import Table
 from rich.text import Text
-from rich.tree import Tree
 
+from mempool_ids.cli.calls import Names, call_tree, ether
 from mempool_ids.cli.options import ConfigFile, Json, Overrides, configuration
 from mempool_ids.cli.terminal import data_console
 from mempool_ids.exceptions import ConfigError
 
 _ETHER = 10**18
-_NESTED = 64  # calls inside each other that are drawn
-_DRAWN = 400  # calls
-_ARGUMENTS = 4
 _HEX = re.compile(r"0x[0-9a-fA-F]*")
 _LEVELS = {"CRITICAL": "bold red", "HIGH": "red", "MEDIUM": "yellow", "LOW": "cyan", "BENIGN": "green"}
 # Of the others nobody asks how sure it is.
@@ -91,8 +88,8 @@ def transaction_text(transaction: str) -> str:
 def render(report: dict[str, Any]) -> Group:
     """The report for a terminal."""
     simulation, verdict = report["simulation"], report["verdict"]
-    names = _Names(report)
-    parts: list[Any] = [_calls(report["calls"], names), Text()]
+    names = Names({report["tx"]["from"]: "sender", **report["names"]})
+    parts: list[Any] = [call_tree(report["calls"], names), Text()]
     if simulation["flows"]:
         parts += [_flows(simulation["flows"], names), Text()]
     for broken in simulation["invariants"]:
@@ -146,63 +143,11 @@ def _outcome(simulation: dict[str, Any]) -> str:
     size = f"{simulation['gas_used']:,} gas, calls: {simulation['frames']:,}"
     if not simulation["block"]:  # a recorded trace: nobody knows where it ran, or what the builder got
         return f"{simulation['outcome']}, {size}"
-    paid = _ether(simulation["coinbase_payment"])
+    paid = ether(simulation["coinbase_payment"])
     return f"{simulation['outcome']} in block {simulation['block']:,}, {size}, {paid} to the block's builder"
 
 
-class _Names:
-    """Addresses as people know them: monitored contracts by name, the sender as such."""
-
-    def __init__(self, report: dict[str, Any]) -> None:
-        self._known = {report["tx"]["from"]: "sender", **report["names"]}
-
-    def __call__(self, address: str | None) -> str:
-        if address is None:
-            return "nothing"
-        return str(self._known.get(address, address))
-
-
-def _calls(calls: list[dict[str, Any]], names: _Names) -> Tree:
-    """The calls as a tree; the core gives them in order, each with its depth."""
-    root = Tree(Text(f"sender {calls[0]['from']}" if calls else "nothing was executed"), guide_style="dim")
-    branches = [root]
-    for call in calls[:_DRAWN]:
-        depth = min(call["depth"], _NESTED)
-        del branches[depth + 1 :]
-        # A depth that skips a level is drawn below the last there is.
-        branches.append(branches[-1].add(_call(call, names)))
-    if len(calls) > _DRAWN:
-        root.add(Text(f"… and {len(calls) - _DRAWN:,} more calls (--json has all)", style="dim"))
-    return root
-
-
-def _call(call: dict[str, Any], names: _Names) -> Text:
-    kind = call["type"].lower().removesuffix("call").strip() or "call"
-    function = call["function"] or call["selector"] or ""
-    line = Text.assemble((f"{kind} " if kind != "call" else "", "dim"), (names(call["to"]), "cyan"))
-    line.append(f".{function.split('(')[0]}" if function else "")
-    arguments = call["arguments"] if call["function"] else []
-    if call["function"]:
-        shown = [
-            f"{argument['name']}={_value(argument['value'], names)}" for argument in arguments[:_ARGUMENTS]
-        ]
-        line.append(f"({', '.join(shown)}{', …' if len(arguments) > _ARGUMENTS else ''})")
-    if call["value"] not in (None, "0"):
-        line.append(f" {_ether(call['value'])}", style="green")
-    line.append(f" {call['gas_used']:,} gas", style="dim")
-    if call["error"]:
-        line.append(f" {call['error']}", style="red")
-    return line
-
-
-def _value(value: str, names: _Names) -> str:
-    name = names(value.lower())
-    if name != value.lower():
-        return name
-    return value if len(value) <= 42 else f"{value[:20]}…"
-
-
-def _flows(flows: list[dict[str, Any]], names: _Names) -> Table:
+def _flows(flows: list[dict[str, Any]], names: Names) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("account")
     table.add_column("amount", justify="right")
@@ -214,10 +159,6 @@ def _flows(flows: list[dict[str, Any]], names: _Names) -> Table:
         asset = "ETH" if native else names(flow["asset"])
         table.add_row(names(flow["account"]), Text(shown, style="green" if amount > 0 else "red"), asset)
     return table
-
-
-def _ether(wei: str) -> str:
-    return f"{int(wei) / _ETHER:,.6g} ETH"
 
 
 def _share(probability: float | None) -> str:

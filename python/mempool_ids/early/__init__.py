@@ -1,1 +1,3 @@
-"""What is known of who made a contract: whose money it has (`funding`), and whether it attacked before (`labels`)."""
+"""New contracts: how much one looks like an attacker's and what calling it does (`detector`), whose money made it
+(`funding`), and whether its maker attacked before (`labels`).
+"""

@@ -1,7 +1,7 @@
 """A contract that is new, with what is known of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -28,10 +28,20 @@ class ContractScore:
     """What moved the score, the largest first."""
     model: str
     version: str
+    contained_addresses: tuple[str, ...] = ()
+    """In its code. Empty in events, which have the monitored ones in `contained`."""
+    scored: str | None = None
+    """Of init code: `executed` (what its constructor left), `embedded` (what it has in it), or the `constructor`."""
+    cut: bool = False
+    """It is longer than what is read of it."""
+    implementation: str | None = None
+    """Whose code was scored, where an address runs another's."""
+    event: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """As it was told: an object of JSON."""
 
     @classmethod
     def from_event(cls, event: Mapping[str, Any]) -> "ContractScore":
-        """From the `score` of a `deploy` event."""
+        """From the `score` of a `deploy` event, or what the core's scorer says."""
         return cls(
             score=event["score"],
             precise=event["precise"],
@@ -42,6 +52,55 @@ class ContractScore:
             factors=tuple(DecisionFactor(**factor) for factor in event["factors"]),
             model=event["model"],
             version=event["version"],
+            contained_addresses=tuple(event.get("contained_addresses", ())),
+            scored=event.get("scored"),
+            cut=event.get("cut", False),
+            implementation=event.get("implementation"),
+            event=event,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Detonation:
+    """What calling a contract on the state at the head showed."""
+
+    address: str
+    called_as: str
+    """Who called it first: its deployer, or where that is not known somebody whom nobody is, without money."""
+    deployer: str | None
+    """Who signed its creation, as nodes tell or as it was given; None where it is not known."""
+    deployer_unknown: str | None
+    """Why not."""
+    grade: str | None
+    """What stands behind the proof: `proved`, `likely`; None where there is no proof."""
+    victims: tuple[Mapping[str, Any], ...]
+    """Monitored contracts that lose by it, as in an alert."""
+    event: Mapping[str, Any]
+    """As it was told: an object of JSON. Its `calls` are those inside the proof's last call."""
+
+    @property
+    def outcome(self) -> Mapping[str, Any]:
+        """What was called and what that came to, as the `detonation` of a `deploy` event."""
+        outcome: Mapping[str, Any] = self.event["detonation"]
+        return outcome
+
+    @property
+    def proof(self) -> Mapping[str, Any] | None:
+        """The calls that harm a monitored contract, and what the last one does; None where there are none."""
+        proof: Mapping[str, Any] | None = self.outcome["proof"]
+        return proof
+
+    @classmethod
+    def of_core(cls, address: str, told: Mapping[str, Any]) -> "Detonation":
+        """As the core tells it."""
+        return cls(
+            address=address,
+            called_as=told["called_as"],
+            deployer=told["deployer"],
+            deployer_unknown=told["deployer_unknown"],
+            grade=told["grade"],
+            victims=tuple(told["victims"]),
+            event=told,
         )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mempool_ids.records.events import ALARM, Event
+from mempool_ids.sinks.proof import harms, in_units
 
 log = logging.getLogger("mempool_ids.events")
 
@@ -102,25 +103,9 @@ def _describe_early(alert: Mapping[str, Any]) -> str:
 
 
 def _proved(alert: Mapping[str, Any]) -> list[str]:
-    """`calling 0x9e5faafc() as its deployer takes 90 ETH out of Vault`"""
     contract = alert["early"]["contract"]
     proof = (contract["detonation"] or {}).get("proof")
-    if proof is None or not alert["victims"]:
-        return []
-    call = proof["calls"][-1]
-    caller = "its deployer" if call["from"] == contract["deployer"] else call["from"]
-    what = f"{call['input'][:10]}()" if len(call["input"]) >= 10 else "it"
-    return [f"calling {what} as {caller} {_harm(victim)}" for victim in alert["victims"]]
-
-
-def _harm(victim: Mapping[str, Any]) -> str:
-    name = victim["contract"]
-    if victim["amount"] is None:
-        return f"breaks {', '.join(victim['invariants'])} of {name}"
-    share = "" if victim["share"] is None else f", {victim['share']:.0%} of it"
-    if victim["asset"] == "native":
-        return f"takes {_in(18, victim['amount'])} ether out of {name}{share}"
-    return f"takes {victim['amount']} of {victim['asset']} out of {name}{share}"
+    return [] if proof is None else harms(proof, contract["deployer"], alert["victims"])
 
 
 def describe(alert: Mapping[str, Any]) -> str:
@@ -194,7 +179,7 @@ def _details(response: Mapping[str, Any]) -> list[str]:
     state, tip, cap = (response[name] for name in ("state", "max_priority_fee_per_gas", "max_fee_per_gas"))
     if state in ("verified", "sent"):
         if tip is not None and cap is not None:
-            found.append(f"tip {_in(9, tip)} of at most {_in(9, cap)} gwei a gas")
+            found.append(f"tip {in_units(9, tip)} of at most {in_units(9, cap)} gwei a gas")
         if response["capped"]:
             found.append("bid cut short by the caps")
     if response["block"] is not None:
@@ -204,11 +189,5 @@ def _details(response: Mapping[str, Any]) -> list[str]:
     if response["won"] is not None:
         found.append("before the attack" if response["won"] else "AFTER the attack")
     if response["cost_wei"] is not None:
-        found.append(f"paid {_in(18, response['cost_wei'])} ether")
+        found.append(f"paid {in_units(18, response['cost_wei'])} ether")
     return found
-
-
-def _in(decimals: int, wei: str) -> str:
-    """Wei in a unit of so many decimals, exactly."""
-    whole, part = divmod(int(wei), 10**decimals)
-    return f"{whole}.{part:0{decimals}d}".rstrip("0").rstrip(".")

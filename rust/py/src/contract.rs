@@ -55,10 +55,20 @@ pub struct ContractScorer {
 
 #[pymethods]
 impl ContractScorer {
+    /// With these thresholds, where they are given, in place of the model's for the chain.
     #[new]
-    fn new(py: Python<'_>, dir: PathBuf, onnxruntime: PathBuf, chain_id: u64) -> PyResult<Self> {
+    #[pyo3(signature = (dir, onnxruntime, chain_id, high_recall = None, high_precision = None))]
+    fn new(
+        py: Python<'_>,
+        dir: PathBuf,
+        onnxruntime: PathBuf,
+        chain_id: u64,
+        high_recall: Option<f32>,
+        high_precision: Option<f32>,
+    ) -> PyResult<Self> {
         let config = ModelConfig { dir, onnxruntime };
-        let inner = detached(py, || Scorer::load(&config, chain_id))?;
+        let load = || Scorer::load(&config, chain_id, high_recall, high_precision);
+        let inner = detached(py, load)?;
         Ok(Self {
             inner: Mutex::new(inner),
         })

@@ -4,6 +4,7 @@ mod analyzer;
 mod chain;
 mod contract;
 mod convert;
+mod deployed;
 mod error;
 mod funding;
 mod inspect;
@@ -50,6 +51,7 @@ fn _core(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module.add_function(wrap_pyfunction!(rehearse::rehearse, module)?)?;
     module.add_class::<model::TraceModel>()?;
     module.add_class::<contract::ContractScorer>()?;
+    module.add_class::<deployed::DeployedContracts>()?;
     module.add_function(wrap_pyfunction!(sensor::measure_stages, module)?)?;
     module.add_function(wrap_pyfunction!(trace::trace_matrix, module)?)?;
     module.add_function(wrap_pyfunction!(contract::contract_matrix, module)?)?;

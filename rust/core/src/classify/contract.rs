@@ -84,13 +84,13 @@ impl ContractModel {
         &self.version
     }
 
-    pub fn thresholds(&self) -> EarlyThresholds {
-        self.thresholds
-    }
-
-    /// Instead of the model's.
-    pub fn set_thresholds(&mut self, thresholds: EarlyThresholds) {
-        self.thresholds = thresholds;
+    /// Those that are given, instead of the model's.
+    pub fn set_thresholds(&mut self, high_recall: Option<f32>, high_precision: Option<f32>) {
+        let of_model = self.thresholds;
+        self.thresholds = EarlyThresholds {
+            high_precision: high_precision.unwrap_or(of_model.high_precision),
+            high_recall: high_recall.unwrap_or(of_model.high_recall),
+        };
     }
 
     /// The score of a contract, without the factors that moved it: [`explained`](Self::explained) costs several times as much.

@@ -12,7 +12,7 @@ mod tests;
 mod transaction;
 
 pub use alert::Alert;
-pub use deploy::Deploy;
+pub use deploy::{Deploy, Detonated, Score};
 pub use fields::{ChainId, Sensor, Text, Timestamp, Version};
 pub use happened::{Anomaly, Breakdown, Outcome, Reorg};
 pub use response::{Response, Victim};

@@ -159,7 +159,7 @@ pub(super) fn report<'a>(
 }
 
 /// A call with its function's name and arguments, where its selector is known.
-fn call(decoder: &Decoder, frame: &Frame) -> Value {
+pub(super) fn call(decoder: &Decoder, frame: &Frame) -> Value {
     let named = PendingTransaction {
         from: frame.from,
         to: frame.to.filter(|_| !frame.kind.creates()),

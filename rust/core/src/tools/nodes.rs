@@ -23,7 +23,7 @@ use crate::wire::parse_object;
 use crate::wire::signed::decode_raw;
 use alloy_consensus::TxEnvelope;
 use alloy_eips::eip2718::Decodable2718;
-use alloy_primitives::{B256, Bytes};
+use alloy_primitives::{Address, B256, Bytes};
 use revm::DatabaseRef;
 use serde_json::Value;
 use std::sync::Arc;
@@ -124,7 +124,7 @@ impl Nodes {
         Ok((tx, extras, mined))
     }
 
-    fn header(&self, block: &str) -> Result<Header> {
+    pub fn header(&self, block: &str) -> Result<Header> {
         let (method, param) = match block.len() {
             66 => ("eth_getBlockByHash", block.to_owned()),
             _ => match block.parse::<u64>() {
@@ -155,13 +155,12 @@ impl Nodes {
     /// The callee's code tells the first stage most.
     pub fn code(&self, tx: &PendingTransaction, moment: &Moment, stages: &mut Stages) {
         let Some(address) = tx.to else { return };
-        let params = format!(r#"["{address}",{}]"#, at(&moment.block.hash));
-        let Ok(raw) = self.ask("eth_getCode", params) else {
+        let Ok(code) = self.code_of(&address, &at(&moment.block.hash)) else {
             return;
         };
         let answer = CodeAnswer {
             address,
-            code: read::<Bytes>(&raw).unwrap_or_default(),
+            code,
             inside: Bytes::new(),
             created_at: None,
             dating: false,
@@ -170,6 +169,13 @@ impl Nodes {
             codes, contacts, ..
         } = stages;
         Codes::insert(codes, &answer, contacts, moment.block.number);
+    }
+
+    /// `at`: the JSON of a block parameter.
+    pub fn code_of(&self, address: &Address, at: &str) -> Result<Bytes> {
+        let method = "eth_getCode";
+        let raw = self.ask(method, format!(r#"["{address}",{at}]"#))?;
+        read(&raw).map_err(|reason| node_error(method, reason))
     }
 
     pub fn simulate(

@@ -4,34 +4,47 @@ use crate::bytecode::contract::Anatomy;
 use crate::classify::ContractModel;
 use crate::config::ModelConfig;
 use crate::error::Result;
-use crate::evidence::{ContractScore, EarlyThresholds, Factor};
+use crate::event::json::Score;
+use crate::evidence::ContractScore;
 use crate::simulate::constructor::{Kind, Origin, running_code};
-use alloy_primitives::{Address, FixedBytes};
-use serde::Serialize;
-use std::sync::Arc;
+use alloy_primitives::Address;
+use serde::{Serialize, Serializer};
 
 /// Rows of a run of the models: a call of ONNX Runtime costs as much as a row.
 const TOGETHER: usize = 64;
 
-/// What `score` says of one contract.
-#[derive(Debug, Clone, Serialize)]
+/// One contract's score.
+#[derive(Debug, Clone)]
 pub struct Scored {
-    pub score: f32,
-    /// By the model that is seldom wrong.
-    pub precise: f32,
-    pub high_recall: bool,
-    pub high_precision: bool,
-    pub thresholds: EarlyThresholds,
-    pub version: Arc<str>,
+    pub score: ContractScore,
     /// Whose code was scored, where init code was given.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub scored: Option<Origin>,
+    pub origin: Option<Origin>,
     /// Bytes beyond what is read were left out.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub cut: bool,
-    pub function_signatures: Vec<FixedBytes<4>>,
-    pub contained_addresses: Vec<Address>,
-    pub factors: Vec<Factor>,
+}
+
+/// As events have it, and what only a person asks for.
+#[derive(Serialize)]
+struct Told<'a> {
+    #[serde(flatten)]
+    score: Score<'a>,
+    contained_addresses: &'a [Address],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scored: Option<Origin>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    cut: bool,
+}
+
+impl Serialize for Scored {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let told = Told {
+            score: Score::of(&self.score),
+            contained_addresses: &self.score.addresses,
+            scored: self.origin,
+            cut: self.cut,
+        };
+        told.serialize(serializer)
+    }
 }
 
 /// Scores many contracts.
@@ -39,10 +52,19 @@ pub struct Scored {
 pub struct Scorer(ContractModel);
 
 impl Scorer {
+    /// With these thresholds, where they are given, in place of the model's for the chain.
+    ///
     /// # Errors
     /// As [`ContractModel::load`].
-    pub fn load(config: &ModelConfig, chain_id: u64) -> Result<Self> {
-        ContractModel::load(config, chain_id).map(Self)
+    pub fn load(
+        config: &ModelConfig,
+        chain_id: u64,
+        high_recall: Option<f32>,
+        high_precision: Option<f32>,
+    ) -> Result<Self> {
+        let mut model = ContractModel::load(config, chain_id)?;
+        model.set_thresholds(high_recall, high_precision);
+        Ok(Self(model))
     }
 
     /// Of codes, each with what it is where that is known, in order: they go through the models [`TOGETHER`].
@@ -61,7 +83,11 @@ impl Scorer {
                 .unzip();
             let scores = self.0.explained(&anatomies, |_| true)?;
             let answers = scores.into_iter().zip(origins).zip(&anatomies);
-            all.extend(answers.map(|((score, origin), anatomy)| told(score, origin, anatomy.cut)));
+            all.extend(answers.map(|((score, origin), anatomy)| Scored {
+                score,
+                origin,
+                cut: anatomy.cut,
+            }));
         }
         Ok(all)
     }
@@ -69,21 +95,5 @@ impl Scorer {
     /// The models themselves.
     pub fn model(&mut self) -> &mut ContractModel {
         &mut self.0
-    }
-}
-
-fn told(score: ContractScore, origin: Option<Origin>, cut: bool) -> Scored {
-    Scored {
-        score: score.score,
-        precise: score.precise,
-        high_recall: score.high_recall(),
-        high_precision: score.high_precision(),
-        thresholds: score.thresholds,
-        version: score.version,
-        scored: origin,
-        cut,
-        function_signatures: score.selectors.into_iter().map(FixedBytes).collect(),
-        contained_addresses: score.addresses,
-        factors: score.factors,
     }
 }

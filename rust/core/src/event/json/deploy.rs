@@ -131,9 +131,10 @@ struct Attacker<'a> {
     incident: &'a str,
 }
 
+/// How much its code looks like an attacker's.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "contract_score")]
-struct Score<'a> {
+pub struct Score<'a> {
     factors: &'a [Factor],
     function_signatures: Vec<Text<[u8; 4]>>,
     high_precision: bool,
@@ -149,9 +150,10 @@ struct Score<'a> {
     version: &'a str,
 }
 
+/// What calling it showed.
 #[derive(Debug, Serialize, JsonSchema)]
 #[schemars(rename = "detonation")]
-struct Detonated<'a> {
+pub struct Detonated<'a> {
     /// Number of the block it was executed in.
     block: u64,
     calls: usize,
@@ -255,7 +257,7 @@ impl<'a> Attacker<'a> {
 }
 
 impl<'a> Score<'a> {
-    fn of(score: &'a ContractScore) -> Self {
+    pub fn of(score: &'a ContractScore) -> Self {
         Self {
             factors: &score.factors,
             function_signatures: score.selectors.iter().copied().map(Text).collect(),
@@ -271,7 +273,7 @@ impl<'a> Score<'a> {
 }
 
 impl<'a> Detonated<'a> {
-    fn of(detonation: &'a Detonation) -> Self {
+    pub fn of(detonation: &'a Detonation) -> Self {
         Self {
             block: detonation.block,
             calls: detonation.calls,

@@ -4,7 +4,7 @@ use super::alarm::INFO;
 use crate::bytecode::contract::Anatomy;
 use crate::classify::ContractModel;
 use crate::config::EarlyConfig;
-use crate::evidence::{ContractScore, Deployment, EarlyThresholds};
+use crate::evidence::{ContractScore, Deployment};
 use alloy_primitives::{B256, Bytes, keccak256};
 use hashbrown::HashMap;
 
@@ -18,11 +18,7 @@ pub struct Scorer {
 
 impl Scorer {
     pub fn new(mut model: ContractModel, config: &EarlyConfig) -> Self {
-        let of_model = model.thresholds();
-        model.set_thresholds(EarlyThresholds {
-            high_precision: config.high_precision.unwrap_or(of_model.high_precision),
-            high_recall: config.high_recall.unwrap_or(of_model.high_recall),
-        });
+        model.set_thresholds(config.high_recall, config.high_precision);
         Self {
             model,
             scored: HashMap::new(),
