@@ -34,8 +34,8 @@ def evidence(alert: Alert) -> Table:
         limit = score["thresholds"]["high_recall"]
         rows.add_row("score", f"{score['score']:.3f} by its code, {over} {limit:.3f}: suspicious")
     for money in contract["funding"]:
-        paid = f"{eth(int(money['amount']))} of {money['service']}, {money['hops']} hop"
-        rows.add_row("funding", paid)
+        steps = "straight" if money["hops"] == 1 else f"in {money['hops']} steps"
+        rows.add_row("funding", f"{eth(int(money['amount']))} of {money['service']}, {steps}")
     if (tried := contract["detonation"]) is not None:
         rows.add_row(
             "called", f"{tried['calls']} times, as in block {tried['block']}, before anybody else did"
