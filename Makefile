@@ -71,7 +71,7 @@ geth: $(BUILT) ## find the second Ethereum node of tests, or build it once (minu
 clef: $(BUILT) ## find the signer of tests, or build it once (a minute; needs Go): CLEF, then the cache
 	$(BIN)/python -m tests.clef
 
-demo: anvil ## a real chain, a vault with a hole, an attacker, and the pause that is mined before the attack
+demo: anvil ## a real chain, vaults with a hole, two attacks, and the pauses that are mined before them
 	$(WITH_ANVIL) $(BIN)/mempool-ids demo $(DEMO_ARGS)
 
 test: lint types locks check-contracts test-rust test-python ## every check and test

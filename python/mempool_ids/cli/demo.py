@@ -1,4 +1,4 @@
-"""`mempool-ids demo`: an attack on a local chain, seen and stopped before it is mined."""
+"""`mempool-ids demo`: two attacks on a local chain, seen and stopped before they are mined."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +10,7 @@ from mempool_ids.cli.options import Json
 
 def demo(
     watch_only: Annotated[
-        bool, typer.Option("--watch-only", help="Only alerts: the vault is emptied, for comparison.")
+        bool, typer.Option("--watch-only", help="Only alerts: the vaults are emptied, for comparison.")
     ] = False,
     runs: Annotated[int, typer.Option(help="How often.", min=1)] = 1,
     block_time: Annotated[int, typer.Option(help="Seconds between blocks.", min=1)] = 6,
@@ -18,19 +18,24 @@ def demo(
     keep: Annotated[
         Path | None,
         typer.Option(
-            help="New folder for the capture, configuration, event log and journal.", file_okay=False
+            help="New folder for the captures, configurations, event logs and journals.", file_okay=False
         ),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Plays an attack on a real local chain (anvil): the alert and a pause come before it, and nothing is lost.
+    """Plays two attacks on a real local chain (anvil): alert and pause come before each, and nothing is lost.
 
-    A vault with a reentrancy hole, honest users, a guardian that may pause it, then an attacker who bids again once it
-    sees the pause. Exit code 0 says that the alert came before the attack's block, that no honest user raised one or
-    was stopped before, and that the pause was mined before the attack, which took nothing.
+    A vault with a reentrancy hole, honest users, a guardian that may pause it. In the first act an attack waits in the
+    public pool, and its sender bids again once it sees the pause. In the second the attack is never seen pending: it
+    comes by private order flow. But its contract is seen when it is deployed, by an account that a listed mixer paid:
+    it is scored, and called before anybody else calls it, which proves the attack.
 
-    Active defense needs `pip install 'mempool-ids[defense]'`; `--watch-only` does without, and shows what happens to a
-    vault that nobody defends: there, exit code 0 says that the alert came first.
+    Exit code 0 says that the first alert came before the attack's block and the second one's before the contract's
+    first call, that no honest user raised one or was stopped before, and that each pause was mined before its attack,
+    which took nothing.
+
+    Active defense needs `pip install 'mempool-ids[defense]'`; `--watch-only` does without, and shows what happens to
+    vaults that nobody defends: there, exit code 0 says that the alerts came first.
 
     **Examples**
 

@@ -36,6 +36,8 @@ class Attacker:
     """Sends one attack, with one nonce, however often it raises its bid.
 
     Attributes:
+        creation: of its contract, as it was given to the node; None before.
+        created: that one's receipt, once a block has it.
         bids: what the node took, the last last.
         began_at: seconds on the monotonic clock, right before the first; None before the attack.
     """
@@ -46,6 +48,8 @@ class Attacker:
         self._patience_s = patience_s
         self._contract = ""
         self._nonce = 0
+        self.creation: Bid | None = None
+        self.created: dict[str, Any] | None = None
         self.address = address
         self.bids: list[Bid] = []
         self.began_at: float | None = None
@@ -56,14 +60,23 @@ class Attacker:
         Raises:
             TimeoutError: no block had it in time.
         """
+        nonce = await self._rpc.nonce(self.address)
+        # Of the attack that follows: what was asked meanwhile is about that one, too.
+        self._nonce = nonce + 1
         code = artifact("Attacker").creation(self._vault)
-        created = await self._rpc.send(self.address, None, code, gas=700_000, tip=2 * GWEI)
-        self._contract = (await self._rpc.receipt(created, self._patience_s))["contractAddress"]
-        self._nonce = await self._rpc.nonce(self.address)
+        at = time.time()
+        tx_hash = await self._rpc.send(
+            self.address, None, code, gas=700_000, tip=_TIP, max_fee=_FEE_CAP, nonce=nonce
+        )
+        self.creation = Bid(tx_hash, _TIP, _FEE_CAP, at)
+        self.created = await self._rpc.receipt(tx_hash, self._patience_s)
+        self._contract = self.created["contractAddress"]
 
-    async def attack(self) -> None:
+    async def attack(self) -> str:
+        """Returns its hash."""
         self.began_at = time.monotonic()
         await self._bid(_TIP, _FEE_CAP)
+        return self.bids[-1].tx_hash
 
     async def see_pause(self, feed: Feed, looked_at: int) -> tuple[int, int]:
         """Waits for somebody's `pause()` of the vault among what is announced after so many transactions.

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from mempool_ids.demo.attacker import Attacker
-from mempool_ids.demo.result import Alert
+from mempool_ids.demo.news import News
+from mempool_ids.demo.result import Alert, Result
 from mempool_ids.demo.scene import Action, Scene
+
+if TYPE_CHECKING:
+    from mempool_ids.demo.early.result import Foreseen
 
 ENDS = ("confirmed", "superseded", "cancelled", "failed")
 """States of a response that nothing follows."""
@@ -20,6 +22,7 @@ ENDS = ("confirmed", "superseded", "cancelled", "failed")
 class Teller(Protocol):
     """Tells the story to somebody while it happens."""
 
+    def act(self, title: str) -> None: ...
     def note(self, text: str) -> None: ...
     def traffic(self, action: Action) -> None: ...
     def block(self, number: int, transactions: int) -> None: ...
@@ -28,6 +31,9 @@ class Teller(Protocol):
     def alert_again(self, alert: Alert) -> None: ...
     def other_alert(self, alert: Alert, who: str) -> None: ...
     def response(self, response: Alert) -> None: ...
+    def end(self, result: Result) -> None: ...
+    def early_alert(self, alert: Alert, sent_to_alert_ms: float, pending: bool) -> None: ...
+    def early_end(self, result: Foreseen) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,7 @@ class Hearing:
         self._attacker = attacker
         self._teller = teller
         self._told = 0
-        self._news = asyncio.Condition()
+        self._news = News()
         self.alerts: dict[str, Heard] = {}
         self.responses: list[Alert] = []
 
@@ -95,8 +101,7 @@ class Hearing:
                 break
             self._teller.response(response)
             self._told += 1
-        async with self._news:
-            self._news.notify_all()
+        await self._news.spread()
 
     def was_told(self, state: str) -> bool:
         """Whether people were told that a response came to this state."""
@@ -104,7 +109,4 @@ class Hearing:
 
     async def until(self, condition: Callable[[], bool], seconds: float | None = None) -> bool:
         """Whether it comes true in time, by what is heard."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds), self._news:
-                await self._news.wait_for(condition)
-        return condition()
+        return await self._news.until(condition, seconds)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from mempool_ids.demo import aftermath
 from mempool_ids.demo.aftermath import Place
+from mempool_ids.demo.attacker import Attacker
 from mempool_ids.demo.hearing import Heard
-from mempool_ids.demo.result import Alert, Defended, FalseAlert, Result
-from mempool_ids.demo.scene import Action
+from mempool_ids.demo.result import Alert, Defended, FalseAlert, Outcome, Result
+from mempool_ids.demo.scene import Action, Scene
 from mempool_ids.demo.story import Attack, Story
 from mempool_ids.demo.timeline import Moment, alert_to_wire_us, timeline
 from mempool_ids.records.events import ALARM
@@ -17,30 +19,63 @@ Reverted = Sequence[tuple[Place, Action]]
 
 
 async def judge(story: Story, attack: Attack, events: Sequence[Alert]) -> Result:
-    """Judges a run by all events of the event log, muted alerts included."""
+    """Judges a race by all events of the event log, muted alerts included."""
     scene, receipt = story.scene, attack.receipt
     bids = tuple(bid.tx_hash for bid in story.attacker.bids)
-    alerts = [event for event in events if event["event_type"] == "alert"]
+    heard = story.hearing.alerts.get(bids[0])
+    answered = Answered(_about(events, bids), _responses(events, bids)) if story.is_defended else None
+    became = await outcome(scene, story.attacker, receipt, heard, answered, events)
+    words = _in_words(aftermath.place(receipt), place_of(became.defense), became.drained)
+    return Result(
+        **vars(became),
+        attack_txs=bids,
+        alert=heard.event if heard else None,
+        pending_when_alerted=heard is not None and heard.pending,
+        sent_to_alert_ms=milliseconds(story.attacker.began_at, heard.at if heard else None),
+        alert_to_inclusion_ms=milliseconds(heard.at if heard else None, attack.mined_at),
+        order=await aftermath.order(scene, became.block, bids),
+        timeline=_timeline(story, events, became.block, words),
+    )
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The alerts that a defense acted on, and what it did."""
+
+    alerts: Sequence[Alert]
+    responses: Sequence[Alert]
+
+
+async def outcome(
+    scene: Scene,
+    attacker: Attacker,
+    receipt: aftermath.Receipt,
+    heard: Heard | None,
+    answered: Answered | None,
+    events: Sequence[Alert],
+) -> Outcome:
+    """What the chain says of an attack, and the events of who was alarmed.
+
+    Args:
+        receipt: the attack's.
+        heard: the alert that says what is at stake.
+        answered: None where nobody defends.
+        events: all of the event log.
+    """
     where = aftermath.place(receipt)
     block, position = where
     claims = await aftermath.claims(scene, block)
     before, after = [await aftermath.vault_balance(scene, number) for number in (block - 1, block)]
     reverted = await aftermath.reverted(scene.rpc, scene.sent)
-    defense = await _defended(story, events, reverted) if story.is_defended else None
-    pause = _place(defense)
+    defense = None if answered is None else await _defended(scene, answered, reverted, events)
+    pause = place_of(defense)
     barrier = where if pause is None else min(where, pause)
-    drained = aftermath.succeeded(receipt)
-    heard = story.hearing.alerts.get(bids[0])
-    return Result(
+    alerts = [event for event in events if event["event_type"] == "alert"]
+    return Outcome(
         attack_tx=receipt["transactionHash"],
-        attack_txs=bids,
-        alert=heard.event if heard else None,
-        pending_when_alerted=heard is not None and heard.pending,
-        sent_to_alert_ms=_ms(story.attacker.began_at, heard.at if heard else None),
-        alert_to_inclusion_ms=_ms(heard.at if heard else None, attack.mined_at),
         block=block,
         position=position,
-        drained=drained,
+        drained=aftermath.succeeded(receipt),
         vault_before=before,
         vault_after=after,
         at_stake_wei=_at_stake(heard),
@@ -48,18 +83,18 @@ async def judge(story: Story, attack: Attack, events: Sequence[Alert]) -> Result
         holders=claims.holders,
         attack_cost_wei=aftermath.cost(receipt),
         honest_transactions=len(scene.sent),
-        false_alerts=tuple(_false(story, alert) for alert in alerts if _is_false(story, alert)),
+        false_alerts=tuple(
+            _false(scene, alert) for alert in alerts if alert["tx"]["from"] != attacker.address
+        ),
         stopped=tuple(f"{action.user} {action.text}" for at, action in reverted if at < barrier),
-        order=await aftermath.order(scene, block, bids),
-        timeline=_timeline(story, events, block, _in_words(where, pause, drained)),
         defense=defense,
     )
 
 
-async def _defended(story: Story, events: Sequence[Alert], reverted: Reverted) -> Defended:
-    scene = story.scene
-    bids = tuple(bid.tx_hash for bid in story.attacker.bids)
-    alerts, responses = _about(events, bids), _responses(events, bids)
+async def _defended(
+    scene: Scene, answered: Answered, reverted: Reverted, events: Sequence[Alert]
+) -> Defended:
+    alerts, responses = answered.alerts, answered.responses
     last = responses[-1] if responses else None
     # Where it is, and what it cost, the chain says and not who sent it.
     receipt = await scene.rpc.find_receipt(last["tx_hash"]) if last and last["tx_hash"] else None
@@ -121,13 +156,15 @@ def _in_words(attack: Place, pause: Place | None, drained: bool) -> str:
     return f"{attack[0]} is mined, {attacked}"
 
 
-def _place(defense: Defended | None) -> Place | None:
+def place_of(defense: Defended | None) -> Place | None:
+    """Of the pause; None where the chain has none."""
     if defense is None or defense.block is None or defense.position is None:
         return None
     return defense.block, defense.position
 
 
-def _ms(begin: float | None, end: float | None) -> float | None:
+def milliseconds(begin: float | None, end: float | None) -> float | None:
+    """Of seconds."""
     return None if begin is None or end is None else (end - begin) * 1000
 
 
@@ -141,12 +178,8 @@ def _at_stake(heard: Heard | None) -> int | None:
     return sum(amounts) if amounts else None
 
 
-def _is_false(story: Story, alert: Alert) -> bool:
-    return bool(alert["tx"]["from"] != story.attacker.address)
-
-
-def _false(story: Story, alert: Alert) -> FalseAlert:
-    action = story.scene.sent.get(alert["tx"]["hash"])
+def _false(scene: Scene, alert: Alert) -> FalseAlert:
+    action = scene.sent.get(alert["tx"]["hash"])
     if action is None:
         return FalseAlert(alert["tx"]["from"], "sends something", alert)
     return FalseAlert(action.user, action.text, alert)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Group
@@ -9,9 +10,9 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from mempool_ids.demo.result import Alert, Defended, Entry, Result
+from mempool_ids.demo.result import Alert, Defended, Entry, Outcome, Result
 from mempool_ids.demo.scene import ETHER
-from mempool_ids.demo.timeline import ATTACKER, BLOCK, CLOCK, DEFENSE, NODE, SENSOR, gwei
+from mempool_ids.demo.timeline import ATTACKER, BLOCK, CLOCK, DEFENSE, NODE, SENSOR, Moment, gwei
 
 #: Of whoever does something.
 STYLES = {ATTACKER: "bold magenta", SENSOR: "yellow", DEFENSE: "bold green", NODE: "dim", BLOCK: "bold cyan"}
@@ -83,21 +84,26 @@ def _factors(factors: list[dict[str, Any]]) -> Table | str:
 
 def race(result: Result) -> Panel:
     """Who did what when, and how they stand in the block."""
-    moments = Table.grid(padding=(0, 1))
-    moments.add_column(justify="right", no_wrap=True)
-    moments.add_column(no_wrap=True)
-    moments.add_column(overflow="fold")
-    for moment in result.timeline:
-        style = STYLES[moment.who]
-        what = Text.assemble((f"{moment.who}: ", style), (moment.what, "dim" if moment.who == NODE else ""))
-        moments.add_row(_time(moment.us), Text(_GLYPHS[moment.who], style), what)
     standing = Text(f"block {result.block}: who pays more a gas stands first", STYLES[BLOCK])
     return Panel(
-        Group(moments, "", standing, _block(result), "", Text(CLOCK, "dim")),
+        Group(moments(result.timeline), "", standing, _block(result), "", Text(CLOCK, "dim")),
         title="the race since the attack was sent",
         border_style="cyan",
         title_align="left",
     )
+
+
+def moments(timeline: Sequence[Moment]) -> Table:
+    """Who did what when."""
+    rows = Table.grid(padding=(0, 1))
+    rows.add_column(justify="right", no_wrap=True)
+    rows.add_column(no_wrap=True)
+    rows.add_column(overflow="fold")
+    for moment in timeline:
+        style = STYLES[moment.who]
+        what = Text.assemble((f"{moment.who}: ", style), (moment.what, "dim" if moment.who == NODE else ""))
+        rows.add_row(_time(moment.us), Text(_GLYPHS[moment.who], style), what)
+    return rows
 
 
 def _time(us: float) -> str:
@@ -125,18 +131,22 @@ def verdict(result: Result) -> Panel:
     """The end of a run: what happened, and whether it passed."""
     done = result.defense
     lines = _watched(result) if done is None else _defended(result, done)
-    lines += [f"Problem: {problem}" for problem in result.problems()]
+    return ending(result, lines, "seen before it happened" if done is None else "stopped before it happened")
+
+
+def ending(result: Outcome, lines: list[str], title: str) -> Panel:
+    """What happened, and `title` where it passed."""
+    lines = [*lines, *(f"Problem: {problem}" for problem in result.problems())]
     style = "bold green" if result.passed else "bold red"
-    passed = "seen before it happened" if done is None else "stopped before it happened"
-    title = passed if result.passed else "FAILED"
+    title = title if result.passed else "FAILED"
     return Panel("\n".join(lines), title=title, border_style=style, title_align="left")
 
 
 def _watched(result: Result) -> list[str]:
-    before, after = _eth(result.vault_before), _eth(result.vault_after)
+    before, after = eth(result.vault_before), eth(result.vault_after)
     lines = [f"Block {result.block} includes the attack: the vault had {before} and has {after}."]
     if result.drained:
-        lines.append(f"Its {result.holders} users have lost {_eth(result.lost_wei)}.")
+        lines.append(f"Its {result.holders} users have lost {eth(result.lost_wei)}.")
     if result.preceded and result.alert_to_inclusion_ms is not None:
         lines.append(f"The alert came {result.alert_to_inclusion_ms / 1000:.2f} s before that block.")
     count = result.honest_transactions
@@ -145,21 +155,21 @@ def _watched(result: Result) -> list[str]:
 
 
 def _defended(result: Result, done: Defended) -> list[str]:
-    lines = [_standing(result, done), _vault(result)]
+    lines = [_standing(result, done), vault(result)]
     if result.at_stake_wei is not None and not result.drained:
-        stake = _eth(result.at_stake_wei)
+        stake = eth(result.at_stake_wei)
         lines.append(
             f"Without the pause its {result.holders} users would have lost {stake}, by the simulation."
         )
     if done.cost_wei is not None:
-        costs = f"The pause cost its guardian {_eth(done.cost_wei, 5)} of gas"
-        lines.append(f"{costs}; the attack cost the attacker {_eth(result.attack_cost_wei, 5)}.")
+        costs = f"The pause cost its guardian {eth(done.cost_wei, 5)} of gas"
+        lines.append(f"{costs}; the attack cost the attacker {eth(result.attack_cost_wei, 5)}.")
     if done.alert_to_wire_us:
         took = " and ".join(f"{us:,.0f}" for us in done.alert_to_wire_us)
         lines.append(
             f"From an alert to the pause on the wire: {took} µs. It was signed before anybody attacked."
         )
-    lines.append(_honest(result, done))
+    lines.append(honest(result, done))
     return lines
 
 
@@ -173,14 +183,16 @@ def _standing(result: Result, done: Defended) -> str:
     return f"Block {done.block} has the pause, and block {result.block} {attack}."
 
 
-def _vault(result: Result) -> str:
-    before, after = _eth(result.vault_before), _eth(result.vault_after)
+def vault(result: Outcome) -> str:
+    """What it has, and had."""
+    before, after = eth(result.vault_before), eth(result.vault_after)
     if result.vault_before == result.vault_after:
         return f"The vault has {after}, as before."
     return f"The vault had {before} and has {after}."
 
 
-def _honest(result: Result, done: Defended) -> str:
+def honest(result: Outcome, done: Defended) -> str:
+    """How those fared who attacked nobody."""
     count, alarmed, stopped = result.honest_transactions, len(result.false_alerts), len(result.stopped)
     said = f"Honest users sent {count} transactions: {alarmed} alerts, {stopped} stopped before the attack."
     if done.turned_away:
@@ -188,14 +200,15 @@ def _honest(result: Result, done: Defended) -> str:
     return said
 
 
-def _eth(wei: int, digits: int = 2) -> str:
+def eth(wei: int, digits: int = 2) -> str:
+    """For people, with unit."""
     return f"{wei / ETHER:.{digits}f} ETH"
 
 
 def comparison() -> Text:
     """How to see what happens without a defense."""
     return Text(
-        "The same attack on a vault that nobody defends: mempool-ids demo --watch-only "
+        "The same attacks on vaults that nobody defends: mempool-ids demo --watch-only "
         "(make demo DEMO_ARGS=--watch-only)",
         "dim",
     )

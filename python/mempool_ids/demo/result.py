@@ -11,7 +11,10 @@ Alert = dict[str, Any]
 
 #: Amounts of wei, which JSON has as decimal text.
 _WEI = frozenset(
-    {"vault_before", "vault_after", "lost_wei", "at_stake_wei", "attack_cost_wei", "cost_wei", "tip"}
+    {
+        *("vault_before", "vault_after", "lost_wei", "at_stake_wei", "attack_cost_wei", "cost_wei", "tip"),
+        "funded_wei",
+    }
 )
 
 
@@ -68,16 +71,11 @@ class Defended:
 
 
 @dataclass(frozen=True)
-class Result:
-    """One run. Times are milliseconds unless named otherwise, balances wei.
+class Outcome:
+    """What became of an attack. Balances are wei.
 
     Attributes:
-        attack_tx: of the attacker's bids, the one that a block has.
-        attack_txs: all of them, the first first.
-        alert: the event about the first, None if there was none before its block.
-        pending_when_alerted: the node, asked after the alert arrived, said that no block had the attack yet.
-        sent_to_alert_ms: from just before the attacker handed the attack to the node.
-        alert_to_inclusion_ms: how long before its block the alert came.
+        attack_tx: the transaction of it that a block has.
         block, position: where the attack is in the chain.
         drained: the attack went through.
         at_stake_wei: what the vault would lose, by the alert's simulation.
@@ -85,16 +83,10 @@ class Result:
         holders: accounts with a claim.
         attack_cost_wei: what the attacker paid for gas.
         stopped: what honest users sent before, and what reverted all the same.
-        order: the attack's block.
         defense: None where nobody defended.
     """
 
     attack_tx: str
-    attack_txs: tuple[str, ...]
-    alert: Alert | None
-    pending_when_alerted: bool
-    sent_to_alert_ms: float | None
-    alert_to_inclusion_ms: float | None
     block: int
     position: int
     drained: bool
@@ -107,14 +99,7 @@ class Result:
     honest_transactions: int
     false_alerts: tuple[FalseAlert, ...]
     stopped: tuple[str, ...]
-    order: tuple[Entry, ...]
-    timeline: tuple[Moment, ...]
     defense: Defended | None
-
-    @property
-    def preceded(self) -> bool:
-        """Whether the alert came while the attack was still pending."""
-        return self.alert is not None and self.pending_when_alerted
 
     @property
     def pause_first(self) -> bool:
@@ -130,12 +115,7 @@ class Result:
 
     def problems(self) -> list[str]:
         """Why it did not pass, for people."""
-        found = []
-        if self.alert is None:
-            found.append("no alert came before the block with the attack")
-        elif not self.pending_when_alerted:
-            found.append("the alert came after the block with the attack")
-        found += self._undefended() if self.defense is None else self._not_defended(self.defense)
+        found = self._undefended() if self.defense is None else self._not_defended(self.defense)
         found += [f"false alert: {alert.user} {alert.action}" for alert in self.false_alerts]
         found += [f"stopped before the attack: {each}" for each in self.stopped]
         return found
@@ -164,7 +144,46 @@ class Result:
         if defense is not None:
             defense["tips"] = [str(tip) for tip in defense["tips"]]
             defense["pause_first"] = self.pause_first
-        return {**fields, "preceded": self.preceded, "passed": self.passed, "problems": self.problems()}
+        return {**fields, "passed": self.passed, "problems": self.problems()}
+
+
+@dataclass(frozen=True)
+class Result(Outcome):
+    """The race with a pending attack. Times are milliseconds unless named otherwise.
+
+    Attributes:
+        attack_txs: all of the attacker's bids, the first first.
+        alert: the event about the first, None if there was none before its block.
+        pending_when_alerted: the node, asked after the alert arrived, said that no block had the attack yet.
+        sent_to_alert_ms: from just before the attacker handed the attack to the node.
+        alert_to_inclusion_ms: how long before its block the alert came.
+        order: the attack's block.
+    """
+
+    attack_txs: tuple[str, ...]
+    alert: Alert | None
+    pending_when_alerted: bool
+    sent_to_alert_ms: float | None
+    alert_to_inclusion_ms: float | None
+    order: tuple[Entry, ...]
+    timeline: tuple[Moment, ...]
+
+    @property
+    def preceded(self) -> bool:
+        """Whether the alert came while the attack was still pending."""
+        return self.alert is not None and self.pending_when_alerted
+
+    def problems(self) -> list[str]:
+        """Why it did not pass, for people."""
+        late = []
+        if self.alert is None:
+            late.append("no alert came before the block with the attack")
+        elif not self.pending_when_alerted:
+            late.append("the alert came after the block with the attack")
+        return [*late, *super().problems()]
+
+    def to_dict(self) -> dict[str, Any]:
+        return {**super().to_dict(), "preceded": self.preceded}
 
 
 def _texts(value: Any, name: str = "") -> Any:

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable
 from dataclasses import dataclass
 from typing import Any
 
 from mempool_ids.demo.attacker import STAKE, Attacker
+from mempool_ids.demo.background import Background
 from mempool_ids.demo.feed import Feed
 from mempool_ids.demo.hearing import ENDS, Hearing, Teller
 from mempool_ids.demo.rpc import Rpc
 from mempool_ids.demo.scene import ETHER, Scene
 from mempool_ids.demo.timeline import gwei
 
-_ACTIONS_PER_BLOCK = 10
 _QUIET_BLOCKS = 1
 #: How long an alert, or the beginning of a response, is waited for once the block is there: it would be too late.
 _LATE_SECONDS = 0.5
@@ -47,11 +46,9 @@ class Story:
         self.scene = scene
         self.feed = feed
         self.is_defended = is_defended
-        self._rpc = rpc
         self._teller = teller
         self._block_time = block_time
-        self._block = 0
-        self._new_block = asyncio.Condition()
+        self._background = Background(rpc, scene, feed, teller, block_time)
         self.attacker = Attacker(rpc, scene.cast.attacker, scene.vault.address, _PATIENCE * block_time)
         self.hearing = Hearing(scene, self.attacker, teller)
 
@@ -61,21 +58,15 @@ class Story:
         Raises:
             TimeoutError: the node mined nothing for three blocks' time.
         """
-        others = [asyncio.create_task(work()) for work in (self._traffic, self._blocks, self.feed.follow)]
-        try:
-            return await _unless_failed(self._attack(), *others)
-        finally:
-            for task in others:
-                task.cancel()
-            await asyncio.gather(*others, return_exceptions=True)
+        return await self._background.behind(self._attack())
 
     async def _attack(self) -> Attack:
-        await self._next_blocks(_QUIET_BLOCKS)
+        await self._background.next_blocks(_QUIET_BLOCKS)
         attacker, hearing = self.attacker, self.hearing
         self._teller.attacker("deploys a contract")
         await attacker.deploy()
         # Right after a block: all the time until the next is left.
-        await self._next_blocks(1)
+        await self._background.next_blocks(1)
         stake = f"{STAKE / ETHER:g} ETH"
         self._teller.attacker(f"calls attack() with {stake}; it waits in the pool for the next block")
         known = len(self.feed.transactions)
@@ -119,38 +110,3 @@ class Story:
         found = await self.attacker.see_pause(self.feed, known)
         await self.hearing.until(lambda: self.hearing.was_told("sent"))
         return found
-
-    async def _traffic(self) -> None:
-        self._teller.traffic(await self.scene.welcome())
-        while True:
-            await asyncio.sleep(self._block_time / _ACTIONS_PER_BLOCK * self.scene.dice.uniform(0.3, 1.7))
-            self._teller.traffic(await self.scene.act())
-
-    async def _blocks(self) -> None:
-        known = await self._rpc.block_number()
-        while True:
-            known = await self.feed.head_after(known)
-            block = await self._rpc.call("eth_getBlockByNumber", hex(known), False)
-            self._teller.block(known, len(block["transactions"]))
-            async with self._new_block:
-                self._block = known
-                self._new_block.notify_all()
-
-    async def _next_blocks(self, count: int) -> None:
-        """Returns right after the last of them, once people were told of it."""
-        last = await self._rpc.block_number() + count
-        async with self._new_block:
-            await self._new_block.wait_for(lambda: self._block >= last)
-
-
-async def _unless_failed(main: Awaitable[Attack], *others: asyncio.Task[None]) -> Attack:
-    """The result of `main`, or the error of one of the others, which never end by themselves."""
-    task = asyncio.ensure_future(main)
-    try:
-        await asyncio.wait((task, *others), return_when=asyncio.FIRST_COMPLETED)
-        for other in others:
-            if other.done():
-                other.result()
-        return await task
-    finally:
-        task.cancel()

@@ -6,10 +6,13 @@ import time
 
 from rich.console import Console
 from rich.panel import Panel
+from rich.rule import Rule
 from rich.text import Text
 
-from mempool_ids.demo.panels import STYLES, evidence
-from mempool_ids.demo.result import Alert
+from mempool_ids.demo.early import panels as early
+from mempool_ids.demo.early.result import Foreseen
+from mempool_ids.demo.panels import STYLES, evidence, race, verdict
+from mempool_ids.demo.result import Alert, Result
 from mempool_ids.demo.scene import Action
 from mempool_ids.demo.timeline import ATTACKER, DEFENSE, gwei
 
@@ -24,6 +27,9 @@ class TerminalTeller:
     def _line(self, text: str, style: str = "") -> None:
         line = Text(f"{time.monotonic() - self._began:6.2f} s  ", style="dim")
         self._console.print(line.append(text, style=style), soft_wrap=True)
+
+    def act(self, title: str) -> None:
+        self._console.print(Rule(Text(title, "bold"), align="left"))
 
     def note(self, text: str) -> None:
         self._line(text, "dim")
@@ -61,6 +67,29 @@ class TerminalTeller:
             f"alert {alert['severity']} about {who}: score {alert['score']:.3f}, {signatures}", "bold yellow"
         )
 
+    def early_alert(self, alert: Alert, sent_to_alert_ms: float, pending: bool) -> None:
+        state = "no block has the contract yet" if pending else "a block has the contract"
+        self._console.print(
+            Panel(
+                early.evidence(alert),
+                title=f"ALERT {alert['severity'].upper()}, {alert['grade']}, "
+                f"{sent_to_alert_ms:.1f} ms after the contract's creation was sent",
+                subtitle=f"the node says: {state}",
+                border_style="bold red" if alert["grade"] == "proved" else "yellow",
+                title_align="left",
+                subtitle_align="right",
+            )
+        )
+
+    def end(self, result: Result) -> None:
+        if result.defense is not None:
+            self._console.print(race(result))
+        self._console.print(verdict(result))
+
+    def early_end(self, result: Foreseen) -> None:
+        self._console.print(early.foresight(result))
+        self._console.print(early.verdict(result))
+
     def response(self, response: Alert) -> None:
         if (said := _said(response)) is not None:
             self._line(f"defense {said}", STYLES[DEFENSE])
@@ -84,6 +113,7 @@ def _said(response: Alert) -> str | None:
 class SilentTeller:
     """For machine output: the result says it all."""
 
+    def act(self, title: str) -> None: ...
     def note(self, text: str) -> None: ...
     def traffic(self, action: Action) -> None: ...
     def block(self, number: int, transactions: int) -> None: ...
@@ -92,3 +122,6 @@ class SilentTeller:
     def alert_again(self, alert: Alert) -> None: ...
     def other_alert(self, alert: Alert, who: str) -> None: ...
     def response(self, response: Alert) -> None: ...
+    def early_alert(self, alert: Alert, sent_to_alert_ms: float, pending: bool) -> None: ...
+    def end(self, result: Result) -> None: ...
+    def early_end(self, result: Foreseen) -> None: ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -69,9 +69,14 @@ def timeline(
         found.append((at - alert["latency_us"]["total"] / 1e6, SENSOR, _seen(again)))
         found.append((at, SENSOR, _verdict(alert, again)))
     for response in responses:
-        found += _of_response(response, announced)
+        found += of_response(response, announced)
     if mined is not None:
         found.append((mined[0], BLOCK, mined[1]))
+    return in_order(begin, found)
+
+
+def in_order(begin: float, found: Iterable[tuple[float, str, str]]) -> tuple[Moment, ...]:
+    """What happened when (Unix seconds), who did it, and what, as moments since `begin`."""
     moments = [Moment(round((at - begin) * 1e6, 1), who, what) for at, who, what in found]
     return tuple(sorted(moments, key=lambda moment: moment.us))
 
@@ -87,7 +92,8 @@ def _verdict(alert: Event, again: bool) -> str:
     return f"ALERT, {alert['threat_level']}: {alert['grade']} by simulation, it breaks {broken or 'nothing'}"
 
 
-def _of_response(response: Event, announced: Mapping[str, float]) -> list[tuple[float, str, str]]:
+def of_response(response: Event, announced: Mapping[str, float]) -> list[tuple[float, str, str]]:
+    """A change of a response that is worth a line, with the node's announcement of it."""
     at, state, tx_hash = unix(response["timestamp"]), response["state"], response["tx_hash"]
     if state == "sent":
         tip = f"tip {gwei(response['max_priority_fee_per_gas'])} a gas"
