@@ -163,7 +163,7 @@ class Deployment:
     """Whose code created it: the deployer's own transaction, or a factory."""
     tx: str
     seen: str
-    """`pending`, `simulated` (a pending transaction creates it), `mined`, or `gone`: its transaction failed or was replaced."""
+    """`pending`, `simulated` (a pending transaction creates it), `mined`, or `gone`: that failed or was replaced."""
     block: int | None
     code_size: int
     """Bytes."""
