@@ -12,6 +12,8 @@ def without_effect(config: IDSConfig) -> Iterator[tuple[str, str]]:
     """Each key that the user has set to no effect, and why it has none."""
     if "server" in config.model_fields_set:
         yield "server", _NO_SERVER
+    if "early" in config.model_fields_set and config.early.enabled and not config.simulation.enabled:
+        yield "early", "new contracts are looked at only where simulation.enabled is true"
     confirm = config.defense.confirm
     if (confirm.listen or confirm.url) and not confirm.seconds:
         yield "defense.confirm", "nobody is asked while confirm.seconds is 0"

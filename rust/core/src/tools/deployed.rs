@@ -272,7 +272,7 @@ impl Deployer {
         };
         let block = match created.seen {
             Sighting::Mined { block, .. } => Some(block),
-            Sighting::Pending | Sighting::Simulated => None,
+            Sighting::Pending | Sighting::Simulated | Sighting::Gone => None,
         };
         Some(Creation {
             block,
