@@ -257,6 +257,13 @@ def test_no_key_shows_in_the_configurations_repr(file: Path) -> None:
     assert "abcdefabcdefabcdef" in sensor_config(config.model_copy(update={"contracts": ()}))
 
 
+def test_early_without_simulation_has_no_effect_where_it_is_set() -> None:
+    off = {"enabled": False}
+    assert [key for key, _ in without_effect(IDSConfig(early={"beta": True}, simulation=off))] == ["early"]
+    assert list(without_effect(IDSConfig(simulation=off))) == []
+    assert list(without_effect(IDSConfig(early=off, simulation=off))) == []
+
+
 def test_keys_without_effect_are_named_once_each_and_only_where_they_are_set(
     file: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
