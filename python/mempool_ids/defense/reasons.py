@@ -105,7 +105,7 @@ def _untested(case: Case, why: str) -> str | None:
 
 def _by_score(case: Case) -> str | None:
     early = section(case.alert, "early")
-    why = f"nothing but the code of the new contract {text(section(early, 'contract'), 'address')} speaks for it"
+    why = f"nothing is proved of the new contract {text(section(early, 'contract'), 'address')}"
     if text(early, "reason") != "high_precision":
         return f"{why}, and its score is not above the threshold of high precision"
     if not case.terms.acts_on_score:

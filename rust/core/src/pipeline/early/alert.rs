@@ -9,10 +9,10 @@ use crate::tx::PendingTransaction;
 use alloy_primitives::hex;
 use std::time::SystemTime;
 
-/// Of what is worth an alert that is no hint, at the least.
-const LEAST: ThreatLevel = ThreatLevel::High;
+/// Of what is worth an alert that is no hint: at the least, and where nothing is shown of it, at the most.
+const WORTH: ThreatLevel = ThreatLevel::High;
 /// Of a hint, at the most.
-const MOST: ThreatLevel = ThreatLevel::Medium;
+const HINT: ThreatLevel = ThreatLevel::Medium;
 
 /// What the core knows beside the assessment.
 #[derive(Debug, Clone, Copy)]
@@ -69,9 +69,10 @@ pub fn alert(
         arguments: Vec::new(),
         contracts,
         score,
-        threat_level: match reason.name() {
-            EarlyName::Attack => level.max(LEAST),
-            EarlyName::Info => level.min(MOST),
+        threat_level: match (reason.name(), proof) {
+            (EarlyName::Attack, Some(_)) => level.max(WORTH),
+            (EarlyName::Attack, None) => WORTH,
+            (EarlyName::Info, _) => level.min(HINT),
         },
         classification: classification(assessment),
         signatures: Vec::new(),

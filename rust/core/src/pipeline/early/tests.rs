@@ -333,5 +333,5 @@ fn an_alert_says_what_is_known_by_the_names_that_the_field_has() {
         ]
     );
     assert_eq!(alert.alert_id, format!("1-{}", &contract[2..]));
-    assert_eq!(alert.threat_level, crate::evidence::ThreatLevel::Critical);
+    assert_eq!(alert.threat_level, crate::evidence::ThreatLevel::High);
 }
