@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mempool_ids.defense.journal import Journal
 from mempool_ids.demo.anvil import Anvil, AnvilOptions
 from mempool_ids.demo.node import Node
 from mempool_ids.demo.rpc import Rpc
@@ -70,6 +72,7 @@ async def test_a_proof_pauses_and_the_attack_finds_a_shut_door(
     async with ring(node, rpc, [scene], tmp_path, {"detonation": PATIENT}) as fight:
         alert = await told_of(fight, scene, "proof")
         assert alert.event["grade"] == "proved"
+        assert "LIKELY LOST" not in alert.event["response"]["decision"]
         ended = await fight.until_state(name, "confirmed", "failed", "superseded", "cancelled")
         assert ended.state == "confirmed", fight.story()
         assert ended.won, fight.story()
@@ -79,6 +82,11 @@ async def test_a_proof_pauses_and_the_attack_finds_a_shut_door(
         _, hit = await fight.place(bid.tx_hash)
     assert not hit
     assert await scene.harm() == 0
+    # Whoever asks later what was answered is told.
+    with contextlib.closing(Journal.look(tmp_path / "defense.db")) as journal:
+        [action] = journal.actions()
+    assert action.threats == ()
+    assert action.contract == alert.event["early"]["contract"]["address"]
 
 
 @pytest.mark.parametrize("acts", [True, False])

@@ -115,6 +115,17 @@ def test_where_nobody_bids_yet_the_lowest_tip_does() -> None:
         assert made.capped_by is None
 
 
+def test_of_an_attack_that_nobody_sent_it_is_said_what_it_would_pay() -> None:
+    supposed = dataclasses.replace(ATTACK, is_supposed=True)
+    for strategy, words in (
+        ("value-aware", "what the attack {} it"),
+        ("priority-multiple", "the threat {} above"),
+    ):
+        for threat, pays in ((supposed, "would pay"), (ATTACK, "pays")):
+            assert words.format(pays) in bid(threat, strategy=strategy).reason
+    assert bid(supposed).fees == bid(ATTACK).fees
+
+
 def test_the_highest_takes_whichever_strategy_bids_more() -> None:
     assert bid(ATTACK).strategy == "value-aware"
     by_price = dataclasses.replace(ATTACK, payment=0, gas=0, tip=0, gas_price=300 * GWEI)
@@ -201,6 +212,7 @@ def threats_up_to(fee: int, value: int) -> st.SearchStrategy[Threat]:
         profit_wei=st.none() | st.integers(0, value),
         loss_wei=st.none() | st.integers(0, value),
         p=st.floats(0, 1),
+        is_supposed=st.booleans(),
     )
 
 

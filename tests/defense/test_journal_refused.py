@@ -128,16 +128,19 @@ def test_a_newer_versions_journal_is_refused(tmp_path: Path) -> None:
     write(
         tmp_path / "defense.db",
         "DROP TRIGGER meta_no_update",
-        "UPDATE meta SET value = '3' WHERE key = 'schema_version'",
+        "UPDATE meta SET value = '4' WHERE key = 'schema_version'",
     )
-    refused(tmp_path, "a newer version wrote it .3, this program's is 2.: run that version, or a newer one")
+    refused(tmp_path, "a newer version wrote it .4, this program's is 3.: run that version, or a newer one")
     with pytest.raises(JournalError, match="a newer version wrote it"):
         Journal.look(tmp_path / "defense.db")
 
 
-def test_an_older_versions_journal_is_brought_up_to_date_by_the_sensor_alone(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("version", "lacks"), [(1, ("grave", "p", "contract")), (2, ("contract",))])
+def test_an_older_versions_journal_is_brought_up_to_date_by_the_sensor_alone(
+    version: int, lacks: tuple[str, ...], tmp_path: Path
+) -> None:
     journal = open_journal(tmp_path)
-    one = action(grave=True, p=0.5)
+    one = action(grave=True, p=0.5, contract="0x" + "c0" * 20)
     journal.begin(one, None)
     one.advance(ActionState.INTENT, 1.0, "attack")
     journal.record(one, one.history[0])
@@ -146,15 +149,16 @@ def test_an_older_versions_journal_is_brought_up_to_date_by_the_sensor_alone(tmp
     write(
         tmp_path / "defense.db",
         "DROP TRIGGER meta_no_update",
-        "UPDATE meta SET value = '1' WHERE key = 'schema_version'",
+        f"UPDATE meta SET value = '{version}' WHERE key = 'schema_version'",
         "CREATE TRIGGER meta_no_update BEFORE UPDATE ON meta BEGIN SELECT RAISE(ABORT, 'no'); END",
-        *(f"ALTER TABLE {table} DROP COLUMN {column}" for table in tables for column in ("grave", "p")),
+        *(f"ALTER TABLE {table} DROP COLUMN {column}" for table in tables for column in lacks),
     )
-    with pytest.raises(JournalError, match=r"an older version wrote it \(1, this program's is 2\): start"):
+    older = rf"an older version wrote it \({version}, this program's is 3\): start"
+    with pytest.raises(JournalError, match=older):
         Journal.look(tmp_path / "defense.db")
     for _ in range(2):
         journal = open_journal(tmp_path)
-        assert journal.actions() == [replace(one, grave=True, p=1.0)]
+        assert journal.actions() == [replace(one, p=1.0 if "p" in lacks else 0.5, contract=None)]
         journal.close()
     Journal.look(tmp_path / "defense.db").close()
     with pytest.raises(sqlite3.IntegrityError, match="append-only"):

@@ -13,6 +13,7 @@ from mempool_ids.defense.amounts import ETHER, GWEI
 from mempool_ids.defense.report import report, wilson
 
 TX = "0x" + "ab" * 32
+NEW = "0x" + "c0" * 20
 
 
 def action(number: int, *states: tuple[ActionState, str], **fields: Any) -> DefenseAction:
@@ -122,3 +123,21 @@ def test_people_are_told_why_the_bid_the_race_and_the_cost_of_each(
         "1 of 2 judged were false alarms: 50% (95 % interval 9% to 91%)",
     ):
         assert line in sums
+
+
+@pytest.mark.parametrize(
+    ("threats", "contract", "answers"),
+    [
+        ((), None, "a person's order"),
+        ((TX,), None, f"{TX} (proved)"),
+        ((TX, TX), None, f"{TX} and 1 more (proved)"),
+        ((), NEW, f"a new contract, {NEW}, which nobody had called (proved)"),
+        ((TX,), NEW, f"{TX}; a new contract, {NEW}, which nobody had called (proved)"),
+    ],
+)
+def test_people_are_told_what_it_answers(
+    threats: tuple[str, ...], contract: str | None, answers: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    known = [action(1, INTENT, threats=threats, contract=contract)]
+    show(known, {}, report(known, {}), 7)
+    assert f"  answers  {answers}\n" in capsys.readouterr().out

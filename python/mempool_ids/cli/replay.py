@@ -33,7 +33,7 @@ def replay(
         float, typer.Option(help="0: as fast as possible; 1: as recorded; 2: twice that.", min=0.0)
     ] = 0.0,
     emit: Annotated[
-        Emit, typer.Option(help="What to write: alerts, or every transaction too.")
+        Emit, typer.Option(help="What to write: alerts, or every transaction and new contract too.")
     ] = Emit.alerts,
     config: ConfigFile = None,
     overrides: Overrides = None,
@@ -42,9 +42,10 @@ def replay(
     """Judges recorded transactions; writes alerts as JSON lines to stdout and a summary to stderr.
 
     A capture of a live run gives the alerts that the live run gave: what its simulations read of the chain is in it,
-    and they are executed again. What was recorded without simulations is judged by the first stage alone.
-    `--emit all` writes a `tx` event for every transaction, with its 22 features and its probability. With `--json` the
-    summary is JSON, too. Nothing is stored, nobody is notified.
+    and they are executed again, and so are the calls that proved what new contracts do. What was recorded without
+    simulations is judged by the first stage alone. `--emit all` writes a `tx` event for every transaction, with its 22
+    features and its probability, and a `deploy` event for every new contract. With `--json` the summary is JSON, too.
+    Nothing is stored, nobody is notified.
 
     **Examples**
 
@@ -65,7 +66,7 @@ def replay(
         sensor.start()
         try:
             for kind, raw in events(sensor, "replay"):
-                if kind == "alert":
+                if kind == "alert" or (kind == "deploy" and emit is Emit.all):
                     out.write(raw + b"\n")
                 elif kind == "lines":
                     out.write(raw)

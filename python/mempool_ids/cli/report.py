@@ -57,10 +57,13 @@ def _told(action: "DefenseAction", judged: bool | None) -> Iterator[tuple[str, s
 
 
 def _answers(action: "DefenseAction") -> str:
-    if not action.threats:
-        return "a person's order"
-    more = f" and {len(action.threats) - 1} more" if len(action.threats) > 1 else ""
-    return f"{action.threats[0]}{more} ({action.grade})"
+    said = []
+    if action.threats:
+        more = f" and {len(action.threats) - 1} more" if len(action.threats) > 1 else ""
+        said.append(f"{action.threats[0]}{more}")
+    if action.contract is not None:
+        said.append(f"a new contract, {action.contract}, which nobody had called")
+    return f"{'; '.join(said)} ({action.grade})" if said else "a person's order"
 
 
 def _bid(action: "DefenseAction") -> str:

@@ -103,6 +103,8 @@ class DefenseAction:
     """Unix seconds."""
     threats: tuple[str, ...] = ()
     """Hashes of the transactions that it answers, the first first."""
+    contract: str | None = None
+    """The new contract that it answers, which has attacked nobody yet: the first, where there are several."""
     grade: str = "suspected"
     urgency: str = "critical"
     state: ActionState = ActionState.INTENT

@@ -76,6 +76,7 @@ class Cause:
                 copyable=ours.copyable or theirs.copyable,
                 loss_wei=max(ours.loss_wei or 0, theirs.loss_wei or 0) if known else None,
                 p=max(ours.p, theirs.p),
+                is_supposed=ours.is_supposed and theirs.is_supposed,
             ),
             max_fee=max(self.max_fee, other.max_fee),
             urgency=max(self.urgency, other.urgency, key=list(Urgency).index),

@@ -68,9 +68,12 @@ def price(alert: Mapping[str, Any], loss_wei: int | None) -> Threat:
     """The threat's price, for a bid. What the alert does not say counts as nobody bidding: a capped bid is made by the
     lowest tip then, and raised by what the pool shows later. Never raises.
 
+    Of a new contract that nobody has called the price is supposed, and there is nothing in the pool to be copied.
+
     Args:
         loss_wei: the decision's.
     """
+    is_supposed = bool(alert.get("early"))
     response = alert.get("response")
     said: Mapping[str, Any] = response if isinstance(response, Mapping) else {}
     tip = _amount_or_0(said, "attack_tip")
@@ -84,7 +87,8 @@ def price(alert: Mapping[str, Any], loss_wei: int | None) -> Threat:
         tip=tip,
         payment=_amount_or_0(said, "attack_payment"),
         gas=_amount_or_0(said, "attack_gas"),
-        copyable=said.get("copyable") is True,
+        copyable=said.get("copyable") is True and not is_supposed,
+        is_supposed=is_supposed,
         loss_wei=loss_wei,
         p=p,
     )

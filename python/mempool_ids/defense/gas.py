@@ -31,7 +31,7 @@ _STEPS = {Urgency.LOW: 0, Urgency.NORMAL: 1, Urgency.HIGH: 2, Urgency.CRITICAL: 
 
 @dataclass(frozen=True, slots=True)
 class Threat:
-    """What the response must come before. Without arguments: nobody bids yet, the attack is deployed and not called."""
+    """What the response must come before. Without arguments: nobody bids."""
 
     gas_price: int = 0
     """What it pays a gas with the base fee, or its fee cap; wei."""
@@ -47,6 +47,8 @@ class Threat:
     loss_wei: int | None = None
     p: float = 1.0
     """The probability that it is an attack."""
+    is_supposed: bool = False
+    """It is not sent: the contract is there and not called, and what it would pay is what calls usually do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +175,7 @@ class GasStrategy:
         return (
             tip,
             name,
-            f"tip {in_gwei(tip)}: {multiple} × the {in_gwei(above)} that the threat pays above the base fee",
+            f"tip {in_gwei(tip)}: {multiple} × the {in_gwei(above)} that the threat {_pays(threat)} above the base fee",
         )
 
     def _value_aware(self, threat: Threat, situation: Situation) -> tuple[int, str, str]:
@@ -181,7 +183,7 @@ class GasStrategy:
         rate = ceil_div(threat.payment * gas, threat.gas) if threat.gas > 0 else 0
         numerator, denominator = self._above
         value = ceil_div(max(threat.payment, rate, threat.tip * gas, 0) * numerator, denominator)
-        why = f"to be worth {in_ether(value)} to the builder, above what the attack pays it"
+        why = f"to be worth {in_ether(value)} to the builder, above what the attack {_pays(threat)} it"
         loot = threat.profit_wei if threat.profit_wei is not None else threat.loss_wei
         if threat.copyable and loot is not None:
             copied = ceil_div(max(0, loot) * COPY_NUMERATOR, COPY_DENOMINATOR)
@@ -223,6 +225,10 @@ class GasStrategy:
 
     def _max_fee_words(self) -> str:
         return f"the most that a gas may cost, {in_gwei(self.max_fee)}"
+
+
+def _pays(threat: Threat) -> str:
+    return "would pay" if threat.is_supposed else "pays"
 
 
 def _ratio(probability: float) -> tuple[int, int]:

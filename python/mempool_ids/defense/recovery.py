@@ -252,6 +252,7 @@ def resume(
         pause_gas=0,
         grave=action.grave or by_person,
         reason="resumed after a restart",
+        contract=action.contract,
     )
     threats = {tx_hash: Threat(tx_hash, "") for tx_hash in action.threats}
     live = Live(

@@ -222,6 +222,7 @@ class Trigger:
             target_address=target.address,
             created=now,
             threats=tuple(senders),
+            contract=next((one.contract for one in causes if one.contract is not None), None),
             grade=cause.grade,
             urgency=cause.urgency,
             guardian=guardian.address,
@@ -258,6 +259,7 @@ class Trigger:
         live.cause = live.cause.and_also(cause)
         # A restart has the same caps by it. A person's order says nothing of a loss, and has none in any case.
         action.grave, action.p = live.cause.grave, live.cause.priced.p
+        action.contract = action.contract or cause.contract
         if not live.by_person:
             action.loss_wei = live.cause.priced.loss_wei
         if action.state is ActionState.SENT and live.guardian.is_retired:

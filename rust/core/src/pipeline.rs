@@ -145,13 +145,13 @@ impl Sensor {
             early,
             output,
         } = prepared;
-        let beta = self.config.early.as_ref().is_some_and(|early| early.beta);
         let is_live = matches!(self.config.source, SourceConfig::Live(_));
         let (searching, scoring) = match is_live {
             true => (early, None),
             false => (None, early.and_then(Parts::into_scorer)),
         };
-        let desk = Desk::new(scoring, beta);
+        let early = self.config.early.as_ref();
+        let desk = early.map(|early| Desk::new(scoring, early.beta));
         let capture = self
             .config
             .capture

@@ -98,8 +98,8 @@ class Database:
                     insert(meta), [{"key": key, "value": str(value)} for key, value in rows.items()]
                 )
                 connection.exec_driver_sql(f"PRAGMA application_id={APPLICATION_ID}")
-            elif self._version(connection) < SCHEMA_VERSION:
-                _bring_up_to_date(connection)
+            elif (found := self._version(connection)) < SCHEMA_VERSION:
+                _bring_up_to_date(connection, found)
             self._check_whole(connection)
         if self.chain_id() != chain_id:
             raise JournalError(
@@ -157,11 +157,19 @@ class Database:
             raise corrupt(self.path, f"it has no {', '.join(lost)}")
 
 
-def _bring_up_to_date(connection: Connection) -> None:
-    """From version 1, which does not say what was grave and how likely: all, and for certain, as it was resumed."""
-    for table in ("actions", "transitions"):
-        connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN grave BOOLEAN NOT NULL DEFAULT 1")
-        connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN p FLOAT NOT NULL DEFAULT 1")
+# What each version says that the one before it did not. Of version 1 all was grave, and for certain, as it was resumed.
+_ADDED = {
+    2: ("grave BOOLEAN NOT NULL DEFAULT 1", "p FLOAT NOT NULL DEFAULT 1"),
+    3: ("contract VARCHAR COLLATE NOCASE",),
+}
+
+
+def _bring_up_to_date(connection: Connection, found: int) -> None:
+    """From version `found`."""
+    for version in range(found + 1, SCHEMA_VERSION + 1):
+        for table in ("actions", "transitions"):
+            for column in _ADDED[version]:
+                connection.exec_driver_sql(f"ALTER TABLE {table} ADD COLUMN {column}")
     connection.exec_driver_sql("DROP TRIGGER meta_no_update")
     connection.execute(update(meta).where(meta.c.key == "schema_version").values(value=str(SCHEMA_VERSION)))
     connection.exec_driver_sql(TRIGGERS["meta_no_update"])

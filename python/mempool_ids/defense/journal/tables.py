@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 # In the file's header, so that another program's database is told from ours.
 APPLICATION_ID = 0x4D494A4E
 
@@ -99,6 +99,7 @@ def _action_now() -> list[Column[Any]]:
         Column("loss", Wei),
         Column("grave", Boolean, nullable=False),
         Column("p", Float, nullable=False),
+        Column("contract", _HEX),
         Column("grade", String, nullable=False),
         Column("urgency", String, nullable=False),
         Column("action_attempt", Integer, nullable=False),

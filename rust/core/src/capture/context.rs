@@ -95,6 +95,8 @@ impl ContextEntry {
             "reorg" => read(body).map(Self::Reorg),
             "code" => read(body).map(Self::Code),
             "simulation" => read(body).map(Self::Simulation),
+            "deployment" => read(body).map(Self::Deployment),
+            "detonation" => read(body).map(Self::Detonation),
             _ => Err("context of an unknown kind".into()),
         }
     }

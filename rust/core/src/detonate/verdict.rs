@@ -92,8 +92,10 @@ impl Sequence<'_> {
         let steps: Vec<Step> = creation.into_iter().chain(steps).collect();
         let kept = std::mem::replace(&mut simulator.keeps, true);
         let taken = std::mem::take(&mut simulator.taken);
+        // Judged is what calls do, whatever is known of the code that they create.
+        let looks = simulator.looks.take();
         let done = simulator.simulate(&Local(state), environment, &steps, 0.0, deadline);
-        (simulator.keeps, simulator.taken) = (kept, taken);
+        (simulator.keeps, simulator.taken, simulator.looks) = (kept, taken, looks);
         done
     }
 

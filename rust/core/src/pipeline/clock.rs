@@ -2,6 +2,12 @@
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
+/// Unix milliseconds by the host's clock; 0 where that is set before 1970.
+pub fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |now| now.as_millis() as u64)
+}
+
 /// One moment by both.
 #[derive(Debug, Clone, Copy)]
 pub struct Now {

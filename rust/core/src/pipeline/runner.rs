@@ -152,15 +152,18 @@ impl Runner {
     }
 
     /// What a recorded detonation showed; its proof is made again.
-    pub fn detonate_again(&mut self, record: &RecordedDetonation) -> Detonation {
+    ///
+    /// # Errors
+    /// It cannot be made again; the reason is for people.
+    pub fn detonate_again(&mut self, record: &RecordedDetonation) -> Result<Detonation, String> {
         let proof = match self {
-            Self::Replay(simulator) => early::prove_again(record, simulator),
+            Self::Replay(simulator) => early::prove_again(record, simulator)?,
             Self::Live { .. } => None,
         };
-        Detonation {
+        Ok(Detonation {
             proof: proof.map(Box::new),
             ..record.detonation.clone()
-        }
+        })
     }
 
     /// Never waits. Answers who will have no simulation: the suspect, or an older one that gives way to it.

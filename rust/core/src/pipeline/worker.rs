@@ -89,8 +89,8 @@ pub struct Worker {
     detected: Dedup<Told>,
     /// Absent where nothing is simulated.
     simulating: Option<Simulating>,
-    /// The newest contracts.
-    desk: Desk,
+    /// The newest contracts. Absent where nobody looks for them.
+    desk: Option<Desk>,
     tracker: Tracker,
     /// What the last blocks did to monitored contracts.
     changed: Changed,
@@ -122,7 +122,7 @@ impl Worker {
         chain: Arc<ChainSpec>,
         stages: Stages,
         simulating: Option<Simulating>,
-        desk: Desk,
+        desk: Option<Desk>,
         live: Option<Arc<LiveSource>>,
         capture: Option<CaptureWriter>,
         output: Output,

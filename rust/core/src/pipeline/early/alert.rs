@@ -18,7 +18,6 @@ const HINT: ThreatLevel = ThreatLevel::Medium;
 #[derive(Debug, Clone, Copy)]
 pub struct Surroundings {
     pub chain_id: u64,
-    pub at_ms: u64,
     pub watched_ms: u64,
 }
 
@@ -64,7 +63,7 @@ pub fn alert(
     ThreatDetection {
         alert_id: format!("{}-{address}{surer}", surroundings.chain_id),
         chain_id: surroundings.chain_id,
-        tx: creation(assessment, surroundings.at_ms),
+        tx: creation(assessment),
         function: None,
         arguments: Vec::new(),
         contracts,
@@ -100,7 +99,7 @@ pub fn alert(
 }
 
 /// As far as it is known, its code left out.
-fn creation(assessment: &Assessment, at_ms: u64) -> PendingTransaction {
+fn creation(assessment: &Assessment) -> PendingTransaction {
     let deployment = &assessment.found.deployment;
     PendingTransaction {
         hash: deployment.tx,
@@ -108,7 +107,7 @@ fn creation(assessment: &Assessment, at_ms: u64) -> PendingTransaction {
         to: deployment.to,
         nonce: deployment.nonce,
         value: deployment.value,
-        seen_ms: at_ms,
+        seen_ms: assessment.found.at_ms,
         ..PendingTransaction::default()
     }
 }

@@ -2,13 +2,13 @@
 //! pipeline as `Item::Detonated`.
 
 use super::Shared;
-use super::scout::now_ms;
 use crate::config::DetonationConfig;
 use crate::detonate::scheduler::{self, Limits, Outcome, Scheduler};
 use crate::detonate::{Budget, Creation, Detonated, Subject, detonate};
 use crate::evidence::{Deployment, Detonation, FoundContract, RecordedDetonation, Sighting};
 use crate::inbox::{self, Item};
 use crate::node::RpcError;
+use crate::pipeline::clock::now_ms;
 use crate::simulate::evm::StateError;
 use crate::simulate::judge::simulator::Simulator;
 use crate::simulate::state::Snapshot;

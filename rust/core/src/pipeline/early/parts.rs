@@ -10,7 +10,7 @@ use crate::evidence::{Proof, RecordedDetonation};
 use crate::inbox::queue::ItemSender;
 use crate::node::Asker;
 use crate::pipeline::contact::Contacts;
-use crate::simulate::judge::simulator::Simulator;
+use crate::simulate::judge::simulator::{Simulator, Unfinished};
 use crate::simulate::state::head::HeadState;
 use crate::stats::Stats;
 use crate::survey::Surveyor;
@@ -101,9 +101,20 @@ impl Parts {
     }
 }
 
-/// The proof of a recorded detonation, made again; nothing where there was none, or it cannot be.
-pub fn prove_again(record: &RecordedDetonation, simulator: &mut Simulator) -> Option<Proof> {
-    let witness = record.executed.as_ref()?;
+/// The proof of a recorded detonation, made again; nothing where there was none.
+///
+/// # Errors
+/// It cannot be made again; the reason is for people.
+pub fn prove_again(
+    record: &RecordedDetonation,
+    simulator: &mut Simulator,
+) -> std::result::Result<Option<Proof>, String> {
+    let Some(witness) = &record.executed else {
+        return Ok(None);
+    };
+    if record.calls.is_empty() {
+        return Err("a proof without calls".into());
+    }
     let creation = record.creation.as_ref().map(|tx| Creation {
         tx: Arc::new(tx.clone()),
         extras: witness
@@ -116,9 +127,12 @@ pub fn prove_again(record: &RecordedDetonation, simulator: &mut Simulator) -> Op
         creation: creation.as_ref(),
         calls: &record.calls,
     };
-    let simulation = sequence.again(witness, simulator, Instant::now() + REPLAY);
-    Some(Proof {
-        calls: record.calls.clone(),
-        simulation: simulation.ok()?,
-    })
+    match sequence.again(witness, simulator, Instant::now() + REPLAY) {
+        Ok(simulation) => Ok(Some(Proof {
+            calls: record.calls.clone(),
+            simulation,
+        })),
+        Err(Unfinished::State(error)) => Err(error.to_string()),
+        Err(Unfinished::Failed(failure)) => Err(failure.reason),
+    }
 }

@@ -13,6 +13,7 @@ use crate::evidence::{
     Anomaly, AnomalyKind, Assessment, ContractScore, Deployment, FoundContract, Identity, Sighting,
 };
 use crate::inbox::Item;
+use crate::pipeline::clock::now_ms;
 use crate::pipeline::contact::Contacts;
 use crate::pipeline::dedup::Dedup;
 use crate::simulate::constructor::{self, Kind, running_code};
@@ -35,7 +36,7 @@ use revm::DatabaseRef;
 use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 /// What waits to be looked at. A head takes the longest: some hundred milliseconds.
 const WAITING: usize = 1_024;
@@ -392,9 +393,4 @@ fn alone(creation: &Creation, origin: &Origin) -> Deployment {
         code: left.map(|_| running.code).unwrap_or_default(),
         ..origin.deployment(tx.from.create(tx.nonce), tx.from)
     }
-}
-
-pub fn now_ms() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    now.map_or(0, |now| now.as_millis() as u64)
 }

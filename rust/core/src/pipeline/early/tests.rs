@@ -295,10 +295,10 @@ fn an_alert_says_what_is_known_by_the_names_that_the_field_has() {
     });
     let surroundings = Surroundings {
         chain_id: 1,
-        at_ms: 5,
         watched_ms: 7,
     };
     let alert = alert(&assessment, EarlyReason::HighPrecision, surroundings);
+    assert_eq!((alert.tx.seen_ms, alert.watched_ms), (1, 7));
     let early = alert.early.unwrap();
     let metadata = serde_json::Value::from(early.metadata());
     assert_eq!(

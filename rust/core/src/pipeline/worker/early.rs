@@ -3,7 +3,8 @@
 use super::Worker;
 use crate::event::Event;
 use crate::evidence::{
-    ContractScore, Detonation, FoundContract, RecordedDetonation, ThreatDetection,
+    Anomaly, AnomalyKind, ContractScore, Detonation, FoundContract, RecordedDetonation,
+    ThreatDetection,
 };
 use crate::inbox::Detonated;
 use crate::pipeline::early::{News, Scout, Surroundings, alert};
@@ -27,14 +28,16 @@ impl Worker {
 
     pub(super) fn deployed(&mut self, found: FoundContract, score: Option<ContractScore>) {
         let surroundings = self.surroundings(found.at_ms);
-        let news = self.desk.deployed(found, score, &self.stages.contacts);
+        let Some(desk) = &mut self.desk else { return };
+        let news = desk.deployed(found, score, &self.stages.contacts);
         let told = news.map(|news| told(&news, surroundings));
         self.tell(told);
     }
 
     /// Accounts keep a monitored contract's address in storage since a block.
     pub(super) fn name(&mut self, named: &[(Address, Address)]) {
-        self.desk.named(named, &self.stages.contacts);
+        let Some(desk) = &mut self.desk else { return };
+        desk.named(named, &self.stages.contacts);
         if let Some(scout) = self.scout() {
             scout.named(named);
         }
@@ -46,16 +49,24 @@ impl Worker {
 
     /// Does again what a capture recorded.
     pub(super) fn detonate_again(&mut self, record: &RecordedDetonation) {
-        let Some(simulating) = &mut self.simulating else {
+        let (Some(_), Some(simulating)) = (&self.desk, &mut self.simulating) else {
             return;
         };
-        let detonation = simulating.runner.detonate_again(record);
-        self.shown(&record.address, detonation);
+        match simulating.runner.detonate_again(record) {
+            Ok(detonation) => self.shown(&record.address, detonation),
+            Err(reason) => self.anomaly(Anomaly {
+                at_ms: self.clock.unix_ms(),
+                kind: AnomalyKind::MalformedCapture,
+                origin: format!("what calling {} showed", record.address),
+                reason,
+            }),
+        }
     }
 
     fn shown(&mut self, address: &Address, detonation: Detonation) {
         let surroundings = self.surroundings(self.clock.unix_ms());
-        let news = self.desk.detonated(address, detonation);
+        let Some(desk) = &mut self.desk else { return };
+        let news = desk.detonated(address, detonation);
         let told = news.map(|news| told(&news, surroundings));
         self.tell(told);
     }
@@ -66,6 +77,7 @@ impl Worker {
         };
         self.output.send(deployment);
         if let Some(alert) = alert {
+            self.stats.detections.add(1);
             self.stats.early.alerts.add(1);
             self.output.send(Event::Detection(Box::new(alert)));
             self.alerted = true;
@@ -75,7 +87,6 @@ impl Worker {
     fn surroundings(&self, at_ms: u64) -> Surroundings {
         Surroundings {
             chain_id: self.chain.id,
-            at_ms,
             watched_ms: self.watch.until(Instant::now(), at_ms),
         }
     }

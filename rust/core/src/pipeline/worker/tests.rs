@@ -55,7 +55,7 @@ impl Pipeline {
             Arc::new(ChainSpec::of(1)),
             Stages::load(&config).unwrap(),
             None,
-            Desk::new(None, false),
+            Some(Desk::new(None, false)),
             None,
             None,
             output,
