@@ -126,7 +126,7 @@ class _Detonation:
 
 def words(done: "Detonation") -> Iterator[str]:
     """What calling a contract showed, line by line."""
-    from mempool_ids.sinks.proof import function, harms
+    from mempool_ids.sinks.proof import harms
 
     if done.deployer is None:
         yield f"{done.address}: who deployed it is not known: {done.deployer_unknown}"
@@ -144,9 +144,8 @@ def words(done: "Detonation") -> Iterator[str]:
     if proof is None:
         yield f"{done.address}: no proof of harm in {called}"
         return
-    first = "".join(f"after {function(call)}, " for call in proof["calls"][:-1])
     for harm in harms(proof, done.deployer, done.victims):
-        yield f"{done.address}: {done.grade}: {first}{harm}"
+        yield f"{done.address}: {done.grade}: {harm}"
     yield called
 
 

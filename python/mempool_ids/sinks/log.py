@@ -80,6 +80,7 @@ def describe_deployment(contract: Mapping[str, Any]) -> str:
 _EARLY = {
     "proof": "proved by calling it",
     "likely_harm": "likely by calling it",
+    "hides": "calling it does more than can be recorded, a monitored contract among it",
     "high_precision": "its code looks like an attacker's",
     "past_attacker": "its deployer has attacked before",
     "funded": "its code is suspicious, and its deployer's money comes from {service}",

@@ -5,15 +5,19 @@ from typing import Any
 
 
 def harms(proof: Mapping[str, Any], deployer: str | None, victims: Iterable[Mapping[str, Any]]) -> list[str]:
-    """`calling 0x9e5faafc() as its deployer takes 90 ether out of Vault`, of each victim."""
-    call = proof["calls"][-1]
-    caller = "its deployer" if call["from"] == deployer else call["from"]
-    return [f"calling {function(call)} as {caller} {_harm(victim)}" for victim in victims]
+    """`calling 0x9e5faafc() as its deployer takes 90 ether out of Vault`, of each victim; and after which calls."""
+    *before, last = (_said(call, deployer) for call in proof["calls"])
+    first = "".join(f"after {call}, " for call in before)
+    return [f"{first}calling {last} {_harm(victim)}" for victim in victims]
 
 
-def function(call: Mapping[str, Any]) -> str:
-    """What one of a proof's calls calls."""
-    return f"{call['input'][:10]}()" if len(call["input"]) >= 10 else "it"
+def _said(call: Mapping[str, Any], deployer: str | None) -> str:
+    """`0x9e5faafc() as its deployer`; what others bring is said, too."""
+    function = f"{call['input'][:10]}()" if len(call["input"]) >= 10 else "it"
+    if call["from"] == deployer:
+        return f"{function} as its deployer"
+    value = f" with {in_units(18, call['value'])} ether" if int(call["value"]) else ""
+    return f"{function} as {call['from']}{value}"
 
 
 def _harm(victim: Mapping[str, Any]) -> str:

@@ -13,6 +13,7 @@ mod explore;
 mod funded;
 mod look;
 mod means;
+mod net;
 mod probe;
 pub mod scheduler;
 mod stage;

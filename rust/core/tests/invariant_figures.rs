@@ -99,6 +99,7 @@ fn judged(text: &str) -> BTreeSet<&'static str> {
             monitored: &[address],
             views: &views,
             taken: &[],
+            supposed: false,
         };
         let violations = check_all(&effects, &[]).violations;
         for name in names() {

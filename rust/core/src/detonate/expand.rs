@@ -35,20 +35,16 @@ pub fn expand<S: DatabaseRef<Error = StateError>>(
         } else {
             Tier::Near
         };
-        for (turn, solved) in solved(trial, comparison).into_iter().enumerate() {
+        for (turn, solved) in solved(trial, comparison, means.deployer)
+            .into_iter()
+            .enumerate()
+        {
             stage.push(tier, turn, solved);
         }
     }
     if look.guard == Some(Guard::Caller) {
         for (turn, from) in means.addresses.iter().take(CALLERS).enumerate() {
-            stage.push(
-                Tier::Stranger,
-                turn,
-                Trial {
-                    from: *from,
-                    ..trial.clone()
-                },
-            );
+            stage.push(Tier::Stranger, turn, by(trial, *from));
         }
     }
     // Nothing else matters to it.
@@ -86,14 +82,16 @@ pub fn expand<S: DatabaseRef<Error = StateError>>(
     }
     vary_words(stage, trial, look, near, means, bounds);
     if look.concern > Concern::None && !paid {
-        stage.push(
-            Tier::Stranger,
-            CALLERS,
-            Trial {
-                from: STRANGER,
-                ..trial.clone()
-            },
-        );
+        stage.push(Tier::Stranger, CALLERS, by(trial, STRANGER));
+    }
+}
+
+/// The same call by somebody else, who brings nothing.
+fn by(trial: &Trial, from: Address) -> Trial {
+    Trial {
+        from,
+        value: U256::ZERO,
+        ..trial.clone()
     }
 }
 
@@ -132,8 +130,9 @@ fn vary_words<S: DatabaseRef<Error = StateError>>(
     }
 }
 
-/// The same call, as a comparison asks for it.
-fn solved(trial: &Trial, comparison: &Comparison) -> Vec<Trial> {
+/// The same call, as a comparison asks for it. What an account that is the contract itself calls is its own business, unless
+/// it is the deployer (EIP-7702).
+fn solved(trial: &Trial, comparison: &Comparison, deployer: Address) -> Vec<Trial> {
     let kinds = comparison.kinds;
     let with_input = |input: Option<Bytes>| {
         Some(Trial {
@@ -144,12 +143,8 @@ fn solved(trial: &Trial, comparison: &Comparison) -> Vec<Trial> {
     let small = |number: U256| usize::try_from(number).ok();
     if kinds.has(Kinds::CALLER) {
         let callers = callers(trial.from, comparison);
-        return callers
-            .map(|from| Trial {
-                from,
-                ..trial.clone()
-            })
-            .collect();
+        let others = callers.filter(|from| *from != trial.to || *from == deployer);
+        return others.map(|from| by(trial, from)).collect();
     }
     if kinds.has(Kinds::SIZE) {
         let solutions = solutions(U256::from(trial.input.len()), comparison).into_iter();
@@ -159,7 +154,9 @@ fn solved(trial: &Trial, comparison: &Comparison) -> Vec<Trial> {
     }
     if kinds.has(Kinds::VALUE) {
         let solutions = solutions(trial.value, comparison).into_iter();
+        let own = |value: &U256| trial.from == deployer || value.is_zero();
         return solutions
+            .filter(own)
             .map(|value| Trial {
                 value,
                 ..trial.clone()

@@ -4,8 +4,9 @@ use super::arguments::first;
 use super::budget::Budget;
 use super::call::tip;
 use super::expand::expand;
-use super::look::{Concern, Look, Looker};
+use super::look::{Concern, Look, Looker, SEEDED};
 use super::means::Means;
+use super::net::is_net;
 use super::stage::{Gas, Stage, Tier};
 use super::subject::Subject;
 use super::verdict::Sequence;
@@ -20,6 +21,7 @@ use crate::thread::busy;
 use alloy_primitives::{Address, Bytes, U256, keccak256};
 use hashbrown::HashSet;
 use revm::DatabaseRef;
+use std::hash::BuildHasher;
 use std::time::{Duration, Instant};
 
 /// Calls in a sequence, and with how many of each length it is gone on.
@@ -105,8 +107,12 @@ pub fn detonate<S: DatabaseRef<Error = StateError>>(
         witness: None,
         guards: [0; 3],
         judged: 0,
+        unanswered: Vec::new(),
     };
     explorer.run(sandbox)?;
+    for effect in &explorer.unanswered {
+        explorer.subject.learnt.judged.remove(effect);
+    }
     let mut detonation = explorer.detonation;
     detonation.guards = ranked(explorer.guards);
     detonation.took_us = begun.elapsed().as_nanos() as f64 / 1_000.0;
@@ -178,6 +184,8 @@ struct Explorer<'e, S> {
     /// How often of each kind: caller, time, secret.
     guards: [usize; 3],
     judged: usize,
+    /// Effects of which it is not known what they break.
+    unanswered: Vec<u64>,
 }
 
 impl<'e, S: DatabaseRef<Error = StateError>> Explorer<'e, S> {
@@ -193,7 +201,7 @@ impl<'e, S: DatabaseRef<Error = StateError>> Explorer<'e, S> {
                 if self.is_proved() {
                     return Ok(());
                 }
-                for trial in stage.arming(branches) {
+                for trial in stage.arming(branches, &mut self.subject.learnt.armed) {
                     next.extend(self.after(&stage, trial)?);
                 }
             }
@@ -228,7 +236,12 @@ impl<'e, S: DatabaseRef<Error = StateError>> Explorer<'e, S> {
         let learnt = &self.subject.learnt;
         let dispatcher = &learnt.dispatcher;
         for entry in &dispatcher.entries {
-            stage.push(Tier::First, 0, self.call(first(entry.selector)));
+            // What others used up the time for has its turn now.
+            let tier = match learnt.tried.contains(&entry.selector) {
+                true => Tier::First,
+                false => Tier::Untried,
+            };
+            stage.push(tier, 0, self.call(first(entry.selector)));
         }
         if dispatcher.fallback || dispatcher.receive {
             stage.push(Tier::First, 1, self.call(Bytes::new()));
@@ -249,8 +262,12 @@ impl<'e, S: DatabaseRef<Error = StateError>> Explorer<'e, S> {
                 );
             }
         }
-        for (turn, kept) in learnt.kept.iter().take(REPEATED).enumerate() {
-            stage.push(Tier::Repeated, turn, kept.trial.clone());
+        for (turn, trial) in learnt
+            .repeated(self.detonation.block)
+            .take(REPEATED)
+            .enumerate()
+        {
+            stage.push(Tier::Repeated, turn, trial.clone());
         }
     }
 
@@ -268,12 +285,13 @@ impl<'e, S: DatabaseRef<Error = StateError>> Explorer<'e, S> {
     /// Tries what waits in the stage, with its part of what is left of the budget: of so many stages, half for what comes
     /// after them.
     fn explore(&mut self, stage: &mut Stage<S>, stages: usize) -> Result<(), StateError> {
-        let left = self.budget.calls.saturating_sub(self.detonation.calls);
-        let alone = stage.before.is_empty();
-        let part = left / if alone { 2 } else { stages + 1 };
-        let most = self.detonation.calls + part.max(1);
+        let parts = match stage.before.is_empty() {
+            true => 2,
+            false => stages + 1,
+        };
+        let most = self.part(parts);
         while let Some((tier, trial, gas)) = stage.pop() {
-            if self.is_used_up() || self.detonation.calls >= most {
+            if self.is_used_up() || self.exceeds(&most) {
                 self.detonation.cut = true;
                 break;
             }
@@ -315,8 +333,13 @@ impl<'e, S: DatabaseRef<Error = StateError>> Explorer<'e, S> {
             }
         };
         self.count(&look);
+        if let (true, Some(selector)) = (stage.before.is_empty(), trial.input.first_chunk()) {
+            self.subject.learnt.tried.insert(*selector);
+        }
         let is_new = self.subject.learnt.is_new(&look.seen.edges);
-        if is_new || look.concern > Concern::None {
+        // What burns its gas for nothing would do so on each head.
+        let burns = look.ran_out && look.concern == Concern::None;
+        if (is_new && !burns) || look.concern > Concern::None {
             self.subject.learnt.keep(&trial, worth(&look));
         }
         // What recurs fails where its gas ends, and no call of it says so.
@@ -336,13 +359,16 @@ impl<'e, S: DatabaseRef<Error = StateError>> Explorer<'e, S> {
             .iter()
             .for_each(|called| self.means.add(*called));
         // What it did with zeros it may do now with what there is now.
-        let again = tier == Tier::First && look.concern > Concern::None;
+        let again = matches!(tier, Tier::Untried | Tier::First) && look.concern > Concern::None;
         if is_new || again {
             expand(stage, &trial, &look, &mut self.means, self.bounds);
         }
         stage.may_arm(&trial, &look);
         stage.doubts(&trial, &look);
-        if look.concern == Concern::Takes {
+        // What is too much to be looked at to its end may hide in that.
+        if look.stopped && look.concern > Concern::None {
+            self.judge(stage, SEEDED.hash_one(&trial), trial)?;
+        } else if look.concern == Concern::Takes {
             self.judge(stage, look.effect, trial)?;
         }
         Ok(())
@@ -379,7 +405,10 @@ impl<'e, S: DatabaseRef<Error = StateError>> Explorer<'e, S> {
         };
         let done = sequence.judge(self.state, self.environment, self.simulator, deadline);
         match done {
-            Ok((simulation, witness)) if self.is_proof(&simulation) => {
+            Ok((simulation, _)) if simulation.cut && !simulation.touched.is_empty() => {
+                self.detonation.hides = true;
+            }
+            Ok((simulation, witness)) if self.is_proof(stage, &calls, &simulation)? => {
                 // On the next head it is judged again.
                 self.subject.learnt.judged.remove(&effect);
                 let most = self.detonation.calls + MORE;
@@ -387,7 +416,10 @@ impl<'e, S: DatabaseRef<Error = StateError>> Explorer<'e, S> {
                 self.detonation.proof = Some(Box::new(Proof { calls, simulation }));
                 self.witness = Some(witness);
             }
+            // What had no answer may have one on another head.
+            Ok((simulation, _)) if simulation.exhausted => self.unanswered.push(effect),
             Ok(_) => {}
+            Err(Unfinished::Failed(failure)) if failure.hides() => self.detonation.hides = true,
             Err(Unfinished::State(error @ (StateError::Moved | StateError::Unknown))) => {
                 return Err(error);
             }
@@ -400,15 +432,33 @@ impl<'e, S: DatabaseRef<Error = StateError>> Explorer<'e, S> {
         Ok(())
     }
 
-    /// Whether it shows an alarming harm, and more surely than what is known of it so far.
-    fn is_proof(&self, simulation: &Simulation) -> bool {
-        let known = self
-            .detonation
-            .proof
-            .as_ref()
-            .map(|proof| proof.simulation.grade());
+    /// Whether it shows an alarming harm, all calls together, and more surely than what is known of it so far.
+    fn is_proof(
+        &self,
+        stage: &Stage<S>,
+        calls: &[Trial],
+        simulation: &Simulation,
+    ) -> Result<bool, StateError> {
+        let known = self.detonation.proof.as_ref();
+        let known = known.map(|proof| proof.simulation.grade());
         let better = known.is_none_or(|known| simulation.grade() < known);
-        better && simulation.shows() && self.simulator.alarms(simulation)
+        if !better || !simulation.shows() || !self.simulator.alarms(simulation) {
+            return Ok(false);
+        }
+        let alone = calls.len() == 1 && self.subject.creation.is_none();
+        let Some(last) = calls.last().filter(|_| !alone) else {
+            return Ok(true);
+        };
+        let before = Sandbox::new(self.state, self.environment);
+        let mut after = stage.sandbox.clone();
+        self.looker().look(&mut after, last, self.budget.most_gas)?;
+        Ok(is_net(
+            simulation,
+            self.simulator,
+            &before,
+            &after,
+            self.bounds,
+        ))
     }
 
     /// It cannot be shown more surely.
@@ -427,11 +477,24 @@ impl<'e, S: DatabaseRef<Error = StateError>> Explorer<'e, S> {
     }
 
     fn is_used_up(&self) -> bool {
-        let detonation = &self.detonation;
-        detonation.calls >= self.budget.calls
-            || detonation.gas >= self.budget.gas
-            || busy() - self.begun >= self.budget.time
-            || Instant::now() >= self.bounds.deadline
+        self.exceeds(&self.budget) || Instant::now() >= self.bounds.deadline
+    }
+
+    /// The budget as it is once one of so many parts of what is left is used.
+    fn part(&self, parts: usize) -> Budget {
+        let (all, used) = (&self.budget, &self.detonation);
+        let time = busy() - self.begun;
+        Budget {
+            calls: used.calls + (all.calls.saturating_sub(used.calls) / parts).max(1),
+            gas: used.gas + all.gas.saturating_sub(used.gas) / parts as u64,
+            time: time + all.time.saturating_sub(time) / parts as u32,
+            ..*all
+        }
+    }
+
+    fn exceeds(&self, budget: &Budget) -> bool {
+        let used = &self.detonation;
+        used.calls >= budget.calls || used.gas >= budget.gas || busy() - self.begun >= budget.time
     }
 }
 

@@ -10,7 +10,7 @@ use crate::simulate::evm::execute::{Checks, Execution, Exit, Sandbox};
 use crate::simulate::evm::tracer::Bounds;
 use crate::simulate::evm::transaction::from_pending;
 use crate::tx::Extras;
-use alloy_primitives::Address;
+use alloy_primitives::{Address, U256};
 use hashbrown::HashSet;
 use revm::DatabaseRef;
 use std::hash::{BuildHasher, RandomState};
@@ -21,7 +21,7 @@ const CALLED: usize = 16;
 /// Less than what a call is given before it says that it lacks gas: transfers' stipends are not meant to last.
 const STIPEND: u64 = 10_000;
 /// Seeded: nobody can have an effect that looks like another.
-static SEEDED: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+pub(super) static SEEDED: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
 /// How a call concerns monitored contracts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -87,7 +87,11 @@ impl Looker<'_> {
         sandbox.endow(trial.from, gas_money(&tx))?;
         let probe = Probe::new(trial.to, trial.input.len());
         let tx = from_pending(&tx, Extras::default());
+        let (price, gas) = (tx.gas_price, tx.gas_limit);
         let (execution, probe) = sandbox.execute_watched(tx, Checks::Pending, self.bounds, probe);
+        // It was there for gas, and is nobody's means.
+        let unused = gas.saturating_sub(execution.gas_used);
+        sandbox.take(trial.from, U256::from(unused) * U256::from(price))?;
         match execution.exit {
             Exit::NoState(error) => Err(error),
             Exit::Invalid(_) => Ok(None),

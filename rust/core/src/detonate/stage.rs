@@ -3,18 +3,22 @@
 use super::look::{Concern, Look};
 use crate::evidence::Trial;
 use crate::simulate::evm::execute::Sandbox;
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 /// Calls that wait, that are doubtful, and that may come first.
 const WAITING: usize = 4_096;
 const DOUBTFUL: usize = 16;
-const ARMING: usize = 8;
+/// Calls remembered after which others were tried.
+const ARMED: usize = 1_024;
+const ARMING: usize = 64;
 
 /// How promising a call is, the most promising first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Tier {
+    /// The first call of a function that was not called on any head yet.
+    Untried,
     /// It was worth something on another head, or before what was called here.
     Repeated,
     First,
@@ -123,11 +127,19 @@ impl<'s, S> Stage<'s, S> {
         }
     }
 
-    /// Calls to go on after, those first that wrote into the contract itself or a monitored one.
-    pub fn arming(&self, most: usize) -> Vec<Trial> {
+    /// Calls to go on after, those first that wrote into the contract itself or a monitored one, and after which the least was
+    /// tried on other heads: `armed` has how often that was.
+    pub fn arming(&self, most: usize, armed: &mut HashMap<Trial, u32>) -> Vec<Trial> {
         let mut arming: Vec<_> = self.arming.iter().collect();
-        arming.sort_by_key(|(rank, ..)| *rank);
+        arming.sort_by_key(|(rank, _, trial)| (*rank, armed.get(trial).copied()));
         let trials = arming.into_iter().map(|(.., trial)| trial.clone());
-        trials.take(most).collect()
+        let trials: Vec<_> = trials.take(most).collect();
+        if armed.len() >= ARMED {
+            armed.clear();
+        }
+        for trial in &trials {
+            *armed.entry(trial.clone()).or_default() += 1;
+        }
+        trials
     }
 }

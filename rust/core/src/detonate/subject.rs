@@ -1,10 +1,12 @@
 //! A contract that is detonated, and what is known of it from one head to the next.
 
+use super::look::SEEDED;
 use crate::bytecode::dispatcher::Dispatcher;
 use crate::evidence::{Deployment, Trial};
 use crate::tx::{Extras, PendingTransaction};
 use alloy_primitives::B256;
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
+use std::hash::BuildHasher;
 use std::sync::Arc;
 
 /// Calls kept of one contract.
@@ -61,6 +63,10 @@ pub struct Learnt {
     pub kept: Vec<Kept>,
     /// Effects on monitored contracts that were judged and are none of an attack.
     pub judged: HashSet<u64>,
+    /// Functions that were called.
+    pub tried: HashSet<[u8; 4]>,
+    /// How often others were tried after a call.
+    pub armed: HashMap<Trial, u32>,
 }
 
 /// A call that is worth a repetition.
@@ -101,6 +107,15 @@ impl Learnt {
         // Stable: of equal worth the older ones stay.
         self.kept.sort_by_key(|kept| std::cmp::Reverse(kept.worth));
         self.kept.truncate(KEPT);
+    }
+
+    /// Kept calls, those first that are worth the most; of these others come first on each head, so that none keeps the rest
+    /// from being judged.
+    pub fn repeated(&self, head: u64) -> impl Iterator<Item = &Trial> {
+        let turn = |kept: &Kept| SEEDED.hash_one((head, &kept.trial));
+        let mut kept: Vec<_> = self.kept.iter().collect();
+        kept.sort_by_cached_key(|kept| (std::cmp::Reverse(kept.worth), turn(kept)));
+        kept.into_iter().map(|kept| &kept.trial)
     }
 
     /// Whether an effect has not been judged yet; from now on it has.

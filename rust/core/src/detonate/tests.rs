@@ -1,5 +1,6 @@
 //! The project's own contracts, deployed and never called.
 
+mod evasive;
 mod hostile;
 mod incidents;
 mod twins;

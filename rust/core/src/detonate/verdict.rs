@@ -94,7 +94,9 @@ impl Sequence<'_> {
         let taken = std::mem::take(&mut simulator.taken);
         // Judged is what calls do, whatever is known of the code that they create.
         let looks = simulator.looks.take();
+        simulator.supposes = true;
         let done = simulator.simulate(&Local(state), environment, &steps, 0.0, deadline);
+        simulator.supposes = false;
         (simulator.keeps, simulator.taken, simulator.looks) = (kept, taken, looks);
         done
     }

@@ -188,6 +188,9 @@ pub struct Detonation {
     pub took_us: f64,
     /// There was more to try than the budget allows.
     pub cut: bool,
+    /// A call does more than can be recorded, while it calls a monitored contract.
+    #[serde(default)]
+    pub hides: bool,
     /// The calls that break an invariant of a monitored contract alarmingly, and what comes of the last: its grade tells how
     /// sure that is.
     #[serde(skip)]

@@ -112,6 +112,8 @@ pub enum EarlyReason {
     Proof,
     /// Calling it is likely to harm one.
     LikelyHarm,
+    /// Calling it does more than can be recorded, while it calls a monitored contract.
+    Hides,
     /// Its score reaches the threshold of high precision.
     HighPrecision,
     /// Its deployer is a reported attacker.

@@ -92,6 +92,11 @@ fn at_odds(times: f32, probability: f32) -> f32 {
 }
 
 impl Failure {
+    /// Whether it is more than can be simulated, and calls a monitored contract.
+    pub fn hides(&self) -> bool {
+        self.kind == FailureKind::Budget && self.touched
+    }
+
     /// What it says of a suspect that touches a monitored contract: to be more than can be simulated is a way to hide.
     pub fn verdict(&self, contact: bool, stage_one: f32) -> f32 {
         match self.kind == FailureKind::Budget && (contact || self.touched) {

@@ -143,7 +143,9 @@ impl Desk {
         };
         let is_new = before.is_none_or(|before| {
             let surer = shows(&detonation) > shows(before);
-            surer || (touched(&detonation) && !touched(before) && shows(before).is_none())
+            let more = touched(&detonation) && !touched(before);
+            let more = more || (detonation.hides && !before.hides);
+            surer || (more && shows(before).is_none())
         });
         if !is_new {
             return None;

@@ -64,6 +64,7 @@ fn called() -> RecordedDetonation {
             gas: u64::MAX,
             took_us: 1_234.5,
             cut: true,
+            hides: true,
             proof: None,
         },
         creation: None,

@@ -166,6 +166,8 @@ pub struct Detonated<'a> {
     /// Calls that reverted at a guard, and what guards look at.
     guarded: usize,
     guards: &'a [Guard],
+    /// A call does more than can be recorded, while it calls a monitored contract.
+    hides: bool,
     proof: Option<Proved<'a>>,
     took_us: f64,
     /// Calls that touched a monitored contract.
@@ -283,6 +285,7 @@ impl<'a> Detonated<'a> {
             gas: detonation.gas,
             guarded: detonation.guarded,
             guards: &detonation.guards,
+            hides: detonation.hides,
             proof: detonation.proof.as_deref().map(Proved::of),
             took_us: detonation.took_us,
             touched: detonation.touched,

@@ -21,6 +21,10 @@ pub fn alarm(assessment: &Assessment, beta: bool) -> Option<EarlyReason> {
         (EarlyReason::Proof, grade == Some(Grade::Proved)),
         (EarlyReason::LikelyHarm, grade == Some(Grade::Likely)),
         (
+            EarlyReason::Hides,
+            detonation.as_ref().is_some_and(|done| done.hides),
+        ),
+        (
             EarlyReason::HighPrecision,
             score.is_some_and(ContractScore::high_precision),
         ),

@@ -58,6 +58,7 @@ pub fn alert(
     let surer = match reason {
         EarlyReason::Proof => "-proved",
         EarlyReason::LikelyHarm => "-likely",
+        EarlyReason::Hides => "-hides",
         _ => "",
     };
     ThreatDetection {

@@ -181,6 +181,13 @@ impl<'a, S: DatabaseRef<Error = StateError>> Sandbox<'a, S> {
         Ok(())
     }
 
+    /// The reverse, as far as it has it.
+    pub fn take(&mut self, account: Address, wei: U256) -> Result<(), StateError> {
+        let account = self.state.load_account(account)?;
+        account.info.balance = account.info.balance.saturating_sub(wei);
+        Ok(())
+    }
+
     /// Gives the sender the transaction's nonce where it is ahead: an address that is created hangs on it. Answers whether
     /// it was.
     fn catch_up(&mut self, transaction: &TxEnv) -> Result<bool, StateError> {

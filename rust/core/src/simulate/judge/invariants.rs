@@ -85,6 +85,8 @@ pub struct Effects<'a> {
     pub views: &'a dyn Views,
     /// What other transactions take, pending or in the last blocks.
     pub taken: &'a [Taken],
+    /// Nobody does it.
+    pub supposed: bool,
 }
 
 /// Characters of an explanation.

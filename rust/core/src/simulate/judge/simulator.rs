@@ -91,6 +91,9 @@ pub struct Simulator {
     pub taken: Vec<Taken>,
     /// Whether simulations come with all their calls.
     pub keeps: bool,
+    /// What is judged is what somebody could do, and nobody does: nothing is pending that it could wait for, and no limit on
+    /// what leaves is reached.
+    pub supposes: bool,
     /// What tells of the code that they create; nothing where nobody looks for new contracts.
     pub looks: Option<ContractModel>,
 }
@@ -145,6 +148,7 @@ impl Simulator {
             threshold,
             taken: Vec::new(),
             keeps: false,
+            supposes: false,
             looks: None,
         })
     }
@@ -152,6 +156,13 @@ impl Simulator {
     /// Addresses of the monitored contracts.
     pub fn monitored(&self) -> &[Address] {
         &self.monitored
+    }
+
+    /// Of one by its name.
+    pub fn address_of(&self, contract: &str) -> Option<Address> {
+        let mut contracts = self.contracts.iter();
+        let named = contracts.find(|one| *one.name == *contract)?;
+        Some(named.address)
     }
 
     /// Tokens that they are watched for by their configuration.
@@ -255,7 +266,11 @@ impl Simulator {
         let severe = run.is_severe();
         let steps = sequence.iter().zip(&transactions);
         let outbids = severe && self.outbids(backend, environment, steps, bounds)?;
-        let others = others(sequence);
+        // Nobody has sent those before it where it is only supposed.
+        let others = match self.supposes {
+            true => Vec::new(),
+            false => others(sequence),
+        };
         let before_hashes = match others.is_empty() {
             true => Vec::new(),
             false => before_of(sequence).map(|step| step.tx.hash).collect(),
@@ -406,7 +421,8 @@ impl Simulator {
         let frames = execution.trace.frames.iter();
         let mut called = frames.filter(|frame| !frame.kind.creates() && frame.input.len() >= 4);
         let into_nothing = called.any(|frame| frame.to.as_ref().is_some_and(nothing_there));
-        its_turn && !execution.early && !into_nothing && tx.gas <= self.limits.gas
+        let waits = into_nothing && !self.supposes;
+        its_turn && !execution.early && !waits && tx.gas <= self.limits.gas
     }
 
     /// Beyond the budget a transaction ends as if its gas did, and is told apart afterwards.
@@ -558,6 +574,7 @@ impl Simulator {
                 monitored: &self.monitored,
                 views,
                 taken: &self.taken,
+                supposed: self.supposes,
             };
             let found = check_all(&effects, &written);
             all.violations.extend(found.violations);

@@ -25,6 +25,7 @@ fn judge(case: &Case, loss: &Shortfall) -> Option<Finding> {
     let limits = &case.contract.limits.outflow;
     let share = loss.share();
     let limit = limits.amounts.get(&watched(loss.asset));
+    let limit = limit.filter(|_| !case.effects.supposed);
     if let Some(limit) = limit.filter(|limit| loss.amount > **limit) {
         // Books and signatures are no excuse: the limit is for keys that were stolen.
         let why = format!(

@@ -194,6 +194,7 @@ proptest! {
 monitored: &[contract.address],
             views: &views,
             taken: &[],
+            supposed: false,
         }, &[]).violations;
         let names: Vec<_> = names().collect();
         for violation in &found {

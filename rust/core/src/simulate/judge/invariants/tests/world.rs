@@ -179,6 +179,7 @@ impl World {
             monitored: &[contract.address],
             views: &views,
             taken: &self.taken,
+            supposed: false,
         })
     }
 }
