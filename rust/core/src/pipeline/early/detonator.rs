@@ -1,8 +1,7 @@
 //! Calls new contracts on the current state, on a thread of its own, while they are young; what that shows reaches the
 //! pipeline as `Item::Detonated`.
 
-use super::Shared;
-use super::scout::now_ms;
+use super::{Shared, now_ms};
 use crate::config::DetonationConfig;
 use crate::detonate::scheduler::{self, Limits, Outcome, Scheduler};
 use crate::detonate::{Budget, Creation, Detonated, Subject, detonate};

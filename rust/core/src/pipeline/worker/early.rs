@@ -29,6 +29,7 @@ impl Worker {
         let surroundings = self.surroundings(found.at_ms);
         let news = self.desk.deployed(found, score, &self.stages.contacts);
         let told = news.map(|news| told(&news, surroundings));
+        self.stats.early.scores_failed.add(self.desk.take_failed());
         self.tell(told);
     }
 
