@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from benches import cargo, defense, memory, mixed, peers, simulator_report, simulators
+from benches import cargo, defense, early, memory, mixed, peers, simulator_report, simulators
 
 ROOT = cargo.ROOT
 CRITERION = ROOT / "target" / "criterion"
@@ -28,6 +28,7 @@ def main() -> None:
     step("stages (criterion)")
     started = time.time()
     cargo_bench("stages", *(["--warm-up-time", "0.5", "--measurement-time", "1"] if quick else []))
+    cargo_bench("detonate", *(["--quick"] if quick else []))
     report["stages_ns"] = estimates(started)
     step("latency and saturation")
     report["latency"] = latency(quick)
@@ -47,6 +48,8 @@ def main() -> None:
     report["mixed"] = mixed.measure(quick)
     step("the defense, on a real node")
     report["defense"] = defense.measure(quick)
+    step("new contracts, on a real node")
+    report["early"] = early.measure(quick)
     report["targets"] = targets(report)
     (ROOT / "benches" / "report.json").write_text(json.dumps(report, indent=1) + "\n")
     (ROOT / "benches" / "REPORT.md").write_text(markdown(report))
@@ -148,6 +151,7 @@ def targets(report: dict[str, Any]) -> list[dict[str, Any]]:
         *simulator_report.targets(report["simulator"]),
         *mixed.targets(report["mixed"]),
         *defense.targets(report["defense"]),
+        *early.targets(report["early"], report["stages_ns"]),
     ]
     return [
         {"what": what, "measured": value, "target": goal, "reached": bool(ok)}
@@ -181,6 +185,7 @@ def markdown(report: dict[str, Any]) -> str:
     lines += simulator_report.section(report["simulator"])
     lines += mixed.section(report["mixed"])
     lines += defense.section(report["defense"])
+    lines += early.section(report["early"], report["stages_ns"])
     lines += [
         "",
         "## Stages",

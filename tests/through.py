@@ -1,15 +1,18 @@
-"""A node over HTTP, some of whose answers are others than it gives."""
+"""A node, some of whose answers are others than it gives."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import httpx2
+from websockets.asyncio.client import connect
+from websockets.asyncio.server import ServerConnection, serve
 
 from mempool_ids.demo.node import Node
 
@@ -49,6 +52,30 @@ def through(node: Node, change: Change) -> Iterator[str]:
             yield f"http://127.0.0.1:{server.server_port}/v3/{KEY}"
         finally:
             server.shutdown()
+
+
+@asynccontextmanager
+async def through_socket(node: Node, change: Change) -> AsyncIterator[str]:
+    """The same over a WebSocket, by fields of an answer alone."""
+
+    async def serve_one(client: ServerConnection) -> None:
+        async with connect(node.websocket_url, max_size=None) as upstream:
+
+            async def answers() -> None:
+                async for message in upstream:
+                    await client.send(message)
+
+            answering = asyncio.create_task(answers())
+            async for message in client:
+                request = json.loads(message)
+                if isinstance(instead := change(request), dict):
+                    await client.send(json.dumps({"jsonrpc": "2.0", "id": request["id"], **instead}))
+                else:
+                    await upstream.send(message)
+            answering.cancel()
+
+    async with serve(serve_one, "127.0.0.1", 0) as server:
+        yield f"ws://127.0.0.1:{server.sockets[0].getsockname()[1]}"
 
 
 def without_debug(request: dict[str, Any]) -> dict[str, Any] | None:

@@ -81,7 +81,7 @@ class IDSStatistics:
     exonerated: int = 0
     """Would have been alerts, had their simulation not found them harmless."""
     early: Mapping[str, int | str | None] = field(default_factory=dict)
-    """Of new contracts (docs/early.md): found, called, left out, proved, and the `method` that tells of blocks."""
+    """Of new contracts (docs/early.md): found, called, left out, failed, proved; `method` tells of blocks."""
     state_fetches: int = 0
     """Simulations that had to ask a node for state."""
     state_carried: int = 0

@@ -24,7 +24,14 @@ fn budget() -> Budget {
     }
 }
 
-fn run(criterion: &mut Criterion, name: &str, world: &World, subject: &Subject, proves: bool) {
+/// How many functions it called.
+fn run(
+    criterion: &mut Criterion,
+    name: &str,
+    world: &World,
+    subject: &Subject,
+    proves: bool,
+) -> usize {
     let mut simulator = world.simulator();
     let mut once = |subject: &mut Subject| -> Detonated {
         let (state, environment) = (&world.state, &world.environment);
@@ -43,6 +50,7 @@ fn run(criterion: &mut Criterion, name: &str, world: &World, subject: &Subject, 
         first.gas,
         first.cut
     );
+    let entries = first.entries;
     criterion.bench_function(&format!("detonate/{name}"), |bencher| {
         let begin = || subject.clone();
         bencher.iter_batched_ref(
@@ -59,6 +67,7 @@ fn run(criterion: &mut Criterion, name: &str, world: &World, subject: &Subject, 
             BatchSize::SmallInput,
         );
     });
+    entries
 }
 
 fn benches(criterion: &mut Criterion) {
@@ -74,6 +83,9 @@ fn benches(criterion: &mut Criterion) {
     let other = new(&mut world, "Vault", &[word(MALLORY)]).subject();
     let attacker = new(&mut world, "Attacker", &[word(vault)]).subject();
     let robber = new(&mut world, "StoredRobber", &[word(vault)]).subject();
+    // As many functions as the median contract has, two of them with an array or three arguments; it holds the vault.
+    let median = new(&mut world, "Bridge", &[word(vault)]).subject();
+    assert_eq!(run(criterion, "median", &world, &median, false), 8);
     run(criterion, "token", &world, &token, false);
     run(criterion, "another vault", &world, &other, false);
     run(criterion, "router", &world, &router, false);

@@ -61,6 +61,14 @@ fn scored(c: &mut Criterion, config: &ModelConfig, codes: &[Vec<u8>], sizes: &[(
     let mut group = c.benchmark_group("contract");
     for (name, code) in sizes {
         let anatomy = Anatomy::of(code);
+        let score = model.score(&anatomy).expect("a score");
+        let explained = model.explained(std::slice::from_ref(&anatomy), |_| true);
+        let explained = explained.expect("factors").pop().expect("one");
+        assert!((0.0..=1.0).contains(&score.score) && !explained.factors.is_empty());
+        assert_eq!(
+            (score.score, score.precise),
+            (explained.score, explained.precise)
+        );
         group.bench_function(format!("score/{name}"), |b| {
             b.iter(|| model.score(&Anatomy::of(black_box(code))).expect("a score"));
         });

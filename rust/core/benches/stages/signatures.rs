@@ -121,6 +121,8 @@ fn cases() -> Vec<Case> {
     attack.touches = vec![0];
     let mut facts = code(&[0xd0e3_0db0, 0x2e1a_7d4d], &[VAULT]);
     (facts.size, facts.sstore_sites) = (700, 1);
+    // Ten blocks before: what no node tells the age of is not young.
+    facts.created_at = Some(19_999_990);
     attack.code = Some(facts);
     attack.detected = true;
     vec![payment, transfer, swap, multicall, unknown, deposit, attack]

@@ -7,6 +7,7 @@ mod tests;
 
 use super::Budget;
 use alloy_primitives::Address;
+use hashbrown::HashMap;
 use std::time::Duration;
 
 /// A detonation that could take less than this is not begun.
@@ -86,6 +87,8 @@ pub struct Scheduler<T> {
     head: u64,
     /// Of this head's time.
     left: Duration,
+    /// What each deployer's contracts took of it.
+    spent: HashMap<Address, Duration>,
     counts: Counts,
 }
 
@@ -109,10 +112,11 @@ struct Waiting<T> {
 }
 
 impl<T> Waiting<T> {
-    /// How soon it comes: the longer it waits and the less it took, the sooner.
-    fn urgency(&self, head: u64) -> f32 {
+    /// How soon it comes: the longer it waits, the less it took, and the less its deployer's others took on this head, the sooner.
+    fn urgency(&self, head: u64, spent: &HashMap<Address, Duration>) -> f32 {
         let waits = 1.0 + head.saturating_sub(self.due) as f32;
-        let costs = self.took.max(LEAST).as_secs_f32() / LEAST.as_secs_f32();
+        let others = spent.get(&self.deployer).copied().unwrap_or_default();
+        let costs = (self.took.max(LEAST) + others).as_secs_f32() / LEAST.as_secs_f32();
         let known = match (self.detonated, self.last) {
             (0, _) => NEW,
             (_, Outcome::Concerning | Outcome::Unfinished) => CONCERNING,
@@ -127,6 +131,7 @@ impl<T> Scheduler<T> {
     pub fn new(limits: Limits) -> Self {
         Self {
             left: limits.head,
+            spent: HashMap::new(),
             limits,
             waiting: Vec::new(),
             head: 0,
@@ -179,6 +184,7 @@ impl<T> Scheduler<T> {
     /// A new head: all may be looked at again, and those that are no longer young are forgotten.
     pub fn head(&mut self, number: u64) {
         (self.head, self.left) = (number, self.limits.head);
+        self.spent.clear();
         let (before, young) = (self.waiting.len(), self.limits.young);
         self.waiting
             .retain(|one| one.contract.is_none() || one.since.saturating_add(young) > number);
@@ -199,7 +205,8 @@ impl<T> Scheduler<T> {
             one.contract.is_some() && one.due <= head && time
         };
         let waiting = self.waiting.iter_mut().filter(may);
-        let next = waiting.max_by(|a, b| a.urgency(head).total_cmp(&b.urgency(head)))?;
+        let urgency = |one: &Waiting<T>| one.urgency(head, &self.spent);
+        let next = waiting.max_by(|a, b| urgency(a).total_cmp(&urgency(b)))?;
         let left = match next.detonated {
             0 => self.left,
             _ => self.left - reserved,
@@ -218,10 +225,11 @@ impl<T> Scheduler<T> {
     pub fn done(&mut self, address: Address, contract: T, took: Duration, outcome: Outcome) {
         self.left = self.left.saturating_sub(took);
         let head = self.head;
-        let Some(one) = self.find(address) else {
+        let Some(one) = self.waiting.iter_mut().find(|one| one.address == address) else {
             return;
         };
         (one.contract, one.took, one.last) = (Some(contract), took, outcome);
+        *self.spent.entry(one.deployer).or_default() += took;
         one.idle = match outcome {
             Outcome::Nothing => one.idle.saturating_add(1),
             _ => 0,

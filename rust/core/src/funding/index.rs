@@ -38,6 +38,8 @@ pub struct Index {
     behind: u64,
     undone: u64,
     rebuilt: Option<String>,
+    /// That it was begun anew is not told yet.
+    untold: bool,
 }
 
 impl Index {
@@ -86,6 +88,7 @@ impl Index {
             records: 0,
             behind: 0,
             undone: 0,
+            untold: rebuilt.is_some(),
             rebuilt,
         };
         index.records = index.told(records)?;
@@ -256,6 +259,17 @@ impl Index {
         Ok(())
     }
 
+    /// That it had to begin anew, and why, in words; once each time.
+    pub fn told_of_rebuilding(&mut self) -> Option<String> {
+        let why = self.rebuilt.as_ref().filter(|_| self.untold)?;
+        self.untold = false;
+        Some(format!(
+            "{}: the funding index was damaged ({why}): it is put aside, with .damaged after its name, and a new one begun; \
+             `mempool-ids funding backfill` fills it",
+            self.config.path.display()
+        ))
+    }
+
     /// Who counts as a service.
     pub fn sources(&self) -> &Sources {
         &self.sources
@@ -268,6 +282,7 @@ impl Index {
         self.records = 0;
         self.payers.clear();
         self.rebuilt = Some(why);
+        self.untold = true;
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 mod alarm;
 mod alert;
+mod construct;
 mod contained;
 mod detonator;
 mod known;
@@ -30,6 +31,7 @@ use alloy_primitives::Address;
 use named::Named;
 use std::cmp::Reverse;
 use std::collections::VecDeque;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Contracts that are remembered until they have been called: some are called again with each new head.
 const REMEMBERED: usize = 4_096;
@@ -38,6 +40,8 @@ const REMEMBERED: usize = 4_096;
 pub struct Desk {
     /// Where nobody has scored what is told of: in a replay.
     scorer: Option<Scorer>,
+    /// Scores that it could not give.
+    failed: u64,
     /// Hints are wanted, too.
     beta: bool,
     named: Named,
@@ -58,6 +62,7 @@ impl Desk {
     pub fn new(scorer: Option<Scorer>, beta: bool) -> Self {
         Self {
             scorer,
+            failed: 0,
             beta,
             named: Named::default(),
             known: VecDeque::new(),
@@ -82,7 +87,7 @@ impl Desk {
         if known.is_some_and(|known| (known.tx, known.seen) == (tx, seen)) {
             return None;
         }
-        let score = score.or_else(|| self.scorer.as_mut()?.score(&found.deployment));
+        let score = score.or_else(|| self.score(&found.deployment));
         let contained = contained::of(&found.deployment, contacts, &self.named);
         let assessment = Assessment::new(found, score, contained);
         let before = place.and_then(|place| self.known.remove(place));
@@ -98,6 +103,17 @@ impl Desk {
             alert,
             refuted: Vec::new(),
         })
+    }
+
+    fn score(&mut self, deployment: &Deployment) -> Option<ContractScore> {
+        let scored = self.scorer.as_mut()?.score(deployment);
+        self.failed += u64::from(scored.is_err());
+        scored.ok()?
+    }
+
+    /// Scores that could not be given since this was asked last.
+    pub fn take_failed(&mut self) -> u64 {
+        std::mem::take(&mut self.failed)
     }
 
     /// It is there no longer, or never was. What was said of it is said again if it comes back.
@@ -165,4 +181,9 @@ impl Desk {
         let same = |(one, _): &(Assessment, _)| one.found.deployment.address == *address;
         self.known.iter().rposition(same)
     }
+}
+
+fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.map_or(0, |now| now.as_millis() as u64)
 }

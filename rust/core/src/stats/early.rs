@@ -13,6 +13,9 @@ pub struct EarlyStats {
     pub deployments_failed: Counter,
     pub deployments_small: Counter,
     pub deployments_unexecuted: Counter,
+    /// Contracts that the models gave no score, and those whose maker's money could not be looked up.
+    pub scores_failed: Counter,
+    pub fundings_failed: Counter,
     /// Blocks of whose contracts nothing is known, and those that no trace told of, which shows less.
     pub blocks_unsurveyed: Counter,
     pub blocks_untraced: Counter,
@@ -47,6 +50,8 @@ impl EarlyStats {
             ("deployments_failed", &self.deployments_failed),
             ("deployments_small", &self.deployments_small),
             ("deployments_unexecuted", &self.deployments_unexecuted),
+            ("scores_failed", &self.scores_failed),
+            ("fundings_failed", &self.fundings_failed),
             ("blocks_unsurveyed", &self.blocks_unsurveyed),
             ("blocks_untraced", &self.blocks_untraced),
             ("detonated", &self.detonated),

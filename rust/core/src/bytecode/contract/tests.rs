@@ -139,3 +139,40 @@ proptest! {
         prop_assert_eq!(row(&[&code[..], &junk].concat()), row(&code));
     }
 }
+
+/// Codes of 64 KiB that make the most of each part: ways through jumps, selectors, addresses, and what looks like metadata.
+#[test]
+fn hostile_code_of_64_kib_is_done_in_bounded_time() {
+    let jump = |at: usize| {
+        let [high, low] = (at as u16).to_be_bytes();
+        [op::JUMPDEST, 0x5f, 0x35, 0x61, high, low, op::JUMPI]
+    };
+    let maze = (0..MOST_BYTES / 7).flat_map(|n| jump((n * 7919) % (MOST_BYTES / 7) * 7));
+    let selectors = (0..MOST_BYTES as u32 / 11).flat_map(|n| {
+        let compared = [op::EQ, 0x61, 0x5b, 0x5b, op::JUMPI];
+        [
+            &[op::DUP1][..],
+            &push4(n.wrapping_mul(0x9e37_79b9)),
+            &compared,
+        ]
+        .concat()
+    });
+    let addresses = (0..MOST_BYTES as u32 / 21).flat_map(|n| {
+        let mut pushed = vec![0x73];
+        pushed.extend([n.wrapping_mul(0x9e37_79b9).to_be_bytes(); 5].as_flattened());
+        pushed
+    });
+    let metadata = [0xa2, 0x64, b'i', b'p', b'f', b's', 0x58, 0x22].repeat(MOST_BYTES / 8);
+    for code in [
+        maze.collect(),
+        selectors.collect(),
+        addresses.collect(),
+        metadata,
+        vec![op::JUMPDEST; 1 << 20],
+    ] {
+        let begun = std::time::Instant::now();
+        assert!(row(&code).iter().all(|value| value.is_finite()));
+        // Of a build that is not optimised, on a machine that does other things.
+        assert!(begun.elapsed().as_secs() < 5, "{:?}", begun.elapsed());
+    }
+}

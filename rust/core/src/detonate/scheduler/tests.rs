@@ -178,3 +178,15 @@ fn what_a_head_ended_is_its_turn_on_the_next_one() {
     assert_eq!(scheduler.task().unwrap().contract, 1);
     assert_eq!(scheduler.counts().unfinished, 1);
 }
+
+#[test]
+fn a_deployer_that_floods_does_not_starve_anothers_contract() {
+    let mut scheduler = scheduler(64, 1_000);
+    for n in 0..32 {
+        scheduler.add(at(n), DEPLOYER, 1.0, n);
+    }
+    scheduler.add(at(99), at(0xd1), 0.5, 99);
+    let order = all(&mut scheduler, 100, Outcome::Nothing);
+    let place = order.iter().position(|one| *one == 99);
+    assert!(place.is_some_and(|place| place <= 1), "{order:?}");
+}

@@ -82,7 +82,10 @@ fn what_takes_all_its_gas_takes_no_more_than_the_budget() {
     let memory = hex!("6001650100000000005200").to_vec();
     // RETURN(0, 128 KiB), to itself again and again: JUMPDEST, if CALLER is it, RETURN; else CALL itself and loop.
     let bomb = hex!("5b33301460125f5f5f5f5f305af1505f565b620200005ff3").to_vec();
-    for code in [loops, memory, bomb] {
+    // CALL of itself with all its gas, and CREATE of nothing, over and over.
+    let recursive = hex!("5b5f5f5f5f5f305af1505f56").to_vec();
+    let creates = hex!("5b5f5f5ff0505f56").to_vec();
+    for code in [loops, memory, bomb, recursive, creates] {
         let done = of_code(&code);
         let budget = budget();
         assert!(done.gas <= budget.gas + budget.most_gas, "{}", told(&done));

@@ -20,6 +20,8 @@ pub struct Known {
     attackers: Attackers,
     /// Where the list is, and when it was written: it is read again when it changes.
     list: Option<(PathBuf, Option<SystemTime>)>,
+    /// What was told last of the index, and of the list.
+    told: [Option<String>; 2],
 }
 
 impl Known {
@@ -35,12 +37,22 @@ impl Known {
         })
     }
 
-    /// Adds what a block moved, and reads the list again where it is another one.
-    ///
-    /// # Errors
-    /// What failed; it is tried again with the next block.
-    pub fn feed(&mut self, survey: &Survey) -> Result<()> {
-        self.read_list()?;
+    /// Adds what a block moved, and reads the list again where it is another one. What fails is tried again with the next block;
+    /// the answer says what there is to tell of it, each once until it changes.
+    pub fn feed(&mut self, survey: &Survey) -> Vec<String> {
+        let index = self.feed_index(survey);
+        let rebuilt = self.index.as_mut().and_then(Index::told_of_rebuilding);
+        let failed =
+            [index, self.read_list()].map(|done| done.err().map(|error| error.to_string()));
+        let news = self.told.iter_mut().zip(failed).filter_map(|(told, now)| {
+            let is_new = *told != now;
+            told.clone_from(&now);
+            now.filter(|_| is_new)
+        });
+        rebuilt.into_iter().chain(news).collect()
+    }
+
+    fn feed_index(&mut self, survey: &Survey) -> Result<()> {
         if let (None, Some(config)) = (&self.index, &self.funding) {
             self.index = Some(Index::open(config.clone())?);
         }
@@ -68,22 +80,23 @@ impl Known {
         Ok(())
     }
 
-    /// What is known of who made a contract.
-    pub fn of(&self, deployment: Deployment, at_ms: u64) -> FoundContract {
+    /// What is known of who made a contract, and whether its money could be looked up.
+    pub fn of(&self, deployment: Deployment, at_ms: u64) -> (FoundContract, bool) {
         let makers = [deployment.deployer, deployment.creator];
-        FoundContract {
-            funding: self.funding(&deployment.deployer, at_ms / 1_000),
+        let funding = self.funding(&deployment.deployer, at_ms / 1_000);
+        let known = funding.is_some() || self.funding.is_none();
+        let found = FoundContract {
+            funding: funding.unwrap_or_default(),
             past_attacker: makers.iter().find_map(|maker| self.attacker(maker)),
             at_ms,
             deployment,
-        }
+        };
+        (found, known)
     }
 
-    /// Without an answer it counts as none: a damaged index is rebuilt with the next block, and that is told.
-    fn funding(&self, account: &Address, at: u64) -> Vec<Funding> {
-        let index = self.index.as_ref();
-        let funding = index.and_then(|index| index.funding_of(account, Some(at)).ok());
-        funding.unwrap_or_default()
+    /// Nothing without an answer: a damaged index is rebuilt with the next block, and that is told.
+    fn funding(&self, account: &Address, at: u64) -> Option<Vec<Funding>> {
+        self.index.as_ref()?.funding_of(account, Some(at)).ok()
     }
 
     fn attacker(&self, maker: &Address) -> Option<PastAttacker> {
@@ -124,3 +137,6 @@ fn block(survey: &Survey) -> Block {
         transfers: transfers.collect(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -95,6 +95,8 @@ impl Parts {
             met: Search::met(),
             named: Named::default(),
             lately: VecDeque::new(),
+            scores_fail: false,
+            later: VecDeque::new(),
             shared,
         });
         Ok((scout?, states))

@@ -4,6 +4,7 @@ use super::alarm::INFO;
 use crate::bytecode::contract::Anatomy;
 use crate::classify::ContractModel;
 use crate::config::EarlyConfig;
+use crate::error::Result;
 use crate::evidence::{ContractScore, Deployment};
 use alloy_primitives::{B256, Bytes, keccak256};
 use hashbrown::HashMap;
@@ -25,25 +26,29 @@ impl Scorer {
         }
     }
 
-    /// Nothing where there is no code at all, or the model fails.
-    pub fn score(&mut self, deployment: &Deployment) -> Option<ContractScore> {
+    /// Nothing where there is no code at all.
+    ///
+    /// # Errors
+    /// The models cannot be run.
+    pub fn score(&mut self, deployment: &Deployment) -> Result<Option<ContractScore>> {
         let code = code(deployment);
         if code.is_empty() {
-            return None;
+            return Ok(None);
         }
         let hash = keccak256(code);
         if let Some(score) = self.scored.get(&hash) {
-            return Some(score.clone());
+            return Ok(Some(score.clone()));
         }
         // What moved it costs several times as much, and is asked for where somebody may read it.
         let told = |score: &ContractScore| score.score >= INFO || score.high_recall();
-        let scores = self.model.explained(&[Anatomy::of(code)], told).ok()?;
-        let score = scores.into_iter().next()?;
+        let score = self.model.explained(&[Anatomy::of(code)], told)?.pop();
         if self.scored.len() >= SCORED {
             self.scored.clear();
         }
-        self.scored.insert(hash, score.clone());
-        Some(score)
+        if let Some(score) = &score {
+            self.scored.insert(hash, score.clone());
+        }
+        Ok(score)
     }
 }
 

@@ -2,6 +2,7 @@
 //! node or a disk can tell of one is added here, and its score; the pipeline hears of it as `Item::Deployed`.
 
 use super::Shared;
+use super::construct::{Constructed, alone, constructed};
 use super::contained;
 use super::detonator::{Detonator, Suspect};
 use super::known::Known;
@@ -16,13 +17,7 @@ use crate::inbox::Item;
 use crate::pipeline::clock::now_ms;
 use crate::pipeline::contact::Contacts;
 use crate::pipeline::dedup::Dedup;
-use crate::simulate::constructor::{self, Kind, running_code};
 use crate::simulate::creations::Origin;
-use crate::simulate::creations::in_execution;
-use crate::simulate::evm::StateError;
-use crate::simulate::evm::execute::{Checks, Execution, Exit, Sandbox};
-use crate::simulate::evm::tracer::Bounds;
-use crate::simulate::evm::transaction::from_pending;
 use crate::simulate::state::Snapshot;
 use crate::stats::Stats;
 use crate::survey::Surveyor;
@@ -30,8 +25,8 @@ use crate::survey::resolve::resolve;
 use crate::thread::give_way;
 use crate::tx::PendingTransaction;
 use crate::wire::Original;
-use alloy_primitives::{Address, B256, Bytes, keccak256};
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use alloy_primitives::{Address, B256, keccak256};
+use crossbeam_channel::{Receiver, Sender, TryRecvError, TrySendError, bounded};
 use revm::DatabaseRef;
 use std::collections::VecDeque;
 use std::panic::AssertUnwindSafe;
@@ -42,23 +37,21 @@ use std::time::{Duration, Instant};
 const WAITING: usize = 1_024;
 /// How long nodes may take to tell of a block.
 const SURVEYED: Duration = Duration::from_secs(10);
-/// How long a constructor may run, its state asked for meanwhile.
+/// How long a constructor may run, its state asked for meanwhile; and while others wait.
 const CONSTRUCTED: Duration = Duration::from_millis(500);
-/// Attempts on heads that moved on meanwhile.
-const ATTEMPTS: usize = 4;
+const AT_ONCE: Duration = Duration::from_millis(50);
+/// Constructors that did not come to their end at once.
+const LATER: usize = 256;
 /// Contracts remembered by the hash of their code, so that each is told of once.
 const MET: usize = 1 << 15;
 /// Contracts of which more may come to be known.
 const LATELY: usize = 1_024;
-/// What is recorded of a constructor.
-const FRAMES: usize = 4_096;
-const BYTES: usize = 1 << 20;
-const ACCESSES: usize = 1 << 13;
-
 /// What there is to look at.
 enum Word {
     Head(B256),
     Creation(Arc<PendingTransaction>, Option<Original>),
+    /// One that takes long.
+    Long(Arc<PendingTransaction>, Option<Original>),
     /// What pending transactions create when they are simulated.
     Simulated(Vec<Deployment>),
     /// Accounts that keep a monitored contract's address in storage since a block.
@@ -111,7 +104,7 @@ impl Scout {
         if let Err(TrySendError::Full(word)) = self.words.try_send(word) {
             let counter = match word {
                 Word::Head(_) => &self.stats.early.blocks_unsurveyed,
-                Word::Creation(..) | Word::Simulated(_) | Word::Named(_) => {
+                Word::Creation(..) | Word::Long(..) | Word::Simulated(_) | Word::Named(_) => {
                     &self.stats.early.deployments_dropped
                 }
             };
@@ -133,6 +126,10 @@ pub struct Search {
     pub named: Named,
     /// Newest last.
     pub lately: VecDeque<Assessment>,
+    /// The last score could not be had.
+    pub scores_fail: bool,
+    /// Constructors that took longer than others shall wait.
+    pub later: VecDeque<(Arc<PendingTransaction>, Option<Original>)>,
     pub shared: Shared,
 }
 
@@ -143,7 +140,7 @@ impl Search {
 
     fn run(mut self, told: &Receiver<Word>) {
         give_way();
-        while let Ok(word) = told.recv() {
+        while let Some(word) = self.next(told) {
             // Our own mistake, which an attacker may have found: the next contract is looked at all the same.
             let look = AssertUnwindSafe(|| self.look(word));
             if std::panic::catch_unwind(look).is_err() {
@@ -152,10 +149,23 @@ impl Search {
         }
     }
 
+    /// Constructors that take long come when nothing else does: else a few endless ones would hold up all.
+    fn next(&mut self, told: &Receiver<Word>) -> Option<Word> {
+        match told.try_recv() {
+            Ok(word) => Some(word),
+            Err(TryRecvError::Disconnected) => None,
+            Err(TryRecvError::Empty) => match self.later.pop_front() {
+                Some((tx, original)) => Some(Word::Long(tx, original)),
+                None => told.recv().ok(),
+            },
+        }
+    }
+
     fn look(&mut self, word: Word) {
         match word {
             Word::Head(hash) => self.survey(hash),
-            Word::Creation(tx, original) => self.construct(tx, original.as_ref()),
+            Word::Creation(tx, original) => self.construct(tx, original, AT_ONCE),
+            Word::Long(tx, original) => self.construct(tx, original, CONSTRUCTED),
             Word::Named(named) => self.name(&named),
             Word::Simulated(mut deployments) => {
                 self.lead(&mut deployments);
@@ -169,7 +179,7 @@ impl Search {
             Ok(survey) => survey,
             Err(error) => {
                 self.shared.stats.early.blocks_unsurveyed.add(1);
-                return self.anomaly(error.to_string());
+                return self.anomaly(AnomalyKind::NodeError, error.to_string());
             }
         };
         let (stats, counts) = (&self.shared.stats.early, &survey.counts);
@@ -181,20 +191,26 @@ impl Search {
         stats.deployments_small.add(counts.small);
         stats.deployments_dropped.add(counts.left_out);
         stats.blocks_untraced.add(u64::from(counts.untraced > 0));
-        if let Err(error) = self.known.feed(&survey) {
-            self.anomaly(error.to_string());
+        for told in self.known.feed(&survey) {
+            self.anomaly(AnomalyKind::NodeError, told);
         }
         self.found(survey.deployments, None);
     }
 
     /// Executes a pending creation on the current state; where it cannot run, its code is what it has embedded.
-    fn construct(&mut self, mut tx: Arc<PendingTransaction>, original: Option<&Original>) {
-        let identity = Identity::of(&tx, original);
+    fn construct(
+        &mut self,
+        mut tx: Arc<PendingTransaction>,
+        original: Option<Original>,
+        within: Duration,
+    ) {
+        let identity = Identity::of(&tx, original.as_ref());
         // Who lies about the sender has it created elsewhere, by nobody who is known.
         if let Some(signer) = identity.other_than(tx.from) {
             Arc::make_mut(&mut tx).from = signer;
         }
-        let extras = original.filter(|_| tx.tx_type > 0).map(Original::extras);
+        let typed = original.as_ref().filter(|_| tx.tx_type > 0);
+        let extras = typed.map(Original::extras);
         let creation = Creation {
             tx,
             extras: extras.transpose().unwrap_or_default().unwrap_or_default(),
@@ -208,60 +224,29 @@ impl Search {
             value: tx.value,
             seen: Sighting::Pending,
         };
-        let Some(mut deployments) = self.constructed(&creation, &origin) else {
-            return;
+        // Whose last one took long waits behind others' at once.
+        let waits = self.later.iter().any(|(other, _)| other.from == tx.from);
+        let hurried = within < CONSTRUCTED;
+        let constructed = match hurried && waits {
+            true => Constructed::Unfinished,
+            false => constructed(&self.shared, &creation, &origin, Instant::now() + within),
+        };
+        let mut deployments = match constructed {
+            Constructed::Mined => return,
+            Constructed::Creates(deployments) => deployments,
+            Constructed::Unfinished if hurried && self.later.len() < LATER => {
+                return self.later.push_back((creation.tx, original));
+            }
+            Constructed::Unfinished | Constructed::Fails => {
+                self.shared.stats.early.deployments_unexecuted.add(1);
+                Vec::new()
+            }
         };
         if deployments.is_empty() {
             deployments.push(alone(&creation, &origin));
         }
         self.lead(&mut deployments);
         self.found(deployments, Some(&creation));
-    }
-
-    /// What it creates, as far as it can be executed; nothing at all where a block has it already, whose trace tells.
-    fn constructed(&self, creation: &Creation, origin: &Origin) -> Option<Vec<Deployment>> {
-        let deadline = Instant::now() + CONSTRUCTED;
-        for _ in 0..ATTEMPTS {
-            match self.execute(creation, deadline) {
-                Err(StateError::Moved) => {}
-                Err(_) => break,
-                Ok(None) => return None,
-                Ok(Some(execution)) if execution.exit == Exit::Succeeded => {
-                    return Some(in_execution(&execution, origin).deployments);
-                }
-                Ok(Some(_)) => break,
-            }
-        }
-        self.shared.stats.early.deployments_unexecuted.add(1);
-        Some(Vec::new())
-    }
-
-    /// On the current state; nothing where its nonce is used there.
-    fn execute(
-        &self,
-        creation: &Creation,
-        deadline: Instant,
-    ) -> Result<Option<Execution>, StateError> {
-        let bounds = Bounds {
-            deadline,
-            frames: FRAMES,
-            bytes: BYTES,
-            accesses: ACCESSES,
-        };
-        let Shared { state, asker, .. } = &self.shared;
-        let block = state.block().ok_or(StateError::Unknown)?;
-        let view = Snapshot::new(state, &block, Some((asker, deadline)));
-        let sender = view.basic_ref(creation.tx.from)?;
-        if sender.is_some_and(|sender| sender.nonce > creation.tx.nonce) {
-            return Ok(None);
-        }
-        let mut sandbox = Sandbox::new(&view, &block.next);
-        let transaction = from_pending(&creation.tx, creation.extras.clone());
-        let execution = sandbox.execute(transaction, Checks::Pending, bounds);
-        match execution.exit {
-            Exit::NoState(error) => Err(error),
-            _ => Ok(Some(execution)),
-        }
     }
 
     /// Clones and delegations to what they run.
@@ -295,14 +280,15 @@ impl Search {
         let (hash, known) = (keccak256(&deployment.code), self.met.get(&address));
         // Another code may come to be where there was one.
         let is_met = known.is_some_and(|known| known == hash || deployment.code.is_empty());
-        let found = self.known.of(deployment, now_ms());
+        let (found, funding_known) = self.known.of(deployment, now_ms());
         if is_met && !self.tells_more(&found) {
             return;
         }
         self.met.replace(address, hash);
-        self.shared.stats.early.deployments.add(u64::from(!is_met));
-        let scorer = self.scorer.as_mut();
-        let score = scorer.and_then(|scorer| scorer.score(&found.deployment));
+        let stats = &self.shared.stats.early;
+        stats.deployments.add(u64::from(!is_met));
+        stats.fundings_failed.add(u64::from(!funding_known));
+        let score = self.score(&found.deployment);
         self.tell(&found, score.clone());
         let contained = contained::of(&found.deployment, &self.contacts, &self.named);
         let deployment = found.deployment.clone();
@@ -314,6 +300,23 @@ impl Search {
             self.lately.pop_front();
         }
         self.lately.push_back(assessment);
+    }
+
+    /// Without one it is by what it does, and whose it is, that it is judged: said where it begins, and counted.
+    fn score(&mut self, deployment: &Deployment) -> Option<ContractScore> {
+        let scored = self.scorer.as_mut()?.score(deployment);
+        let failed = scored.is_err();
+        self.shared.stats.early.scores_failed.add(u64::from(failed));
+        let failed_before = std::mem::replace(&mut self.scores_fail, failed);
+        match scored {
+            Ok(score) => score,
+            Err(error) => {
+                if !failed_before {
+                    self.anomaly(AnomalyKind::Inference, error.to_string());
+                }
+                None
+            }
+        }
     }
 
     /// Whether a block with the contract says more of its maker than was known while it was pending: it may have been paid
@@ -368,29 +371,14 @@ impl Search {
         self.shared.items.send(item).ok();
     }
 
-    fn anomaly(&self, reason: String) {
-        self.shared.stats.anomalies.add(AnomalyKind::NodeError);
+    fn anomaly(&self, kind: AnomalyKind, reason: String) {
+        self.shared.stats.anomalies.add(kind);
         let anomaly = Anomaly {
             at_ms: now_ms(),
-            kind: AnomalyKind::NodeError,
+            kind,
             origin: "deployments".into(),
             reason,
         };
         self.shared.items.send(Item::Anomaly(anomaly)).ok();
-    }
-}
-
-/// What its init code tells by itself.
-fn alone(creation: &Creation, origin: &Origin) -> Deployment {
-    let tx = &creation.tx;
-    let running = running_code(&tx.input, Some(Kind::Creation));
-    let left = running
-        .origin
-        .filter(|of| *of != constructor::Origin::Constructor);
-    Deployment {
-        init_code: Bytes::from(tx.input.clone()),
-        // Of one that leaves next to nothing its constructor is what acts.
-        code: left.map(|_| running.code).unwrap_or_default(),
-        ..origin.deployment(tx.from.create(tx.nonce), tx.from)
     }
 }
