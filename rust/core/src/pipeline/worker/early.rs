@@ -31,7 +31,7 @@ impl Worker {
         let Some(desk) = &mut self.desk else { return };
         let news = desk.deployed(found, score, &self.stages.contacts);
         let told = news.map(|news| told(&news, surroundings));
-        self.stats.early.scores_failed.add(self.desk.take_failed());
+        self.stats.early.scores_failed.add(desk.take_failed());
         self.tell(told);
     }
 
