@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mempool_ids._core import ContractScorer, keccak256, running_contract
+from mempool_ids._core import ContractScorer, running_contract
 from mempool_ids.cli import main
 from mempool_ids.model import manifest
 from mempool_ids.model.library import onnxruntime_library
@@ -18,6 +18,7 @@ from mempool_ids.model.training.data import DataError
 from mempool_ids.model.training.early import commands
 from mempool_ids.model.training.early.data import (
     BENIGN,
+    BLOCKS,
     EXPLOIT,
     MADE_UP,
     load_contracts,
@@ -46,8 +47,7 @@ def token(rng: np.random.Generator) -> bytes:
 
 def write(path: Path, rows: list[dict[str, Any]]) -> Path:
     blank = {"source": "mine", "kind": "runtime", "incident": None, "chain": None, "date": None}
-    full = [{**blank, **row, "keccak256": keccak256(row["code"]).hex()} for row in rows]
-    pq.write_table(pa.Table.from_pylist(full), path)
+    pq.write_table(pa.Table.from_pylist([{**blank, **row} for row in rows]), path)
     return path
 
 
@@ -97,6 +97,17 @@ def test_rows_are_read_with_what_must_stay_together(contracts: Path) -> None:
     weights = row_weights(data.rows(data.labels >= 0))
     learned = data.labels[data.labels >= 0]
     assert weights[learned == EXPLOIT].sum() == pytest.approx(weights[learned == BENIGN].sum())
+
+
+def test_one_contract_is_never_on_both_sides(tmp_path: Path) -> None:
+    with gzip.open(MADE_UP, "rt") as file:
+        init = bytes.fromhex(json.loads(next(file))["init"])
+    left, _ = running_contract(init, True)
+    rows = [
+        {"label": "exploit", "kind": "creation", "code": init},
+        {"label": "exploit", "kind": "runtime", "code": left},
+    ]
+    assert len(set(load_contracts(write(tmp_path / "both.parquet", rows), SELECTORS).groups)) == 1
 
 
 def test_what_cannot_be_read_is_refused_by_name(tmp_path: Path) -> None:
@@ -164,9 +175,10 @@ def test_the_folder_scores_as_it_was_trained_and_its_figures_come_again(
 
 def test_ablations_hold_columns_at_zero() -> None:
     keep = mask(("called", "metadata"))
-    assert not keep[4096 : 4096 + 1024].any()
-    assert keep[:4096].all()
-    assert (~keep).sum() == 1025
+    start = BLOCKS["grams"] + BLOCKS["effects"] + BLOCKS["steps"]
+    assert not keep[start : start + BLOCKS["called"]].any()
+    assert keep[:start].all()
+    assert (~keep).sum() == BLOCKS["called"] + 1
     assert mask(()).all()
     assert Recipe().made_up
 

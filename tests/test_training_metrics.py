@@ -136,3 +136,16 @@ def test_time_windows_never_learn_from_the_future_or_from_half_a_group():
     assert len(tested) == len(set(tested))
     assert not set(tested) & set(range(5))
     assert sorted(tested) == list(np.flatnonzero(times >= splits.BOUNDARIES[0]))
+
+
+def test_results_agree_within_a_share_at_every_depth():
+    told = {"recall": 0.6, "rates": [{"false_positive_rate": 0.0002}], "hits": 3, "none": None}
+    other = {"recall": 0.6004, "rates": [{"false_positive_rate": 0.0002001}], "hits": 3, "none": None}
+    assert metrics.same(told, other, 1e-3)
+    assert not metrics.same(told, other)
+    assert not metrics.same(told, {**told, "recall": 0.601}, 1e-3)
+    # One more false alarm among ten thousand is no rounding.
+    assert not metrics.same(told, {**told, "rates": [{"false_positive_rate": 0.0003}]}, 1e-3)
+    assert not metrics.same(told, {**told, "hits": 4}, 1.0)
+    assert not metrics.same(told, {**told, "rates": []}, 1.0)
+    assert metrics.same([1e-8], [2e-8])

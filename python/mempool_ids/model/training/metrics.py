@@ -1,5 +1,6 @@
 """What is measured, with intervals: 114 exploits carry no second digit."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ EXPLOITS_PER_DAY = 0.3
 TARGET_FPRS = (0.001, 0.01, 0.05, 0.1)
 CONFIDENCE = 0.95
 BOOTSTRAP = 1000
+ABSOLUTE = 1e-6
+"""Difference of two results' floats that is none, however small both are."""
 
 
 @dataclass(frozen=True)
@@ -163,17 +166,25 @@ def rates_by_source(
 
 
 def same(left: Any, right: Any, tolerance: float = 1e-6) -> bool:
-    """Whether two results agree, floats within `tolerance`: other processors may round a fit's last digit otherwise."""
+    """Whether two results agree: floats within a share `tolerance` of the larger, or within `ABSOLUTE`.
+
+    Other processors may round a fit's last digit otherwise. A share, for a rate of two in ten thousand that becomes
+    three is another result.
+    """
     if isinstance(left, dict):
         return (
             isinstance(right, dict)
             and left.keys() == right.keys()
-            and all(same(left[k], right[k]) for k in left)
+            and all(same(left[k], right[k], tolerance) for k in left)
         )
     if isinstance(left, list):
-        return isinstance(right, list) and len(left) == len(right) and all(map(same, left, right))
+        return (
+            isinstance(right, list)
+            and len(left) == len(right)
+            and all(same(one, other, tolerance) for one, other in zip(left, right, strict=True))
+        )
     if isinstance(left, float) and isinstance(right, float):
-        return abs(left - right) <= tolerance * max(1.0, abs(left))
+        return math.isclose(left, right, rel_tol=tolerance, abs_tol=ABSOLUTE)
     return bool(left == right)
 
 

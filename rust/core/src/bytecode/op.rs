@@ -30,12 +30,15 @@ pub const NUMBER: u8 = 0x43;
 pub const CHAINID: u8 = 0x46;
 pub const SELFBALANCE: u8 = 0x47;
 pub const POP: u8 = 0x50;
+pub const MLOAD: u8 = 0x51;
+pub const MSTORE8: u8 = 0x53;
 pub const SLOAD: u8 = 0x54;
 pub const SSTORE: u8 = 0x55;
 pub const JUMP: u8 = 0x56;
 pub const JUMPI: u8 = 0x57;
 pub const GAS: u8 = 0x5a;
 pub const JUMPDEST: u8 = 0x5b;
+pub const MCOPY: u8 = 0x5e;
 pub const PUSH0: u8 = 0x5f;
 pub const PUSH1: u8 = 0x60;
 pub const PUSH4: u8 = 0x63;
@@ -67,6 +70,21 @@ pub const EXCHANGE: u8 = 0xe8;
 #[inline]
 pub const fn is_of_stack(opcode: u8) -> bool {
     matches!(opcode, POP | PUSH0..=SWAP16 | DUPN..=EXCHANGE)
+}
+
+/// Whether it only computes, moves memory, or goes somewhere: nothing of it is seen from outside, and nothing is decided.
+#[inline]
+pub const fn is_of_calculation(opcode: u8) -> bool {
+    matches!(opcode, 0x01..=0x0b | MLOAD..=MSTORE8 | JUMP | GAS | JUMPDEST | MCOPY)
+}
+
+/// Whether it calls, stores or tells: a step of what a contract does to others.
+#[inline]
+pub const fn is_of_steps(opcode: u8) -> bool {
+    matches!(
+        opcode,
+        CALL | DELEGATECALL | STATICCALL | SSTORE | 0xa1..=0xa3
+    )
 }
 
 /// Whether nothing goes on behind it.

@@ -31,7 +31,6 @@ use alloy_primitives::Address;
 use named::Named;
 use std::cmp::Reverse;
 use std::collections::VecDeque;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Contracts that are remembered until they have been called: some are called again with each new head.
 const REMEMBERED: usize = 4_096;
@@ -181,9 +180,4 @@ impl Desk {
         let same = |(one, _): &(Assessment, _)| one.found.deployment.address == *address;
         self.known.iter().rposition(same)
     }
-}
-
-fn now_ms() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    now.map_or(0, |now| now.as_millis() as u64)
 }

@@ -21,6 +21,7 @@ def render(entry: Mapping[str, Any]) -> str:
             _drift(report),
             _hiding(report),
             _ablations(report),
+            _tried(),
             _missed(report),
             _surest(report),
             _limits(),
@@ -34,10 +35,11 @@ def _head(entry: Mapping[str, Any]) -> str:
     width = sum(width for _, width in entry["blocks"])
     return f"""# Early models: a contract's code before its first call
 
-Two models, **{entry["version"]}**, of the same features: {width:,} hashed ones (opcode 5-grams without stack
-operations, as tf-idf; selectors called and offered) and {len(entry["feature_schema"]["names"])} named ones.
-*Precision*: a regression on the hashed ones, which ranks best at the very top. *Recall*: the same with a regression
-and a forest over the named ones, which find more of the rest. That is why there are two. Trained on
+Two models, **{entry["version"]}**, of the same features: {width:,} hashed ones (as tf-idf: opcode 5-grams without stack
+operations, 3-grams of what has an effect or decides, pairs of steps, which are functions called, calls, stores and
+events; selectors called and offered) and {len(entry["feature_schema"]["names"])} named ones.
+*Precision*: a regression on the hashed ones, which ranks best at the very top. *Recall*: the same with a regression,
+a forest and boosted trees over the named ones, which find more of the rest. That is why there are two. Trained on
 {rows["benign"]:,} benign contracts and {rows["exploit"]} of attackers, of {rows["incidents"]} incidents, and on
 {rows["made_up"]} attack contracts of our own that do nothing: these are in no figure below. Init code is scored by
 what its constructor leaves, executed without a state; where it leaves nothing, or cannot run, by what it has
@@ -111,8 +113,9 @@ def _ranking(report: Mapping[str, Any]) -> str:
 Recall where the false positive rate is read from the same rows; in brackets 95 % intervals by drawing incidents anew.
 *Time-ordered*: exploits before 2023 are learned from, those of 2023 tested; benign contracts have no dates, half of
 them are on either side. Alerts a day if 10,000 distinct contracts a day are deployed; with 0.3 exploits a day.
-Features and weights were chosen on these rows, so all figures are mildly optimistic. Aims were, time-ordered, recall
-.65 at 1 % (.75 grouped) and .45 at .16 %, and precision .95 at recall .31: where a figure is below, the aim is
+Features and weights were chosen by two other drawings of the folds and by the time-ordered split, all of these rows:
+all figures are optimistic. Aims were, time-ordered, recall .65 at 1 % (.75 grouped) and .45 at .16 %, and precision
+.95 at recall .31: where a figure is below, the aim is
 missed. Rows of one incident are often copies: the {report["rows"]["incidents"]} incidents are the evidence.
 
 {table(head, lines)}"""
@@ -203,6 +206,17 @@ def _ablations(report: Mapping[str, Any]) -> str:
 Time-ordered. Who funded the deployer is in no model: it decides beside the score.
 
 {table(head, lines)}"""
+
+
+def _tried() -> str:
+    return """## What was tried
+
+For version 2026.11.30, by the mean of two other drawings of the grouped folds and by the time-ordered split. What
+brought more: 3-grams of effects (alone the most at 1 %), pairs of steps (time-ordered average precision), boosted
+trees over the named features (grouped at 1 %). What moved no figure by more than chance, or one up and another down:
+5-grams in sixteen times as many buckets, sequences of 3, 4, 6 or 8 in their place, 4-grams of effects as well, the
+regression held back three times more or less, made-up contracts weighed more. Far worse: likeness to known exploits
+alone."""
 
 
 def _missed(report: Mapping[str, Any]) -> str:

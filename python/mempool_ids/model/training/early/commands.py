@@ -30,9 +30,10 @@ from mempool_ids.model.training.early.data import (
     load_contracts,
     load_made_up,
 )
-from mempool_ids.model.training.early.evaluate import MODELS, RATES, Evaluation
+from mempool_ids.model.training.early.evaluate import MODELS, Evaluation
 from mempool_ids.model.training.early.export import precision_graph, probe_rows, recall_graph
 from mempool_ids.model.training.early.model import EarlyModel, Recipe, fit, probability
+from mempool_ids.model.training.early.ranking import RATES
 from mempool_ids.model.training.evaluate import Progress, silent
 from mempool_ids.model.training.export import INPUT, OUTPUT, refuse_disagreement
 from mempool_ids.model.training.metrics import operating_point, same, threshold_at

@@ -16,13 +16,14 @@ from mempool_ids._core import (
     CONTRACT_FEATURE_BLOCKS,
     CONTRACT_FEATURE_NAMES,
     contract_matrix,
+    keccak256,
     running_contract,
 )
 from mempool_ids.model.training.data import DataError, sha256
 from mempool_ids.model.training.extra import needs
 from mempool_ids.model.training.rows import INCIDENT, midnight
 
-COLUMNS = ("label", "kind", "code", "source", "incident", "chain", "date", "keccak256")
+COLUMNS = ("label", "kind", "code", "source", "incident", "chain", "date")
 # So many at once: the extractor needs their code in memory.
 BATCH = 512
 EXPLOIT, BENIGN, OTHER = 1, 0, -1
@@ -111,7 +112,10 @@ def load_contracts(path: Path, selectors: bytes) -> Contracts:
         features=features,
         labels=labels,
         groups=np.array(
-            [_group(row, offered) for row, offered in zip(rows, _offered(features), strict=True)]
+            [
+                _group(row, code, offered)
+                for row, code, offered in zip(rows, codes, _offered(features), strict=True)
+            ]
         ),
         times=times,
         sources=np.array([row["source"] for row in rows], dtype=np.str_),
@@ -178,9 +182,10 @@ def _offered(features: NDArray[np.float32]) -> Iterable[NDArray[np.float32]]:
     return features[:, end - BLOCKS["offered"] : end]
 
 
-def _group(row: dict[str, Any], offered: NDArray[np.float32]) -> str:
+def _group(row: dict[str, Any], code: bytes, offered: NDArray[np.float32]) -> str:
     if row["label"] == "exploit" and row["incident"]:
         return INCIDENT + re.sub(r"\W", "", str(row["incident"]).lower())
     if row["label"] != "exploit" and offered.sum() > 3:
         return hashlib.sha256(offered.tobytes()).hexdigest()[:16]
-    return str(row["keccak256"])
+    # Of what runs: init code and what it leaves are rows of their own.
+    return keccak256(code).hex()

@@ -23,36 +23,42 @@ from mempool_ids.model.training.early.model import (
     probability,
 )
 from mempool_ids.model.training.early.obfuscate import WAYS
+from mempool_ids.model.training.early.ranking import (
+    DEPLOYMENTS_PER_DAY,
+    Probability,
+    of_rate,
+    ranking,
+    short,
+)
 from mempool_ids.model.training.early.splits import grouped, ordered, tested
 from mempool_ids.model.training.evaluate import Progress, silent
-from mempool_ids.model.training.metrics import (
-    average_precision_interval,
-    measure,
-    operating_point,
-    threshold_at,
-)
+from mempool_ids.model.training.metrics import measure, operating_point
 
-Probability = NDArray[np.float32]
 Thresholds = dict[str, dict[str, float]]
 
-# Ethereum mainnet: distinct contracts a day, the upper end.
-DEPLOYMENTS_PER_DAY = 10_000.0
-RATES = (0.0016, 0.01, 0.05)
 RECALL_RATE = 0.01
 """Of the newest benign contracts, so many reach the threshold of the recall model."""
 FEW = 0.0002
 """Of all benign contracts, so many reach the threshold of the precision model: a handful of rows, the fewest that can
 be told from none."""
-PRECISION = 0.95
 SUREST = 10
 """Benign rows that are told one by one."""
 OTHERS = 0.5
 """On other chains thresholds are set for this share of the rate: the data has no benign contract of theirs."""
 ABLATIONS: dict[str, tuple[str, ...]] = {
-    "no selectors": ("called", "offered", "functions", "function_called", "calls_", "offers", "callbacks"),
+    "no selectors": (
+        "steps",
+        "called",
+        "offered",
+        "functions",
+        "function_called",
+        "calls_",
+        "offers",
+        "callbacks",
+    ),
     "no size": ("size", "function_instructions"),
     "no metadata": ("metadata",),
-    "no opcode sequences": ("grams",),
+    "no opcode sequences": ("grams", "effects", "steps"),
 }
 MODELS = ("high_recall", "high_precision")
 
@@ -129,15 +135,15 @@ class Evaluation:
         return newest if newest.sum() >= 1 / RECALL_RATE else benign
 
     def _recall_margin(self, margin: NDArray[np.float64]) -> float:
-        return _of_rate(margin.astype(np.float32), RECALL_RATE, self._newest())
+        return of_rate(margin.astype(np.float32), RECALL_RATE, self._newest())
 
     def _thresholds(self) -> Thresholds:
         recall, precise = self.grouped
         newest, benign = self._newest(), self.data.labels == BENIGN
         return {
             chain: {
-                "high_precision": _of_rate(precise, share * FEW, benign),
-                "high_recall": _of_rate(recall, share * RECALL_RATE, newest),
+                "high_precision": of_rate(precise, share * FEW, benign),
+                "high_recall": of_rate(recall, share * RECALL_RATE, newest),
             }
             for chain, share in (("ethereum", 1.0), ("others", OTHERS))
         }
@@ -161,29 +167,7 @@ class Evaluation:
 
     def _ranking(self, p: Probability) -> dict[str, Any]:
         rows = np.isfinite(p) & (self.data.labels >= 0)
-        labels, p = self.data.labels[rows], p[rows]
-        groups = self.data.groups[rows]
-        m = measure(labels, p, 0.5)
-        return {
-            "rows": m.rows,
-            "exploits": m.exploits,
-            "average_precision": m.average_precision,
-            "average_precision_interval": list(
-                average_precision_interval(labels, p, groups, self.recipe.seed)
-            ),
-            "auc": m.auc,
-            "recall_at_precision": _recall_at_precision(labels, p),
-            "at_fpr": [
-                {
-                    "target_fpr": rate,
-                    **operating_point(labels, p, threshold_at(labels, p, rate), DEPLOYMENTS_PER_DAY),
-                    "recall_by_incidents": _bootstrap(
-                        p >= np.float32(threshold_at(labels, p, rate)), labels, groups, self.recipe.seed
-                    ),
-                }
-                for rate in RATES
-            ],
-        }
+        return ranking(self.data.labels[rows], p[rows], self.data.groups[rows], self.recipe.seed)
 
     def _at_thresholds(self, both: list[Probability]) -> dict[str, Any]:
         table = {}
@@ -239,11 +223,11 @@ class Evaluation:
         recipes = {name: Recipe(self.recipe.seed, masked) for name, masked in ABLATIONS.items()}
         recipes["no made-up contracts"] = Recipe(self.recipe.seed, made_up=False)
         by_compiler: dict[str, Any] = {}
-        table = {"everything": [_short(self._ranking(p)) for p in whole]}
+        table = {"everything": [short(self._ranking(p)) for p in whole]}
         for name, recipe in recipes.items():
             self._progress(f"ablation: {name}")
             model, margins = tested(recipe, self.data, ordered(self.data), self.made_up)
-            table[name] = [_short(self._ranking(p)) for p in self._probabilities(np.array(margins))]
+            table[name] = [short(self._ranking(p)) for p in self._probabilities(np.array(margins))]
             if not recipe.made_up:
                 by_compiler = self._compilers(model)
         return {"ablations": table, "made_up_by_compiler": by_compiler}
@@ -286,40 +270,3 @@ class Evaluation:
             }
             for i in order
         ]
-
-
-def _of_rate(scores: NDArray[np.float32], rate: float, rows: NDArray[np.bool_]) -> float:
-    """The lowest threshold that at most this share of `rows` reaches."""
-    return threshold_at(np.zeros(int(rows.sum()), dtype=np.int64), scores[rows], rate)
-
-
-def _precise(labels: NDArray[np.int64], p: Probability) -> float:
-    """The lowest threshold above which `PRECISION` of the rows are exploits, as far up as any is; 0 where none is."""
-    rows = labels >= 0
-    order = np.argsort(-p[rows], kind="stable")
-    hits = np.cumsum(labels[rows][order] == EXPLOIT)
-    good = np.flatnonzero(hits / np.arange(1, len(hits) + 1) >= PRECISION)
-    return float(p[rows][order][good[-1]]) if len(good) else 0.0
-
-
-def _recall_at_precision(labels: NDArray[np.int64], p: Probability) -> float:
-    threshold = _precise(labels, p)
-    return float((p[labels == EXPLOIT] >= np.float32(threshold)).mean()) if threshold else 0.0
-
-
-def _bootstrap(
-    alarm: NDArray[np.bool_], labels: NDArray[np.int64], groups: NDArray[np.str_], seed: int
-) -> list[float]:
-    """95 % of recalls where incidents are drawn anew: rows of one incident are no independent evidence."""
-    rng = np.random.default_rng(seed)
-    exploits = labels == EXPLOIT
-    _, member = np.unique(groups[exploits], return_inverse=True)
-    rows = np.bincount(member)
-    hits = np.bincount(member, weights=alarm[exploits])
-    drawn = rng.integers(len(rows), size=(1000, len(rows)))
-    recalls = hits[drawn].sum(axis=1) / rows[drawn].sum(axis=1)
-    return [float(value) for value in np.percentile(recalls, [2.5, 97.5])]
-
-
-def _short(ranking: dict[str, Any]) -> list[float]:
-    return [ranking["average_precision"], *(point["recall"] for point in ranking["at_fpr"])]

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from mempool_ids.model.training.early.data import BLOCKS, HASHED, WIDTH
 from mempool_ids.model.training.early.model import (
+    BOOSTED_SHARE,
     CLIP,
     DENSE_SHARE,
     LENGTHS,
@@ -24,6 +25,7 @@ from mempool_ids.model.training.export import (
     converted_trees,
 )
 from mempool_ids.model.training.extra import needs
+from mempool_ids.model.training.model import log_odds
 
 Sigmoid = tuple[float, float]
 """Slope and intercept."""
@@ -88,8 +90,10 @@ def recall_graph(model: EarlyModel, sigmoid: Sigmoid) -> bytes:
     named = graph.columns(HASHED, WIDTH, "named")
     dense = graph.scaled(_dense(graph, model, named), DENSE_SHARE, "dense_share")
     forest = graph.scaled(_forest(graph, model.trees, named), TREES_SHARE, "forest_share")
+    boosted = graph.scaled(_boosted(graph, model.boosted, named), BOOSTED_SHARE, "boosted_share")
     both = graph.node("Add", [hashed, dense], "regressions")
-    return graph.done("high_recall", graph.node("Add", [both, forest], "all"), sigmoid)
+    trees = graph.node("Add", [forest, boosted], "ensembles")
+    return graph.done("high_recall", graph.node("Add", [both, trees], "all"), sigmoid)
 
 
 def _hashed(graph: _Graph, model: EarlyModel) -> str:
@@ -111,7 +115,7 @@ def _hashed(graph: _Graph, model: EarlyModel) -> str:
             length = graph.node("Max", [length, graph.constant(f"{block}_least", 1e-6)], f"{block}_length")
             sums.append(graph.node("Div", [product, length], f"{block}_part"))
         start += width
-    total = graph.node("Add", sums, "hashed_sum")
+    total = graph.node("Sum", sums, "hashed_sum")
     return graph.node("Add", [total, graph.constant("hashed_bias", model.hashed.bias)], "hashed")
 
 
@@ -127,26 +131,37 @@ def _dense(graph: _Graph, model: EarlyModel, named: str) -> str:
 
 
 def _forest(graph: _Graph, trees: Any, named: str) -> str:
+    _leaves(graph, trees, named, "votes")
+    ahead = graph.node("Add", ["votes", graph.constant("floor", VOTE_FLOOR)], "ahead")
+    behind = graph.node("Sub", [graph.constant("whole", 1 + VOTE_FLOOR), "votes"], "behind")
+    return graph.node("Log", [graph.node("Div", [ahead, behind], "odds")], "forest")
+
+
+def _boosted(graph: _Graph, trees: Any, named: str) -> str:
+    start = log_odds(float(trees.init_.class_prior_[1]))
+    leaves = _leaves(graph, trees, named, "leaves")
+    return graph.node("Add", [leaves, graph.constant("start", start)], "boosted")
+
+
+def _leaves(graph: _Graph, trees: Any, named: str, output: str) -> str:
+    """The sum of the leaves that a row falls into."""
     attributes = converted_trees(trees)
-    votes = np.array(attributes["class_weights"], dtype=np.float64)
-    graph.node(
+    weights = np.array(attributes["class_weights"], dtype=np.float64)
+    return graph.node(
         "TreeEnsembleRegressor",
         [named],
-        "votes",
+        output,
         domain="ai.onnx.ml",
         n_targets=1,
         aggregate_function="SUM",
         post_transform="NONE",
         nodes_values=[float(value) for value in np.array(attributes["nodes_values"], dtype=np.float32)],
-        target_ids=[0] * len(votes),
+        target_ids=[0] * len(weights),
         target_nodeids=attributes["class_nodeids"],
         target_treeids=attributes["class_treeids"],
-        target_weights=[float(vote) for vote in votes],
+        target_weights=[float(weight) for weight in weights],
         **{name: attributes[name] for name in STRUCTURE},
     )
-    ahead = graph.node("Add", ["votes", graph.constant("floor", VOTE_FLOOR)], "ahead")
-    behind = graph.node("Sub", [graph.constant("whole", 1 + VOTE_FLOOR), "votes"], "behind")
-    return graph.node("Log", [graph.node("Div", [ahead, behind], "odds")], "forest")
 
 
 def probe_rows(features: NDArray[np.float32], seed: int) -> NDArray[np.float32]:

@@ -1,8 +1,8 @@
 """The two early models and how they are fitted.
 
-*Precision*: a regression on hashed opcode 5-grams and called selectors, both as tf-idf of unit length: what ranks
-best at the very top. *Recall*: the same, and a regression and a forest of extremely random trees over the named
-features, which find more of the rest.
+*Precision*: a regression on what is hashed (sequences of opcodes, of effects and of steps, and called selectors), each
+as tf-idf of unit length: what ranks best at the very top. *Recall*: the same, and over the named features a regression,
+a forest of extremely random trees and boosted trees, which find more of the rest.
 """
 
 from collections.abc import Mapping
@@ -22,9 +22,9 @@ Matrix = NDArray[np.float32]
 BOT = 4.0
 # All made-up contracts together weigh less than the real ones: they show how attacks are written, not how often.
 MADE_UP = 0.15
-CALLED_LENGTH = 0.5
-"""Length of the called selectors' vector; that of the 5-grams is 1."""
-DENSE_SHARE, TREES_SHARE = 0.25, 0.25
+LENGTHS = {"grams": 1.0, "effects": 1.0, "steps": 0.5, "called": 0.5}
+"""Of the hashed blocks that the regression reads; what a contract offers is left to the named features."""
+DENSE_SHARE, TREES_SHARE, BOOSTED_SHARE = 0.25, 0.25, 0.35
 """Of the recall model's log-odds, beside the regression over what is hashed."""
 HASHED_C, NAMED_C = 3.0, 0.01
 """Of the regressions: the inverse of how much they are held back."""
@@ -33,6 +33,15 @@ CLIP = 4.0
 VOTE_FLOOR = 0.01
 """Votes added to both sides of a forest before its log-odds are taken."""
 TREES: Mapping[str, Any] = {"n_estimators": 100, "min_samples_leaf": 2, "max_features": 0.3}
+BOOSTED: Mapping[str, Any] = {
+    "n_estimators": 150,
+    "learning_rate": 0.06,
+    "max_depth": None,
+    "max_leaf_nodes": 8,
+    "min_samples_leaf": 10,
+    "max_features": 0.2,
+    "subsample": 0.7,
+}
 
 
 @dataclass(frozen=True)
@@ -49,12 +58,14 @@ class Recipe:
         return {
             "bot_weight": BOT,
             "made_up_weight": MADE_UP,
-            "called_length": CALLED_LENGTH,
+            "lengths": dict(LENGTHS),
             "dense_share": DENSE_SHARE,
             "trees_share": TREES_SHARE,
+            "boosted_share": BOOSTED_SHARE,
             "hashed_C": HASHED_C,
             "named_C": NAMED_C,
             "trees": dict(TREES),
+            "boosted": dict(BOOSTED),
         }
 
 
@@ -83,6 +94,7 @@ class EarlyModel:
     hashed: Hashed
     named: Named
     trees: Any
+    boosted: Any
     keep: NDArray[np.bool_] = field(repr=False)
     """Columns (width,) that are not masked."""
 
@@ -95,7 +107,9 @@ class EarlyModel:
         dense = scaled.astype(np.float64) @ self.named.weights + self.named.bias
         votes = self.trees.predict_proba(named)[:, 1]
         forest = np.log(votes + VOTE_FLOOR) - np.log1p(VOTE_FLOOR - votes)
-        return precision + DENSE_SHARE * dense + TREES_SHARE * forest, precision
+        boosted = self.boosted.decision_function(named)
+        rest = DENSE_SHARE * dense + TREES_SHARE * forest + BOOSTED_SHARE * boosted
+        return precision + rest, precision
 
 
 def unit(features: Matrix, idf: Mapping[str, NDArray[np.float32]]) -> Any:
@@ -109,10 +123,6 @@ def unit(features: Matrix, idf: Mapping[str, NDArray[np.float32]]) -> Any:
             parts.append(normalize(part) * LENGTHS[block])
         start += width
     return sparse.hstack(parts).tocsr()
-
-
-LENGTHS = {"grams": 1.0, "called": CALLED_LENGTH}
-"""Of the hashed blocks that the regression reads; what a contract offers is left to the named features."""
 
 
 def fit(recipe: Recipe, data: Contracts, made_up: MadeUp | None) -> EarlyModel:
@@ -131,7 +141,10 @@ def fit(recipe: Recipe, data: Contracts, made_up: MadeUp | None) -> EarlyModel:
     return EarlyModel(
         hashed=_fit_hashed(recipe, real, features, labels, weights),
         named=_fit_named(recipe, real[:, HASHED:], features[:, HASHED:], labels, weights),
-        trees=_fit_trees(recipe, features[:, HASHED:], labels, weights),
+        trees=_fit_trees("ExtraTreesClassifier", TREES, recipe, features[:, HASHED:], labels, weights),
+        boosted=_fit_trees(
+            "GradientBoostingClassifier", BOOSTED, recipe, features[:, HASHED:], labels, weights
+        ),
         keep=keep,
     )
 
@@ -216,14 +229,21 @@ def _fit_named(
     return Named(scaler, model.coef_[0].astype(np.float32), float(model.intercept_[0]))
 
 
-def _fit_trees(recipe: Recipe, named: Matrix, labels: NDArray[np.int64], weights: NDArray[np.float64]) -> Any:
-    forest = needs("sklearn.ensemble").ExtraTreesClassifier(**TREES, random_state=recipe.seed)
-    forest.fit(named, labels, sample_weight=weights)
-    for tree in forest.estimators_:
+def _fit_trees(
+    kind: str,
+    parameters: Mapping[str, Any],
+    recipe: Recipe,
+    named: Matrix,
+    labels: NDArray[np.int64],
+    weights: NDArray[np.float64],
+) -> Any:
+    ensemble = getattr(needs("sklearn.ensemble"), kind)(**parameters, random_state=recipe.seed)
+    ensemble.fit(named, labels, sample_weight=weights)
+    for tree in np.ravel(ensemble.estimators_):
         # A float32 is compared with a float64: the largest float32 that is not above it parts the same rows.
         exact = tree.tree_.threshold
         rounded = exact.astype(np.float32)
         above = rounded > exact
         rounded[above] = np.nextafter(rounded[above], np.float32(-np.inf))
         exact[:] = rounded
-    return forest
+    return ensemble

@@ -2,7 +2,8 @@
 
 use super::constants::Amounts;
 use super::gates::Gates;
-use super::{GRAMS, MOST_BYTES};
+use super::sequences::Sequences;
+use super::{EFFECTS, GRAMS, MOST_BYTES, STEPS};
 use crate::bytecode::disassembly::{Instruction, disassemble};
 use crate::bytecode::op;
 use crate::decode::words::{Limbs, address_of};
@@ -31,6 +32,10 @@ pub struct Anatomy {
     pub opcodes: [u32; 256],
     /// Buckets of opcode 5-grams, stack operations left out.
     pub grams: Vec<u16>,
+    /// The same of 3-grams of what has an effect or decides: arithmetic, memory and plain jumps left out too.
+    pub effects: Vec<u16>,
+    /// The same of pairs of steps: a function that it calls, a call, a store, an event, each and the next in the code.
+    pub steps: Vec<u16>,
     /// Selectors of its dispatcher, in order.
     pub offered: Vec<[u8; 4]>,
     /// Selectors that it has and does not offer: most are of functions that it calls.
@@ -55,7 +60,9 @@ impl Anatomy {
             cut: read.len() < code.len(),
             metadata: instructions.size() < read.len(),
             opcodes: [0; 256],
-            grams: vec![0; GRAMS],
+            grams: Vec::new(),
+            effects: Vec::new(),
+            steps: Vec::new(),
             offered: Vec::new(),
             called: Vec::new(),
             call_sites: 0,
@@ -92,9 +99,10 @@ struct Pass {
     ended: bool,
     /// The last opcodes, the last one lowest.
     before: u64,
-    /// The last five that are not of the stack.
-    gram: u64,
-    grams: usize,
+    grams: Sequences<5, 8>,
+    effects: Sequences<3, 8>,
+    /// Opcodes of what changes something, and where; at the end the selectors between them.
+    steps: Vec<(usize, u32)>,
     /// The last constants: two branches of a dispatcher may be between a selector and its use.
     pushed: Option<Pushed>,
     /// A small constant that was the last instruction.
@@ -115,8 +123,9 @@ impl Pass {
             number: 0,
             ended: false,
             before: 0,
-            gram: 0,
-            grams: 0,
+            grams: Sequences::new(GRAMS),
+            effects: Sequences::new(EFFECTS),
+            steps: Vec::new(),
             pushed: None,
             small: None,
             shifted: None,
@@ -153,11 +162,12 @@ impl Pass {
             (self.shifted, self.last, self.small) = (None, None, None);
         }
         if !op::is_of_stack(opcode) {
-            self.gram = (self.gram << 8 | u64::from(opcode)) & FIVE;
-            self.grams += 1;
-            if self.grams >= 5 {
-                let bucket = &mut self.found.grams[bucket(self.gram, GRAMS)];
-                *bucket = bucket.saturating_add(1);
+            self.grams.push(opcode.into());
+            if !op::is_of_calculation(opcode) {
+                self.effects.push(opcode.into());
+            }
+            if op::is_of_steps(opcode) {
+                self.steps.push((self.number, opcode.into()));
             }
         }
         self.before = self.before << 8 | u64::from(opcode);
@@ -278,6 +288,7 @@ impl Pass {
                 PANIC => self.found.panic_sites += 1,
                 selector if !site.short && !self.offered.contains(&selector) => {
                     self.found.call_sites += 1;
+                    self.steps.push((site.at, u32::from_be_bytes(selector)));
                     if self.found.called.len() < MOST_SELECTORS && self.called.insert(selector) {
                         self.found.called.push(selector);
                     }
@@ -285,18 +296,16 @@ impl Pass {
                 _ => {}
             }
         }
+        self.steps.sort_by_key(|(number, _)| *number);
+        let mut steps = Sequences::<2, 32>::new(STEPS);
+        self.steps
+            .iter()
+            .for_each(|(_, step)| steps.push(u64::from(*step)));
+        self.found.steps = steps.counts;
+        self.found.grams = self.grams.counts;
+        self.found.effects = self.effects.counts;
         self.found
     }
 }
 
 const SHL: u8 = 0x1b;
-
-/// Five bytes.
-const FIVE: u64 = (1 << 40) - 1;
-
-/// The upper bits of a product with an odd number (Knuth's multiplicative hashing): the same everywhere and always.
-#[inline]
-pub(super) fn bucket(value: u64, buckets: usize) -> usize {
-    let hash = value.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    ((u128::from(hash) * buckets as u128) >> 64) as usize
-}

@@ -1,7 +1,8 @@
 //! An anatomy as numbers.
 
-use super::anatomy::{Anatomy, bucket};
-use super::{CALLED, GRAMS, NAMES, OFFERED, WIDTH};
+use super::anatomy::Anatomy;
+use super::sequences::bucket;
+use super::{CALLED, HASHED, NAMES, SEQUENCES, WIDTH};
 use crate::bytecode::op;
 use crate::bytecode::roles::{ADDRESS_BOOK, Roles};
 use crate::decode::{KnownSelectors, Verb};
@@ -23,9 +24,11 @@ impl Extractor {
     pub fn extract(&self, anatomy: &Anatomy, out: &mut Vec<f32>) {
         let start = out.len();
         out.reserve(WIDTH);
-        out.extend(anatomy.grams.iter().map(|count| log(u32::from(*count))));
-        out.resize(start + GRAMS + CALLED + OFFERED, 0.0);
-        let (called, offered) = out[start + GRAMS..].split_at_mut(CALLED);
+        for counts in [&anatomy.grams, &anatomy.effects, &anatomy.steps] {
+            out.extend(counts.iter().map(|count| log(u32::from(*count))));
+        }
+        out.resize(start + HASHED, 0.0);
+        let (called, offered) = out[start + SEQUENCES..].split_at_mut(CALLED);
         for (selectors, buckets) in [(&anatomy.called, called), (&anatomy.offered, offered)] {
             for selector in selectors {
                 let value = u32::from_be_bytes(*selector);
@@ -44,7 +47,8 @@ impl Extractor {
 /// ln(1 + n)
 #[inline]
 fn log(n: u32) -> f32 {
-    (n as f32).ln_1p()
+    // Most buckets have nothing.
+    if n == 0 { 0.0 } else { (n as f32).ln_1p() }
 }
 
 struct Named<'a> {

@@ -98,6 +98,36 @@ fn stack_operations_change_no_gram() {
         noisy.extend([0x60, 0x5b, op::DUP2, op::SWAP1, op::POP, opcode]);
     }
     assert_eq!(Anatomy::of(&plain).grams, Anatomy::of(&noisy).grams);
+    assert_eq!(Anatomy::of(&plain).effects, Anatomy::of(&noisy).effects);
+}
+
+#[test]
+fn arithmetic_and_memory_change_no_effect() {
+    let plain = [op::CALLER, op::SLOAD, op::ISZERO, op::JUMPI, op::CALL];
+    let noisy = plain.map(|opcode| [op::MUL, op::MLOAD, op::GAS, op::JUMPDEST, opcode]);
+    let (plain, noisy) = (Anatomy::of(&plain), Anatomy::of(noisy.as_flattened()));
+    assert_eq!(plain.effects.iter().sum::<u16>(), 3);
+    assert_eq!(plain.effects, noisy.effects);
+    assert_ne!(plain.grams, noisy.grams);
+}
+
+#[test]
+fn steps_are_calls_and_what_they_change_without_the_dispatcher() {
+    let steps = [
+        &push4(0xa905_9cbb)[..],
+        &[op::CALL],
+        &push4(0x08c3_79a0),
+        &[op::SSTORE],
+    ]
+    .concat();
+    let entry = [
+        &push4(0x1111_1111)[..],
+        &[op::DUP2, op::EQ, 0x61, 0, 0, op::JUMPI],
+    ]
+    .concat();
+    let both = Anatomy::of(&[&entry[..], &steps].concat());
+    assert_eq!(both.steps.iter().sum::<u16>(), 2);
+    assert_eq!(both.steps, Anatomy::of(&steps).steps);
 }
 
 #[test]

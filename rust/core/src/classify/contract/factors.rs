@@ -1,6 +1,6 @@
 //! What moved a contract's score, in words: features by the thing that they are about.
 
-use crate::bytecode::contract::{Anatomy, CALLED, GRAMS, NAMES, OFFERED};
+use crate::bytecode::contract::{self, Anatomy, HASHED, NAMES, OFFERED};
 use crate::bytecode::op;
 use crate::bytecode::roles::Roles;
 use std::ops::Range;
@@ -75,13 +75,13 @@ static GROUP_OF: LazyLock<Vec<usize>> = LazyLock::new(|| {
 /// Gives a row the baseline's values of one group's features; hashed ones become 0.
 pub fn without(group: usize, row: &mut [f32], baseline: &[f32]) {
     let hashed: Range<usize> = match group {
-        SEQUENCES => 0..GRAMS,
-        FUNCTIONS_CALLED => GRAMS..GRAMS + CALLED,
-        FUNCTIONS_OFFERED => GRAMS + CALLED..GRAMS + CALLED + OFFERED,
+        SEQUENCES => 0..contract::SEQUENCES,
+        FUNCTIONS_CALLED => contract::SEQUENCES..HASHED - OFFERED,
+        FUNCTIONS_OFFERED => HASHED - OFFERED..HASHED,
         _ => 0..0,
     };
     row[hashed].fill(0.0);
-    let named = row[GRAMS + CALLED + OFFERED..].iter_mut().zip(baseline);
+    let named = row[HASHED..].iter_mut().zip(baseline);
     for ((value, usual), of) in named.zip(GROUP_OF.iter()) {
         if *of == group {
             *value = *usual;
@@ -142,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_group_is_taken_out_and_nothing_else() {
-        let width = GRAMS + CALLED + OFFERED + NAMES.len();
+        let width = HASHED + NAMES.len();
         let baseline = vec![7.0; NAMES.len()];
         let mut changed = vec![0; width];
         for group in 0..GROUPS.len() {
