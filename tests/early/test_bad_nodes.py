@@ -53,7 +53,7 @@ def pruned(request: dict[str, Any]) -> dict[str, Any] | None:
 async def test_where_traces_are_damaged_receipts_tell_of_contracts(
     node: str, anvil_binary: Path, tmp_path: Path
 ) -> None:
-    with Anvil(anvil_binary, AnvilOptions()) as anvil:
+    with Anvil(anvil_binary, AnvilOptions(block_time=1)) as anvil:
         async with Rpc(anvil.http_url) as rpc:
             trap = await TRAPS["reentrancy"](rpc)
             config = configure(tmp_path / "run", anvil, {"reentrancy": trap})

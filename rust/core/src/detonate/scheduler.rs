@@ -69,6 +69,8 @@ pub enum Outcome {
     Proved,
     /// It did not come to its end.
     Unfinished,
+    /// Nodes, or the processor, kept it waiting until its patience was over.
+    Starved,
 }
 
 /// A detonation to be made: `contract` is to be given back by [`Scheduler::done`].
@@ -107,6 +109,8 @@ struct Waiting<T> {
     idle: u32,
     took: Duration,
     last: Outcome,
+    /// The head on which it was tried once more.
+    again: Option<u64>,
     /// Nothing while it is being detonated.
     contract: Option<T>,
 }
@@ -119,7 +123,7 @@ impl<T> Waiting<T> {
         let costs = (self.took.max(LEAST) + others).as_secs_f32() / LEAST.as_secs_f32();
         let known = match (self.detonated, self.last) {
             (0, _) => NEW,
-            (_, Outcome::Concerning | Outcome::Unfinished) => CONCERNING,
+            (_, Outcome::Concerning | Outcome::Unfinished | Outcome::Starved) => CONCERNING,
             (_, Outcome::Proved) => PROVED,
             (_, Outcome::Nothing) => 1.0,
         };
@@ -163,6 +167,7 @@ impl<T> Scheduler<T> {
             idle: 0,
             took: LEAST,
             last: Outcome::Nothing,
+            again: None,
             contract: Some(contract),
         });
         let of_deployer = |one: &Waiting<T>| one.deployer == deployer;
@@ -230,6 +235,11 @@ impl<T> Scheduler<T> {
         };
         (one.contract, one.took, one.last) = (Some(contract), took, outcome);
         *self.spent.entry(one.deployer).or_default() += took;
+        // Once: what it asked nodes for is at hand now.
+        if outcome == Outcome::Starved && one.again.replace(head) != Some(head) {
+            self.counts.unfinished += 1;
+            return;
+        }
         one.idle = match outcome {
             Outcome::Nothing => one.idle.saturating_add(1),
             _ => 0,

@@ -228,7 +228,7 @@ impl Work {
     fn attempt(&mut self, subject: &mut Subject, budget: Budget) -> Option<Outcome> {
         let Shared { state, asker, .. } = &self.shared;
         let block = state.block()?;
-        let deadline = Instant::now() + budget.patience;
+        let (begun, deadline) = (busy(), Instant::now() + budget.patience);
         let view = Snapshot::new(state, &block, Some((asker, deadline)));
         if is_settled(&subject.deployment, &view) {
             subject.was_mined();
@@ -239,7 +239,14 @@ impl Work {
         }
         let done = detonate(subject, &view, &block.next, &mut self.simulator, budget);
         match done {
-            Ok(done) => Some(self.tell(subject, done)),
+            Ok(done) => {
+                let waited = Instant::now() >= deadline && busy() - begun < budget.time;
+                let starved = waited && done.detonation.cut;
+                Some(match self.tell(subject, done) {
+                    Outcome::Nothing | Outcome::Concerning if starved => Outcome::Starved,
+                    outcome => outcome,
+                })
+            }
             Err(StateError::Moved) => None,
             Err(_) => {
                 self.shared.stats.early.detonations_failed.add(1);

@@ -96,6 +96,7 @@ impl Parts {
             named: Named::default(),
             lately: VecDeque::new(),
             scores_fail: false,
+            mined: VecDeque::new(),
             later: VecDeque::new(),
             shared,
         });

@@ -42,6 +42,9 @@ const CONSTRUCTED: Duration = Duration::from_millis(500);
 const AT_ONCE: Duration = Duration::from_millis(50);
 /// Constructors that did not come to their end at once.
 const LATER: usize = 256;
+/// Contracts of blocks that are not looked at yet; and of these so many between two words.
+const MINED: usize = 8_192;
+const AT_A_TIME: usize = 8;
 /// Contracts remembered by the hash of their code, so that each is told of once.
 const MET: usize = 1 << 15;
 /// Contracts of which more may come to be known.
@@ -50,6 +53,8 @@ const LATELY: usize = 1_024;
 enum Word {
     Head(B256),
     Creation(Arc<PendingTransaction>, Option<Original>),
+    /// Blocks' contracts, some of those that wait.
+    Mined,
     /// One that takes long.
     Long(Arc<PendingTransaction>, Option<Original>),
     /// What pending transactions create when they are simulated.
@@ -104,9 +109,11 @@ impl Scout {
         if let Err(TrySendError::Full(word)) = self.words.try_send(word) {
             let counter = match word {
                 Word::Head(_) => &self.stats.early.blocks_unsurveyed,
-                Word::Creation(..) | Word::Long(..) | Word::Simulated(_) | Word::Named(_) => {
-                    &self.stats.early.deployments_dropped
-                }
+                Word::Creation(..)
+                | Word::Long(..)
+                | Word::Mined
+                | Word::Simulated(_)
+                | Word::Named(_) => &self.stats.early.deployments_dropped,
             };
             counter.add(1);
         }
@@ -128,6 +135,8 @@ pub struct Search {
     pub lately: VecDeque<Assessment>,
     /// The last score could not be had.
     pub scores_fail: bool,
+    /// Of blocks, to be looked at: a full block holds up nothing that is pending.
+    pub mined: VecDeque<Deployment>,
     /// Constructors that took longer than others shall wait.
     pub later: VecDeque<(Arc<PendingTransaction>, Option<Original>)>,
     pub shared: Shared,
@@ -149,11 +158,13 @@ impl Search {
         }
     }
 
-    /// Constructors that take long come when nothing else does: else a few endless ones would hold up all.
+    /// What is told, then blocks' contracts. Constructors that take long come when nothing else does: else a few endless ones would
+    /// hold up all.
     fn next(&mut self, told: &Receiver<Word>) -> Option<Word> {
         match told.try_recv() {
             Ok(word) => Some(word),
             Err(TryRecvError::Disconnected) => None,
+            Err(TryRecvError::Empty) if !self.mined.is_empty() => Some(Word::Mined),
             Err(TryRecvError::Empty) => match self.later.pop_front() {
                 Some((tx, original)) => Some(Word::Long(tx, original)),
                 None => told.recv().ok(),
@@ -161,9 +172,19 @@ impl Search {
         }
     }
 
+    /// Some of blocks' contracts come after each word, so that no flood of words holds them up.
+    fn some_mined(&mut self) {
+        for _ in 0..AT_A_TIME {
+            if let Some(deployment) = self.mined.pop_front() {
+                self.one(deployment, None);
+            }
+        }
+    }
+
     fn look(&mut self, word: Word) {
         match word {
             Word::Head(hash) => self.survey(hash),
+            Word::Mined => {}
             Word::Creation(tx, original) => self.construct(tx, original, AT_ONCE),
             Word::Long(tx, original) => self.construct(tx, original, CONSTRUCTED),
             Word::Named(named) => self.name(&named),
@@ -172,6 +193,7 @@ impl Search {
                 self.found(deployments, None);
             }
         }
+        self.some_mined();
     }
 
     fn survey(&mut self, hash: B256) {
@@ -194,7 +216,14 @@ impl Search {
         for told in self.known.feed(&survey) {
             self.anomaly(AnomalyKind::NodeError, told);
         }
-        self.found(survey.deployments, None);
+        let room = MINED.saturating_sub(self.mined.len());
+        let dropped = survey.deployments.len().saturating_sub(room);
+        self.shared
+            .stats
+            .early
+            .deployments_dropped
+            .add(dropped as u64);
+        self.mined.extend(survey.deployments.into_iter().take(room));
     }
 
     /// Executes a pending creation on the current state; where it cannot run, its code is what it has embedded.
