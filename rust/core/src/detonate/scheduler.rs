@@ -198,7 +198,8 @@ impl<T> Scheduler<T> {
         });
         let of_deployer = |one: &Waiting<T>| one.deployer == deployer;
         let unmined = |one: &Waiting<T>| !one.mined;
-        let count = |of: &dyn Fn(&Waiting<T>) -> bool| self.waiting.iter().filter(|one| of(one)).count();
+        let count =
+            |of: &dyn Fn(&Waiting<T>) -> bool| self.waiting.iter().filter(|one| of(one)).count();
         if count(&of_deployer) > self.limits.per_deployer {
             return self.drop_one(of_deployer);
         }

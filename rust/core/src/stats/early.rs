@@ -13,7 +13,7 @@ pub struct EarlyStats {
     pub deployments_failed: Counter,
     pub deployments_small: Counter,
     pub deployments_unexecuted: Counter,
-    /// Blocks of whose contracts nothing is known, and those that no trace told of, which shows less.
+    /// Blocks of whose contracts nothing is known, however often nodes were asked, and those that no trace told of, which shows less.
     pub blocks_unsurveyed: Counter,
     pub blocks_untraced: Counter,
     /// Detonations that came to their end, and what they called; those in which something was done, that met a guard, that are
@@ -23,6 +23,8 @@ pub struct EarlyStats {
     pub entered: Counter,
     pub guarded: Counter,
     pub proved: Counter,
+    /// Proofs of contracts that are remembered no longer.
+    pub proofs_lost: Counter,
     /// Contracts that were not called, for want of room, and those whose state could not be had.
     pub detonations_dropped: Counter,
     pub detonations_failed: Counter,
@@ -54,6 +56,7 @@ impl EarlyStats {
             ("entered", &self.entered),
             ("guarded", &self.guarded),
             ("proved", &self.proved),
+            ("proofs_lost", &self.proofs_lost),
             ("detonations_dropped", &self.detonations_dropped),
             ("detonations_failed", &self.detonations_failed),
             ("waiting", &self.waiting),

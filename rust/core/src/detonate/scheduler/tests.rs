@@ -216,7 +216,11 @@ fn what_is_told_of_again_is_its_turn_and_another_code_is_new() {
     scheduler.add(at(1), DEPLOYER, 0.3, true, 1);
     assert_eq!(all(&mut scheduler, 1, Outcome::Nothing), [1]);
     scheduler.head(92);
-    assert_eq!(all(&mut scheduler, 1, Outcome::Nothing), [1], "as if it had just come");
+    assert_eq!(
+        all(&mut scheduler, 1, Outcome::Nothing),
+        [1],
+        "as if it had just come"
+    );
     scheduler.head(150);
     assert_eq!(scheduler.len(), 1, "young again");
     scheduler.add(at(1), DEPLOYER, 0.3, true, 1);

@@ -166,17 +166,20 @@ impl Work {
             creation,
             suspicion,
         } = suspect;
-        let (address, deployer) = (deployment.address, deployment.deployer);
+        let (address, maker) = (deployment.address, deployment.maker());
         let mined = matches!(deployment.seen, Sighting::Mined { .. });
         let mut is_other = false;
         if let Some(known) = self.scheduler.contract(address) {
             is_other = keep(&mut deployment, &known.deployment);
             // What is learnt of the code stays as long as the code does.
-            known.is_as(&Subject::new(Arc::from(deployment.clone()), creation.clone()));
+            known.is_as(&Subject::new(
+                Arc::from(deployment.clone()),
+                creation.clone(),
+            ));
         }
         let subject = Subject::new(Arc::from(deployment), creation);
         self.scheduler
-            .add(address, deployer, suspicion, mined, subject);
+            .add(address, maker, suspicion, mined, subject);
         if is_other {
             self.scheduler.renew(address);
         }

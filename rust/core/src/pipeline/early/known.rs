@@ -15,8 +15,9 @@ use std::time::SystemTime;
 pub struct Known {
     funding: Option<FundingConfig>,
     wrapped: Option<Address>,
-    /// Nothing while another process writes it.
+    /// Nothing while another process writes it: then it is read.
     index: Option<Index>,
+    read: Option<Index>,
     attackers: Attackers,
     /// Where the list is, and when it was written: it is read again when it changes.
     list: Option<(PathBuf, Option<SystemTime>)>,
@@ -40,9 +41,23 @@ impl Known {
     /// # Errors
     /// What failed; it is tried again with the next block.
     pub fn feed(&mut self, survey: &Survey) -> Result<()> {
-        self.read_list()?;
+        // A list that cannot be read is no reason to leave the block out.
+        let listed = self.read_list();
+        self.feed_index(survey)?;
+        listed
+    }
+
+    fn feed_index(&mut self, survey: &Survey) -> Result<()> {
         if let (None, Some(config)) = (&self.index, &self.funding) {
-            self.index = Some(Index::open(config.clone())?);
+            match Index::open(config.clone()) {
+                Ok(index) => (self.index, self.read) = (Some(index), None),
+                Err(error) => {
+                    if self.read.is_none() {
+                        self.read = Index::read(config.clone()).ok();
+                    }
+                    return Err(error);
+                }
+            }
         }
         match &mut self.index {
             Some(index) => index.feed(&block(survey)).map(|_| ()),
@@ -70,9 +85,9 @@ impl Known {
 
     /// What is known of who made a contract.
     pub fn of(&self, deployment: Deployment, at_ms: u64) -> FoundContract {
-        let makers = [deployment.deployer, deployment.creator];
+        let makers = [deployment.maker(), deployment.creator];
         FoundContract {
-            funding: self.funding(&deployment.deployer, at_ms / 1_000),
+            funding: self.funding(&deployment.maker(), at_ms / 1_000),
             past_attacker: makers.iter().find_map(|maker| self.attacker(maker)),
             at_ms,
             deployment,
@@ -81,7 +96,7 @@ impl Known {
 
     /// Without an answer it counts as none: a damaged index is rebuilt with the next block, and that is told.
     fn funding(&self, account: &Address, at: u64) -> Vec<Funding> {
-        let index = self.index.as_ref();
+        let index = self.index.as_ref().or(self.read.as_ref());
         let funding = index.and_then(|index| index.funding_of(account, Some(at)).ok());
         funding.unwrap_or_default()
     }
@@ -122,5 +137,101 @@ fn block(survey: &Survey) -> Block {
         parent: survey.parent,
         timestamp: survey.timestamp,
         transfers: transfers.collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evidence::Sighting;
+    use crate::simulate::creations::Origin;
+    use crate::survey::Payment;
+    use alloy_primitives::{B256, U256, address};
+    use std::path::Path;
+
+    const MIXER: Address = Address::repeat_byte(0x4d);
+    const DEPLOYER: Address = Address::repeat_byte(0xd0);
+    const ENTRY_POINT: Address = address!("0000000071727de22e5e9d8baf0edac6f37da032");
+
+    fn config(folder: &Path) -> EarlyConfig {
+        let sources = folder.join("services.csv");
+        let row = format!("chain_id,address,service,grade,hours\n1,{MIXER},Mixer,high,48\n");
+        std::fs::write(&sources, row).unwrap();
+        let funding = FundingConfig {
+            chain_id: 1,
+            path: folder.join("funding.db"),
+            sources: Some(sources),
+            windows: Default::default(),
+            wrapped: None,
+            least: None,
+            limits: Default::default(),
+        };
+        EarlyConfig {
+            funding: Some(funding),
+            labels: Some(folder.join("labels")),
+            ..EarlyConfig::default()
+        }
+    }
+
+    fn paid(number: u64) -> Survey {
+        let tx = B256::repeat_byte(number as u8);
+        let payment = Payment {
+            tx,
+            token: None,
+            from: MIXER,
+            to: DEPLOYER,
+            amount: U256::from(10_u64.pow(18)),
+        };
+        Survey {
+            number,
+            hash: tx,
+            parent: B256::repeat_byte(number as u8 - 1),
+            timestamp: 1_000,
+            payments: vec![payment],
+            signers: vec![(tx, MIXER)],
+            ..Survey::default()
+        }
+    }
+
+    fn found(known: &Known, to: Option<Address>) -> FoundContract {
+        let origin = Origin {
+            to,
+            ..Origin::unknown(DEPLOYER, Sighting::Pending)
+        };
+        let creator = Address::repeat_byte(0xfa);
+        known.of(origin.deployment(Address::ZERO, creator), 1_001_000)
+    }
+
+    #[test]
+    fn a_list_that_cannot_be_read_keeps_no_block_from_the_index() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = config(folder.path());
+        std::fs::write(config.labels.as_ref().unwrap(), "no folder").unwrap();
+        let mut known = Known::new(&config).unwrap();
+        assert!(known.feed(&paid(1)).is_err(), "and it is told");
+        assert_eq!(found(&known, None).funding.len(), 1);
+    }
+
+    #[test]
+    fn what_another_process_writes_is_read_meanwhile() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = config(folder.path());
+        let mut other = Index::open(config.funding.clone().unwrap()).unwrap();
+        other.feed(&block(&paid(1))).unwrap();
+        let mut known = Known::new(&config).unwrap();
+        assert!(known.feed(&paid(2)).is_err(), "it is told");
+        assert_eq!(found(&known, None).funding.len(), 1);
+        drop(other);
+        known.feed(&paid(2)).unwrap();
+        assert_eq!(found(&known, None).funding.len(), 2);
+    }
+
+    #[test]
+    fn who_signs_for_others_does_not_answer_for_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut known = Known::new(&config(folder.path())).unwrap();
+        known.feed(&paid(1)).unwrap();
+        assert_eq!(found(&known, Some(MIXER)).funding.len(), 1);
+        assert!(found(&known, Some(ENTRY_POINT)).funding.is_empty());
     }
 }

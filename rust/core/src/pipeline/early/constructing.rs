@@ -1,0 +1,123 @@
+//! What a pending creation would create, by executing it on the current state.
+
+use super::search::{CONSTRUCTED, Search};
+use crate::detonate::Creation;
+use crate::evidence::{Deployment, Identity, Sighting};
+use crate::simulate::constructor::{self, Kind, running_code};
+use crate::simulate::creations::{Origin, in_execution};
+use crate::simulate::evm::StateError;
+use crate::simulate::evm::execute::{Checks, Execution, Exit, Sandbox};
+use crate::simulate::evm::tracer::Bounds;
+use crate::simulate::evm::transaction::from_pending;
+use crate::simulate::state::Snapshot;
+use crate::tx::PendingTransaction;
+use crate::wire::Original;
+use alloy_primitives::Bytes;
+use revm::DatabaseRef;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Attempts on heads that moved on meanwhile.
+const ATTEMPTS: usize = 4;
+/// What is recorded of a constructor.
+const FRAMES: usize = 4_096;
+const BYTES: usize = 1 << 20;
+const ACCESSES: usize = 1 << 13;
+
+impl Search {
+    /// Executes a pending creation on the current state; where it cannot run, its code is what it has embedded.
+    pub(super) fn construct(
+        &mut self,
+        mut tx: Arc<PendingTransaction>,
+        original: Option<&Original>,
+    ) {
+        let identity = Identity::of(&tx, original);
+        // Who lies about the sender has it created elsewhere, by nobody who is known.
+        if let Some(signer) = identity.other_than(tx.from) {
+            Arc::make_mut(&mut tx).from = signer;
+        }
+        let extras = original.filter(|_| tx.tx_type > 0).map(Original::extras);
+        let creation = Creation {
+            tx,
+            extras: extras.transpose().unwrap_or_default().unwrap_or_default(),
+        };
+        let tx = &creation.tx;
+        let origin = Origin {
+            deployer: tx.from,
+            tx: tx.hash,
+            nonce: tx.nonce,
+            to: None,
+            value: tx.value,
+            seen: Sighting::Pending,
+        };
+        let Some(mut deployments) = self.constructed(&creation, &origin) else {
+            return;
+        };
+        if deployments.is_empty() {
+            deployments.push(alone(&creation, &origin));
+        }
+        self.lead(&mut deployments);
+        self.found(deployments, Some(&creation));
+    }
+
+    /// What it creates, as far as it can be executed; nothing at all where a block has it already, whose trace tells.
+    fn constructed(&self, creation: &Creation, origin: &Origin) -> Option<Vec<Deployment>> {
+        let deadline = Instant::now() + CONSTRUCTED;
+        for _ in 0..ATTEMPTS {
+            match self.execute(creation, deadline) {
+                Err(StateError::Moved) => {}
+                Err(_) => break,
+                Ok(None) => return None,
+                Ok(Some(execution)) if execution.exit == Exit::Succeeded => {
+                    return Some(in_execution(&execution, origin).deployments);
+                }
+                Ok(Some(_)) => break,
+            }
+        }
+        self.shared.stats.early.deployments_unexecuted.add(1);
+        Some(Vec::new())
+    }
+
+    /// On the current state; nothing where its nonce is used there.
+    fn execute(
+        &self,
+        creation: &Creation,
+        deadline: Instant,
+    ) -> Result<Option<Execution>, StateError> {
+        let bounds = Bounds {
+            deadline,
+            frames: FRAMES,
+            bytes: BYTES,
+            accesses: ACCESSES,
+        };
+        let (state, asker) = (&self.shared.state, &self.shared.asker);
+        let block = state.block().ok_or(StateError::Unknown)?;
+        let view = Snapshot::new(state, &block, Some((asker, deadline)));
+        let sender = view.basic_ref(creation.tx.from)?;
+        if sender.is_some_and(|sender| sender.nonce > creation.tx.nonce) {
+            return Ok(None);
+        }
+        let mut sandbox = Sandbox::new(&view, &block.next);
+        let transaction = from_pending(&creation.tx, creation.extras.clone());
+        let execution = sandbox.execute(transaction, Checks::Pending, bounds);
+        match execution.exit {
+            Exit::NoState(error) => Err(error),
+            _ => Ok(Some(execution)),
+        }
+    }
+}
+
+/// What its init code tells by itself.
+fn alone(creation: &Creation, origin: &Origin) -> Deployment {
+    let tx = &creation.tx;
+    let running = running_code(&tx.input, Some(Kind::Creation));
+    let left = running
+        .origin
+        .filter(|of| *of != constructor::Origin::Constructor);
+    Deployment {
+        init_code: Bytes::from(tx.input.clone()),
+        // Of one that leaves next to nothing its constructor is what acts.
+        code: left.map(|_| running.code).unwrap_or_default(),
+        ..origin.deployment(tx.from.create(tx.nonce), tx.from)
+    }
+}
