@@ -8,5 +8,5 @@ mod implementation;
 mod spec;
 
 pub use head::{BlockChanges, BlockContents, CodeAnswer, Head, MinedTransaction, Reorg};
-pub use implementation::implementation;
+pub use implementation::{acts, implementation};
 pub use spec::ChainSpec;

@@ -36,6 +36,13 @@ const SHORT_HEAD: [u8; 9] = hex!("363d3d373d3d3d363d");
 const SHORT_TAIL: [u8; 10] = hex!("5af43d82803e903d9160");
 const SHORT_END: [u8; 4] = hex!("57fd5bf3");
 const PUSH0: u8 = 0x5f;
+const PUSH32: u8 = 0x7f;
+const GAS: u8 = 0x5a;
+const DELEGATECALL: u8 = 0xf4;
+/// CREATE, CALL, CALLCODE, DELEGATECALL and CREATE2.
+const ACTS: [u8; 5] = [0xf0, 0xf1, 0xf2, DELEGATECALL, 0xf5];
+/// Bytes of code that has no room for more than to pass calls on.
+const STUB: usize = 60;
 
 /// The account that `code` delegates to, where it does nothing else.
 pub fn implementation(code: &[u8]) -> Option<Address> {
@@ -47,7 +54,50 @@ pub fn implementation(code: &[u8]) -> Option<Address> {
         let (address, rest) = code.strip_prefix(*head)?.split_first_chunk::<20>()?;
         rest.starts_with(tail).then(|| Address::from(*address))
     });
-    named.next().or_else(|| shortened(code))
+    named
+        .next()
+        .or_else(|| shortened(code))
+        .or_else(|| stub(code))
+}
+
+/// Whether anything in `code` calls with effect, creates, or runs other code.
+pub fn acts(code: &[u8]) -> bool {
+    instructions(code).any(|(opcode, _)| ACTS.contains(&opcode))
+}
+
+/// Whom code runs that is little more than one DELEGATECALL, whatever it has around it: the address is what is pushed right
+/// before the gas.
+fn stub(code: &[u8]) -> Option<Address> {
+    if code.len() >= STUB {
+        return None;
+    }
+    let mut acting = instructions(code).filter(|(opcode, _)| ACTS.contains(opcode));
+    if acting.next()?.0 != DELEGATECALL || acting.next().is_some() {
+        return None;
+    }
+    let before = instructions(code).take_while(|(opcode, _)| *opcode != DELEGATECALL);
+    let before: Vec<_> = before.collect();
+    let [.., (_, address), (gas, _)] = before.as_slice() else {
+        return None;
+    };
+    let is_gas = *gas == GAS || (PUSH0..=PUSH32).contains(gas);
+    let is_address = (12..=20).contains(&address.len());
+    (is_gas && is_address).then(|| Address::left_padding_from(address))
+}
+
+/// Each with what it pushes. Nothing else can be reached: a jump into what is pushed fails, and one into metadata does not.
+fn instructions(code: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
+    let mut rest = code;
+    std::iter::from_fn(move || {
+        let (opcode, after) = rest.split_first()?;
+        let pushed = match *opcode {
+            push @ PUSH0..=PUSH32 => usize::from(push - PUSH0).min(after.len()),
+            _ => 0,
+        };
+        let (pushed, after) = after.split_at(pushed);
+        rest = after;
+        Some((*opcode, pushed))
+    })
 }
 
 fn shortened(code: &[u8]) -> Option<Address> {
@@ -92,14 +142,45 @@ mod tests {
     fn code_that_only_begins_like_a_clone_is_none() {
         for (head, tail) in PROXIES {
             for at in 0..tail.len() {
-                let mut code = of(head, tail);
+                // As long as code that does more.
+                let mut code = [of(head, tail), vec![0; STUB]].concat();
                 code[head.len() + 20 + at] ^= 1;
                 assert_eq!(implementation(&code), None);
-                assert_eq!(implementation(&code[..head.len() + 20 + at]), None);
             }
+            assert_eq!(implementation(&of(head, &[])), None);
         }
         assert_eq!(implementation(&of(&DELEGATION, &[0])), None);
         assert_eq!(implementation(&DELEGATION), None);
+    }
+
+    #[test]
+    fn a_stub_leads_to_what_it_runs_however_it_is_written() {
+        let clone = of(PROXIES[0].0, PROXIES[0].1);
+        assert_eq!(implementation(&[&[0x5b][..], &clone].concat()), Some(OTHER));
+        let stub = |address: &[u8], gas: &[u8], more: &[u8]| {
+            let copies = hex!("365f5f375f5f365f");
+            let push = [0x5f + address.len() as u8];
+            [&copies[..], &push, address, gas, &[0xf4], more].concat()
+        };
+        let address = OTHER.as_slice();
+        assert_eq!(implementation(&stub(address, &[GAS], &[])), Some(OTHER));
+        assert_eq!(
+            implementation(&stub(&[7; 18], &hex!("62ffffff"), &[0xf3])),
+            Some(Address::left_padding_from(&[7; 18]))
+        );
+        // What is pushed is perhaps not whom it calls.
+        assert_eq!(
+            implementation(&stub(address, &[0x50, 0x54, GAS], &[])),
+            None
+        );
+        assert_eq!(implementation(&stub(address, &[GAS], &[0xf1])), None);
+        assert_eq!(implementation(&stub(address, &[GAS], &[0; STUB])), None);
+    }
+
+    #[test]
+    fn what_is_pushed_does_nothing() {
+        assert!(acts(&hex!("60f4f4")) && acts(&hex!("5f5ff0")));
+        assert!(!acts(&hex!("61f4f1")) && !acts(&hex!("60f4")) && !acts(&[]));
     }
 
     proptest! {
@@ -109,6 +190,7 @@ mod tests {
             let heads: Vec<_> = heads.chain([&SHORT_HEAD[..], &DELEGATION]).collect();
             implementation(&[heads[head], &code].concat());
             implementation(&code);
+            acts(&code);
         }
     }
 }

@@ -12,17 +12,21 @@ use std::time::Duration;
 
 /// A detonation that could take less than this is not begun.
 const LEAST: Duration = Duration::from_millis(1);
-/// Heads after which what never concerned a monitored contract is looked at again, at the most.
+/// Heads after which what never concerned a monitored contract is looked at again, at the most; the same of one that is as
+/// suspicious as one that holds a monitored contract: it may wait for what another one does.
 const SELDOM: u64 = 32;
+const OFTEN: u64 = 4;
+const SUSPICIOUS: f32 = 0.5;
+/// Attempts that did not come to their end after which a contract is new no longer.
+const ATTEMPTS: u32 = 3;
 /// How much sooner a contract comes for what is known of it.
-const NEW: f32 = 8.0;
 const CONCERNING: f32 = 2.0;
 const PROVED: f32 = 0.25;
 
 /// What all detonations may take.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Contracts that wait, and of one deployer.
+    /// Contracts that wait, and of one deployer. Those that no block has, which cost nothing, may be half of them.
     pub contracts: usize,
     pub per_deployer: usize,
     /// Blocks that a contract is young.
@@ -71,6 +75,9 @@ pub enum Outcome {
     Unfinished,
     /// Nodes, or the processor, kept it waiting until its patience was over.
     Starved,
+    /// There is no such contract yet, or any more: nothing was called.
+    Absent,
+    Gone,
 }
 
 /// A detonation to be made: `contract` is to be given back by [`Scheduler::done`].
@@ -100,11 +107,15 @@ struct Waiting<T> {
     deployer: Address,
     /// 0 to 1.
     suspicion: f32,
+    /// A block has it.
+    mined: bool,
     /// Block that it is young from.
     since: u64,
     /// The head from which it is its turn again.
     due: u64,
     detonated: u64,
+    /// Attempts that did not come to their end since the last one that did.
+    attempts: u32,
     /// Since it last concerned a monitored contract.
     idle: u32,
     took: Duration,
@@ -121,13 +132,32 @@ impl<T> Waiting<T> {
         let waits = 1.0 + head.saturating_sub(self.due) as f32;
         let others = spent.get(&self.deployer).copied().unwrap_or_default();
         let costs = (self.took.max(LEAST) + others).as_secs_f32() / LEAST.as_secs_f32();
-        let known = match (self.detonated, self.last) {
-            (0, _) => NEW,
-            (_, Outcome::Concerning | Outcome::Unfinished | Outcome::Starved) => CONCERNING,
-            (_, Outcome::Proved) => PROVED,
-            (_, Outcome::Nothing) => 1.0,
+        let known = match self.last {
+            Outcome::Proved => PROVED,
+            Outcome::Concerning | Outcome::Unfinished | Outcome::Starved => CONCERNING,
+            Outcome::Nothing | Outcome::Absent | Outcome::Gone => 1.0,
         };
         known * waits * self.suspicion.max(0.01) / costs.sqrt()
+    }
+
+    /// It has not been looked at.
+    fn is_new(&self) -> bool {
+        self.detonated == 0 && self.attempts < ATTEMPTS
+    }
+
+    /// It was called, and did nothing to anybody.
+    fn is_idle(&self) -> bool {
+        self.detonated > 0 && self.last == Outcome::Nothing
+    }
+
+    /// How many heads it rests for.
+    fn rests(&self) -> u64 {
+        let most = match self.suspicion >= SUSPICIOUS {
+            true => OFTEN,
+            false => SELDOM,
+        };
+        let rests = 1_u64.checked_shl(self.idle.saturating_sub(1));
+        rests.unwrap_or(most).min(most)
     }
 }
 
@@ -143,17 +173,21 @@ impl<T> Scheduler<T> {
         }
     }
 
-    /// A new contract, `suspicion` 0 to 1. Where there are too many the least suspicious is dropped, whichever that is, and
-    /// answered. One that is known is only as suspicious as the more suspicious of both.
+    /// A new contract, `suspicion` 0 to 1; `mined`: a block has it. Where there are too many one is dropped, whichever that is,
+    /// and answered. One that is known is as suspicious as the more suspicious of both, and young again: it is its turn.
     pub fn add(
         &mut self,
         address: Address,
         deployer: Address,
         suspicion: f32,
+        mined: bool,
         contract: T,
     ) -> Option<Address> {
+        let head = self.head;
         if let Some(known) = self.find(address) {
             known.suspicion = known.suspicion.max(suspicion);
+            known.mined |= mined;
+            (known.since, known.due, known.idle) = (head, head, 0);
             return None;
         }
         self.counts.added += 1;
@@ -161,9 +195,11 @@ impl<T> Scheduler<T> {
             address,
             deployer,
             suspicion,
-            since: self.head,
-            due: self.head,
+            mined,
+            since: head,
+            due: head,
             detonated: 0,
+            attempts: 0,
             idle: 0,
             took: LEAST,
             last: Outcome::Nothing,
@@ -171,14 +207,34 @@ impl<T> Scheduler<T> {
             contract: Some(contract),
         });
         let of_deployer = |one: &Waiting<T>| one.deployer == deployer;
-        let own = self.waiting.iter().filter(|one| of_deployer(one)).count();
-        if own > self.limits.per_deployer {
+        let unmined = |one: &Waiting<T>| !one.mined;
+        let count =
+            |of: &dyn Fn(&Waiting<T>) -> bool| self.waiting.iter().filter(|one| of(one)).count();
+        if count(&of_deployer) > self.limits.per_deployer {
             return self.drop_one(of_deployer);
+        }
+        if count(&unmined) > (self.limits.contracts / 2).max(1) {
+            return self.drop_one(unmined);
         }
         if self.waiting.len() > self.limits.contracts {
             return self.drop_one(|_| true);
         }
         None
+    }
+
+    /// It has another code: it is new again.
+    pub fn renew(&mut self, address: Address) {
+        if let Some(known) = self.find(address) {
+            (known.detonated, known.attempts, known.took) = (0, 0, LEAST);
+            known.last = Outcome::Nothing;
+        }
+    }
+
+    /// A block has it.
+    pub fn was_mined(&mut self, address: Address) {
+        if let Some(known) = self.find(address) {
+            known.mined = true;
+        }
     }
 
     /// What is known of a contract, while it waits.
@@ -202,20 +258,23 @@ impl<T> Scheduler<T> {
         let for_new = self.left >= LEAST;
         let for_others = self.left.saturating_sub(reserved) >= LEAST;
         let may = |one: &&mut Waiting<T>| {
-            let time = if one.detonated == 0 {
-                for_new
-            } else {
-                for_others
+            let time = match one.is_new() {
+                true => for_new,
+                false => for_others,
             };
             one.contract.is_some() && one.due <= head && time
         };
         let waiting = self.waiting.iter_mut().filter(may);
-        let urgency = |one: &Waiting<T>| one.urgency(head, &self.spent);
-        let next = waiting.max_by(|a, b| urgency(a).total_cmp(&urgency(b)))?;
-        let left = match next.detonated {
-            0 => self.left,
-            _ => self.left - reserved,
+        let next = waiting.max_by(|a, b| {
+            let urgency = |one: &Waiting<T>| one.urgency(head, &self.spent);
+            let urgency = urgency(a).total_cmp(&urgency(b));
+            a.is_new().cmp(&b.is_new()).then(urgency)
+        })?;
+        let left = match next.is_new() {
+            true => self.left,
+            false => self.left - reserved,
         };
+        next.due = head + 1;
         Some(Task {
             address: next.address,
             contract: next.contract.take()?,
@@ -233,30 +292,32 @@ impl<T> Scheduler<T> {
         let Some(one) = self.waiting.iter_mut().find(|one| one.address == address) else {
             return;
         };
-        (one.contract, one.took, one.last) = (Some(contract), took, outcome);
+        one.contract = Some(contract);
         *self.spent.entry(one.deployer).or_default() += took;
-        // Once: what it asked nodes for is at hand now.
-        if outcome == Outcome::Starved && one.again.replace(head) != Some(head) {
-            self.counts.unfinished += 1;
+        match outcome {
+            // Not looked at: its turn is on the next head.
+            Outcome::Absent => return,
+            // Once: what it asked nodes for is at hand now.
+            Outcome::Starved if one.again.replace(head) != Some(head) => {
+                (one.took, one.last, one.due) = (took, outcome, head);
+                self.counts.unfinished += 1;
+                return;
+            }
+            Outcome::Unfinished => {
+                (one.took, one.last) = (took, outcome);
+                one.attempts = one.attempts.saturating_add(1);
+                self.counts.unfinished += 1;
+                return;
+            }
+            Outcome::Nothing | Outcome::Gone => one.idle = one.idle.saturating_add(1),
+            Outcome::Concerning | Outcome::Proved | Outcome::Starved => one.idle = 0,
+        }
+        one.due += one.rests() - 1;
+        if outcome == Outcome::Gone {
             return;
         }
-        one.idle = match outcome {
-            Outcome::Nothing => one.idle.saturating_add(1),
-            _ => 0,
-        };
-        let rests = 1_u64
-            .checked_shl(one.idle.saturating_sub(1))
-            .unwrap_or(SELDOM);
-        one.due = match outcome {
-            // The head moved on: it is its turn at once.
-            Outcome::Unfinished => head,
-            _ => head + rests.min(SELDOM),
-        };
         let repeated = one.detonated > 0;
-        if outcome == Outcome::Unfinished {
-            self.counts.unfinished += 1;
-            return;
-        }
+        (one.took, one.last, one.attempts) = (took, outcome, 0);
         one.detonated += 1;
         self.counts.detonated += 1;
         self.counts.repeated += u64::from(repeated);
@@ -288,15 +349,16 @@ impl<T> Scheduler<T> {
         self.waiting.iter_mut().find(|one| one.address == address)
     }
 
-    /// The least suspicious of these; of equal ones the one that has been looked at, else the last one.
+    /// Of these the one that was called and did nothing, else one that no block has, else any: of equal ones the least
+    /// suspicious, the one that has been looked at, the last one.
     fn drop_one(&mut self, of: impl Fn(&Waiting<T>) -> bool) -> Option<Address> {
         let waiting = self.waiting.iter().enumerate();
         let may = waiting.filter(|(_, one)| one.contract.is_some() && of(one));
         let least = may.min_by(|(at, a), (bt, b)| {
+            let keeps = |one: &Waiting<T>| (!one.is_idle(), one.mined);
             let suspicion = a.suspicion.total_cmp(&b.suspicion);
-            suspicion
-                .then(b.detonated.cmp(&a.detonated))
-                .then(bt.cmp(at))
+            let order = keeps(a).cmp(&keeps(b)).then(suspicion);
+            order.then(b.detonated.cmp(&a.detonated)).then(bt.cmp(at))
         });
         let (at, _) = least?;
         self.counts.dropped += 1;

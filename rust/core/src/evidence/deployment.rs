@@ -1,7 +1,7 @@
 //! A contract that is new: what is known of it, how suspicious it looks, whose money made it, and what it does when it is called.
 
 use super::{Factor, Simulation};
-use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_primitives::{Address, B256, Bytes, U256, address};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -60,6 +60,28 @@ pub struct Deployment {
     pub twins: Vec<Address>,
     /// How many more these are than are listed.
     pub more_twins: usize,
+}
+
+/// ERC-4337's, versions 0.6 to 0.8: who calls them are bundlers, which sign transactions that others ask for.
+const ENTRY_POINTS: [Address; 3] = [
+    address!("5ff137d4b0fdcd49dca30c7cf57e578a026d2789"),
+    address!("0000000071727de22e5e9d8baf0edac6f37da032"),
+    address!("4337084d9e255ff0702461cf8895ce9e3b5ff108"),
+];
+
+impl Deployment {
+    /// Who answers for it: its deployer; of what a bundler signed, who created it.
+    pub fn maker(&self) -> Address {
+        match self.is_bundled() {
+            true => self.creator,
+            false => self.deployer,
+        }
+    }
+
+    /// A bundler signed the transaction, and has nothing to do with it.
+    pub fn is_bundled(&self) -> bool {
+        self.to.is_some_and(|to| ENTRY_POINTS.contains(&to))
+    }
 }
 
 /// The two thresholds of a chain's model.

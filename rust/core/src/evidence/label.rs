@@ -43,12 +43,17 @@ impl Label {
 }
 
 impl EarlyWarning {
-    /// Of the contract and of who made it: an attacker, where more than a score and its money speaks for that.
+    /// Of the contract and, where it is known, of who made it: an attacker, where more than a score and its money speaks for that.
     pub fn labels(&self) -> Vec<Label> {
         let deployment = &self.assessment.found.deployment;
         let confidence = self.confidence();
+        let contract = label(deployment.address, "contract", confidence, self.metadata());
+        // A bundler has nothing to do with it, and nobody is who is not known.
+        if deployment.is_bundled() || deployment.tx.is_zero() {
+            return vec![contract];
+        }
         let mut labels = vec![
-            label(deployment.address, "contract", confidence, self.metadata()),
+            contract,
             label(deployment.deployer, "eoa", confidence, Map::new()),
         ];
         let proved = matches!(self.reason, EarlyReason::Proof | EarlyReason::PastAttacker);

@@ -2,14 +2,17 @@
 
 mod alarm;
 mod alert;
+mod backlog;
 mod construct;
 mod contained;
 mod detonator;
 mod known;
 mod named;
+mod naming;
 mod parts;
 mod scorer;
 mod scout;
+mod search;
 mod suspicion;
 #[cfg(test)]
 mod tests;
@@ -20,7 +23,8 @@ pub use detonator::Detonator;
 pub use known::Known;
 pub use parts::{Parts, Shared, parts, prove_again};
 pub use scorer::Scorer;
-pub use scout::{Scout, Search};
+pub use scout::Scout;
+pub use search::Search;
 
 use super::contact::Contacts;
 use crate::evidence::{
@@ -31,8 +35,9 @@ use alloy_primitives::Address;
 use named::Named;
 use std::cmp::Reverse;
 use std::collections::VecDeque;
+use suspicion::suspicion;
 
-/// Contracts that are remembered until they have been called: some are called again with each new head.
+/// Contracts that are remembered: some are called again with each new head.
 const REMEMBERED: usize = 4_096;
 
 /// What is known of the newest contracts.
@@ -92,9 +97,7 @@ impl Desk {
         let before = place.and_then(|place| self.known.remove(place));
         let told = before.and_then(|(_, told)| told);
         let alert = alarm(&assessment, self.beta).filter(|reason| Some(*reason) != told);
-        if self.known.len() >= REMEMBERED {
-            self.known.pop_front();
-        }
+        self.make_room();
         self.known.push_back((assessment, alert.or(told)));
         let (assessment, _) = self.known.back()?;
         Some(News {
@@ -126,12 +129,47 @@ impl Desk {
             reason,
             assessment: assessment.clone(),
         });
-        let labels = warning.map_or_else(Vec::new, |warning| warning.labels());
+        let mut labels = warning.map_or_else(Vec::new, |warning| warning.labels());
+        // What calling it showed is news again where it comes back.
+        assessment.detonation = None;
+        let deployer = assessment.found.deployment.deployer;
+        // What another contract of the same deployer says of it stands.
+        let standing: Vec<_> = self.labels_of(deployer).map(|label| label.id).collect();
+        labels.retain(|label| !standing.contains(&label.id));
         Some(News {
-            assessment,
+            assessment: &self.known[place].0,
             alert: None,
             refuted: labels.into_iter().map(Label::removed).collect(),
         })
+    }
+
+    /// What alerts that stand say of who made their contracts, and of these.
+    fn labels_of(&self, deployer: Address) -> impl Iterator<Item = Label> {
+        let known = self.known.iter();
+        let made = known.filter(move |(one, _)| one.found.deployment.deployer == deployer);
+        made.flat_map(|(assessment, told)| {
+            let warning = told.map(|reason| EarlyWarning {
+                reason,
+                assessment: assessment.clone(),
+            });
+            warning.map_or_else(Vec::new, |warning| warning.labels())
+        })
+    }
+
+    /// Forgets the oldest of no interest, where there are too many.
+    fn make_room(&mut self) {
+        if self.known.len() < REMEMBERED {
+            return;
+        }
+        let is_dull = |(one, told): &(Assessment, Option<EarlyReason>)| {
+            told.is_none() && one.detonation.is_none() && suspicion(one) <= 0.0
+        };
+        let dull = self.known.iter().position(is_dull);
+        self.known.remove(dull.unwrap_or_default());
+    }
+
+    pub fn knows(&self, address: &Address) -> bool {
+        self.place(address).is_some()
     }
 
     /// Accounts keep a monitored contract's address in storage since a block.

@@ -5,13 +5,13 @@ mod executed;
 pub use executed::in_execution;
 
 use crate::chain::forks::is_precompile;
-use crate::chain::implementation;
+use crate::chain::{acts, implementation};
 use crate::evidence::trace::{CallKind, Frame, Trace};
 use crate::evidence::{Deployment, Sighting};
-use alloy_primitives::{Address, B256, Bytes, U256};
+use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
 use hashbrown::{HashMap, HashSet};
 
-/// Bytes of code below which a contract can do no harm, unless it runs another's.
+/// Bytes of code below which a contract can do no harm, unless it calls another or runs its code.
 pub const SMALL: usize = 60;
 /// Deployments of one block: what a block of 60 million gas can create of different code is fewer.
 pub const DEPLOYMENTS: usize = 4_096;
@@ -21,6 +21,8 @@ pub const TWINS: usize = 32;
 const SLOTS: usize = 64;
 /// Accounts that one constructor called.
 const CALLED: usize = 64;
+/// Contracts of the same code from one transaction that are told of each by itself, since they were made with something else.
+const VARIANTS: usize = 8;
 
 /// Whose creations these are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,12 +65,35 @@ pub struct Counts {
 pub struct Creations {
     pub deployments: Vec<Deployment>,
     pub counts: Counts,
-    /// Of the last one's transaction: the first with this code, or with this implementation.
-    firsts: HashMap<Bytes, usize>,
+    /// Of the last one's transaction: the first ones with this code, or with this implementation.
+    firsts: HashMap<Bytes, Vec<usize>>,
     tx: B256,
 }
 
 impl Origin {
+    /// Of a contract whose transaction nobody knows: its deployer stands for who it was.
+    pub fn unknown(deployer: Address, seen: Sighting) -> Self {
+        Self {
+            deployer,
+            tx: B256::ZERO,
+            to: None,
+            nonce: 0,
+            value: U256::ZERO,
+            seen,
+        }
+    }
+
+    pub fn of(deployment: &Deployment) -> Self {
+        Self {
+            deployer: deployment.deployer,
+            tx: deployment.tx,
+            to: deployment.to,
+            nonce: deployment.nonce,
+            value: deployment.value,
+            seen: deployment.seen,
+        }
+    }
+
     /// A deployment of this transaction of which nothing else is known.
     pub fn deployment(&self, address: Address, creator: Address) -> Deployment {
         Deployment {
@@ -118,16 +143,10 @@ impl Creations {
     /// A creation that stands and whose code could not be had.
     pub fn add_unread(&mut self, deployment: Deployment) {
         self.counts.created += 1;
-        self.push(deployment);
-    }
-
-    fn push(&mut self, deployment: Deployment) -> bool {
-        let room = self.deployments.len() < DEPLOYMENTS;
-        match room {
+        match self.deployments.len() < DEPLOYMENTS {
             true => self.deployments.push(deployment),
             false => self.counts.left_out += 1,
         }
-        room
     }
 
     /// A creation that stands, or a delegation, with its code.
@@ -138,22 +157,35 @@ impl Creations {
         }
         let code = match implementation(&deployment.code) {
             Some(runs) => Bytes::copy_from_slice(runs.as_slice()),
-            None if deployment.code.len() < SMALL => {
+            None if deployment.code.len() < SMALL && !acts(&deployment.code) => {
                 self.counts.small += 1;
                 return;
             }
             None => deployment.code.clone(),
         };
-        if let Some(first) = self.firsts.get(&code) {
+        let firsts = self.firsts.entry(code).or_default();
+        let same = |first: &&usize| is_made_as(&self.deployments[**first], &deployment);
+        let twin = firsts.iter().find(same);
+        // Of very many none is special: the first stands for those that are left.
+        let twin = twin.or_else(|| firsts.first().filter(|_| firsts.len() >= VARIANTS));
+        if let Some(first) = twin {
             let first = &mut self.deployments[*first];
             match first.twins.len() < TWINS {
                 true => first.twins.push(deployment.address),
                 false => first.more_twins += 1,
             }
-        } else if self.push(deployment) {
-            self.firsts.insert(code, self.deployments.len() - 1);
+        } else if self.deployments.len() < DEPLOYMENTS {
+            firsts.push(self.deployments.len());
+            self.deployments.push(deployment);
+        } else {
+            self.counts.left_out += 1;
         }
     }
+}
+
+/// Whether two contracts of the same code were made with the same, as far as that is known.
+fn is_made_as(one: &Deployment, other: &Deployment) -> bool {
+    one.init_code == other.init_code && one.stored == other.stored && one.called == other.called
 }
 
 /// Of what a contract has in storage, the first slots that hold something, by their number.
@@ -163,6 +195,12 @@ pub fn first_slots(slots: impl IntoIterator<Item = (U256, U256)>) -> Vec<(U256, 
     slots.sort_unstable();
     slots.truncate(SLOTS);
     slots
+}
+
+/// An account that nobody has, to call a contract as where it is not known who would.
+pub fn stand_in(contract: &Address) -> Address {
+    let said = [b"nobody calls ".as_slice(), contract.as_slice()].concat();
+    Address::from_word(keccak256(said))
 }
 
 /// What stands, how much does not, and how much has no address that is told.

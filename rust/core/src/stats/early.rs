@@ -16,7 +16,7 @@ pub struct EarlyStats {
     /// Contracts that the models gave no score, and those whose maker's money could not be looked up.
     pub scores_failed: Counter,
     pub fundings_failed: Counter,
-    /// Blocks of whose contracts nothing is known, and those that no trace told of, which shows less.
+    /// Blocks of whose contracts nothing is known, however often nodes were asked, and those that no trace told of, which shows less.
     pub blocks_unsurveyed: Counter,
     pub blocks_untraced: Counter,
     /// Detonations that came to their end, and what they called; those in which something was done, that met a guard, that are
@@ -26,6 +26,8 @@ pub struct EarlyStats {
     pub entered: Counter,
     pub guarded: Counter,
     pub proved: Counter,
+    /// Proofs of contracts that are remembered no longer.
+    pub proofs_lost: Counter,
     /// Contracts that were not called, for want of room, and those whose state could not be had.
     pub detonations_dropped: Counter,
     pub detonations_failed: Counter,
@@ -59,6 +61,7 @@ impl EarlyStats {
             ("entered", &self.entered),
             ("guarded", &self.guarded),
             ("proved", &self.proved),
+            ("proofs_lost", &self.proofs_lost),
             ("detonations_dropped", &self.detonations_dropped),
             ("detonations_failed", &self.detonations_failed),
             ("waiting", &self.waiting),

@@ -10,13 +10,13 @@ use crate::error::{Error, Result};
 use crate::event::json::{Detonated, Text, Victim, write};
 use crate::evidence::{Deployment, Grade, Sighting};
 use crate::pipeline::judge::Stages;
-use crate::simulate::creations::Origin;
+use crate::simulate::creations::{Origin, stand_in};
 use crate::simulate::evm::question::at;
 use crate::simulate::judge::simulator::Simulator;
 use crate::simulate::state::Snapshot;
 use crate::simulate::state::head::{Changes, HeadState};
 use crate::survey::resolve::resolve;
-use alloy_primitives::{Address, B256, Bytes, U256, keccak256};
+use alloy_primitives::{Address, B256, Bytes};
 use serde::Serialize;
 use serde_json::Value;
 use std::sync::Arc;
@@ -202,17 +202,11 @@ impl Deployed {
             return Ok(None);
         }
         let nobody = stand_in(&address);
-        let origin = Origin {
-            deployer: nobody,
-            tx: B256::ZERO,
-            to: None,
-            nonce: 0,
-            value: U256::ZERO,
-            seen: Sighting::Mined {
-                block: moment.block.number,
-                timestamp: moment.block.timestamp,
-            },
+        let seen = Sighting::Mined {
+            block: moment.block.number,
+            timestamp: moment.block.timestamp,
         };
+        let origin = Origin::unknown(nobody, seen);
         let mut found = [Deployment {
             code,
             ..origin.deployment(address, nobody)
@@ -280,10 +274,4 @@ impl Deployer {
             tx: Text(created.tx),
         })
     }
-}
-
-/// An account that nobody has, to call as where it is not known who would.
-fn stand_in(contract: &Address) -> Address {
-    let said = [b"nobody calls ".as_slice(), contract.as_slice()].concat();
-    Address::from_word(keccak256(said))
 }

@@ -1,8 +1,10 @@
-//! A pending creation on the current state.
+//! What a pending creation would create, by executing it on the current state.
 
 use super::Shared;
+use super::backlog::Word;
+use super::search::{CONSTRUCTED, Looked, Search};
 use crate::detonate::Creation;
-use crate::evidence::Deployment;
+use crate::evidence::{Deployment, Identity, Sighting};
 use crate::simulate::constructor::{self, Kind, running_code};
 use crate::simulate::creations::{Origin, in_execution};
 use crate::simulate::evm::StateError;
@@ -10,9 +12,12 @@ use crate::simulate::evm::execute::{Checks, Execution, Exit, Sandbox};
 use crate::simulate::evm::tracer::{Bounds, Stop};
 use crate::simulate::evm::transaction::from_pending;
 use crate::simulate::state::Snapshot;
+use crate::tx::PendingTransaction;
+use crate::wire::Original;
 use alloy_primitives::Bytes;
 use revm::DatabaseRef;
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Attempts on heads that moved on meanwhile.
 const ATTEMPTS: usize = 4;
@@ -22,7 +27,7 @@ const BYTES: usize = 1 << 20;
 const ACCESSES: usize = 1 << 13;
 
 /// What a pending creation does on the current state.
-pub enum Constructed {
+enum Constructed {
     /// A block has it, whose trace tells.
     Mined,
     Creates(Vec<Deployment>),
@@ -31,8 +36,57 @@ pub enum Constructed {
     Unfinished,
 }
 
+impl Search {
+    /// Where it cannot be executed, its code is what it has embedded.
+    pub(super) fn construct(
+        &mut self,
+        mut tx: Arc<PendingTransaction>,
+        original: Option<Original>,
+        within: Duration,
+    ) -> Looked {
+        let identity = Identity::of(&tx, original.as_ref());
+        // Who lies about the sender has it created elsewhere, by nobody who is known.
+        if let Some(signer) = identity.other_than(tx.from) {
+            Arc::make_mut(&mut tx).from = signer;
+        }
+        let typed = original.as_ref().filter(|_| tx.tx_type > 0);
+        let extras = typed.map(Original::extras);
+        let creation = Creation {
+            tx,
+            extras: extras.transpose().unwrap_or_default().unwrap_or_default(),
+        };
+        let tx = &creation.tx;
+        let origin = Origin {
+            deployer: tx.from,
+            tx: tx.hash,
+            nonce: tx.nonce,
+            to: None,
+            value: tx.value,
+            seen: Sighting::Pending,
+        };
+        let deadline = Instant::now() + within;
+        let mut deployments = match constructed(&self.shared, &creation, &origin, deadline) {
+            Constructed::Mined => return Looked::Done,
+            Constructed::Creates(deployments) => deployments,
+            Constructed::Unfinished if within < CONSTRUCTED => {
+                return Looked::More(Word::Long(creation.tx, original));
+            }
+            Constructed::Unfinished | Constructed::Fails => {
+                self.shared.stats.early.deployments_unexecuted.add(1);
+                Vec::new()
+            }
+        };
+        if deployments.is_empty() {
+            deployments.push(alone(&creation, &origin));
+        }
+        self.lead(&mut deployments);
+        self.found(deployments, Some(&creation));
+        Looked::Done
+    }
+}
+
 /// What it creates, as far as it can be executed.
-pub fn constructed(
+fn constructed(
     shared: &Shared,
     creation: &Creation,
     origin: &Origin,
@@ -87,7 +141,7 @@ fn execute(
 }
 
 /// What its init code tells by itself.
-pub fn alone(creation: &Creation, origin: &Origin) -> Deployment {
+fn alone(creation: &Creation, origin: &Origin) -> Deployment {
     let tx = &creation.tx;
     let running = running_code(&tx.input, Some(Kind::Creation));
     let left = running

@@ -26,6 +26,9 @@ use std::time::{Duration, Instant};
 const WAITING: usize = 4_096;
 /// Of the contracts that wait, the part that one deployer may have.
 const OF_DEPLOYER: usize = 8;
+/// What waits for a node's answers is charged a part of the time that passes: else what reads much that is not known would
+/// seem cheap, and hold up the others.
+const OF_WAITING: u32 = 4;
 
 /// A contract that is worth calling.
 pub struct Suspect {
@@ -159,17 +162,27 @@ impl Work {
 
     fn add(&mut self, suspect: Suspect) {
         let Suspect {
-            deployment,
+            mut deployment,
             creation,
             suspicion,
         } = suspect;
-        let (address, deployer) = (deployment.address, deployment.deployer);
-        let subject = Subject::new(Arc::from(deployment), creation);
-        // What is learnt of the code stays as long as the code does.
+        let (address, maker) = (deployment.address, deployment.maker());
+        let mined = matches!(deployment.seen, Sighting::Mined { .. });
+        let mut is_other = false;
         if let Some(known) = self.scheduler.contract(address) {
-            known.is_as(&subject);
+            is_other = keep(&mut deployment, &known.deployment);
+            // What is learnt of the code stays as long as the code does.
+            known.is_as(&Subject::new(
+                Arc::from(deployment.clone()),
+                creation.clone(),
+            ));
         }
-        self.scheduler.add(address, deployer, suspicion, subject);
+        let subject = Subject::new(Arc::from(deployment), creation);
+        self.scheduler
+            .add(address, maker, suspicion, mined, subject);
+        if is_other {
+            self.scheduler.renew(address);
+        }
     }
 
     /// One detonation; whether there was one to do.
@@ -178,7 +191,7 @@ impl Work {
             return false;
         };
         let (address, mut subject) = (task.address, task.contract);
-        let begun = busy();
+        let (begun, from) = (Instant::now(), busy());
         let attempt = AssertUnwindSafe(|| self.attempt(&mut subject, task.budget));
         let outcome = match std::panic::catch_unwind(attempt) {
             Ok(Some(outcome)) => outcome,
@@ -190,8 +203,8 @@ impl Work {
                 return true;
             }
         };
-        self.scheduler
-            .done(address, subject, busy() - begun, outcome);
+        let took = charged(busy() - from, begun.elapsed());
+        self.scheduler.done(address, subject, took, outcome);
         true
     }
 
@@ -230,12 +243,20 @@ impl Work {
         let block = state.block()?;
         let (begun, deadline) = (busy(), Instant::now() + budget.patience);
         let view = Snapshot::new(state, &block, Some((asker, deadline)));
-        if is_settled(&subject.deployment, &view) {
+        let is_settled = is_settled(&subject.deployment, &view);
+        if is_settled {
             subject.was_mined();
-            if is_empty(&view, subject.deployment.address) {
-                self.take_back(subject, deadline);
-                return Some(Outcome::Nothing);
+        }
+        // What a factory is to create is nowhere before.
+        if subject.creation.is_none() && is_empty(&view, subject.deployment.address) {
+            if !is_settled {
+                return Some(Outcome::Absent);
             }
+            self.take_back(subject, deadline);
+            return Some(Outcome::Gone);
+        }
+        if is_settled {
+            self.scheduler.was_mined(subject.deployment.address);
         }
         let done = detonate(subject, &view, &block.next, &mut self.simulator, budget);
         match done {
@@ -311,6 +332,32 @@ impl Work {
     }
 }
 
+/// What a detonation took, of the processor and by the clock.
+fn charged(busy: Duration, passed: Duration) -> Duration {
+    busy.max(passed / OF_WAITING)
+}
+
+/// Keeps of what was `known` of a contract what is not told again, as long as its code is the same; whether it is another one.
+fn keep(told: &mut Deployment, known: &Deployment) -> bool {
+    if !told.code.is_empty() && told.code != known.code {
+        return !known.code.is_empty();
+    }
+    told.code.clone_from(&known.code);
+    if told.init_code.is_empty() {
+        told.init_code.clone_from(&known.init_code);
+    }
+    if told.stored.is_empty() {
+        told.stored.clone_from(&known.stored);
+    }
+    if told.called.is_empty() {
+        told.called.clone_from(&known.called);
+    }
+    if told.runs.as_ref().is_none_or(|runs| runs.code.is_empty()) {
+        told.runs.clone_from(&known.runs);
+    }
+    false
+}
+
 /// Whether the state is one after the transaction that creates it, or another one that took its place.
 fn is_settled(deployment: &Deployment, view: &impl DatabaseRef) -> bool {
     let deployer = view.basic_ref(deployment.deployer);
@@ -322,4 +369,50 @@ fn is_settled(deployment: &Deployment, view: &impl DatabaseRef) -> bool {
 fn is_empty(view: &impl DatabaseRef, address: Address) -> bool {
     let account = view.basic_ref(address);
     account.is_ok_and(|account| account.is_none_or(|account| account.is_empty_code_hash()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulate::creations::Origin;
+    use alloy_primitives::{B256, Bytes, U256};
+
+    fn deployment(code: &'static [u8]) -> Deployment {
+        let origin = Origin {
+            deployer: Address::ZERO,
+            tx: B256::ZERO,
+            to: None,
+            nonce: 0,
+            value: U256::ZERO,
+            seen: Sighting::Pending,
+        };
+        Deployment {
+            code: Bytes::from_static(code),
+            ..origin.deployment(Address::ZERO, Address::ZERO)
+        }
+    }
+
+    #[test]
+    fn who_waits_for_nodes_is_charged_for_it() {
+        let millis = Duration::from_millis;
+        assert_eq!(charged(millis(80), millis(100)), millis(80));
+        assert_eq!(charged(millis(5), millis(1_000)), millis(250));
+    }
+
+    #[test]
+    fn what_is_told_of_again_with_less_is_known_as_before_and_another_code_is_another() {
+        let mut known = deployment(b"code");
+        known.stored.push((U256::ONE, U256::ONE));
+        known.init_code = Bytes::from_static(b"init");
+        for code in [&b"code"[..], b""] {
+            let mut again = deployment(code);
+            assert!(!keep(&mut again, &known));
+            assert_eq!(again, known);
+        }
+        let mut other = deployment(b"other");
+        assert!(keep(&mut other, &known));
+        assert_eq!(other, deployment(b"other"));
+        // That its code was unread makes what is read no other one.
+        assert!(!keep(&mut other, &deployment(b"")));
+    }
 }

@@ -15,8 +15,9 @@ use std::time::SystemTime;
 pub struct Known {
     funding: Option<FundingConfig>,
     wrapped: Option<Address>,
-    /// Nothing while another process writes it.
+    /// Nothing while another process writes it: then it is read.
     index: Option<Index>,
+    read: Option<Index>,
     attackers: Attackers,
     /// Where the list is, and when it was written: it is read again when it changes.
     list: Option<(PathBuf, Option<SystemTime>)>,
@@ -54,7 +55,15 @@ impl Known {
 
     fn feed_index(&mut self, survey: &Survey) -> Result<()> {
         if let (None, Some(config)) = (&self.index, &self.funding) {
-            self.index = Some(Index::open(config.clone())?);
+            match Index::open(config.clone()) {
+                Ok(index) => (self.index, self.read) = (Some(index), None),
+                Err(error) => {
+                    if self.read.is_none() {
+                        self.read = Index::read(config.clone()).ok();
+                    }
+                    return Err(error);
+                }
+            }
         }
         match &mut self.index {
             Some(index) => index.feed(&block(survey)).map(|_| ()),
@@ -82,8 +91,8 @@ impl Known {
 
     /// What is known of who made a contract, and whether its money could be looked up.
     pub fn of(&self, deployment: Deployment, at_ms: u64) -> (FoundContract, bool) {
-        let makers = [deployment.deployer, deployment.creator];
-        let funding = self.funding(&deployment.deployer, at_ms / 1_000);
+        let makers = [deployment.maker(), deployment.creator];
+        let funding = self.funding(&deployment.maker(), at_ms / 1_000);
         let known = funding.is_some() || self.funding.is_none();
         let found = FoundContract {
             funding: funding.unwrap_or_default(),
@@ -96,7 +105,8 @@ impl Known {
 
     /// Nothing without an answer: a damaged index is rebuilt with the next block, and that is told.
     fn funding(&self, account: &Address, at: u64) -> Option<Vec<Funding>> {
-        self.index.as_ref()?.funding_of(account, Some(at)).ok()
+        let index = self.index.as_ref().or(self.read.as_ref());
+        index?.funding_of(account, Some(at)).ok()
     }
 
     fn attacker(&self, maker: &Address) -> Option<PastAttacker> {

@@ -96,8 +96,6 @@ impl Parts {
             named: Named::default(),
             lately: VecDeque::new(),
             scores_fail: false,
-            mined: VecDeque::new(),
-            later: VecDeque::new(),
             shared,
         });
         Ok((scout?, states))

@@ -236,6 +236,73 @@ fn what_was_said_of_a_contract_that_never_came_is_taken_back_until_it_comes() {
 }
 
 #[test]
+fn what_another_contract_says_of_the_same_account_stands() {
+    let (contacts, mut desk) = (contacts(), Desk::new(None, false));
+    for n in [1, 2] {
+        desk.deployed(found(n), Some(score(0.95)), &contacts)
+            .unwrap();
+    }
+    let mut refuted = |n: u8| {
+        let mut gone = found(n);
+        gone.deployment.seen = Sighting::Gone;
+        let news = desk.deployed(gone, None, &contacts).unwrap();
+        let labels = news.refuted.iter().map(|one| one.label);
+        labels.collect::<Vec<_>>()
+    };
+    assert_eq!(refuted(1), ["contract"]);
+    assert_eq!(refuted(2), ["contract", "eoa", "attacker"]);
+}
+
+#[test]
+fn a_contract_that_comes_back_is_told_of_and_proved_again() {
+    let (contacts, mut desk) = (contacts(), Desk::new(None, false));
+    let address = Address::repeat_byte(1);
+    desk.deployed(found(1), Some(score(0.95)), &contacts)
+        .unwrap();
+    desk.detonated(&address, proof()).unwrap();
+    let mut gone = found(1);
+    gone.deployment.seen = Sighting::Gone;
+    desk.deployed(gone, None, &contacts).unwrap();
+    let back = desk.deployed(found(1), Some(score(0.95)), &contacts);
+    assert_eq!(back.unwrap().alert, Some(EarlyReason::HighPrecision));
+    let proved = desk.detonated(&address, proof()).unwrap();
+    assert_eq!(proved.alert, Some(EarlyReason::Proof));
+}
+
+#[test]
+fn nothing_is_said_of_who_signs_for_others_or_is_not_known() {
+    let labels = |change: &dyn Fn(&mut Deployment)| {
+        let mut found = found(1);
+        change(&mut found.deployment);
+        let warning = EarlyWarning {
+            reason: EarlyReason::Proof,
+            assessment: Assessment::new(found, None, Vec::new()),
+        };
+        warning.labels().len()
+    };
+    assert_eq!(labels(&|_| ()), 3);
+    let entry_point = alloy_primitives::address!("5ff137d4b0fdcd49dca30c7cf57e578a026d2789");
+    assert_eq!(labels(&|one| one.to = Some(entry_point)), 1);
+    assert_eq!(labels(&|one| one.tx = B256::ZERO), 1);
+}
+
+#[test]
+fn what_is_of_interest_is_known_however_much_comes_after_it() {
+    let (contacts, mut desk) = (contacts(), Desk::new(None, false));
+    let mut holding = found(1);
+    holding.deployment.called.push(VAULT);
+    assert!(desk.deployed(holding, None, &contacts).is_some());
+    for n in 0..2 * REMEMBERED as u64 {
+        let mut found = found(1);
+        found.deployment.address = Address::left_padding_from(&n.to_be_bytes());
+        desk.deployed(found, None, &contacts).unwrap();
+    }
+    assert_eq!(desk.known.len(), REMEMBERED);
+    assert!(desk.detonated(&Address::repeat_byte(1), proof()).is_some());
+    assert!(!desk.knows(&Address::ZERO), "nor is it counted as known");
+}
+
+#[test]
 fn memory_is_bounded_and_the_newest_are_known() {
     let (contacts, mut desk) = (contacts(), Desk::new(None, false));
     for n in 0..2 * REMEMBERED as u64 {

@@ -3,7 +3,7 @@
 use super::Worker;
 use crate::event::Event;
 use crate::evidence::{
-    Anomaly, AnomalyKind, ContractScore, Detonation, FoundContract, RecordedDetonation,
+    Anomaly, AnomalyKind, ContractScore, Detonation, FoundContract, RecordedDetonation, Sighting,
     ThreatDetection,
 };
 use crate::inbox::Detonated;
@@ -28,6 +28,9 @@ impl Worker {
 
     pub(super) fn deployed(&mut self, found: FoundContract, score: Option<ContractScore>) {
         let surroundings = self.surroundings(found.at_ms);
+        if let (Sighting::Gone, Some(scout)) = (found.deployment.seen, self.scout()) {
+            scout.gone(found.deployment.address);
+        }
         let Some(desk) = &mut self.desk else { return };
         let news = desk.deployed(found, score, &self.stages.contacts);
         let told = news.map(|news| told(&news, surroundings));
@@ -67,6 +70,9 @@ impl Worker {
     fn shown(&mut self, address: &Address, detonation: Detonation) {
         let surroundings = self.surroundings(self.clock.unix_ms());
         let Some(desk) = &mut self.desk else { return };
+        if detonation.proof.is_some() && !desk.knows(address) {
+            self.stats.early.proofs_lost.add(1);
+        }
         let news = desk.detonated(address, detonation);
         let told = news.map(|news| told(&news, surroundings));
         self.tell(told);

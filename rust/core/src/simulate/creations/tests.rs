@@ -169,19 +169,49 @@ fn a_thousand_clones_are_one_deployment() {
 }
 
 #[test]
+fn a_decoy_hides_no_twin_that_is_made_with_something_else() {
+    let made = |n: u64, change: &dyn Fn(&mut Deployment)| {
+        let mut one = origin().deployment(numbered(n), FACTORY);
+        one.code = clone_of(VAULT).into();
+        change(&mut one);
+        one
+    };
+    let stores =
+        |of: u64| move |one: &mut Deployment| one.stored = vec![(U256::ZERO, U256::from(of))];
+    let mut creations = Creations::default();
+    creations.add(made(1, &|_| ()));
+    creations.add(made(2, &stores(7)));
+    creations.add(made(3, &|one| one.called = vec![VAULT]));
+    creations.add(made(4, &|one| one.init_code = Bytes::from_static(&[1])));
+    creations.add(made(5, &stores(7)));
+    let told = creations.deployments.iter().map(|one| one.twins.clone());
+    let twin = vec![numbered(5)];
+    assert_eq!(told.collect::<Vec<_>>(), [vec![], twin, vec![], vec![]]);
+    // A thousand that differ are still not a thousand.
+    for n in 0..1_000 {
+        creations.add(made(10 + n, &stores(10 + n)));
+    }
+    assert_eq!(creations.deployments.len(), VARIANTS);
+    let first = &creations.deployments[0];
+    assert_eq!(first.twins.len() + first.more_twins, 1_000 + 4 - VARIANTS);
+}
+
+#[test]
 fn little_code_is_counted_unless_it_runs_anothers() {
     let creations = factory([
         vec![0x60; SMALL - 1],
         Vec::new(),
         clone_of(VAULT),
         vec![0; SMALL],
+        // Runs what it is told to.
+        hex!("5f5f5f5f5f355af4").into(),
     ]);
     let found: Vec<_> = creations
         .deployments
         .iter()
         .map(|one| one.code.len())
         .collect();
-    assert_eq!(found, [45, SMALL]);
+    assert_eq!(found, [45, SMALL, 8]);
     assert_eq!(creations.counts.small, 2);
 }
 

@@ -204,7 +204,10 @@ impl Follower {
             next: header.next(&self.chain, parent.map(|parent| parent.timestamp)),
         };
         self.state.advance(block.clone(), changes);
-        if let Some(monitored) = monitored {
+        if let Some(mut monitored) = monitored {
+            let beyond = monitored.named.len().saturating_sub(NAMED);
+            self.stats.early.deployments_dropped.add(beyond as u64);
+            monitored.named.truncate(NAMED);
             // A pipeline that is gone needs to know nothing.
             self.items.send(Item::Changes(Box::new(monitored))).ok();
         }
@@ -303,7 +306,6 @@ fn of_monitored(diffs: &[ToldDiff], header: &Header, all: &[Address]) -> Option<
             }
         }
     }
-    changes.named.truncate(NAMED);
     Some(changes)
 }
 

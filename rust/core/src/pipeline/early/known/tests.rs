@@ -2,8 +2,10 @@
 
 use super::*;
 use crate::config::EarlyConfig;
-use crate::simulate::creations::Counts;
-use alloy_primitives::B256;
+use crate::evidence::Sighting;
+use crate::simulate::creations::{Counts, Origin};
+use crate::survey::Payment;
+use alloy_primitives::{B256, U256, address};
 use std::fs;
 use std::path::Path;
 
@@ -88,4 +90,69 @@ fn a_list_that_cannot_be_read_leaves_the_index_alone() {
     assert_eq!(known.feed(&survey(2)), Vec::<String>::new());
     let state = known.index.as_ref().unwrap().state().unwrap();
     assert_eq!(state.blocks[0].last, 2);
+}
+
+const MIXER: Address = Address::repeat_byte(0x4d);
+const DEPLOYER: Address = Address::repeat_byte(0xd0);
+const ENTRY_POINT: Address = address!("0000000071727de22e5e9d8baf0edac6f37da032");
+
+/// With a mixer among the services.
+fn knows_the_mixer(folder: &Path) -> Known {
+    let sources = folder.join("services.csv");
+    let row = format!("chain_id,address,service,grade,hours\n1,{MIXER},Mixer,high,48\n");
+    fs::write(&sources, row).unwrap();
+    let mut known = known(folder);
+    known.funding.as_mut().unwrap().sources = Some(sources);
+    known
+}
+
+/// A block in which the mixer pays the deployer.
+fn paid(number: u8) -> Survey {
+    let tx = B256::repeat_byte(number);
+    let payment = Payment {
+        tx,
+        token: None,
+        from: MIXER,
+        to: DEPLOYER,
+        amount: U256::from(10_u64.pow(18)),
+    };
+    Survey {
+        payments: vec![payment],
+        signers: vec![(tx, MIXER)],
+        ..survey(number)
+    }
+}
+
+fn fundings(known: &Known, to: Option<Address>) -> usize {
+    let origin = Origin {
+        to,
+        ..Origin::unknown(DEPLOYER, Sighting::Pending)
+    };
+    let creator = Address::repeat_byte(0xfa);
+    let deployment = origin.deployment(Address::ZERO, creator);
+    known.of(deployment, 1_700_000_010_000).0.funding.len()
+}
+
+#[test]
+fn what_another_process_writes_is_read_meanwhile() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut other, mut known) = (
+        knows_the_mixer(folder.path()),
+        knows_the_mixer(folder.path()),
+    );
+    other.feed(&paid(1));
+    assert_eq!(known.feed(&paid(2)).len(), 1, "it is told");
+    assert_eq!(fundings(&known, None), 1);
+    drop(other);
+    known.feed(&paid(2));
+    assert_eq!(fundings(&known, None), 2);
+}
+
+#[test]
+fn who_signs_for_others_does_not_answer_for_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut known = knows_the_mixer(folder.path());
+    known.feed(&paid(1));
+    assert_eq!(fundings(&known, Some(MIXER)), 1);
+    assert_eq!(fundings(&known, Some(ENTRY_POINT)), 0);
 }
