@@ -19,6 +19,8 @@ const OFTEN: u64 = 4;
 const SUSPICIOUS: f32 = 0.5;
 /// Attempts that did not come to their end after which a contract is new no longer.
 const ATTEMPTS: u32 = 3;
+/// How often what is kept waiting is tried again on one head.
+const STARVED: u32 = 4;
 /// How much sooner a contract comes for what is known of it.
 const CONCERNING: f32 = 2.0;
 const PROVED: f32 = 0.25;
@@ -120,8 +122,8 @@ struct Waiting<T> {
     idle: u32,
     took: Duration,
     last: Outcome,
-    /// The head on which it was tried once more.
-    again: Option<u64>,
+    /// The head on which it was kept waiting, and how often.
+    starved: (u64, u32),
     /// Nothing while it is being detonated.
     contract: Option<T>,
 }
@@ -138,6 +140,16 @@ impl<T> Waiting<T> {
             Outcome::Nothing | Outcome::Absent | Outcome::Gone => 1.0,
         };
         known * waits * self.suspicion.max(0.01) / costs.sqrt()
+    }
+
+    /// How often it was kept waiting on this head before.
+    fn starves(&mut self, head: u64) -> u32 {
+        let before = match self.starved {
+            (of, count) if of == head => count,
+            _ => 0,
+        };
+        self.starved = (head, before + 1);
+        before
     }
 
     /// It has not been looked at.
@@ -203,7 +215,7 @@ impl<T> Scheduler<T> {
             idle: 0,
             took: LEAST,
             last: Outcome::Nothing,
-            again: None,
+            starved: (head, 0),
             contract: Some(contract),
         });
         let of_deployer = |one: &Waiting<T>| one.deployer == deployer;
@@ -297,8 +309,8 @@ impl<T> Scheduler<T> {
         match outcome {
             // Not looked at: its turn is on the next head.
             Outcome::Absent => return,
-            // Once: what it asked nodes for is at hand now.
-            Outcome::Starved if one.again.replace(head) != Some(head) => {
+            // A few times on each head: what it asked nodes for is at hand then.
+            Outcome::Starved if one.starves(head) < STARVED => {
                 (one.took, one.last, one.due) = (took, outcome, head);
                 self.counts.unfinished += 1;
                 return;
