@@ -1,5 +1,6 @@
 //! New contracts on the pipeline's thread: assessed, told of, and remembered until it is known what calling them does.
 
+mod again;
 mod alarm;
 mod alert;
 mod backlog;
@@ -7,6 +8,7 @@ mod constructing;
 mod contained;
 mod detonator;
 mod known;
+mod met;
 mod named;
 mod naming;
 mod parts;
@@ -120,8 +122,12 @@ impl Desk {
         assessment.detonation = None;
         let deployer = assessment.found.deployment.deployer;
         // What another contract of the same deployer says of it stands.
-        let standing: Vec<_> = self.labels_of(deployer).map(|label| label.id).collect();
-        labels.retain(|label| !standing.contains(&label.id));
+        let (alerted, accused) = self.standing(deployer);
+        labels.retain(|label| match label.label {
+            "eoa" => !alerted,
+            "attacker" => !accused,
+            _ => true,
+        });
         Some(News {
             assessment: &self.known[place].0,
             alert: None,
@@ -129,16 +135,16 @@ impl Desk {
         })
     }
 
-    /// What alerts that stand say of who made their contracts, and of these.
-    fn labels_of(&self, deployer: Address) -> impl Iterator<Item = Label> {
+    /// Whether an alert names this deployer, and whether one says that it is an attacker.
+    fn standing(&self, deployer: Address) -> (bool, bool) {
         let known = self.known.iter();
-        let made = known.filter(move |(one, _)| one.found.deployment.deployer == deployer);
-        made.flat_map(|(assessment, told)| {
-            let warning = told.map(|reason| EarlyWarning {
-                reason,
-                assessment: assessment.clone(),
-            });
-            warning.map_or_else(Vec::new, |warning| warning.labels())
+        let made = known.filter(|(one, _)| {
+            let deployment = &one.found.deployment;
+            deployment.deployer == deployer && deployment.is_deployers()
+        });
+        let told = made.filter_map(|(_, told)| *told);
+        told.fold((false, false), |(_, accused), reason| {
+            (true, accused || reason.accuses())
         })
     }
 
