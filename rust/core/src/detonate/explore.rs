@@ -87,7 +87,12 @@ pub fn detonate<S: DatabaseRef<Error = StateError>>(
     let dispatcher = &subject.learnt.dispatcher;
     detonation.entries = dispatcher.entries.len() + usize::from(dispatcher.fallback);
     let (monitored, tokens) = (simulator.monitored(), simulator.tokens());
-    let means = Means::of(&subject.deployment, &code, monitored, &tokens);
+    let means = Means::of(
+        (&subject.deployment, subject.orphan),
+        &code,
+        monitored,
+        &tokens,
+    );
     let monitored = monitored.iter().copied().collect();
     let mut explorer = Explorer {
         state,

@@ -30,12 +30,13 @@ pub struct Means {
     victims: Vec<Address>,
     own: Address,
     pub deployer: Address,
+    orphan: bool,
 }
 
 impl Means {
     /// `code`: what it runs; `tokens`: what monitored contracts are watched for.
     pub fn of(
-        deployment: &Deployment,
+        (deployment, orphan): (&Deployment, bool),
         code: &[u8],
         monitored: &[Address],
         tokens: &[Address],
@@ -60,6 +61,7 @@ impl Means {
             victims: victims.clone(),
             own,
             deployer,
+            orphan,
         };
         // A few of each: what there are many of must not hide the rest.
         victims
@@ -105,7 +107,10 @@ impl Means {
         sender: Address,
     ) -> Vec<U256> {
         let has = |account: Address| balance(sandbox, account);
-        let means = has(sender).min(has(self.deployer));
+        let means = match self.orphan {
+            true => has(sender),
+            false => has(sender).min(has(self.deployer)),
+        };
         let victim = self
             .victims
             .iter()

@@ -242,6 +242,13 @@ impl<T> Scheduler<T> {
         }
     }
 
+    /// There is nothing to be called yet: it has no part of the time that is for those who were not looked at.
+    pub fn put_back(&mut self, address: Address) {
+        if let Some(known) = self.find(address) {
+            known.attempts = ATTEMPTS;
+        }
+    }
+
     /// A block has it.
     pub fn was_mined(&mut self, address: Address) {
         if let Some(known) = self.find(address) {

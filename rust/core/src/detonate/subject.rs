@@ -20,6 +20,8 @@ const EDGES: usize = 1 << 14;
 pub struct Creation {
     pub tx: Arc<PendingTransaction>,
     pub extras: Extras,
+    /// It failed, or did not come to its end, on the state that it was seen on.
+    pub fails: bool,
 }
 
 /// A contract that is detonated.
@@ -28,6 +30,8 @@ pub struct Subject {
     pub deployment: Arc<Deployment>,
     /// Executed before all else.
     pub creation: Option<Creation>,
+    /// Nobody knows its deployer: whoever calls it pays for it.
+    pub orphan: bool,
     pub(super) learnt: Learnt,
 }
 
@@ -36,6 +40,7 @@ impl Subject {
         Self {
             deployment,
             creation,
+            orphan: false,
             learnt: Learnt::default(),
         }
     }

@@ -78,6 +78,11 @@ impl Deployment {
         }
     }
 
+    /// Its deployer is known and made it: not where a bundler signed, and not where nobody knows the transaction.
+    pub fn is_deployers(&self) -> bool {
+        !self.is_bundled() && !self.tx.is_zero()
+    }
+
     /// A bundler signed the transaction, and has nothing to do with it.
     pub fn is_bundled(&self) -> bool {
         self.to.is_some_and(|to| ENTRY_POINTS.contains(&to))

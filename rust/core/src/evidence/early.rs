@@ -135,6 +135,14 @@ pub enum EarlyName {
 }
 
 impl EarlyReason {
+    /// More than a score and its money speaks for its deployer being an attacker.
+    pub fn accuses(self) -> bool {
+        match self {
+            Self::Proof | Self::PastAttacker | Self::HighPrecision => true,
+            Self::LikelyHarm | Self::Hides | Self::Funded | Self::Info => false,
+        }
+    }
+
     pub fn name(self) -> EarlyName {
         match self {
             Self::Info => EarlyName::Info,

@@ -48,16 +48,14 @@ impl EarlyWarning {
         let deployment = &self.assessment.found.deployment;
         let confidence = self.confidence();
         let contract = label(deployment.address, "contract", confidence, self.metadata());
-        // A bundler has nothing to do with it, and nobody is who is not known.
-        if deployment.is_bundled() || deployment.tx.is_zero() {
+        if !deployment.is_deployers() {
             return vec![contract];
         }
         let mut labels = vec![
             contract,
             label(deployment.deployer, "eoa", confidence, Map::new()),
         ];
-        let proved = matches!(self.reason, EarlyReason::Proof | EarlyReason::PastAttacker);
-        if proved || self.reason == EarlyReason::HighPrecision {
+        if self.reason.accuses() {
             let reason = serde_json::to_value(self.reason).unwrap_or_default();
             let why = Map::from_iter([("reason".to_owned(), reason)]);
             labels.push(label(deployment.deployer, "attacker", confidence, why));

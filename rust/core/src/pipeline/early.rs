@@ -1,5 +1,6 @@
 //! New contracts on the pipeline's thread: assessed, told of, and remembered until it is known what calling them does.
 
+mod again;
 mod alarm;
 mod alert;
 mod backlog;
@@ -7,6 +8,7 @@ mod construct;
 mod contained;
 mod detonator;
 mod known;
+mod met;
 mod named;
 mod naming;
 mod parts;
@@ -134,8 +136,12 @@ impl Desk {
         assessment.detonation = None;
         let deployer = assessment.found.deployment.deployer;
         // What another contract of the same deployer says of it stands.
-        let standing: Vec<_> = self.labels_of(deployer).map(|label| label.id).collect();
-        labels.retain(|label| !standing.contains(&label.id));
+        let (alerted, accused) = self.standing(deployer);
+        labels.retain(|label| match label.label {
+            "eoa" => !alerted,
+            "attacker" => !accused,
+            _ => true,
+        });
         Some(News {
             assessment: &self.known[place].0,
             alert: None,
@@ -143,29 +149,33 @@ impl Desk {
         })
     }
 
-    /// What alerts that stand say of who made their contracts, and of these.
-    fn labels_of(&self, deployer: Address) -> impl Iterator<Item = Label> {
+    /// Whether an alert names this deployer, and whether one says that it is an attacker.
+    fn standing(&self, deployer: Address) -> (bool, bool) {
         let known = self.known.iter();
-        let made = known.filter(move |(one, _)| one.found.deployment.deployer == deployer);
-        made.flat_map(|(assessment, told)| {
-            let warning = told.map(|reason| EarlyWarning {
-                reason,
-                assessment: assessment.clone(),
-            });
-            warning.map_or_else(Vec::new, |warning| warning.labels())
+        let made = known.filter(|(one, _)| {
+            let deployment = &one.found.deployment;
+            deployment.deployer == deployer && deployment.is_deployers()
+        });
+        let told = made.filter_map(|(_, told)| *told);
+        told.fold((false, false), |(_, accused), reason| {
+            (true, accused || reason.accuses())
         })
     }
 
-    /// Forgets the oldest of no interest, where there are too many.
+    /// Forgets the oldest of those of the least interest, where there are too many.
     fn make_room(&mut self) {
         if self.known.len() < REMEMBERED {
             return;
         }
-        let is_dull = |(one, told): &(Assessment, Option<EarlyReason>)| {
-            told.is_none() && one.detonation.is_none() && suspicion(one) <= 0.0
+        let interest = |(one, told): &(Assessment, Option<EarlyReason>)| {
+            let touched = one.detonation.as_ref().is_some_and(|done| done.touched > 0);
+            let aims = touched || !one.contained.is_empty();
+            (told.is_some(), aims, suspicion(one) > 0.0)
         };
-        let dull = self.known.iter().position(is_dull);
-        self.known.remove(dull.unwrap_or_default());
+        let known = self.known.iter().enumerate();
+        let least = known.min_by_key(|(place, one)| (interest(one), *place));
+        let place = least.map_or(0, |(place, _)| place);
+        self.known.remove(place);
     }
 
     pub fn knows(&self, address: &Address) -> bool {

@@ -161,6 +161,7 @@ impl Deployed {
         let deadline = Instant::now() + budget.patience + budget.judging;
         let view = Snapshot::new(&state, &moment.block, Some((&self.nodes.asker, deadline)));
         let mut subject = Subject::new(Arc::new(deployment), None);
+        subject.orphan = deployer.known().is_none();
         let done = detonate(&mut subject, &view, &moment.block.next, simulator, budget);
         let done = done.map_err(|error| node_error("state", error.to_string()))?;
         let proof = done.detonation.proof.as_deref();

@@ -192,6 +192,7 @@ impl New {
         let creation = Creation {
             tx: Arc::new(tx),
             extras: Extras::default(),
+            fails: false,
         };
         Subject::new(Arc::new(self.deployment()), Some(creation))
     }

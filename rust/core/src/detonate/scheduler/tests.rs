@@ -288,3 +288,18 @@ fn what_was_kept_waiting_is_tried_some_times_on_the_same_head_and_then_on_the_ne
     scheduler.head(3);
     assert_eq!(all(&mut scheduler, 1, Outcome::Nothing), [1]);
 }
+
+#[test]
+fn what_fails_yet_takes_no_time_of_those_who_were_not_looked_at() {
+    let mut scheduler = scheduler(64, 1_000);
+    for n in 0..32 {
+        scheduler.add(at(n), at(n), 1.0, false, n);
+        scheduler.put_back(at(n));
+    }
+    // Half of the head's time is not theirs.
+    while let Some(task) = scheduler.task() {
+        scheduler.done(task.address, task.contract, millis(100), Outcome::Nothing);
+    }
+    scheduler.add(at(99), at(99), 0.1, true, 99);
+    assert_eq!(scheduler.task().map(|task| task.contract), Some(99));
+}

@@ -51,9 +51,10 @@ impl Search {
         }
         let typed = original.as_ref().filter(|_| tx.tx_type > 0);
         let extras = typed.map(Original::extras);
-        let creation = Creation {
+        let mut creation = Creation {
             tx,
             extras: extras.transpose().unwrap_or_default().unwrap_or_default(),
+            fails: false,
         };
         let tx = &creation.tx;
         let origin = Origin {
@@ -73,6 +74,7 @@ impl Search {
             }
             Constructed::Unfinished | Constructed::Fails => {
                 self.shared.stats.early.deployments_unexecuted.add(1);
+                creation.fails = true;
                 Vec::new()
             }
         };

@@ -2,6 +2,7 @@
 //! pipeline as `Item::Detonated`.
 
 use super::Shared;
+use super::again::keep;
 use crate::config::DetonationConfig;
 use crate::detonate::scheduler::{self, Limits, Outcome, Scheduler};
 use crate::detonate::{Budget, Creation, Detonated, Subject, detonate};
@@ -177,9 +178,13 @@ impl Work {
                 creation.clone(),
             ));
         }
+        let fails = creation.as_ref().is_some_and(|creation| creation.fails);
         let subject = Subject::new(Arc::from(deployment), creation);
         self.scheduler
             .add(address, maker, suspicion, mined, subject);
+        if fails {
+            self.scheduler.put_back(address);
+        }
         if is_other {
             self.scheduler.renew(address);
         }
@@ -337,27 +342,6 @@ fn charged(busy: Duration, passed: Duration) -> Duration {
     busy.max(passed / OF_WAITING)
 }
 
-/// Keeps of what was `known` of a contract what is not told again, as long as its code is the same; whether it is another one.
-fn keep(told: &mut Deployment, known: &Deployment) -> bool {
-    if !told.code.is_empty() && told.code != known.code {
-        return !known.code.is_empty();
-    }
-    told.code.clone_from(&known.code);
-    if told.init_code.is_empty() {
-        told.init_code.clone_from(&known.init_code);
-    }
-    if told.stored.is_empty() {
-        told.stored.clone_from(&known.stored);
-    }
-    if told.called.is_empty() {
-        told.called.clone_from(&known.called);
-    }
-    if told.runs.as_ref().is_none_or(|runs| runs.code.is_empty()) {
-        told.runs.clone_from(&known.runs);
-    }
-    false
-}
-
 /// Whether the state is one after the transaction that creates it, or another one that took its place.
 fn is_settled(deployment: &Deployment, view: &impl DatabaseRef) -> bool {
     let deployer = view.basic_ref(deployment.deployer);
@@ -374,45 +358,11 @@ fn is_empty(view: &impl DatabaseRef, address: Address) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::simulate::creations::Origin;
-    use alloy_primitives::{B256, Bytes, U256};
-
-    fn deployment(code: &'static [u8]) -> Deployment {
-        let origin = Origin {
-            deployer: Address::ZERO,
-            tx: B256::ZERO,
-            to: None,
-            nonce: 0,
-            value: U256::ZERO,
-            seen: Sighting::Pending,
-        };
-        Deployment {
-            code: Bytes::from_static(code),
-            ..origin.deployment(Address::ZERO, Address::ZERO)
-        }
-    }
 
     #[test]
     fn who_waits_for_nodes_is_charged_for_it() {
         let millis = Duration::from_millis;
         assert_eq!(charged(millis(80), millis(100)), millis(80));
         assert_eq!(charged(millis(5), millis(1_000)), millis(250));
-    }
-
-    #[test]
-    fn what_is_told_of_again_with_less_is_known_as_before_and_another_code_is_another() {
-        let mut known = deployment(b"code");
-        known.stored.push((U256::ONE, U256::ONE));
-        known.init_code = Bytes::from_static(b"init");
-        for code in [&b"code"[..], b""] {
-            let mut again = deployment(code);
-            assert!(!keep(&mut again, &known));
-            assert_eq!(again, known);
-        }
-        let mut other = deployment(b"other");
-        assert!(keep(&mut other, &known));
-        assert_eq!(other, deployment(b"other"));
-        // That its code was unread makes what is read no other one.
-        assert!(!keep(&mut other, &deployment(b"")));
     }
 }

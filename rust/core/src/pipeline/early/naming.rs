@@ -1,7 +1,8 @@
 //! Accounts of which a block tells that they keep a monitored contract's address: some were found of late, others are fetched.
 
 use super::contained;
-use super::search::{Met, Search};
+use super::met::Met;
+use super::search::Search;
 use super::suspicion::suspicion;
 use crate::evidence::{Assessment, Deployment, Sighting};
 use crate::pipeline::clock::now_ms;

@@ -123,6 +123,7 @@ pub fn prove_again(
             .first()
             .map(|before| before.extras.clone())
             .unwrap_or_default(),
+        fails: false,
     });
     let sequence = Sequence {
         creation: creation.as_ref(),

@@ -242,6 +242,10 @@ fn what_another_contract_says_of_the_same_account_stands() {
         desk.deployed(found(n), Some(score(0.95)), &contacts)
             .unwrap();
     }
+    // An alert that accuses nobody.
+    let mut funded = found(3);
+    funded.funding.push(money());
+    desk.deployed(funded, Some(score(0.7)), &contacts).unwrap();
     let mut refuted = |n: u8| {
         let mut gone = found(n);
         gone.deployment.seen = Sighting::Gone;
@@ -250,7 +254,8 @@ fn what_another_contract_says_of_the_same_account_stands() {
         labels.collect::<Vec<_>>()
     };
     assert_eq!(refuted(1), ["contract"]);
-    assert_eq!(refuted(2), ["contract", "eoa", "attacker"]);
+    assert_eq!(refuted(2), ["contract", "attacker"]);
+    assert_eq!(refuted(3), ["contract", "eoa"]);
 }
 
 #[test]
