@@ -18,6 +18,9 @@ async def test_an_old_contract_that_is_given_a_vault_is_called(anvil_binary: Pat
             stage, vault, owner, _ = await reentrancy.set_up(rpc)
             old = await stage.deploy("StoredRouter", by=owner)
             await stage.settle()
+            # The sensor's first head is a later one.
+            for _ in range(3):
+                await rpc.mine()
             trap = Trap(stage, owner, lambda: stage.deploy("StoredRouter", by=owner))
             folder = tmp_path / "run"
             sensor = SensorProcess(["run", "-c", str(configure(folder, node, {"named": trap}))], folder)
