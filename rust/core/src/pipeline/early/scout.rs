@@ -48,8 +48,10 @@ impl Scout {
         self.tell(Word::Creation(tx, original));
     }
 
-    /// What a pending transaction creates when it is simulated.
-    pub fn simulated(&self, deployments: Vec<Deployment>) {
+    /// What a pending transaction creates when it is simulated. A creation is told of by itself, and is needed to call what it
+    /// creates.
+    pub fn simulated(&self, mut deployments: Vec<Deployment>) {
+        deployments.retain(|one| one.to.is_some());
         if !deployments.is_empty() {
             self.tell(Word::Simulated(deployments));
         }
