@@ -85,7 +85,7 @@ fn held(effects: &Effects, one: Address, own: &[bool]) -> bool {
     accesses.any(|access| {
         access.contract == effects.contract.address
             && holders.contains(&access.slot)
-            && own[access.frame as usize]
+            && own.get(access.frame as usize).is_some_and(|own| *own)
     })
 }
 
