@@ -7,7 +7,7 @@ import dataclasses
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mempool_ids.config import IDSConfig
@@ -439,6 +439,7 @@ strange = st.sampled_from(
 )
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from(paths(ALERT)),
     strange,

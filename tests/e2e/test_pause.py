@@ -31,6 +31,8 @@ def configuration(node: Anvil, protocol: Protocol) -> IDSConfig:
         chain={"id": CHAIN_ID, "websocket_urls": [node.websocket_url], "rpc_urls": [node.http_url]},
         contracts=[{"name": "Vault", "address": protocol.vault.address}],
         simulation={"deadline_ms": 5_000},
+        # What is proved of the thief's contract would be told before its call.
+        early={"enabled": False},
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,18 +40,22 @@ class Scene:
     async def proved(self, contract: Contract) -> float:
         """Seconds until the contract is proved to attack, with a head now and then, as on any chain."""
         begun = time.monotonic()
+        await self.eventually(
+            lambda: any(alert["grade"] == "proved" for alert in early_alerts(self.sensor.events(), contract)),
+            "the attack to be proved",
+        )
+        return time.monotonic() - begun
 
-        def is_proved() -> bool:
-            return any(alert["grade"] == "proved" for alert in early_alerts(self.sensor.events(), contract))
-
-        while time.monotonic() < begun + SECONDS - BLOCK:
+    async def eventually(self, condition: Callable[[], bool], what: str, seconds: float = SECONDS) -> None:
+        """Waits for it, with a head now and then."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline - BLOCK:
             try:
-                await self.sensor.until(is_proved, "the attack to be proved", BLOCK)
-                break
+                await self.sensor.until(condition, what, BLOCK)
+                return
             except AssertionError:
                 await self.rpc.mine()
-        await self.sensor.until(is_proved, "the attack to be proved", BLOCK)
-        return time.monotonic() - begun
+        await self.sensor.until(condition, what, BLOCK)
 
 
 @pytest.fixture
@@ -77,7 +81,7 @@ async def test_fifty_endless_constructors_hold_nobody_up(scene: Scene, gas: int)
         return int(figures["deployments_unexecuted"] + figures["deployments_failed"])
 
     # Those are counted that come to their turn, or are mined before; of none it is said that it does harm.
-    await scene.sensor.until(lambda: tried() >= 50, "all to be tried", 60)
+    await scene.eventually(lambda: tried() >= 50, "all to be tried", 90)
     await scene.sensor.until(lambda: early(scene.sensor)["proved"] >= 1, "the proof to be counted")
     assert len(early_alerts(scene.sensor.events(), contract)) == len(alerts(scene.sensor.events()))
 

@@ -303,7 +303,7 @@ impl<'a> Proved<'a> {
         };
         Self {
             calls: proof.calls.iter().map(call).collect(),
-            simulation: Done::of(&proof.simulation),
+            simulation: Done::told(&proof.simulation),
         }
     }
 }

@@ -38,10 +38,7 @@ impl<'a> Status<'a> {
                 reason: &failure.reason,
                 status: "failed",
             },
-            SimulationStatus::Done(done) => Self::Done(Box::new(Done {
-                status: Some("done"),
-                ..Done::of(&done.simulation)
-            })),
+            SimulationStatus::Done(done) => Self::Done(Box::new(Done::told(&done.simulation))),
         }
     }
 }
@@ -129,6 +126,14 @@ struct Broken<'a> {
 }
 
 impl<'a> Done<'a> {
+    /// In an event, with its status.
+    pub fn told(simulation: &'a Simulation) -> Self {
+        Self {
+            status: Some("done"),
+            ..Self::of(simulation)
+        }
+    }
+
     pub fn of(simulation: &'a Simulation) -> Self {
         let created = simulation.created.iter().copied();
         let hashes = simulation.before_hashes.iter().copied();
