@@ -146,6 +146,7 @@ async def test_ten_thousand_clones_of_an_attack_are_one_alert_that_lists_the_res
     contract = await scene.trap.place()
     await scene.trap.stage.settle()
     await scene.proved(contract)
+    await scene.sensor.until(lambda: early(scene.sensor)["deployments"] >= 1, "it to be counted")
     before = early(scene.sensor)["deployments"]
     (actor,) = await rich(scene.rpc, 1)
     await scene.rpc.call("evm_setBlockGasLimit", hex(2 * 10**9))
