@@ -339,7 +339,7 @@ impl<'e, S: DatabaseRef<Error = StateError>> Explorer<'e, S> {
         };
         self.count(&look);
         if let (true, Some(selector)) = (stage.before.is_empty(), trial.input.first_chunk()) {
-            self.subject.learnt.tried.insert(*selector);
+            self.subject.learnt.tries(*selector);
         }
         let is_new = self.subject.learnt.is_new(&look.seen.edges);
         // What burns its gas for nothing would do so on each head.
@@ -454,16 +454,19 @@ impl<'e, S: DatabaseRef<Error = StateError>> Explorer<'e, S> {
         let Some(last) = calls.last().filter(|_| !alone) else {
             return Ok(true);
         };
+        // As long as judging may take: out of time nothing would be seen of what the calls do together.
+        let bounds = Bounds {
+            deadline: self.bounds.deadline + self.budget.judging,
+            ..self.bounds
+        };
+        let looker = Looker {
+            bounds,
+            ..self.looker()
+        };
         let before = Sandbox::new(self.state, self.environment);
         let mut after = stage.sandbox.clone();
-        self.looker().look(&mut after, last, self.budget.most_gas)?;
-        Ok(is_net(
-            simulation,
-            self.simulator,
-            &before,
-            &after,
-            self.bounds,
-        ))
+        looker.look(&mut after, last, self.budget.most_gas)?;
+        Ok(is_net(simulation, self.simulator, &before, &after, bounds))
     }
 
     /// It cannot be shown more surely.

@@ -29,9 +29,8 @@ pub fn is_net<S: DatabaseRef<Error = StateError>>(
     bounds: Bounds,
 ) -> bool {
     let of_wealth = |broken: &&Violation| OF_WEALTH.contains(&&*broken.invariant);
-    let severe = |broken: &&Violation| broken.severe;
     let mut broken = simulation.violations.iter();
-    if broken.any(|broken| severe(&broken) && !of_wealth(&broken)) {
+    if broken.any(|broken| broken.severe && !of_wealth(&broken)) {
         return true;
     }
     let tokens = simulator.tokens().into_iter().map(Asset::Token);

@@ -14,6 +14,8 @@ const KEPT: usize = 64;
 /// Effects remembered that were judged, and branches that were seen.
 const JUDGED: usize = 256;
 const EDGES: usize = 1 << 14;
+/// Functions remembered that were called.
+const TRIED: usize = 1 << 14;
 
 /// The transaction that creates a contract and that no block has yet.
 #[derive(Debug, Clone)]
@@ -121,6 +123,14 @@ impl Learnt {
         let mut kept: Vec<_> = self.kept.iter().collect();
         kept.sort_by_cached_key(|kept| (std::cmp::Reverse(kept.worth), turn(kept)));
         kept.into_iter().map(|kept| &kept.trial)
+    }
+
+    /// That a function was called.
+    pub fn tries(&mut self, selector: [u8; 4]) {
+        // Contracts choose what they are tried with: those of any dispatcher fit.
+        if self.tried.len() < TRIED {
+            self.tried.insert(selector);
+        }
     }
 
     /// Whether an effect has not been judged yet; from now on it has.

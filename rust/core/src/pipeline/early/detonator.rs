@@ -169,17 +169,14 @@ impl Work {
         } = suspect;
         let (address, maker) = (deployment.address, deployment.maker());
         let mined = matches!(deployment.seen, Sighting::Mined { .. });
-        let mut is_other = false;
-        if let Some(known) = self.scheduler.contract(address) {
-            is_other = keep(&mut deployment, &known.deployment);
-            // What is learnt of the code stays as long as the code does.
-            known.is_as(&Subject::new(
-                Arc::from(deployment.clone()),
-                creation.clone(),
-            ));
-        }
+        let known = self.scheduler.contract(address);
+        let is_other = known.is_some_and(|known| keep(&mut deployment, &known.deployment));
         let fails = creation.as_ref().is_some_and(|creation| creation.fails);
         let subject = Subject::new(Arc::from(deployment), creation);
+        // What is learnt of the code stays as long as the code does.
+        if let Some(known) = self.scheduler.contract(address) {
+            known.is_as(&subject);
+        }
         self.scheduler
             .add(address, maker, suspicion, mined, subject);
         if fails {

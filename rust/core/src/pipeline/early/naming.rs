@@ -5,7 +5,6 @@ use super::met::Met;
 use super::search::Search;
 use super::suspicion::suspicion;
 use crate::evidence::{Assessment, Deployment, Sighting};
-use crate::pipeline::clock::now_ms;
 use crate::simulate::creations::{Origin, stand_in};
 use alloy_primitives::Address;
 
@@ -61,7 +60,7 @@ impl Search {
                 None => self.shared.stats.early.deployments_dropped.add(1),
                 Some(code) if code.is_empty() || self.contacts.index(account).is_some() => {}
                 Some(code) => {
-                    let (origin, creator) = self.made(account).unwrap_or_else(|| {
+                    let (origin, creator) = self.maker(account).unwrap_or_else(|| {
                         let nobody = stand_in(account);
                         (Origin::unknown(nobody, seen), nobody)
                     });
@@ -84,13 +83,13 @@ impl Search {
             let is_new = self.met.get(&address).is_none();
             self.shared.stats.early.deployments.add(u64::from(is_new));
             self.met.replace(address, Met::of(&deployment));
-            let (found, _) = self.known.of(deployment, now_ms());
+            let found = self.made(deployment);
             self.assess(found, None);
         }
     }
 
     /// Who made a contract that was met, or that is another's twin.
-    fn made(&self, account: &Address) -> Option<(Origin, Address)> {
+    fn maker(&self, account: &Address) -> Option<(Origin, Address)> {
         let met = self.met.get(account).map(|met| (met.origin, met.creator));
         let twin = |one: &&Assessment| one.found.deployment.twins.contains(account);
         let first = || self.lately.iter().rev().find(twin);

@@ -155,20 +155,26 @@ impl Search {
     fn one(&mut self, deployment: Deployment, creation: Option<&Creation>) {
         let address = deployment.address;
         let (meeting, met) = Met::again(self.met.get(&address), &deployment);
-        let (found, funding_known) = self.known.of(deployment, now_ms());
+        let found = self.made(deployment);
         let told = meeting == Meeting::New || self.tells_more(&found);
         if told || meeting == Meeting::Came {
             self.met.replace(address, met);
         }
         let new = u64::from(meeting == Meeting::New);
-        let stats = &self.shared.stats.early;
-        stats.deployments.add(new);
-        stats.fundings_failed.add(u64::from(!funding_known));
+        self.shared.stats.early.deployments.add(new);
         if told {
             self.assess(found, creation);
         } else if meeting == Meeting::Came {
             self.came(found);
         }
+    }
+
+    /// The contract, and what is known of who made it.
+    pub(super) fn made(&self, deployment: Deployment) -> FoundContract {
+        let (found, funding_known) = self.known.of(deployment, now_ms());
+        let unknown = u64::from(!funding_known);
+        self.shared.stats.early.fundings_failed.add(unknown);
+        found
     }
 
     pub(super) fn assess(&mut self, found: FoundContract, creation: Option<&Creation>) {
