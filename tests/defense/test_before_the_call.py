@@ -10,13 +10,12 @@ from typing import Any
 import pytest
 
 from mempool_ids.defense.journal import Journal
-from mempool_ids.demo.anvil import Anvil, AnvilOptions
 from mempool_ids.demo.node import Node
 from mempool_ids.demo.rpc import Rpc
 from mempool_ids.records.detection import ThreatDetection
 from tests.defense.races import GWEI, Ring, name_of, ring
 from tests.defense.scenes import STAGES, Scene
-from tests.geth import Geth
+from tests.nodes import KINDS, mining
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -26,15 +25,11 @@ PATIENT = {"contract_ms": 5_000, "head_ms": 60_000}
 BY_CODE = {"detonation": {"enabled": False}, "high_precision": 0.5}
 
 
-@pytest.fixture(params=["anvil", "geth"])
+@pytest.fixture(params=KINDS)
 def node(request: pytest.FixtureRequest) -> Iterator[Node]:
     """A block a second."""
-    if request.param == "geth":
-        with Geth(request.getfixturevalue("geth_binary"), period=1) as geth:
-            yield geth
-    else:
-        with Anvil(request.getfixturevalue("anvil_binary"), AnvilOptions(block_time=1)) as anvil:
-            yield anvil
+    with mining(request, 1) as running:
+        yield running
 
 
 @pytest.fixture

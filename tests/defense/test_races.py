@@ -8,28 +8,23 @@ from pathlib import Path
 
 import pytest
 
-from mempool_ids.demo.anvil import Anvil, AnvilOptions
 from mempool_ids.demo.node import Node
 from mempool_ids.demo.rpc import Rpc
 from tests.defense.races import GWEI, Ring, name_of, next_block, ring
 from tests.defense.scenes import STAGES, Scene
 from tests.defense.trouble import PAUSE, pending_of, until
-from tests.geth import Geth
+from tests.nodes import KINDS, mining
 
 #: Races of each kind on each node; `RACES=17 pytest tests/defense/test_races.py` are 51 on each.
 RACES = int(os.environ.get("RACES", "1"))
 pytestmark = pytest.mark.timeout(120 + 60 * RACES)
 
 
-@pytest.fixture(params=["anvil", "geth"])
+@pytest.fixture(params=KINDS)
 def node(request: pytest.FixtureRequest) -> Iterator[Node]:
     """A block every three seconds: an attack is pending for a while."""
-    if request.param == "geth":
-        with Geth(request.getfixturevalue("geth_binary"), period=3) as geth:
-            yield geth
-    else:
-        with Anvil(request.getfixturevalue("anvil_binary"), AnvilOptions(block_time=3)) as anvil:
-            yield anvil
+    with mining(request, 3) as running:
+        yield running
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from mempool_ids.demo.rpc import Rpc
 from mempool_ids.node import RpcError
 from tests.defense.scenes import STAGES, Scene
 from tests.e2e.harness import SensorProcess, alerts, run
-from tests.geth import Geth
+from tests.nodes import mining
 from tests.scenarios.stage import ACT_TIP, ETHER, GWEI
 
 KINDS = pytest.mark.parametrize("kind", STAGES)
@@ -29,12 +29,8 @@ MINED_SECONDS = 20.0
 @pytest.fixture(scope="module", params=["anvil", "geth"])
 def node(request: pytest.FixtureRequest) -> Iterator[Node]:
     """A block a second."""
-    if request.param == "geth":
-        with Geth(request.getfixturevalue("geth_binary"), period=1) as geth:
-            yield geth
-    else:
-        with Anvil(request.getfixturevalue("anvil_binary"), AnvilOptions(block_time=1)) as anvil:
-            yield anvil
+    with mining(request, 1) as running:
+        yield running
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from mempool_ids.demo.anvil import Anvil, AnvilOptions
 from mempool_ids.demo.node import Node
 from mempool_ids.demo.rpc import Rpc
 from tests.e2e.harness import Event, SensorProcess, run
+from tests.early.hostile import sensing
 from tests.early.mixer import ETHER, HEADER, MIXER, pays
 from tests.early.test_deployed import configure, early_alerts
 from tests.early.traps import TRAPS, Trap
@@ -31,18 +31,8 @@ async def mined(rpc: Rpc, sender: str, to: str | None, data: str, value: int = 0
     return str(receipt["contractAddress"] or "").lower()
 
 
-@asynccontextmanager
-async def watching(config: Path, folder: Path, *, detonates: bool = False) -> AsyncIterator[SensorProcess]:
-    """Unless it `detonates`, contracts are not called: what is told is told of their makers."""
-    calls = f"--set=early.detonation.enabled={str(detonates).lower()}"
-    sensor = SensorProcess(["run", "-c", str(config), calls], folder)
-    try:
-        await sensor.wait_ready()
-        await sensor.until(sensor.knows_the_head, "the head's state")
-        yield sensor
-        assert await sensor.terminate() == 0
-    finally:
-        sensor.close()
+#: Contracts are not called: what is told is told of their makers.
+UNCALLED = "early.detonation.enabled=false"
 
 
 async def told(sensor: SensorProcess, contracts: dict[str, Contract]) -> dict[str, Event]:
@@ -70,7 +60,7 @@ async def funded_by_a_mixer(node: Node, folder: Path) -> dict[str, Event]:
         config = configure(folder, node, traps, early)
         chain_id = built[0].stage.chain_id
         (folder / "sources.csv").write_text(f"{HEADER}{chain_id},{mixer},Mixer,high,48\n")
-        async with watching(config, folder) as sensor:
+        async with sensing(config, UNCALLED) as sensor:
             for trap in built:
                 await mined(rpc, rich, mixer, pays(trap.attacker.address), ETHER)
             contracts = {name: await trap.place() for name, trap in traps.items()}
@@ -125,7 +115,7 @@ async def test_what_is_paid_and_creates_in_one_block_is_told(anvil_binary: Path,
             trap = await TRAPS["reentrancy"](rpc)
             config = configure(folder, anvil, {"reentrancy": trap}, '[early]\nsources = "sources.csv"\n')
             (folder / "sources.csv").write_text(f"{HEADER}{trap.stage.chain_id},{mixer},Mixer,high,48\n")
-            async with watching(config, folder) as sensor:
+            async with sensing(config, UNCALLED) as sensor:
                 contract = await trap.place()
 
                 def is_seen() -> bool:
@@ -157,7 +147,7 @@ async def attackers(anvil_binary: Path, tmp_path: Path) -> AsyncIterator[tuple[R
 
 async def test_whatever_a_known_attacker_creates_is_told(attackers: tuple[Rpc, Trap, Path]) -> None:
     _, trap, config = attackers
-    async with watching(config, config.parent) as sensor:
+    async with sensing(config, UNCALLED) as sensor:
         contract = await trap.place()
         early = (await told(sensor, {"it": contract}))["it"]["early"]
     assert early["reason"] == "past_attacker"
@@ -174,7 +164,7 @@ async def test_what_was_said_of_a_contract_that_never_came_is_taken_back(
 ) -> None:
     rpc, trap, config = attackers
     attacker = trap.attacker
-    async with watching(config, config.parent, detonates=True) as sensor:
+    async with sensing(config) as sensor:
         token = await trap.stage.deploy("Token", 10**18, by=attacker)
         alert = (await told(sensor, {"it": token}))["it"]
         replaced = attacker.key.sign_transaction(
