@@ -75,7 +75,7 @@ pub enum Outcome {
     Proved,
     /// It did not come to its end.
     Unfinished,
-    /// Nodes, or the processor, kept it waiting until its patience was over.
+    /// Nodes, or the processor, kept it waiting until its patience was over, or its time was over when it had hardly begun.
     Starved,
     /// There is no such contract yet, or any more: nothing was called.
     Absent,

@@ -30,6 +30,8 @@ const OF_DEPLOYER: usize = 8;
 /// What waits for a node's answers is charged a part of the time that passes: else what reads much that is not known would
 /// seem cheap, and hold up the others.
 const OF_WAITING: u32 = 4;
+/// Whoever's time was over after fewer calls was hardly looked at: what is touched for the first time is slow, once.
+const FEW: usize = 64;
 
 /// A contract that is worth calling.
 pub struct Suspect {
@@ -264,7 +266,8 @@ impl Work {
         match done {
             Ok(done) => {
                 let waited = Instant::now() >= deadline && busy() - begun < budget.time;
-                let starved = waited && done.detonation.cut;
+                let starved = waited || hardly_begun(done.detonation.calls, budget.calls);
+                let starved = starved && done.detonation.cut;
                 Some(match self.tell(subject, done) {
                     Outcome::Nothing | Outcome::Concerning if starved => Outcome::Starved,
                     outcome => outcome,
@@ -339,6 +342,11 @@ fn charged(busy: Duration, passed: Duration) -> Duration {
     busy.max(passed / OF_WAITING)
 }
 
+/// Whether its time was over after so few calls, of so many that it may have, that it is worth another turn.
+fn hardly_begun(calls: usize, most: usize) -> bool {
+    calls < FEW.min(most)
+}
+
 /// Whether the state is one after the transaction that creates it, or another one that took its place.
 fn is_settled(deployment: &Deployment, view: &impl DatabaseRef) -> bool {
     let deployer = view.basic_ref(deployment.deployer);
@@ -355,6 +363,13 @@ fn is_empty(view: &impl DatabaseRef, address: Address) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_look_that_hardly_began_is_none() {
+        assert!(hardly_begun(4, 2_048));
+        assert!(!hardly_begun(FEW, 2_048));
+        assert!(!hardly_begun(4, 4), "that is all it may have");
+    }
 
     #[test]
     fn who_waits_for_nodes_is_charged_for_it() {
