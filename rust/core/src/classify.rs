@@ -7,12 +7,14 @@ mod logistic;
 mod manifest;
 mod model;
 mod onnx;
+mod scorer;
 #[cfg(test)]
 mod tests;
 
 pub use contract::ContractModel;
 pub use manifest::{Manifest, ModelEntry, Schema};
 pub(crate) use model::Model;
+pub use scorer::CodeScorer;
 
 use crate::config::ModelConfig;
 use crate::error::Result;

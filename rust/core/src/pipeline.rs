@@ -23,6 +23,7 @@ mod worker;
 use crate::capture::CaptureWriter;
 use crate::capture::replay::ReplaySource;
 use crate::chain::ChainSpec;
+use crate::classify::CodeScorer;
 use crate::config::{SensorConfig, SourceConfig};
 use crate::error::{Error, Result};
 use crate::event::Event;
@@ -100,9 +101,15 @@ impl Sensor {
                 "a replay cannot be captured: copy the capture instead".into(),
             ));
         }
-        let simulators = runner::simulators(&config, &chain, &rules)?;
+        let scorer = match (&config.early, &config.model) {
+            (Some(early), Some(model)) if config.simulation.is_some() => {
+                CodeScorer::load_if_there(model, early, config.chain_id)?.map(Arc::new)
+            }
+            _ => None,
+        };
+        let simulators = runner::simulators(&config, &chain, &rules, scorer.as_ref())?;
         let simulator = |simulation: &_| runner::simulator(&config, simulation, &chain, &rules);
-        let early = early::parts(&config, simulator)?;
+        let early = early::parts(&config, scorer, simulator)?;
         let (output, receiver, held) = Output::new(config.limits.events, lossless, stats.clone());
         Ok(Self {
             events: Events {

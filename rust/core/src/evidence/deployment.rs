@@ -119,7 +119,15 @@ pub struct ContractScore {
     pub factors: Vec<Factor>,
 }
 
+/// Score from which a contract is of interest.
+const INFO: f32 = 0.5;
+
 impl ContractScore {
+    /// Worth a hint, and a look at what it does.
+    pub fn is_info(&self) -> bool {
+        self.score >= INFO
+    }
+
     /// Alone enough for an alert.
     pub fn high_precision(&self) -> bool {
         self.precise >= self.thresholds.high_precision

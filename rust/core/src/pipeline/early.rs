@@ -12,7 +12,6 @@ mod met;
 mod named;
 mod naming;
 mod parts;
-mod scorer;
 mod scout;
 mod search;
 mod suspicion;
@@ -24,11 +23,11 @@ pub use alert::{Surroundings, alert};
 pub use detonator::Detonator;
 pub use known::Known;
 pub use parts::{Parts, Shared, parts, prove_again};
-pub use scorer::Scorer;
 pub use scout::Scout;
 pub use search::Search;
 
 use super::contact::Contacts;
+use crate::classify::CodeScorer;
 use crate::evidence::{
     Assessment, ContractScore, Deployment, Detonation, EarlyReason, EarlyWarning, FoundContract,
     Label, Sighting,
@@ -37,6 +36,7 @@ use alloy_primitives::Address;
 use named::Named;
 use std::cmp::Reverse;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use suspicion::suspicion;
 
 /// Contracts that are remembered: some are called again with each new head.
@@ -45,7 +45,7 @@ const REMEMBERED: usize = 4_096;
 /// What is known of the newest contracts.
 pub struct Desk {
     /// Where nobody has scored what is told of: in a replay.
-    scorer: Option<Scorer>,
+    scorer: Option<Arc<CodeScorer>>,
     /// Scores that it could not give.
     failed: u64,
     /// Hints are wanted, too.
@@ -65,7 +65,7 @@ pub struct News<'a> {
 }
 
 impl Desk {
-    pub fn new(scorer: Option<Scorer>, beta: bool) -> Self {
+    pub fn new(scorer: Option<Arc<CodeScorer>>, beta: bool) -> Self {
         Self {
             scorer,
             failed: 0,
@@ -110,7 +110,7 @@ impl Desk {
     }
 
     fn score(&mut self, deployment: &Deployment) -> Option<ContractScore> {
-        let scored = self.scorer.as_mut()?.score(deployment);
+        let scored = self.scorer.as_ref()?.score(deployment);
         self.failed += u64::from(scored.is_err());
         scored.ok()?
     }

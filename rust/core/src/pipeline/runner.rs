@@ -3,7 +3,7 @@
 use super::early::{self, Parts, Scout};
 use super::triage::Awaited;
 use crate::chain::ChainSpec;
-use crate::classify::ContractModel;
+use crate::classify::CodeScorer;
 use crate::config::{LiveConfig, SensorConfig, SimulationConfig, SourceConfig};
 use crate::error::Error;
 use crate::evidence::{
@@ -241,8 +241,9 @@ pub fn simulators(
     config: &SensorConfig,
     chain: &Arc<ChainSpec>,
     rules: &Arc<ArcSwap<RuleSet>>,
+    scorer: Option<&Arc<CodeScorer>>,
 ) -> Result<Vec<Simulator>, Error> {
-    let (Some(simulation), Some(model)) = (&config.simulation, &config.model) else {
+    let (Some(simulation), Some(_)) = (&config.simulation, &config.model) else {
         return Ok(Vec::new());
     };
     let threads = match (&config.source, simulation.threads) {
@@ -254,9 +255,7 @@ pub fn simulators(
     (0..threads)
         .map(|_| {
             let mut simulator = simulator(config, simulation, chain, rules)?;
-            if config.early.is_some() {
-                simulator.looks = ContractModel::load_if_there(model, config.chain_id)?;
-            }
+            simulator.looks = scorer.cloned();
             Ok(simulator)
         })
         .collect()

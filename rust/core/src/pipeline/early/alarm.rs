@@ -2,9 +2,6 @@
 
 use crate::evidence::{Assessment, ContractScore, EarlyReason, Grade};
 
-/// Score from which a contract is worth a hint, and a look at what it does.
-pub const INFO: f32 = 0.5;
-
 /// Why a contract is worth an alert, where it is. `beta`: hints are wanted.
 pub fn alarm(assessment: &Assessment, beta: bool) -> Option<EarlyReason> {
     let Assessment {
@@ -35,7 +32,7 @@ pub fn alarm(assessment: &Assessment, beta: bool) -> Option<EarlyReason> {
         ),
         (
             EarlyReason::Info,
-            beta && score.is_some_and(|score| score.score >= INFO),
+            beta && score.is_some_and(ContractScore::is_info),
         ),
     ];
     let mut holding = reasons.into_iter().filter(|(_, holds)| *holds);

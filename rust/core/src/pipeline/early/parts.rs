@@ -1,8 +1,8 @@
 //! What the search for new contracts is made of: loaded before anything runs, then started.
 
 use super::named::Named;
-use super::{Detonator, Known, Scorer, Scout, Search};
-use crate::classify::ContractModel;
+use super::{Detonator, Known, Scout, Search};
+use crate::classify::CodeScorer;
 use crate::config::{EarlyConfig, SensorConfig, SimulationConfig};
 use crate::detonate::{Creation, Sequence};
 use crate::error::Result;
@@ -25,7 +25,7 @@ const REPLAY: Duration = Duration::from_secs(60);
 /// What is loaded; a bad file fails here and not in the run.
 pub struct Parts {
     config: EarlyConfig,
-    scorer: Option<Scorer>,
+    scorer: Option<Arc<CodeScorer>>,
     known: Known,
     contacts: Contacts,
     /// Absent where nothing is called.
@@ -43,26 +43,26 @@ pub struct Shared {
     pub records: bool,
 }
 
-/// Nothing where nobody looks for new contracts, or nothing is simulated. `simulator`: makes one, where something is called.
+/// Nothing where nobody looks for new contracts, or nothing is simulated. `scorer`: without one it is by what they do, and whose
+/// they are, that contracts are judged. `simulator`: makes one, where something is called.
 ///
 /// # Errors
 /// As [`Sensor::new`](crate::pipeline::Sensor::new).
 pub fn parts(
     config: &SensorConfig,
+    scorer: Option<Arc<CodeScorer>>,
     simulator: impl FnOnce(&SimulationConfig) -> Result<Simulator>,
 ) -> Result<Option<Parts>> {
-    let (Some(early), Some(simulation), Some(model)) =
+    let (Some(early), Some(simulation), Some(_)) =
         (&config.early, &config.simulation, &config.model)
     else {
         return Ok(None);
     };
-    // Without the models it is by what they do, and whose they are, that contracts are judged.
-    let code_model = ContractModel::load_if_there(model, config.chain_id)?;
     // Without a contract that could be harmed there is nothing to see.
     let calls = early.detonation.is_some() && !config.contracts.is_empty();
     let simulator = calls.then(|| simulator(simulation));
     Ok(Some(Parts {
-        scorer: code_model.map(|model| Scorer::new(model, early)),
+        scorer,
         known: Known::new(early)?,
         contacts: Contacts::new(&config.contracts)?,
         simulator: simulator.transpose()?,
@@ -72,7 +72,7 @@ pub fn parts(
 
 impl Parts {
     /// Of a replay: it is told of all else.
-    pub fn into_scorer(self) -> Option<Scorer> {
+    pub fn into_scorer(self) -> Option<Arc<CodeScorer>> {
         self.scorer
     }
 

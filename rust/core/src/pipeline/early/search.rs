@@ -7,8 +7,8 @@ use super::detonator::{Detonator, Suspect};
 use super::known::Known;
 use super::met::{Meeting, Met};
 use super::named::Named;
-use super::scorer::Scorer;
 use super::suspicion::suspicion;
+use crate::classify::CodeScorer;
 use crate::detonate::Creation;
 use crate::evidence::{
     Anomaly, AnomalyKind, Assessment, ContractScore, Deployment, FoundContract, Sighting,
@@ -23,6 +23,7 @@ use crate::survey::resolve::resolve;
 use alloy_primitives::{Address, B256, Bytes};
 use revm::DatabaseRef;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// How long nodes may take to tell of a block, and of one that is tried again: the next head waits meanwhile.
@@ -53,7 +54,7 @@ pub struct Search {
     pub surveyor: Surveyor,
     pub known: Known,
     /// Absent where the model's folder has none.
-    pub scorer: Option<Scorer>,
+    pub scorer: Option<Arc<CodeScorer>>,
     pub contacts: Contacts,
     /// Absent where nothing is called.
     pub detonator: Option<Detonator>,
@@ -196,7 +197,7 @@ impl Search {
 
     /// Without one it is by what it does, and whose it is, that it is judged: said where it begins, and counted.
     fn score(&mut self, deployment: &Deployment) -> Option<ContractScore> {
-        let scored = self.scorer.as_mut()?.score(deployment);
+        let scored = self.scorer.as_ref()?.score(deployment);
         let failed = scored.is_err();
         self.shared.stats.early.scores_failed.add(u64::from(failed));
         let failed_before = std::mem::replace(&mut self.scores_fail, failed);

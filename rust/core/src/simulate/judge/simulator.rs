@@ -11,10 +11,9 @@ use super::copy::Read;
 use super::invariants::{Effects, Found, MAX_EXPLANATION, Protected, check_all, judge};
 use super::model::TraceModel;
 use super::variations::variations;
-use crate::bytecode::contract::Anatomy;
 use crate::chain::ChainSpec;
 use crate::chain::forks::is_precompile;
-use crate::classify::ContractModel;
+use crate::classify::CodeScorer;
 use crate::config::{ModelConfig, MonitoredContract, SimulationConfig};
 use crate::error::Result;
 use crate::evidence::trace::CallKind;
@@ -95,7 +94,7 @@ pub struct Simulator {
     /// what leaves is reached.
     pub supposes: bool,
     /// What tells of the code that they create; nothing where nobody looks for new contracts.
-    pub looks: Option<ContractModel>,
+    pub looks: Option<Arc<CodeScorer>>,
 }
 
 /// One execution and what it amounts to.
@@ -358,7 +357,7 @@ impl Simulator {
 
     /// What the last transaction creates, and how much that looks like an attacker's.
     fn look(&mut self, sequence: &[Step], execution: &Execution, simulation: &mut Simulation) {
-        let (Some(model), Some(suspect)) = (&mut self.looks, sequence.last()) else {
+        let (Some(scorer), Some(suspect)) = (&self.looks, sequence.last()) else {
             return;
         };
         let origin = Origin {
@@ -371,9 +370,8 @@ impl Simulator {
         };
         let mut deployments = in_execution(execution, &origin).deployments;
         deployments.truncate(CREATED);
-        let scores = deployments
-            .iter()
-            .filter_map(|one| model.score(&Anatomy::of(&one.code)).ok());
+        // Whoever looks for new contracts is told of these, too, and counts those that cannot be scored.
+        let scores = deployments.iter().filter_map(|one| scorer.score(one).ok()?);
         let scores = scores.map(|score| score.score);
         simulation.code_score = scores.reduce(f32::max);
         simulation.deployments = deployments;
