@@ -56,7 +56,7 @@ async def carried_out(
         }
     )
     sender.nonce += 1
-    tx_hash = await stage.rpc.call("eth_sendRawTransaction", "0x" + signed.raw_transaction.hex())
+    tx_hash = await stage.rpc.send_raw(signed.raw_transaction)
     await stage.rpc.mine()
     return await stage.rpc.receipt(tx_hash, 10)
 

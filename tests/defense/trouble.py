@@ -155,8 +155,7 @@ async def put(
             "maxPriorityFeePerGas": tip,
         }
     )
-    tx_hash: str = await stage.rpc.call("eth_sendRawTransaction", "0x" + signed.raw_transaction.hex())
-    return tx_hash
+    return await stage.rpc.send_raw(signed.raw_transaction)
 
 
 async def withdraw(scene: Scene) -> str:

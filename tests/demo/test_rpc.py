@@ -51,6 +51,20 @@ async def test_a_node_that_still_indexes_does_not_know_a_transaction_yet() -> No
         assert await rpc.receipt("0x01", 5) == {"status": "0x1"}
 
 
+async def test_a_pool_that_is_behind_its_chain_is_asked_anew() -> None:
+    poor = httpx2.Response(200, json={"error": {"message": "insufficient funds for gas * price + value"}})
+    low = httpx2.Response(200, json={"error": {"message": "nonce too low"}})
+    taken = httpx2.Response(200, json={"result": "0x01"})
+    async with answering(low, poor, taken) as rpc:
+        assert await rpc.send("0x00", None) == "0x01"
+    async with answering(poor, taken) as rpc:
+        assert await rpc.send_raw(b"") == "0x01"
+    # Who chose the nonce is to hear that it is gone.
+    async with answering(low) as rpc:
+        with pytest.raises(RpcError, match="nonce too low"):
+            await rpc.send_raw(b"")
+
+
 def test_the_command_says_what_the_node_refused_without_a_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -231,7 +231,7 @@ class Stage:
             }
         )
         sender.nonce += 1
-        tx_hash: str = await self.rpc.call("eth_sendRawTransaction", "0x" + signed.raw_transaction.hex())
+        tx_hash = await self.rpc.send_raw(signed.raw_transaction)
         self._sent.append(tx_hash)
         return tx_hash
 

@@ -12,10 +12,13 @@ from mempool_ids.config import Url
 from mempool_ids.node import HttpClient, RpcError
 
 _POLL_SECONDS = 0.05
-_NONCE_SECONDS = 5.0
+_LATE_SECONDS = 5.0
 # What geth says of what it does not know until it has looked through its first blocks.
 _INDEXING = "transaction indexing is in progress"
+# What geth's pool says while it takes in a block whose receipts are told already: of a nonce that the node chose, and
+# of money that just came.
 _NONCE_GONE = ("nonce too low", "replacement transaction underpriced", "already known")
+_MONEY_LATE = ("insufficient funds",)
 
 
 class Rpc(HttpClient):
@@ -70,19 +73,23 @@ class Rpc(HttpClient):
             transaction["to"] = to
         if nonce is not None:
             transaction["nonce"] = hex(nonce)
+        late = _MONEY_LATE if nonce is not None else _NONCE_GONE + _MONEY_LATE
         async with self._sending:
-            return await self._send(transaction)
+            return await self._send("eth_sendTransaction", transaction, late)
 
-    async def _send(self, transaction: dict[str, Any]) -> str:
-        """While a block is taken in, a node may choose a nonce that is gone: it refuses it, and is asked anew."""
-        deadline = time.monotonic() + _NONCE_SECONDS
+    async def send_raw(self, raw: bytes) -> str:
+        """Sends a signed transaction. Returns its hash."""
+        return await self._send("eth_sendRawTransaction", "0x" + raw.hex(), _MONEY_LATE)
+
+    async def _send(self, method: str, transaction: dict[str, Any] | str, late: tuple[str, ...]) -> str:
+        """Asks anew for a while where the pool refuses with one of `late`: it is behind its own chain."""
+        deadline = time.monotonic() + _LATE_SECONDS
         while True:
             try:
-                tx_hash: str = await self.call("eth_sendTransaction", transaction)
+                tx_hash: str = await self.call(method, transaction)
                 return tx_hash
             except RpcError as error:
-                gone = "nonce" not in transaction and any(said in str(error) for said in _NONCE_GONE)
-                if not gone or time.monotonic() > deadline:
+                if not any(said in str(error) for said in late) or time.monotonic() > deadline:
                     raise
             await asyncio.sleep(_POLL_SECONDS)
 
