@@ -75,8 +75,10 @@ pub enum Outcome {
     Proved,
     /// It did not come to its end.
     Unfinished,
-    /// Nodes, or the processor, kept it waiting until its patience was over, or its time was over when it had hardly begun.
+    /// Nodes, or the processor, kept it waiting until its patience was over.
     Starved,
+    /// Its time was over after a few calls.
+    Begun,
     /// There is no such contract yet, or any more: nothing was called.
     Absent,
     Gone,
@@ -136,7 +138,9 @@ impl<T> Waiting<T> {
         let costs = (self.took.max(LEAST) + others).as_secs_f32() / LEAST.as_secs_f32();
         let known = match self.last {
             Outcome::Proved => PROVED,
-            Outcome::Concerning | Outcome::Unfinished | Outcome::Starved => CONCERNING,
+            Outcome::Concerning | Outcome::Unfinished | Outcome::Starved | Outcome::Begun => {
+                CONCERNING
+            }
             Outcome::Nothing | Outcome::Absent | Outcome::Gone => 1.0,
         };
         known * waits * self.suspicion.max(0.01) / costs.sqrt()
@@ -322,6 +326,13 @@ impl<T> Scheduler<T> {
                 self.counts.unfinished += 1;
                 return;
             }
+            // What is touched for the first time is slow, once: at once again, a few times in all.
+            Outcome::Begun if one.is_new() => {
+                (one.took, one.last, one.due) = (took, outcome, head);
+                one.attempts += 1;
+                self.counts.unfinished += 1;
+                return;
+            }
             Outcome::Unfinished => {
                 (one.took, one.last) = (took, outcome);
                 one.attempts = one.attempts.saturating_add(1);
@@ -329,7 +340,9 @@ impl<T> Scheduler<T> {
                 return;
             }
             Outcome::Nothing | Outcome::Gone => one.idle = one.idle.saturating_add(1),
-            Outcome::Concerning | Outcome::Proved | Outcome::Starved => one.idle = 0,
+            Outcome::Concerning | Outcome::Proved | Outcome::Starved | Outcome::Begun => {
+                one.idle = 0;
+            }
         }
         one.due += one.rests() - 1;
         if outcome == Outcome::Gone {

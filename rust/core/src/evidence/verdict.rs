@@ -26,13 +26,20 @@ impl Simulation {
     /// contract is created that allows another one its tokens. Harm and probability are the worst of all surroundings.
     ///
     /// The first stage knows nothing of code that is not there yet: that of contracts which the transaction creates counts as its
-    /// score, where it is higher.
+    /// score, where it is higher; at an eighth of its odds where they are created and nothing else is done. What such a contract
+    /// is, is for those to tell who call it.
     ///
     /// Only what was seen whole ([`decides`](Self::decides)) lowers the first stage's score to a fifth; that it fails halves
     /// its odds. What does more than can be recorded and calls a monitored contract meanwhile is taken for an
     /// attack: honest transactions have nothing to hide.
     pub fn verdict(&self, stage_one: f32) -> f32 {
-        let stage_one = stage_one.max(self.code_score.unwrap_or(0.0));
+        let code = self.code_score.unwrap_or(0.0);
+        let seen = self.succeeded && self.watched && !self.cut;
+        let code = match seen && self.is_idle() {
+            true => at_odds(INTACT, code),
+            false => code,
+        };
+        let stage_one = stage_one.max(code);
         let verdict = self.evidence(stage_one);
         let hides = self.cut && !self.touched.is_empty();
         match (self.decides(), hides) {
@@ -69,15 +76,23 @@ impl Simulation {
         self.shows() && !self.exhausted && self.finished() && answered
     }
 
+    /// It calls no monitored contract, and nothing of anybody's moves; nor does it harm in other surroundings.
+    fn is_idle(&self) -> bool {
+        self.touched.is_empty() && self.flows.is_empty() && self.worst_harm() == 0.0
+    }
+
+    fn worst_harm(&self) -> f32 {
+        let varied = self.variations.iter().map(|variation| variation.harm);
+        varied.fold(self.harm, f32::max)
+    }
+
     fn evidence(&self, stage_one: f32) -> f32 {
         let known = |probability: Option<f32>| probability.filter(|p| p.is_finite()).unwrap_or(0.0);
-        let varied = |of: fn(&Variation) -> f32| self.variations.iter().map(of).fold(0.0, f32::max);
-        let harm = self.harm.max(varied(|variation| variation.harm));
+        let harm = self.worst_harm();
         let varied = self.variations.iter().map(|v| known(v.probability));
         let mut probability = varied.fold(known(self.probability), f32::max);
         let mut most = 1.0;
-        let is_idle = self.touched.is_empty() && self.flows.is_empty();
-        if harm == 0.0 && (self.acted || is_idle) && self.decides() {
+        if harm == 0.0 && (self.acted || self.is_idle()) && self.decides() {
             probability = at_odds(INTACT, probability);
             most = ALONE;
         }
@@ -170,6 +185,29 @@ mod tests {
             let mut simulation = succeeded();
             change(&mut simulation);
             assert_eq!(simulation.verdict(0.6), 0.6);
+        }
+    }
+
+    #[test]
+    fn code_that_only_comes_to_be_is_no_alert_by_its_looks_where_it_is_not_known_what_it_finds() {
+        let idle = Simulation {
+            complete: false,
+            code_score: Some(0.92),
+            ..succeeded()
+        };
+        assert!(idle.verdict(0.0) < 0.7);
+        assert_eq!(idle.verdict(0.8), 0.8);
+        type Change = fn(&mut Simulation);
+        let changes: [Change; 4] = [
+            |simulation| simulation.touched = vec!["Vault".into()],
+            |simulation| simulation.flows = moves().flows,
+            |simulation| simulation.cut = true,
+            |simulation| simulation.succeeded = false,
+        ];
+        for change in changes {
+            let mut simulation = idle.clone();
+            change(&mut simulation);
+            assert_eq!(simulation.verdict(0.0), 0.92);
         }
     }
 

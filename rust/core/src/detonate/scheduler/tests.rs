@@ -278,6 +278,27 @@ fn a_deployer_that_floods_does_not_starve_anothers_contract() {
 }
 
 #[test]
+fn what_hardly_began_is_tried_some_times_and_then_like_any_other() {
+    let mut scheduler = scheduler(8, 1_000);
+    scheduler.add(at(1), DEPLOYER, 0.5, true, 1);
+    assert_eq!(all(&mut scheduler, 1, Outcome::Begun), [1; 4]);
+    assert_eq!((scheduler.unseen(), scheduler.counts().detonated), (0, 1));
+    scheduler.head(2);
+    assert_eq!(all(&mut scheduler, 1, Outcome::Begun), [1]);
+    // Where a head has no time for more of it, it goes on with the next.
+    scheduler.add(at(2), DEPLOYER, 0.5, true, 2);
+    for head in 3..3 + u64::from(ATTEMPTS) {
+        scheduler.head(head);
+        assert_eq!(scheduler.task().unwrap().contract, 2);
+        scheduler.done(at(2), 2, millis(1_000), Outcome::Begun);
+    }
+    assert_eq!(scheduler.unseen(), 1);
+    scheduler.head(9);
+    assert_eq!(all(&mut scheduler, 1, Outcome::Begun).len(), 2);
+    assert_eq!(scheduler.unseen(), 0);
+}
+
+#[test]
 fn what_was_kept_waiting_is_tried_some_times_on_the_same_head_and_then_on_the_next() {
     let mut scheduler = scheduler(8, 1_000);
     scheduler.add(at(1), DEPLOYER, 0.5, true, 1);

@@ -30,7 +30,7 @@ const OF_DEPLOYER: usize = 8;
 /// What waits for a node's answers is charged a part of the time that passes: else what reads much that is not known would
 /// seem cheap, and hold up the others.
 const OF_WAITING: u32 = 4;
-/// Whoever's time was over after fewer calls was hardly looked at: what is touched for the first time is slow, once.
+/// Whoever's time was over after fewer calls was hardly looked at.
 const FEW: usize = 64;
 
 /// A contract that is worth calling.
@@ -266,10 +266,11 @@ impl Work {
         match done {
             Ok(done) => {
                 let waited = Instant::now() >= deadline && busy() - begun < budget.time;
-                let starved = waited || hardly_begun(done.detonation.calls, budget.calls);
-                let starved = starved && done.detonation.cut;
+                let (cut, calls) = (done.detonation.cut, done.detonation.calls);
                 Some(match self.tell(subject, done) {
-                    Outcome::Nothing | Outcome::Concerning if starved => Outcome::Starved,
+                    Outcome::Proved => Outcome::Proved,
+                    _ if cut && waited => Outcome::Starved,
+                    _ if cut && hardly_begun(calls, budget.calls) => Outcome::Begun,
                     outcome => outcome,
                 })
             }
