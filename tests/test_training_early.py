@@ -25,7 +25,7 @@ from mempool_ids.model.training.early.data import (
     load_made_up,
     period,
 )
-from mempool_ids.model.training.early.model import Recipe, mask, row_weights
+from mempool_ids.model.training.early.model import HARD, Recipe, harder, mask, row_weights
 from mempool_ids.model.training.early.obfuscate import WAYS
 from mempool_ids.model.training.early.splits import grouped, ordered
 
@@ -171,6 +171,15 @@ def test_the_folder_scores_as_it_was_trained_and_its_figures_come_again(
     )
     shipped = evaluated(capsys, out, benign)["as_shipped"]
     assert shipped["high_recall"]["ethereum"]["false_positives"] == 0
+
+
+def test_benign_contracts_that_look_most_like_attacks_weigh_more() -> None:
+    labels = np.repeat([EXPLOIT, BENIGN], [2, 40])
+    margins = np.r_[9.0, 8.0, np.arange(40.0)]
+    weights = np.full(42, 0.5)
+    found = harder(weights, labels, margins)
+    assert np.flatnonzero(found != weights).tolist() == [40, 41]
+    assert found[40:].tolist() == [0.5 * HARD] * 2
 
 
 def test_ablations_hold_columns_at_zero() -> None:

@@ -2,7 +2,8 @@
 
 *Precision*: a regression on what is hashed (sequences of opcodes, of effects and of steps, and called selectors), each
 as tf-idf of unit length: what ranks best at the very top. *Recall*: the same, and over the named features a regression,
-a forest of extremely random trees and boosted trees, which find more of the rest.
+a forest of extremely random trees and boosted trees, which find more of the rest. All are fitted with more weight on
+the benign contracts that a first regression takes for attacks most.
 """
 
 from collections.abc import Mapping
@@ -20,6 +21,9 @@ Matrix = NDArray[np.float32]
 
 # Weight of a MEV bot against another benign contract: they are few, and what attackers look like most.
 BOT = 4.0
+HARD_SHARE, HARD = 0.05, 3.0
+"""Of the benign contracts, those that a first regression takes for attacks most, and their weight against another: the
+ones that a threshold is lost on."""
 # All made-up contracts together weigh less than the real ones: they show how attacks are written, not how often.
 MADE_UP = 0.15
 LENGTHS = {"grams": 1.0, "effects": 1.0, "steps": 0.5, "called": 0.5}
@@ -57,6 +61,8 @@ class Recipe:
         """For the manifest."""
         return {
             "bot_weight": BOT,
+            "hard_share": HARD_SHARE,
+            "hard_weight": HARD,
             "made_up_weight": MADE_UP,
             "lengths": dict(LENGTHS),
             "dense_share": DENSE_SHARE,
@@ -138,6 +144,8 @@ def fit(recipe: Recipe, data: Contracts, made_up: MadeUp | None) -> EarlyModel:
     if not keep.all():
         features = np.where(keep, features, np.float32(0))
     real = features[: len(learned)]
+    first = _fit_hashed(recipe, real, features, labels, weights)
+    weights = harder(weights, labels, _margin(first, features))
     return EarlyModel(
         hashed=_fit_hashed(recipe, real, features, labels, weights),
         named=_fit_named(recipe, real[:, HASHED:], features[:, HASHED:], labels, weights),
@@ -165,6 +173,17 @@ def row_weights(data: Contracts) -> NDArray[np.float64]:
     weights[exploits] = 1 / np.sqrt(counts[member][exploits])
     weights[(data.labels == BENIGN) & (data.sources == "mev-bot")] = BOT
     weights[exploits] *= weights[data.labels == BENIGN].sum() / weights[exploits].sum()
+    return weights
+
+
+def harder(
+    weights: NDArray[np.float64], labels: NDArray[np.int64], margins: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """The weights (n,), of the benign rows with the highest margins `HARD` times as much."""
+    benign = np.flatnonzero(labels == BENIGN)
+    hardest = benign[np.argsort(-margins[benign], kind="stable")[: int(HARD_SHARE * len(benign))]]
+    weights = weights.copy()
+    weights[hardest] *= HARD
     return weights
 
 
