@@ -1,14 +1,16 @@
 """Measures everything and writes benches/REPORT.md and benches/report.json: `make bench`.
 
-`python -m benches.report [--quick]`; --quick measures briefly, for trying the report itself.
+`python -m benches.report [--quick] [--only PART]`.
 """
 
+import argparse
 import json
 import os
 import platform
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,40 +22,44 @@ CRITERION = ROOT / "target" / "criterion"
 
 
 def main() -> None:
-    quick = "--quick" in sys.argv
-    report: dict[str, Any] = {
-        "machine": machine(),
-        "measured": datetime.now(UTC).isoformat("T", "seconds"),
-    }
-    step("stages (criterion)")
+    parser = argparse.ArgumentParser(prog="python -m benches.report", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="briefly, for trying the report itself")
+    parser.add_argument(
+        "--only",
+        action="append",
+        choices=PARTS,
+        help="keeps the other parts of benches/report.json as they are",
+    )
+    given = parser.parse_args()
+    path = ROOT / "benches" / "report.json"
+    now = datetime.now(UTC).isoformat("T", "seconds")
+    report: dict[str, Any] = {"machine": machine(), "measured": now, "measured_again": {}}
+    if given.only:
+        report = json.loads(path.read_text())
+        report.setdefault("measured_again", {}).update(dict.fromkeys(given.only, now))
+    for name in given.only or PARTS:
+        what, measure = PARTS[name]
+        step(what)
+        report[name] = measure(given.quick)
+    report["targets"] = targets(report)
+    path.write_text(json.dumps(report, indent=1) + "\n")
+    (ROOT / "benches" / "REPORT.md").write_text(markdown(report))
+    print((ROOT / "benches" / "REPORT.md").read_text())
+
+
+def stages(quick: bool) -> dict[str, Any]:
     started = time.time()
     cargo_bench("stages", *(["--warm-up-time", "0.5", "--measurement-time", "1"] if quick else []))
     cargo_bench("detonate", *(["--quick"] if quick else []))
-    report["stages_ns"] = estimates(started)
-    step("latency and saturation")
-    report["latency"] = latency(quick)
-    step("a day of Ethereum replayed")
-    report["replay"] = memory.replay(100_000 if quick else 1_200_000)
-    step("memory of a running sensor")
-    report["memory"] = memory.steady(20_000 if quick else 400_000)
-    step("peers")
-    report["peers"] = {
+    return estimates(started)
+
+
+def beside_peers(_quick: bool) -> dict[str, Any]:
+    return {
         "web3_receives": peers.web3_receives(),
         "decoding": peers.decoding(),
         "inference": peers.inference(),
     }
-    step("simulator, alone and beside nodes and py-evm")
-    report["simulator"] = simulators.measure(quick)
-    step("mixed traffic with the simulator")
-    report["mixed"] = mixed.measure(quick)
-    step("the defense, on a real node")
-    report["defense"] = defense.measure(quick)
-    step("new contracts, on a real node")
-    report["early"] = early.measure(quick)
-    report["targets"] = targets(report)
-    (ROOT / "benches" / "report.json").write_text(json.dumps(report, indent=1) + "\n")
-    (ROOT / "benches" / "REPORT.md").write_text(markdown(report))
-    print((ROOT / "benches" / "REPORT.md").read_text())
 
 
 def step(name: str) -> None:
@@ -169,6 +175,7 @@ def markdown(report: dict[str, Any]) -> str:
             f"{about['memory_gib']} GiB, Linux {about['kernel']}, {about['rustc']}, Python {about['python']}; "
             f"load before: {about['load_before']:.2f}. Transactions: {report['latency']['samples']}."
         ),
+        *(f"Again: {PARTS[part][0]}, {when}." for part, when in report["measured_again"].items()),
         "",
         "## Targets",
         "",
@@ -361,6 +368,22 @@ def comparisons(report: dict[str, Any]) -> list[tuple[str, str, float, float]]:
 def ratio(work: str, theirs: float, ours: float) -> float:
     return ours / theirs if work.endswith("/s") else theirs / ours
 
+
+#: The report's parts, by their names in report.json: what to say, and what measures.
+PARTS: dict[str, tuple[str, Callable[[bool], Any]]] = {
+    "stages_ns": ("stages (criterion)", stages),
+    "latency": ("latency and saturation", latency),
+    "replay": (
+        "a day of Ethereum replayed",
+        lambda quick: memory.replay(100_000 if quick else 1_200_000),
+    ),
+    "memory": ("memory of a running sensor", lambda quick: memory.steady(20_000 if quick else 400_000)),
+    "peers": ("peers", beside_peers),
+    "simulator": ("simulator, alone and beside nodes and py-evm", simulators.measure),
+    "mixed": ("mixed traffic with the simulator", mixed.measure),
+    "defense": ("the defense, on a real node", defense.measure),
+    "early": ("new contracts, on a real node", early.measure),
+}
 
 if __name__ == "__main__":
     main()
