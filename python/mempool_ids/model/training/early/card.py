@@ -239,7 +239,8 @@ def _tried() -> str:
     ]
     return f"""## What was tried
 
-By the mean of two other drawings of the grouped folds and by the time-ordered split. What brought more: 3-grams of
+For version 2026.12.01, by the mean of two other drawings of the grouped folds and by the time-ordered split. What brought
+more: 3-grams of
 effects (alone the most at 1 %), pairs of steps (time-ordered average precision), boosted trees over the named features
 (grouped at 1 %), and at last three times the weight on the hardest benign rows (the precision model, time-ordered, from
 18 to 23 of 42 at 0.16 % and from 2 to 7 at precision .95; the recall model, grouped, from .64 to .66 at 1 %, from .42
