@@ -77,7 +77,7 @@ pub enum Outcome {
     Unfinished,
     /// Nodes, or the processor, kept it waiting until its patience was over.
     Starved,
-    /// Its time was over after a few calls.
+    /// Of a new one: its time was over after a few calls.
     Begun,
     /// There is no such contract yet, or any more: nothing was called.
     Absent,
@@ -90,6 +90,8 @@ pub struct Task<T> {
     pub address: Address,
     pub contract: T,
     pub budget: Budget,
+    /// It has not been looked at.
+    pub is_new: bool,
 }
 
 /// Contracts that wait; `T` is what is kept of each.
@@ -300,6 +302,7 @@ impl<T> Scheduler<T> {
         next.due = head + 1;
         Some(Task {
             address: next.address,
+            is_new: next.is_new(),
             contract: next.contract.take()?,
             budget: Budget {
                 time: self.limits.each.time.min(left),

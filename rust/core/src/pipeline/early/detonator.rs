@@ -196,7 +196,7 @@ impl Work {
         };
         let (address, mut subject) = (task.address, task.contract);
         let (begun, from) = (Instant::now(), busy());
-        let attempt = AssertUnwindSafe(|| self.attempt(&mut subject, task.budget));
+        let attempt = AssertUnwindSafe(|| self.attempt(&mut subject, task.budget, task.is_new));
         let outcome = match std::panic::catch_unwind(attempt) {
             Ok(Some(outcome)) => outcome,
             Ok(None) => Outcome::Unfinished,
@@ -242,7 +242,7 @@ impl Work {
     }
 
     /// Nothing where the state could not be had.
-    fn attempt(&mut self, subject: &mut Subject, budget: Budget) -> Option<Outcome> {
+    fn attempt(&mut self, subject: &mut Subject, budget: Budget, is_new: bool) -> Option<Outcome> {
         let Shared { state, asker, .. } = &self.shared;
         let block = state.block()?;
         let (begun, deadline) = (busy(), Instant::now() + budget.patience);
@@ -270,7 +270,7 @@ impl Work {
                 Some(match self.tell(subject, done) {
                     Outcome::Proved => Outcome::Proved,
                     _ if cut && waited => Outcome::Starved,
-                    _ if cut && hardly_begun(calls, budget.calls) => Outcome::Begun,
+                    _ if cut && is_new && hardly_begun(calls, budget.calls) => Outcome::Begun,
                     outcome => outcome,
                 })
             }
