@@ -18,7 +18,11 @@ from tests.through import Change, through, through_socket
 
 pytestmark = pytest.mark.timeout(120)
 
-STATE = {"eth_getBalance", "eth_getTransactionCount", "eth_getCode", "eth_getStorageAt", "eth_getProof"}
+STATE = {
+    *("eth_getBalance", "eth_getTransactionCount", "eth_getCode", "eth_getStorageAt", "eth_getProof"),
+    # What a transaction reads is asked for all at once with this one.
+    "debug_traceCall",
+}
 
 
 def damaged(node: Node) -> Change:
