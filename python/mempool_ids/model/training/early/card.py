@@ -243,13 +243,13 @@ For version 2026.12.01, by the mean of two other drawings of the grouped folds a
 brought more: 3-grams of effects (alone the most at 1 %), pairs of steps (time-ordered average precision), boosted trees
 over the named features (grouped at 1 %), and at last three times the weight on the hardest benign rows (the precision
 model, time-ordered, from 18 to 23 of 42 at 0.16 % and from 2 to 7 at precision .95; the recall model, grouped, from .64
-to .66 at 1 %, from .42 to .43 at 0.16 %, and half a row less at 5 %). What moved no figure by more than chance, or one up and another down:
-5-grams in sixteen times as many buckets, sequences of 3, 4, 6 or 8 in their place, 4-grams of effects as well, the
-regression held back three times more or less, made-up contracts weighed more, and what the table says, which was
-measured without the weight on hard rows unless it says so. In the recall model the extra trees beside the rest lost
-average precision, and grouped recall at 1 %. Far worse: likeness to known exploits alone. Nothing in a blend moved the
-time-ordered recall at 1 %: of the sixteen rows that were missed, the nearest was outranked by two percent of the benign
-ones, nine by a fifth or more.
+to .66 at 1 %, from .42 to .43 at 0.16 %, and half a row less at 5 %). What moved no figure by more than chance, or one
+up and another down: 5-grams in sixteen times as many buckets, sequences of 3, 4, 6 or 8 in their place, 4-grams of
+effects as well, the regression held back three times more or less, made-up contracts weighed more, and what the table
+says, which was measured without the weight on hard rows unless it says so. In the recall model the extra trees beside
+the rest lost average precision, and grouped recall at 1 %. Far worse: likeness to known exploits alone. Nothing in a
+blend moved the time-ordered recall at 1 %: of the sixteen rows that were missed, the nearest was outranked by two
+percent of the benign ones, nine by a fifth or more.
 
 {table(head, lines)}"""
 

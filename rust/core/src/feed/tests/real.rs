@@ -110,6 +110,12 @@ impl RealNode {
     }
 
     pub fn rpc(&self, method: &str, params: Value) -> Value {
+        let answer = self.answer(method, params);
+        assert!(answer.get("error").is_none(), "{method}: {answer}");
+        answer["result"].clone()
+    }
+
+    fn answer(&self, method: &str, params: Value) -> Value {
         let body =
             json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).to_string();
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -122,15 +128,13 @@ impl RealNode {
             .tls_backend_preconfigured((*tls).clone())
             .build()
             .unwrap();
-        let answer: Value = runtime.block_on(async {
+        runtime.block_on(async {
             let request = client
                 .post(self.url())
                 .header("content-type", "application/json")
                 .body(body);
             request.send().await.unwrap().json().await.unwrap()
-        });
-        assert!(answer.get("error").is_none(), "{method}: {answer}");
-        answer["result"].clone()
+        })
     }
 
     /// From its own first account.
@@ -150,9 +154,12 @@ impl RealNode {
             self.rpc("evm_mine", json!([]));
         }
         loop {
-            let receipt = self.rpc("eth_getTransactionReceipt", json!([transaction]));
-            if !receipt.is_null() {
-                return receipt;
+            let answer = self.answer("eth_getTransactionReceipt", json!([transaction]));
+            // geth refuses until it has looked through its first blocks.
+            let indexing = answer["error"]["message"] == "transaction indexing is in progress";
+            assert!(indexing || answer.get("error").is_none(), "{answer}");
+            if !answer["result"].is_null() {
+                return answer["result"].clone();
             }
             std::thread::yield_now();
         }
