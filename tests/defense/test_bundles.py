@@ -226,7 +226,7 @@ class Scene:
         await rpc.mine()
         scene = cls(rpc, vault, guardian, attacker, "", b"", b"")
         code = artifact("Attacker").creation(vault.address)
-        created = await rpc.call("eth_sendRawTransaction", "0x" + scene.sign(attacker, None, code).hex())
+        created = await rpc.send_raw(scene.sign(attacker, None, code))
         await rpc.mine()
         scene.attack_to = (await rpc.receipt(created, 10))["contractAddress"]
         scene.pause = scene.sign(guardian, vault.address, artifact("Vault").calldata("pause()"), tip=GWEI)
@@ -256,7 +256,7 @@ class Scene:
         return bytes(by.sign_transaction(fields).raw_transaction)
 
     async def publish(self, raw: bytes) -> None:
-        await self.rpc.call("eth_sendRawTransaction", "0x" + raw.hex())
+        await self.rpc.send_raw(raw)
 
     async def next_block(self) -> int:
         return await self.rpc.block_number() + 1

@@ -146,7 +146,7 @@ async def to_the_rest(scene: Scene, rpc: Rpc, victim: Victim, folder: Path) -> N
     rung = records.rung(first["hash"])
     records.close()
     assert rung is not None
-    await rpc.call("eth_sendRawTransaction", "0x" + rung.raw.hex())
+    await rpc.send_raw(rung.raw)
     await rpc.mine()
     await rpc.mine()
     await asyncio.to_thread(victim.hear, "reached")

@@ -57,7 +57,7 @@ async def test_bids_at_another_nonce_are_taken_back_before_the_end(
         assert await ends(executor, rpc, action.action_id) == "confirmed"
         await unpause(scene)
         with pytest.raises(Exception, match="nonce too low"):
-            await rpc.call("eth_sendRawTransaction", "0x" + raw.hex())
+            await rpc.send_raw(raw)
     assert not await scene.is_paused()
     assert [one.is_pause for one in await mined_by(rpc, guardian)] == [True, False]
     assert "response left" not in alarms
@@ -84,7 +84,7 @@ async def test_so_is_what_the_first_guardian_sent_where_the_second_was_mined(
             assert await ends(executor, rpc, action.action_id) == "confirmed"
             await unpause(scene)
             with pytest.raises(Exception, match="nonce too low"):
-                await rpc.call("eth_sendRawTransaction", "0x" + raw.hex())
+                await rpc.send_raw(raw)
     assert [one.is_pause for one in await mined_by(rpc, scene.guardian.address)] == [False]
     assert "response left" not in alarms
 
@@ -130,7 +130,7 @@ async def test_what_was_mined_after_the_end_is_spent_after_a_restart_by_a_former
             left = live.sent[0]
     by_backup = await paid_by(rpc, backup.address)
     assert await spent_after_restart(alone) == by_backup + left.worst_cost
-    await rpc.call("eth_sendRawTransaction", "0x" + left.rung.raw.hex())
+    await rpc.send_raw(left.rung.raw)
     await rpc.mine()
     by_first = await paid_by(rpc, scene.guardian.address)
     assert by_first > 0

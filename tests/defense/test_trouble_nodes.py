@@ -201,7 +201,7 @@ async def test_a_threat_that_nodes_do_not_answer_about_keeps_nobody_from_followi
     async with sensor(config, rpc, tmp_path) as fight:
         attack = await scene.attack(2 * GWEI, send=False)
         bad.lies[RECEIPT] = about(attack.tx_hash)
-        await rpc.call("eth_sendRawTransaction", "0x" + attack.raw.hex())
+        await rpc.send_raw(attack.raw)
         await until_pending(rpc, scene.guardian.address)
         ended = await mine_to_end(fight, NAME)
         assert (ended[NAME].state, ended[NAME].won) == ("confirmed", None), fight.story()

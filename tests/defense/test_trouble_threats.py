@@ -199,7 +199,7 @@ async def test_a_person_s_order_is_not_withdrawn_with_the_threat(
 
 async def show(fight: Ring, scene: Scene, attack: Sent) -> None:
     """The attack is pending, and answered."""
-    await fight.rpc.call("eth_sendRawTransaction", "0x" + attack.raw.hex())
+    await fight.rpc.send_raw(attack.raw)
     scene.sent.append(attack)
     await fight.until_alerted(attack.tx_hash)
     await until_pending(fight.rpc, scene.guardian.address)
