@@ -23,7 +23,6 @@ mod worker;
 use crate::capture::CaptureWriter;
 use crate::capture::replay::ReplaySource;
 use crate::chain::ChainSpec;
-use crate::classify::CodeScorer;
 use crate::config::{SensorConfig, SourceConfig};
 use crate::error::{Error, Result};
 use crate::event::Event;
@@ -101,15 +100,10 @@ impl Sensor {
                 "a replay cannot be captured: copy the capture instead".into(),
             ));
         }
-        let scorer = match (&config.early, &config.model) {
-            (Some(early), Some(model)) if config.simulation.is_some() => {
-                CodeScorer::load_if_there(model, early, config.chain_id)?.map(Arc::new)
-            }
-            _ => None,
-        };
-        let simulators = runner::simulators(&config, &chain, &rules, scorer.as_ref())?;
         let simulator = |simulation: &_| runner::simulator(&config, simulation, &chain, &rules);
-        let early = early::parts(&config, scorer, simulator)?;
+        let early = early::parts(&config, simulator)?;
+        let scorer = early.as_ref().and_then(Parts::scorer);
+        let simulators = runner::simulators(&config, &chain, &rules, scorer)?;
         let (output, receiver, held) = Output::new(config.limits.events, lossless, stats.clone());
         Ok(Self {
             events: Events {
@@ -155,7 +149,7 @@ impl Sensor {
         let is_live = matches!(self.config.source, SourceConfig::Live(_));
         let (searching, scoring) = match is_live {
             true => (early, None),
-            false => (None, early.and_then(Parts::into_scorer)),
+            false => (None, early.as_ref().and_then(Parts::scorer).cloned()),
         };
         let early = self.config.early.as_ref();
         let desk = early.map(|early| Desk::new(scoring, early.beta));

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::evidence::{ContractScore, Deployment};
 use alloy_primitives::{B256, Bytes, keccak256};
 use hashbrown::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Codes remembered.
 const SCORED: usize = 4_096;
@@ -50,11 +50,12 @@ impl CodeScorer {
         if code.is_empty() {
             return Ok(None);
         }
-        let (hash, anatomy) = (keccak256(code), Anatomy::of(code));
-        let mut scored = self.scored.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(score) = scored.known.get(&hash) {
+        let hash = keccak256(code);
+        if let Some(score) = self.lock().known.get(&hash) {
             return Ok(Some(score.clone()));
         }
+        let anatomy = Anatomy::of(code);
+        let mut scored = self.lock();
         // What moved it costs several times as much, and is asked for where somebody may read it.
         let told = |score: &ContractScore| score.is_info() || score.high_recall();
         let score = scored.model.explained(&[anatomy], told)?.pop();
@@ -65,6 +66,10 @@ impl CodeScorer {
             scored.known.insert(hash, score.clone());
         }
         Ok(score)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Scored> {
+        self.scored.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -43,26 +43,26 @@ pub struct Shared {
     pub records: bool,
 }
 
-/// Nothing where nobody looks for new contracts, or nothing is simulated. `scorer`: without one it is by what they do, and whose
-/// they are, that contracts are judged. `simulator`: makes one, where something is called.
+/// Nothing where nobody looks for new contracts, or nothing is simulated. `simulator`: makes one, where something is called.
 ///
 /// # Errors
 /// As [`Sensor::new`](crate::pipeline::Sensor::new).
 pub fn parts(
     config: &SensorConfig,
-    scorer: Option<Arc<CodeScorer>>,
     simulator: impl FnOnce(&SimulationConfig) -> Result<Simulator>,
 ) -> Result<Option<Parts>> {
-    let (Some(early), Some(simulation), Some(_)) =
+    let (Some(early), Some(simulation), Some(model)) =
         (&config.early, &config.simulation, &config.model)
     else {
         return Ok(None);
     };
+    // Without the models it is by what they do, and whose they are, that contracts are judged.
+    let scorer = CodeScorer::load_if_there(model, early, config.chain_id)?;
     // Without a contract that could be harmed there is nothing to see.
     let calls = early.detonation.is_some() && !config.contracts.is_empty();
     let simulator = calls.then(|| simulator(simulation));
     Ok(Some(Parts {
-        scorer,
+        scorer: scorer.map(Arc::new),
         known: Known::new(early)?,
         contacts: Contacts::new(&config.contracts)?,
         simulator: simulator.transpose()?,
@@ -71,9 +71,9 @@ pub fn parts(
 }
 
 impl Parts {
-    /// Of a replay: it is told of all else.
-    pub fn into_scorer(self) -> Option<Arc<CodeScorer>> {
-        self.scorer
+    /// For whoever else scores codes: simulations, and a replay, which is told of all else.
+    pub fn scorer(&self) -> Option<&Arc<CodeScorer>> {
+        self.scorer.as_ref()
     }
 
     /// With whom to tell of each state.
